@@ -1,0 +1,1 @@
+"""The device half of farm: measure one case per fresh process, and write down everything."""

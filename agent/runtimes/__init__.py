@@ -1,0 +1,1 @@
+"""What executes an artifact on a device, one file each."""

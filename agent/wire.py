@@ -1,0 +1,278 @@
+"""The contract between controller and agent: commands, lane requests, journal records.
+
+Standard library only, Python 3.9 and later; both ends import this very file, because the agent travels as a zip
+under its own sha256.
+
+Commands, as ``python3 agent.zip --workdir DIR COMMAND …``:
+
+==================== ============================ ===========================================================
+command              standard input               standard output
+==================== ============================ ===========================================================
+``probe``            ProbeRequest                 the device's facts, one JSON object
+``have``             JSON list of sha256          ``{"missing": {sha256: bytes already received}}``
+``receive SHA``      the blob from ``--offset``   ``{"sha256": …, "size_bytes": …}``
+``environment``      EnvironmentRequest           ``{"environment": …, "reused": bool}``
+``start``            LaneRequest                  ``{"lane": …}``
+``follow LANE``      (held open; its end stops)   `JOURNAL_MARK` line, then journal lines from ``--from OFFSET``
+``collect LANE``     nothing                      the same, without waiting for more
+``stop LANE``        nothing                      ``{"stopped": bool}``
+``gc``               nothing                      ``{"removed_bytes": …}``
+==================== ============================ ===========================================================
+
+An answer is the **last line** of standard output, one JSON object, because login shells may print before it. A refusal
+is exit status `REFUSED` with ``{"error": code, "message": words, …}`` as that line. `follow` ends with status 0 after
+the lane's `LaneDone`, and with `REFUSED` and the code ``lane-died`` on standard error where the lane's process is gone
+without one.
+
+A journal is a file of lines ``CRC32 JSON\\n``; a line that is torn or does not match its CRC ends it.
+"""
+
+import base64
+import dataclasses
+import json
+import sys
+import zlib
+from array import array
+
+#: Raised whenever a field changes its meaning; both ends ship together, so this only guards old journals.
+VERSION = 1
+#: Exit status of a command the agent refused.
+REFUSED = 3
+#: The line that `follow` and `collect` print before the first journal line: all before it is a login shell's noise.
+JOURNAL_MARK = b"farm-journal"
+
+# Codes of refusals.
+BUSY = "busy"  # start: another lane holds the device; "holder" says who
+UNKNOWN_LANE = "unknown-lane"  # follow, collect, stop
+LANE_DIED = "lane-died"  # follow
+BLOB_BROKEN = "blob-broken"  # receive: another hash or size; what had arrived is thrown away
+BLOB_MISSING = "blob-missing"  # start, environment: push first
+NO_SPACE = "no-space"
+UNFIT = "unfit"  # environment, probe: this Python can't do it
+
+
+@dataclasses.dataclass(frozen=True)
+class ProbeRequest:
+    """Which runtimes to try, in which environments (sha256 names; ``None``: what this Python has by itself)."""
+
+    runtimes: "tuple[str, ...]" = ()
+    environment: "str | None" = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Wheel:
+    """A wheel that was pushed as a blob."""
+
+    filename: str
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True)
+class EnvironmentRequest:
+    """Unpack these wheels side by side into a directory named ``environment``."""
+
+    environment: str
+    wheels: "tuple[Wheel, ...]"
+
+
+@dataclasses.dataclass(frozen=True)
+class Preprocess:
+    """``x = (pixel * scale - mean) / std`` as float32; grey pixels are repeated over ``channels``."""
+
+    height: int
+    width: int
+    channels: int
+    scale: float
+    mean: "tuple[float, ...]"
+    std: "tuple[float, ...]"
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One worker process: ``kind`` is ``measure`` (time one case once) or ``score`` (score every image)."""
+
+    id: str
+    kind: str
+    #: What people call it, for the journal and for messages.
+    label: str
+    #: sha256 of the ``.tflite`` blob.
+    artifact: str
+    runtime: str
+    #: Directory of unpacked wheels to run in, or ``None`` for the device's own packages.
+    environment: "str | None"
+    threads: int
+    batch: int
+    #: sha256 of the uint8 pixel and label ``.npy`` blobs.
+    pixels: str
+    labels: str
+    preprocess: Preprocess
+    timeout_s: float
+    # Of ``measure`` only; both minima must be reached.
+    min_invocations: int = 0
+    min_seconds: float = 0.0
+    warmup_max_s: float = 30.0
+
+
+@dataclasses.dataclass(frozen=True)
+class LaneRequest:
+    """Everything one device does in one go, without the network."""
+
+    lane: str
+    run: str
+    #: Who starts it, for the message that a second controller gets: ``user@machine, run …``.
+    holder: str
+    steps: "tuple[Step, ...]"
+    version: int = VERSION
+
+
+@dataclasses.dataclass(frozen=True)
+class LaneBegan:
+    """First record of a journal."""
+
+    lane: str
+    run: str
+    at_ns: int
+
+
+@dataclasses.dataclass(frozen=True)
+class StepBegan:
+    """A worker process is about to be spawned."""
+
+    id: str
+    at_ns: int
+
+
+@dataclasses.dataclass(frozen=True)
+class AttemptDone:
+    """A measuring worker ended. ``error`` is ``None`` exactly when it succeeded."""
+
+    id: str
+    began_at_ns: int
+    ended_at_ns: int
+    #: Monotonic, from spawn to exit.
+    wall_ns: int
+    error: "str | None" = None
+    load_ns: "int | None" = None
+    first_ns: "int | None" = None
+    #: `pack_ints` of every warm-up invocation after the first, and of every timed one, in ns, in order.
+    warmup_ns: str = ""
+    latency_ns: str = ""
+    peak_rss_bytes: "int | None" = None
+    #: ``at_ns`` and, where the device tells, ``temperature_c``, ``frequency_hz``, ``throttled``.
+    readings: "tuple[dict[str, object], ...]" = ()
+    #: ``threads``, ``delegate``.
+    requested: "dict[str, object] | None" = None
+    #: ``threads``, ``delegate``, ``nodes``, ``delegated_nodes``, ``warmed_up``.
+    effective: "dict[str, object] | None" = None
+    #: ``python``, ``numpy``, the runtime's package.
+    versions: "dict[str, str] | None" = None
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoringDone:
+    """A scoring worker ended. ``error`` is ``None`` exactly when it succeeded."""
+
+    id: str
+    began_at_ns: int
+    ended_at_ns: int
+    wall_ns: int
+    error: "str | None" = None
+    #: Base64 of zlib of float32 little-endian scores, row-major, of ``shape`` (images, classes).
+    scores: str = ""
+    shape: "tuple[int, int]" = (0, 0)
+    #: Per class; ``None`` for a class without both labels.
+    auc: "tuple[float | None, ...]" = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class LaneDone:
+    """Last record of a journal. ``error`` is ``None`` when every step was walked."""
+
+    at_ns: int
+    error: "str | None" = None
+
+
+RECORDS = {kind.__name__: kind for kind in (LaneBegan, StepBegan, AttemptDone, ScoringDone, LaneDone)}
+
+
+def encode_line(record):
+    # type: (object) -> bytes
+    """Return one journal line."""
+    body = {"record": type(record).__name__, **dataclasses.asdict(record)}  # type: ignore[call-overload]
+    text = json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+def decode_line(line):
+    # type: (bytes) -> object
+    """Return the record of one journal line; raises `ValueError` where it is torn or altered."""
+    checksum, _, text = line.rstrip(b"\n").partition(b" ")
+    if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
+        raise ValueError("torn journal line")
+    body = json.loads(text)
+    kind = RECORDS.get(body.pop("record"))
+    if kind is None:
+        raise ValueError("unknown journal record")
+    return from_json(kind, body)
+
+
+def to_json(request):
+    # type: (object) -> bytes
+    """Return a request as the JSON its command reads."""
+    return json.dumps(dataclasses.asdict(request), allow_nan=False).encode()  # type: ignore[call-overload]
+
+
+def from_json(kind, body):  # type: ignore[no-untyped-def]
+    """Build a request or record from parsed JSON; unknown or missing fields are a `ValueError`."""
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    unknown = set(body) - set(fields)
+    if unknown:
+        raise ValueError("%s has no field %s" % (kind.__name__, ", ".join(sorted(unknown))))
+    values = {}
+    for name, value in body.items():
+        inner = NESTED.get((kind, name))
+        if inner is not None:
+            value = tuple(from_json(inner, item) for item in value) if isinstance(value, list) else from_json(inner, value)
+        values[name] = tuple(value) if isinstance(value, list) else value
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+
+
+NESTED = {
+    (LaneRequest, "steps"): Step,
+    (Step, "preprocess"): Preprocess,
+    (EnvironmentRequest, "wheels"): Wheel,
+}
+
+
+def pack_ints(values):
+    # type: (object) -> str
+    """Return integers as base64 of zlib of int64 little-endian."""
+    packed = array("q", values)  # type: ignore[call-overload]
+    if sys.byteorder == "big":
+        packed.byteswap()
+    return pack_bytes(packed.tobytes())
+
+
+def unpack_ints(text):
+    # type: (str) -> tuple[int, ...]
+    """Undo `pack_ints`."""
+    packed = array("q")
+    packed.frombytes(unpack_bytes(text))
+    if sys.byteorder == "big":
+        packed.byteswap()
+    return tuple(packed)
+
+
+def pack_bytes(data):
+    # type: (bytes) -> str
+    """Return bytes as base64 of zlib."""
+    return base64.b64encode(zlib.compress(data, 1)).decode() if data else ""
+
+
+def unpack_bytes(text):
+    # type: (str) -> bytes
+    """Undo `pack_bytes`."""
+    return zlib.decompress(base64.b64decode(text)) if text else b""

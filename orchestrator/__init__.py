@@ -1,0 +1,1 @@
+"""The controller: plan, build, push, follow, store, show."""

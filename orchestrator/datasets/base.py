@@ -1,0 +1,44 @@
+"""What a dataset must offer: named classes, and parts that share no patient."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+#: ``calibration`` is a piece of the training side; no patient of ``evaluation`` is in any other part.
+Part = Literal["train", "validation", "calibration", "evaluation"]
+Task = Literal["multi-label", "binary", "one-of-n"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Images:
+    """Labelled images in memory."""
+
+    #: uint8 [n, height, width, 1 for grey, else 3]
+    pixels: NDArray[np.uint8]
+    #: uint8 0/1 [n, classes]; a binary dataset has one class, the positive one.
+    labels: NDArray[np.uint8]
+    #: One for each image.
+    patients: tuple[str, ...]
+
+
+class Dataset(Protocol):
+    """Labelled images with a calibration part and an evaluation part, disjoint by patient."""
+
+    name: str
+    classes: tuple[str, ...]
+    task: Task
+    #: True where the images are drawn by a program; said wherever the dataset is shown.
+    synthetic: bool
+
+    def load(self, part: Part, *, height: int, width: int) -> Images:
+        """Return a part at this size, in an order that never changes; raises `DatasetError`."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Return a sha256 that changes whenever any image, label or setting does, without decoding images."""
+        ...

@@ -1,0 +1,1 @@
+"""Frozen values that the rest of the controller passes around."""

@@ -1,0 +1,193 @@
+"""What happens during a run, as values: the store, the screen and the log consume the same stream.
+
+An event that came out of a device's journal carries the `Cursor` behind it, so that recording the event and
+remembering how far we read is one transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.domain.artifact import Artifact
+    from orchestrator.domain.case import Case
+    from orchestrator.domain.device import Device
+    from orchestrator.domain.plan import Plan
+    from orchestrator.domain.result import CaseResult, Measurement, Scores
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """How far the journal of a lane has been read: bytes from its start, always at the end of a record."""
+
+    lane: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened in a run."""
+
+    run: str
+    at: datetime = field(default_factory=_now)
+    device: str | None = None
+    cursor: Cursor | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted(Event):
+    """The run exists. ``suite`` is the narrowed suite as JSON values, enough to plan it again."""
+
+    suite: Mapping[str, Any]
+    seed: int
+    effort: str
+    dataset: str
+    farm_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResumed(Event):
+    """A run that had stopped goes on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceProbed(Event):
+    """A device answered with its facts."""
+
+    entry: Device
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneSkipped(Event):
+    """A device will do nothing in this run (or no more), and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseSkipped(Event):
+    """A case is not measured, and why."""
+
+    case: Case
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned(Event):
+    """The plan is made."""
+
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildStarted(Event):
+    """Artifacts are being built; ``total`` of them are not in the cache."""
+
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactReady(Event):
+    """An artifact was built, or found again."""
+
+    artifact: Artifact
+    reused: bool
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildFailed(Event):
+    """An artifact can't be built: its cases fail, the others go on."""
+
+    model: str
+    scheme: str
+    batch: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlobSent(Event):
+    """A blob arrived on a device. ``sent_bytes`` is less than ``size_bytes`` where a broken transfer was resumed."""
+
+    what: str
+    sha256: str
+    size_bytes: int
+    sent_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneStarted(Event):
+    """The device works on its own from here on."""
+
+    lane: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptStarted(Event):
+    """A worker process was started on the device."""
+
+    attempt: str
+    case: Case
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptEnded(Event):
+    """An attempt is over, well or badly."""
+
+    measurement: Measurement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoringStarted(Event):
+    """A device began to score the evaluation images."""
+
+    scoring: str
+    model: str
+    scheme: str
+    runtime: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored(Event):
+    """A device scored the evaluation images, well or badly."""
+
+    scores: Scores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkLost(Event):
+    """The link to a device died; the lane goes on there by itself and we try again."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneEnded(Event):
+    """A lane is over. ``error`` is ``None`` when it walked all its steps."""
+
+    lane: str
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseJudged(Event):
+    """A case has its figures and its verdict."""
+
+    result: CaseResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnded(Event):
+    """The run is over; ``exit_status`` is what the command returns."""
+
+    exit_status: int

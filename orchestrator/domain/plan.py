@@ -1,0 +1,100 @@
+"""A plan: what every device will do, in order, with what is left out and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from orchestrator.domain.case import Case
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How long to measure. Totals are per case over all its attempts; both must be reached."""
+
+    name: str
+    attempts: int
+    invocations: int
+    seconds: float
+    #: Warm-up of an attempt ends when steady, or after this long.
+    warmup_max_s: float = 30.0
+
+
+EFFORTS: dict[str, Effort] = {
+    effort.name: effort
+    for effort in (
+        Effort(name="smoke", attempts=1, invocations=10, seconds=0.0, warmup_max_s=1.0),
+        Effort(name="quick", attempts=3, invocations=64, seconds=6.0, warmup_max_s=10.0),
+        Effort(name="standard", attempts=5, invocations=128, seconds=10.0),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One fresh process on the device that measures one case once; its id exists before it starts."""
+
+    id: str
+    case: Case
+    #: 1, 2, … within the case.
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scoring:
+    """One fresh process that scores every evaluation image: once per model × scheme × batch × runtime × device."""
+
+    id: str
+    device: str
+    model: str
+    scheme: str
+    runtime: str
+    batch: int
+
+    def covers(self, case: Case) -> bool:
+        """Say whether this scoring is the accuracy of ``case``."""
+        return (self.device, self.model, self.scheme, self.runtime, self.batch) == (
+            case.device,
+            case.model,
+            case.scheme,
+            case.runtime,
+            case.batch,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """All the work of one device in one run, in order."""
+
+    device: str
+    steps: tuple[Scoring | Attempt, ...]
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """The cases measured here, in order of first appearance."""
+        return tuple(dict.fromkeys(step.case for step in self.steps if isinstance(step, Attempt)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skip:
+    """A case that will not be measured, with the reason a person can act on."""
+
+    case: Case
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Lanes, plus every skipped case with its reason."""
+
+    run: str
+    effort: Effort
+    seed: int
+    lanes: tuple[Lane, ...]
+    skips: tuple[Skip, ...]
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """Every case that will be measured."""
+        return tuple(case for lane in self.lanes for case in lane.cases)

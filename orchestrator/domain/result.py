@@ -1,0 +1,115 @@
+"""What came back from a device, raw, with the judgement made of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from orchestrator.domain.case import Case
+
+
+class Verdict(Enum):
+    """What a number is worth."""
+
+    VALID = "VALID"
+    WARN = "WARN"
+    INVALID = "INVALID"
+
+    def worst(self, other: Verdict) -> Verdict:
+        """Return the worse of the two."""
+        order = list(Verdict)
+        return max(self, other, key=order.index)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why a verdict is not VALID, and what to do about it."""
+
+    verdict: Verdict
+    #: A stable word for programs, e.g. ``too-few-samples``.
+    code: str
+    #: A sentence with the figures.
+    message: str
+    #: What the user can do.
+    advice: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """What one attempt brought back. ``error`` is ``None`` exactly when it succeeded."""
+
+    attempt: str
+    case: Case
+    number: int
+    artifact: str
+    started_at: datetime
+    ended_at: datetime
+    #: The worker process from spawn to exit, as the lane saw it.
+    wall_ns: int
+    #: The last words of a worker that failed, else ``None``; then the figures below are ``None`` or empty.
+    error: str | None = None
+    #: Building the interpreter and allocating its tensors.
+    load_ns: int | None = None
+    first_ns: int | None = None
+    warmup_ns: tuple[int, ...] = ()
+    #: Every timed invocation, in order.
+    latency_ns: tuple[int, ...] = ()
+    peak_rss_bytes: int | None = None
+    #: Sensor readings between blocks: mappings with ``at_ns`` and what the device tells of
+    #: ``temperature_c``, ``frequency_hz``, ``throttled``. Absent sensors are absent keys.
+    readings: tuple[Mapping[str, Any], ...] = ()
+    #: What was asked for: ``threads``, ``delegate``.
+    requested: Mapping[str, Any] | None = None
+    #: What was in force: ``threads``, ``delegate``, ``nodes``, ``delegated_nodes``, ``warmed_up``.
+    effective: Mapping[str, Any] | None = None
+    #: ``python``, ``numpy``, the runtime's package.
+    versions: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """Every evaluation image scored on a device. ``error`` is ``None`` exactly when it succeeded."""
+
+    scoring: str
+    device: str
+    model: str
+    scheme: str
+    runtime: str
+    batch: int
+    artifact: str
+    pixels_sha256: str
+    labels_sha256: str
+    wall_ns: int
+    error: str | None = None
+    #: float32 little-endian, row-major, of ``shape`` (images, classes).
+    scores: bytes = b""
+    shape: tuple[int, int] = (0, 0)
+    #: AUC-ROC per class as the device computed it; ``None`` for a class without both labels.
+    device_auc: tuple[float | None, ...] = ()
+    #: The same from the scores on the controller.
+    auc: tuple[float | None, ...] = ()
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseResult:
+    """A case judged: figures derived from raw data, a verdict, its reasons."""
+
+    run: str
+    case: Case
+    artifact: str | None
+    size_bytes: int | None
+    attempts: int
+    samples: int
+    #: ``None`` where the sample does not carry the percentile.
+    p50_ns: float | None
+    p90_ns: float | None
+    p99_ns: float | None
+    auc_mean: float | None
+    verdict: Verdict
+    reasons: tuple[Reason, ...]

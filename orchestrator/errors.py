@@ -1,0 +1,130 @@
+"""What can go wrong, as one tree whose first fork says whether trying again may help.
+
+::
+
+    FarmError
+    ├── Transient                 trying again may help
+    │   ├── Unreachable           nothing answers at the device's address
+    │   ├── ConnectionLost        the link died in the middle of something
+    │   ├── DeviceBusy            another controller holds the device
+    │   └── TransferBroken        a blob arrived short or with another hash
+    └── Stable                    it will fail the same way again
+        ├── UsageError            what the user wrote can't be meant (exit status 2)
+        │   ├── InventoryError    inventory.yaml, with file and line
+        │   ├── SuiteError        suite.yaml or an option that narrows it
+        │   └── UnknownName       no such device, model, run, case …; names the nearest
+        ├── HostKeyRefused        unknown or changed host key
+        ├── AuthenticationRefused the device took none of our keys
+        ├── DeviceUnfit           no Python, too old, no runtime can be brought there
+        ├── AgentFailed           the agent on the device said no, in its own words
+        ├── DatasetError          images or labels can't be read as configured
+        ├── ModelError            a model can't be loaded or does not fit the dataset
+        ├── BuildError            a scheme can't build its artifact
+        └── StoreError            the results database is missing, old or refuses
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class FarmError(Exception):
+    """Something a user can act on: the message says who and what, ``hint`` the next command."""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+
+
+class Transient(FarmError):  # noqa: N818  a kind of error, not an error's name
+    """Trying again may help."""
+
+
+class Unreachable(Transient):
+    """Nothing answers at the device's address."""
+
+
+class ConnectionLost(Transient):
+    """The link died in the middle of something."""
+
+
+class DeviceBusy(Transient):
+    """Another controller holds the device."""
+
+
+class TransferBroken(Transient):
+    """A blob arrived short or with another hash."""
+
+
+class Stable(FarmError):  # noqa: N818  a kind of error, not an error's name
+    """It will fail the same way again until someone changes something."""
+
+
+class UsageError(Stable):
+    """What the user wrote can't be meant; the command ends with exit status 2."""
+
+
+class InventoryError(UsageError):
+    """``inventory.yaml`` is wrong; the message carries file and line."""
+
+
+class SuiteError(UsageError):
+    """``suite.yaml``, or an option that narrows it, is wrong; the message carries file and line."""
+
+
+class UnknownName(UsageError):
+    """Nothing has this name; the message offers the nearest one that exists."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], *, hint: str | None = None) -> None:
+        options = sorted(known)
+        super().__init__(f"no {kind} called {name!r}{nearest(name, options)}", hint=hint)
+        self.kind, self.name = kind, name
+
+
+class HostKeyRefused(Stable):
+    """The device showed a host key that is unknown or not the one we know."""
+
+
+class AuthenticationRefused(Stable):
+    """The device took none of the keys we have."""
+
+
+class DeviceUnfit(Stable):
+    """The device can't run the agent or the runtime."""
+
+
+class AgentFailed(Stable):
+    """The agent on the device refused, in its own words."""
+
+
+class DatasetError(Stable):
+    """Images or labels can't be read as configured."""
+
+
+class ModelError(Stable):
+    """A model can't be loaded, or does not fit the dataset."""
+
+
+class BuildError(Stable):
+    """A scheme could not build an artifact that can be trusted."""
+
+
+class StoreError(Stable):
+    """The results database is missing, too old, too new, or refuses."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` or the list of what exists, ready to append to a message."""
+    options = sorted(known)
+    close = difflib.get_close_matches(name, options, n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; there is {', '.join(options)}" if options else ""

@@ -1,0 +1,1 @@
+"""Ways to walk the lanes of a plan."""

@@ -1,0 +1,58 @@
+"""Find a plug-in by kind and name, importing its module only when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import entry_points
+from typing import Any
+
+from orchestrator.errors import UnknownName
+
+#: kind -> name -> "module:attribute". Built-ins win over entry points of the group ``farm.<kind>``.
+BUILT_IN: dict[str, dict[str, str]] = {
+    "dataset": {
+        "phantom": "orchestrator.datasets.phantom:Phantom",
+        "folder": "orchestrator.datasets.folder:Folder",
+    },
+    "model": {
+        "tiny-cxr": "orchestrator.zoo.tiny_cxr:TinyCxr",
+        "keras": "orchestrator.zoo.keras_file:KerasFile",
+    },
+    "architecture": {
+        "tiny-cxr": "orchestrator.zoo.architectures:tiny_cxr",
+        "mobilenetv2": "orchestrator.zoo.architectures:mobilenetv2",
+        "densenet121": "orchestrator.zoo.architectures:densenet121",
+    },
+    "scheme": {
+        "float32": "orchestrator.schemes.float32:Float32",
+        "dynamic": "orchestrator.schemes.dynamic:Dynamic",
+        "float16": "orchestrator.schemes.float16:Float16",
+        "int8": "orchestrator.schemes.int8:Int8",
+    },
+    "transport": {
+        "ssh": "orchestrator.transports.ssh:SshTransport",
+        "local": "orchestrator.transports.local:LocalTransport",
+    },
+    "executor": {
+        "threads": "orchestrator.executors.threads:walk",
+    },
+}
+
+
+def names(kind: str) -> tuple[str, ...]:
+    """Return every name known for ``kind``, built-ins first."""
+    built_in = BUILT_IN[kind]
+    plugged = [point.name for point in entry_points(group=f"farm.{kind}") if point.name not in built_in]
+    return (*built_in, *sorted(plugged))
+
+
+def find(kind: str, name: str) -> Any:
+    """Import and return the object called ``name``; raise `UnknownName` with the nearest name."""
+    target = BUILT_IN[kind].get(name)
+    if target is not None:
+        module, _, attribute = target.partition(":")
+        return getattr(importlib.import_module(module), attribute)
+    for point in entry_points(group=f"farm.{kind}"):
+        if point.name == name:
+            return point.load()
+    raise UnknownName(kind, name, names(kind))

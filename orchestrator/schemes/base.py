@@ -1,0 +1,28 @@
+"""What a quantization scheme must offer: settings for TensorFlow's converter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    #: Yields preprocessed float32 batches [batch, height, width, channels].
+    Calibration = Callable[[], Iterator[NDArray[np.float32]]]
+
+
+class Scheme(Protocol):
+    """A way to quantize."""
+
+    name: str
+    #: True where `configure` needs images; their hash is then part of the recipe.
+    needs_calibration: bool
+    #: What else the result depends on, JSON values only; part of the recipe.
+    options: Mapping[str, Any]
+
+    def configure(self, converter: Any, calibration: Calibration) -> None:
+        """Set up a ``tf.lite.TFLiteConverter``."""
+        ...

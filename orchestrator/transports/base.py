@@ -1,0 +1,46 @@
+"""What a way to reach a device must offer: run a program there, and stream what one prints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completed:
+    """A program that ran to its end on the device."""
+
+    status: int
+    out: bytes
+    err: bytes
+
+
+class Transport(Protocol):
+    """One device, reachable. Not shared between threads.
+
+    Programs are lists of words, never shell text. Both methods connect when need be and raise `Unreachable`,
+    `HostKeyRefused`, `AuthenticationRefused` (connecting) or `ConnectionLost` (the link died under way). A program
+    that fails is not an exception: its status is in the result.
+    """
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: bytes | BinaryIO = b"",
+        timeout_s: float = 60.0,
+        progress: Callable[[int], None] | None = None,
+    ) -> Completed:
+        """Run ``argv`` to its end; ``progress`` is told the bytes of ``stdin`` sent so far."""
+        ...
+
+    def stream(self, argv: Sequence[str]) -> Iterator[bytes]:
+        """Yield what ``argv`` prints, as it comes; ends with the program, raises `AgentFailed` if it failed."""
+        ...
+
+    def close(self) -> None:
+        """Give the connection back; the next call connects again."""
+        ...

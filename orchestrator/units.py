@@ -1,0 +1,46 @@
+"""Nanoseconds, bytes and degrees: how they are printed."""
+
+from __future__ import annotations
+
+NS_PER_S = 1_000_000_000
+NS_PER_MS = 1_000_000
+NS_PER_US = 1_000
+
+
+def format_ns(ns: float) -> str:
+    """Return a duration with three significant digits, such as ``7.21 ms``."""
+    for unit, size in (("s", NS_PER_S), ("ms", NS_PER_MS), ("µs", NS_PER_US)):
+        if ns >= size:
+            return f"{_three(ns / size)} {unit}"
+    return f"{ns:.0f} ns"
+
+
+def format_bytes(count: float) -> str:
+    """Return a size in decimal units with three significant digits, such as ``3.54 MB``."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{_three(count / size)} {unit}"
+    return f"{count:.0f} B"
+
+
+def format_ratio(ratio: float) -> str:
+    """Return a ratio such as ``3.47×``."""
+    return f"{_three(ratio)}×"
+
+
+def format_seconds(seconds: float) -> str:
+    """Return an elapsed time as people say it: ``0.8 s``, ``42 s``, ``3 min 05 s``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"
+
+
+def _three(value: float) -> str:
+    decimals = 2 if value < 10 else 1 if value < 100 else 0
+    return f"{value:.{decimals}f}"
