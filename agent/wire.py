@@ -24,8 +24,10 @@ is exit status `REFUSED` with ``{"error": code, "message": words, …}`` as that
 the lane's `LaneDone`, and with `REFUSED` and the code ``lane-died`` on standard error where the lane's process is gone
 without one.
 
-A journal is a file of lines ``CRC32 JSON\\n``; a line that is torn or does not match its CRC ends it.
+A journal is a file of lines, each ``CRC32 JSON``; a line that is torn or does not match its CRC ends it.
 """
+
+from __future__ import annotations
 
 import base64
 import dataclasses
@@ -33,6 +35,10 @@ import json
 import sys
 import zlib
 from array import array
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 #: Raised whenever a field changes its meaning; both ends ship together, so this only guards old journals.
 VERSION = 1
@@ -55,8 +61,8 @@ UNFIT = "unfit"  # environment, probe: this Python can't do it
 class ProbeRequest:
     """Which runtimes to try, in which environments (sha256 names; ``None``: what this Python has by itself)."""
 
-    runtimes: "tuple[str, ...]" = ()
-    environment: "str | None" = None
+    runtimes: tuple[str, ...] = ()
+    environment: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +78,7 @@ class EnvironmentRequest:
     """Unpack these wheels side by side into a directory named ``environment``."""
 
     environment: str
-    wheels: "tuple[Wheel, ...]"
+    wheels: tuple[Wheel, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,8 +89,8 @@ class Preprocess:
     width: int
     channels: int
     scale: float
-    mean: "tuple[float, ...]"
-    std: "tuple[float, ...]"
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +105,7 @@ class Step:
     artifact: str
     runtime: str
     #: Directory of unpacked wheels to run in, or ``None`` for the device's own packages.
-    environment: "str | None"
+    environment: str | None
     threads: int
     batch: int
     #: sha256 of the uint8 pixel and label ``.npy`` blobs.
@@ -121,7 +127,7 @@ class LaneRequest:
     run: str
     #: Who starts it, for the message that a second controller gets: ``user@machine, run …``.
     holder: str
-    steps: "tuple[Step, ...]"
+    steps: tuple[Step, ...]
     version: int = VERSION
 
 
@@ -151,21 +157,21 @@ class AttemptDone:
     ended_at_ns: int
     #: Monotonic, from spawn to exit.
     wall_ns: int
-    error: "str | None" = None
-    load_ns: "int | None" = None
-    first_ns: "int | None" = None
+    error: str | None = None
+    load_ns: int | None = None
+    first_ns: int | None = None
     #: `pack_ints` of every warm-up invocation after the first, and of every timed one, in ns, in order.
     warmup_ns: str = ""
     latency_ns: str = ""
-    peak_rss_bytes: "int | None" = None
+    peak_rss_bytes: int | None = None
     #: ``at_ns`` and, where the device tells, ``temperature_c``, ``frequency_hz``, ``throttled``.
-    readings: "tuple[dict[str, object], ...]" = ()
+    readings: tuple[dict[str, object], ...] = ()
     #: ``threads``, ``delegate``.
-    requested: "dict[str, object] | None" = None
+    requested: dict[str, object] | None = None
     #: ``threads``, ``delegate``, ``nodes``, ``delegated_nodes``, ``warmed_up``.
-    effective: "dict[str, object] | None" = None
+    effective: dict[str, object] | None = None
     #: ``python``, ``numpy``, the runtime's package.
-    versions: "dict[str, str] | None" = None
+    versions: dict[str, str] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,12 +182,12 @@ class ScoringDone:
     began_at_ns: int
     ended_at_ns: int
     wall_ns: int
-    error: "str | None" = None
+    error: str | None = None
     #: Base64 of zlib of float32 little-endian scores, row-major, of ``shape`` (images, classes).
     scores: str = ""
-    shape: "tuple[int, int]" = (0, 0)
+    shape: tuple[int, int] = (0, 0)
     #: Per class; ``None`` for a class without both labels.
-    auc: "tuple[float | None, ...]" = ()
+    auc: tuple[float | None, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,22 +195,20 @@ class LaneDone:
     """Last record of a journal. ``error`` is ``None`` when every step was walked."""
 
     at_ns: int
-    error: "str | None" = None
+    error: str | None = None
 
 
 RECORDS = {kind.__name__: kind for kind in (LaneBegan, StepBegan, AttemptDone, ScoringDone, LaneDone)}
 
 
-def encode_line(record):
-    # type: (object) -> bytes
+def encode_line(record: object) -> bytes:
     """Return one journal line."""
     body = {"record": type(record).__name__, **dataclasses.asdict(record)}  # type: ignore[call-overload]
     text = json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
     return b"%08x %s\n" % (zlib.crc32(text), text)
 
 
-def decode_line(line):
-    # type: (bytes) -> object
+def decode_line(line: bytes) -> Any:
     """Return the record of one journal line; raises `ValueError` where it is torn or altered."""
     checksum, _, text = line.rstrip(b"\n").partition(b" ")
     if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
@@ -216,13 +220,12 @@ def decode_line(line):
     return from_json(kind, body)
 
 
-def to_json(request):
-    # type: (object) -> bytes
+def to_json(request: object) -> bytes:
     """Return a request as the JSON its command reads."""
     return json.dumps(dataclasses.asdict(request), allow_nan=False).encode()  # type: ignore[call-overload]
 
 
-def from_json(kind, body):  # type: ignore[no-untyped-def]
+def from_json(kind: Any, body: dict[str, Any]) -> Any:
     """Build a request or record from parsed JSON; unknown or missing fields are a `ValueError`."""
     fields = {field.name: field for field in dataclasses.fields(kind)}
     unknown = set(body) - set(fields)
@@ -232,8 +235,12 @@ def from_json(kind, body):  # type: ignore[no-untyped-def]
     for name, value in body.items():
         inner = NESTED.get((kind, name))
         if inner is not None:
-            value = tuple(from_json(inner, item) for item in value) if isinstance(value, list) else from_json(inner, value)
-        values[name] = tuple(value) if isinstance(value, list) else value
+            read = (
+                tuple(from_json(inner, item) for item in value) if isinstance(value, list) else from_json(inner, value)
+            )
+        else:
+            read = tuple(value) if isinstance(value, list) else value
+        values[name] = read
     try:
         return kind(**values)
     except TypeError as error:
@@ -247,17 +254,15 @@ NESTED = {
 }
 
 
-def pack_ints(values):
-    # type: (object) -> str
+def pack_ints(values: Iterable[int]) -> str:
     """Return integers as base64 of zlib of int64 little-endian."""
-    packed = array("q", values)  # type: ignore[call-overload]
+    packed = array("q", values)
     if sys.byteorder == "big":
         packed.byteswap()
     return pack_bytes(packed.tobytes())
 
 
-def unpack_ints(text):
-    # type: (str) -> tuple[int, ...]
+def unpack_ints(text: str) -> tuple[int, ...]:
     """Undo `pack_ints`."""
     packed = array("q")
     packed.frombytes(unpack_bytes(text))
@@ -266,13 +271,11 @@ def unpack_ints(text):
     return tuple(packed)
 
 
-def pack_bytes(data):
-    # type: (bytes) -> str
+def pack_bytes(data: bytes) -> str:
     """Return bytes as base64 of zlib."""
     return base64.b64encode(zlib.compress(data, 1)).decode() if data else ""
 
 
-def unpack_bytes(text):
-    # type: (str) -> bytes
+def unpack_bytes(text: str) -> bytes:
     """Undo `pack_bytes`."""
     return zlib.decompress(base64.b64decode(text)) if text else b""

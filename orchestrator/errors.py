@@ -80,7 +80,7 @@ class SuiteError(UsageError):
     """``suite.yaml``, or an option that narrows it, is wrong; the message carries file and line."""
 
 
-class UnknownName(UsageError):
+class UnknownName(UsageError):  # noqa: N818  what is unknown is the name
     """Nothing has this name; the message offers the nearest one that exists."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str], *, hint: str | None = None) -> None:
