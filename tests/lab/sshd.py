@@ -1,0 +1,1 @@
+"""A real OpenSSH server for tests."""
