@@ -102,7 +102,23 @@ class DeviceUnfit(Stable):
 
 
 class AgentFailed(Stable):
-    """The agent on the device refused, in its own words."""
+    """The agent on the device refused, or a program there failed.
+
+    ``status`` is its exit status, ``stderr`` the end of what it printed there, ``code`` the refusal's code of
+    ``agent.wire`` where it was one.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        status: int | None = None,
+        stderr: bytes = b"",
+        code: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status, self.stderr, self.code = status, stderr, code
 
 
 class DatasetError(Stable):

@@ -1,0 +1,83 @@
+"""What every command needs to know: where the inventory, the database and farm's own files are."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from orchestrator.store.store import Store
+
+# Options that mean the same on every command that takes them.
+Db = Annotated[
+    str | None,
+    typer.Option(
+        "--db",
+        envvar="FARM_DB",
+        metavar="URL",
+        help="Results database: sqlite:///FILE or postgresql+psycopg://… (default: farm.db beside the inventory).",
+    ),
+]
+InventoryFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--inventory", envvar="FARM_INVENTORY", metavar="FILE", help="The devices (default: ./inventory.yaml)."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables for people.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """The files of one project: all of them lie beside its inventory."""
+
+    #: May not exist: then there is the device ``local`` only.
+    inventory: Path
+    #: Farm's own: artifacts, wheels, known_hosts.
+    state: Path
+    db: str
+
+    @property
+    def known_hosts(self) -> Path:
+        """The host keys farm trusts, and nothing else does."""
+        return self.state / "known_hosts"
+
+
+def home(db: str | None = None, inventory: Path | None = None) -> Home:
+    """Say where things are, from the options of a command."""
+    path = inventory or Path("inventory.yaml")
+    folder = path.absolute().parent
+    return Home(inventory=path, state=folder / ".farm", db=db or f"sqlite:///{folder / 'farm.db'}")
+
+
+def open_store(db: str | None = None, inventory: Path | None = None) -> Store:
+    """Open the results database, creating it when it is new."""
+    from orchestrator.store.store import Store
+
+    return Store.open(home(db, inventory).db)
+
+
+def console() -> Console:
+    """Return where results go: standard output."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def errors_console() -> Console:
+    """Return where progress and errors go: standard error."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def interactive() -> bool:
+    """Say whether a person sits at both ends."""
+    return sys.stdin.isatty() and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
