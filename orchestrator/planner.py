@@ -1,0 +1,93 @@
+"""Turn a matrix and what is known of the devices into a plan."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import random
+from typing import TYPE_CHECKING
+
+from orchestrator.domain.case import Case
+from orchestrator.domain.plan import EFFORTS, Attempt, Lane, Plan, Scoring, Skip
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from orchestrator.suite import Suite
+
+#: Runtimes that execute nothing and so have no accuracy.
+WITHOUT_SCORES = frozenset({"null"})
+
+
+def plan(
+    run: str,
+    suite: Suite,
+    devices: Sequence[str],
+    *,
+    unfit: Mapping[tuple[str, str], str] | None = None,
+    mute: Mapping[str, str] | None = None,
+) -> Plan:
+    """Return lanes and skips; the same arguments give the same plan, ids included.
+
+    ``unfit`` says for (device, runtime) why that device can't offer that runtime, ``mute`` why a device does nothing.
+    Every step that would do the work of a skipped case is left out.
+    """
+    effort = EFFORTS[suite.effort]
+    unfit, mute = unfit or {}, mute or {}
+    lanes, skips = [], []
+    for device in devices:
+        wanted = []
+        for case in _cases(suite, device):
+            reason = mute.get(device) or unfit.get((device, case.runtime))
+            if reason is None:
+                wanted.append(case)
+            else:
+                skips.append(Skip(case=case, reason=reason))
+        if wanted:
+            steps = (*_scorings(run, wanted), *_attempts(run, wanted, effort.attempts, suite.seed))
+            lanes.append(Lane(device=device, steps=steps))
+    return Plan(run=run, effort=effort, seed=suite.seed, lanes=tuple(lanes), skips=tuple(skips))
+
+
+def _cases(suite: Suite, device: str) -> list[Case]:
+    matrix = itertools.product(suite.models, suite.schemes, suite.runtimes, suite.threads, suite.batches)
+    return [
+        Case(device=device, model=model.name, scheme=scheme, runtime=runtime, threads=threads, batch=batch)
+        for model, scheme, runtime, threads, batch in matrix
+    ]
+
+
+def _scorings(run: str, cases: Sequence[Case]) -> list[Scoring]:
+    """One for each artifact × runtime: threads don't change scores."""
+    keys = dict.fromkeys(
+        (case.device, case.model, case.scheme, case.runtime, case.batch)
+        for case in cases
+        if case.runtime not in WITHOUT_SCORES
+    )
+    return [
+        Scoring(
+            id=_step_id(run, "scoring", *key),
+            device=device,
+            model=model,
+            scheme=scheme,
+            runtime=runtime,
+            batch=batch,
+        )
+        for key in keys
+        for device, model, scheme, runtime, batch in [key]
+    ]
+
+
+def _attempts(run: str, cases: Sequence[Case], rounds: int, seed: int) -> list[Attempt]:
+    """Round-robin, shuffled anew in every round, so that heat and time are not confounded with the scheme."""
+    steps = []
+    for number in range(1, rounds + 1):
+        order = list(cases)
+        random.Random(f"{seed}/{order[0].device}/{number}").shuffle(order)  # noqa: S311  an order, no secret
+        steps += [Attempt(id=_step_id(run, "attempt", case, number), case=case, number=number) for case in order]
+    return steps
+
+
+def _step_id(run: str, *parts: object) -> str:
+    """An id that exists before the step starts, and is the same when the run is planned again to be resumed."""
+    return hashlib.sha256("\n".join(map(str, (run, *parts))).encode()).hexdigest()[:24]

@@ -1,0 +1,258 @@
+"""What to run: a ``suite.yaml``, or the built-in suite, narrowed by options."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import pydantic
+
+from orchestrator import documents, registry
+from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
+from orchestrator.domain.plan import EFFORTS
+from orchestrator.errors import SuiteError, UnknownName, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+#: What the agent can execute artifacts with, as `agent.runtimes` names it.
+RUNTIMES = ("litert", "tflite", "null")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suite:
+    """Every point of the matrix that is asked for, before devices are known."""
+
+    models: tuple[ModelSpec, ...]
+    dataset: DatasetSpec
+    schemes: tuple[str, ...] = ("float32", "dynamic", "float16", "int8")
+    runtimes: tuple[str, ...] = ("litert",)
+    threads: tuple[int, ...] = (1,)
+    batches: tuple[int, ...] = (1,)
+    #: Selectors of the inventory.
+    devices: tuple[str, ...] = ("all",)
+    effort: str = "standard"
+    seed: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values from which `from_json` makes the same suite."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Suite:
+        """Undo `to_json`."""
+        values: dict[str, Any] = _with_tuples(plain)
+        values["models"] = tuple(
+            ModelSpec(**{**model, "preprocess": _preprocess_from_json(model["preprocess"])})
+            for model in plain["models"]
+        )
+        values["dataset"] = DatasetSpec(**plain["dataset"])
+        return cls(**values)
+
+
+def built_in() -> Suite:
+    """Return the suite of a bare `farm run`: tiny-cxr on synthetic phantoms."""
+    return Suite(models=(ModelSpec(name="tiny-cxr", kind="tiny-cxr"),), dataset=DatasetSpec(kind="phantom"))
+
+
+def load(path: Path) -> Suite:
+    """Read a suite; raises `SuiteError` with file, line and the nearest right word."""
+    document = documents.read(path, SuiteError)
+    written = document.check(_Suite)
+    for key, known in (("schemes", registry.names("scheme")), ("runtimes", RUNTIMES), ("effort", tuple(EFFORTS))):
+        value = getattr(written, key)
+        for position, word in enumerate(value if isinstance(value, tuple) else (value,)):
+            if word not in known:
+                location = (key, position) if isinstance(document.data.get(key), list) else (key,)
+                raise document.complain(location, f"no {key.removesuffix('s')} called {word!r}{nearest(word, known)}")
+    suite = Suite(
+        models=tuple(_model(document, position, model) for position, model in enumerate(written.models)),
+        dataset=_dataset(document, written.dataset),
+        schemes=written.schemes,
+        runtimes=written.runtimes,
+        threads=written.threads,
+        batches=written.batches,
+        devices=written.devices,
+        effort=written.effort,
+        seed=written.seed,
+    )
+    names = [model.name for model in suite.models]
+    for position, name in enumerate(names):
+        if name in names[:position]:
+            raise document.complain(
+                ("models", position), f"a second model called {name!r}; give it a `name:` of its own"
+            )
+    return suite
+
+
+def narrow(
+    suite: Suite,
+    *,
+    devices: Sequence[str] = (),
+    models: Sequence[str] = (),
+    schemes: Sequence[str] = (),
+    runtimes: Sequence[str] = (),
+    threads: Sequence[int] = (),
+    effort: str | None = None,
+    seed: int | None = None,
+) -> Suite:
+    """Return ``suite`` with what options say instead; raises `UnknownName` for what does not exist.
+
+    ``models`` and ``schemes`` choose among what exists (any known scheme, whether or not the suite has it); the
+    others replace what the suite says.
+    """
+    own = {model.name: model for model in suite.models}
+    _require("model", models, own)
+    _require("scheme", schemes, registry.names("scheme"))
+    _require("runtime", runtimes, RUNTIMES)
+    _require("effort", [effort] if effort else [], EFFORTS)
+    if any(count < 1 for count in threads):
+        raise SuiteError(f"--threads {','.join(map(str, threads))}: at least 1")
+    return replace(
+        suite,
+        models=tuple(own[name] for name in dict.fromkeys(models)) or suite.models,
+        schemes=tuple(dict.fromkeys(schemes)) or suite.schemes,
+        runtimes=tuple(dict.fromkeys(runtimes)) or suite.runtimes,
+        threads=tuple(dict.fromkeys(threads)) or suite.threads,
+        devices=tuple(devices) or suite.devices,
+        effort=effort or suite.effort,
+        seed=suite.seed if seed is None else seed,
+    )
+
+
+def _require(kind: str, asked: Sequence[str], known: Sequence[str] | Mapping[str, Any]) -> None:
+    for name in asked:
+        if name not in known:
+            raise UnknownName(kind, name, known)
+
+
+def _as_tuple(value: Any) -> Any:
+    """Let people write ``threads: 1`` for ``threads: [1]``."""
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+def _one_or_more(value: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not value:
+        raise ValueError("at least one is needed")
+    if len(set(value)) != len(value):
+        raise ValueError("the same one twice")
+    return value
+
+
+_Words = Annotated[tuple[str, ...], pydantic.BeforeValidator(_as_tuple), pydantic.AfterValidator(_one_or_more)]
+_Counts = Annotated[
+    tuple[pydantic.PositiveInt, ...], pydantic.BeforeValidator(_as_tuple), pydantic.AfterValidator(_one_or_more)
+]
+_Channels = Annotated[tuple[float, ...], pydantic.BeforeValidator(_as_tuple)]
+_Size = Annotated[tuple[pydantic.PositiveInt, ...], pydantic.BeforeValidator(_as_tuple)]
+
+
+class _Preprocess(pydantic.BaseModel, extra="forbid"):
+    size: _Size
+    channels: int = 1
+    scale: float = 1 / 255
+    mean: _Channels = (0.0,)
+    std: _Channels = (1.0,)
+
+    @pydantic.model_validator(mode="after")
+    def _fits(self) -> _Preprocess:
+        if len(self.size) > 2:
+            raise ValueError("size is one number, or [height, width]")
+        if self.channels not in (1, 3):
+            raise ValueError("channels is 1 or 3")
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if len(values) not in (1, self.channels):
+                raise ValueError(f"{name} has {len(values)} values for {self.channels} channels")
+        if not all(self.std):
+            raise ValueError("std may not be 0")
+        return self
+
+
+class _Plugged(pydantic.BaseModel, extra="allow"):
+    kind: str | None = None
+
+
+class _Model(_Plugged):
+    name: str | None = None
+    preprocess: _Preprocess | None = None
+
+
+class _Suite(pydantic.BaseModel, extra="forbid"):
+    models: Annotated[tuple[str | _Model, ...], pydantic.BeforeValidator(_as_tuple)]
+    dataset: str | _Plugged
+    schemes: _Words = ("float32", "dynamic", "float16", "int8")
+    runtimes: _Words = ("litert",)
+    threads: _Counts = (1,)
+    batches: _Counts = (1,)
+    devices: _Words = ("all",)
+    effort: str = "standard"
+    seed: int = 0
+
+
+def _model(document: documents.Document, position: int, written: str | _Model) -> ModelSpec:
+    location: tuple[str | int, ...] = ("models", position)
+    if isinstance(written, str):
+        _check_kind(document, location, "model", written)
+        return ModelSpec(name=written, kind=written)
+    kind = written.kind or ("keras" if "path" in (written.model_extra or {}) else written.name)
+    if kind is None:
+        raise document.complain(location, "a model needs a `kind:`")
+    options = _options(document, location, "model", kind, written.model_extra or {})
+    name = written.name or (Path(options["path"]).stem if "path" in options else kind)
+    preprocess = None
+    if written.preprocess is not None:
+        said = written.preprocess
+        height, width = (said.size * 2)[:2]
+        preprocess = Preprocess(
+            height=height, width=width, channels=said.channels, scale=said.scale, mean=said.mean, std=said.std
+        )
+    return ModelSpec(name=name, kind=kind, options=options, preprocess=preprocess)
+
+
+def _dataset(document: documents.Document, written: str | _Plugged) -> DatasetSpec:
+    if isinstance(written, str):
+        _check_kind(document, ("dataset",), "dataset", written)
+        return DatasetSpec(kind=written)
+    kind = written.kind or "folder"
+    return DatasetSpec(kind=kind, options=_options(document, ("dataset",), "dataset", kind, written.model_extra or {}))
+
+
+def _check_kind(document: documents.Document, location: tuple[str | int, ...], what: str, kind: str) -> None:
+    known = registry.names(what)
+    if kind not in known:
+        raise document.complain(location, f"no {what} called {kind!r}{nearest(kind, known)}")
+
+
+def _options(
+    document: documents.Document, location: tuple[str | int, ...], what: str, kind: str, extra: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Check the plug-in's own keys against its signature, expand ``${…}``, and make paths absolute."""
+    _check_kind(document, (*location, "kind"), what, kind)
+    parameters = inspect.signature(registry.find(what, kind)).parameters
+    known = [name for name in parameters if name != "preprocess"]
+    options = {}
+    for key, value in extra.items():
+        if key not in known:
+            taken = [*known, "kind", *(("name", "preprocess") if what == "model" else ())]
+            raise document.complain((*location, key), f"unknown key {key!r} of {what} {kind}{nearest(key, taken)}")
+        plain = documents.expand(document, (*location, key), value) if isinstance(value, str) else value
+        if key in ("path", "root"):
+            plain = str(document.path.absolute().parent / Path(str(plain)).expanduser())
+        options[key] = json.loads(json.dumps(plain))  # without the YAML library's own types
+    missing = [name for name in known if parameters[name].default is inspect.Parameter.empty and name not in options]
+    if missing:
+        raise document.complain(location, f"{what} {kind} needs `{missing[0]}:`")
+    return options
+
+
+def _preprocess_from_json(plain: Mapping[str, Any] | None) -> Preprocess | None:
+    if plain is None:
+        return None
+    return Preprocess(**_with_tuples(plain))
+
+
+def _with_tuples(plain: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
