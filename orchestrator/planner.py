@@ -44,7 +44,10 @@ def plan(
             else:
                 skips.append(Skip(case=case, reason=reason))
         if wanted:
-            steps = (*_scorings(run, wanted), *_attempts(run, wanted, effort.attempts, suite.seed))
+            steps: tuple[Scoring | Attempt, ...] = (
+                *_scorings(run, wanted),
+                *_attempts(run, wanted, effort.attempts, suite.seed),
+            )
             lanes.append(Lane(device=device, steps=steps))
     return Plan(run=run, effort=effort, seed=suite.seed, lanes=tuple(lanes), skips=tuple(skips))
 
@@ -89,5 +92,5 @@ def _attempts(run: str, cases: Sequence[Case], rounds: int, seed: int) -> list[A
 
 
 def _step_id(run: str, *parts: object) -> str:
-    """An id that exists before the step starts, and is the same when the run is planned again to be resumed."""
+    """Return an id that exists before the step starts, the same when the run is planned again to be resumed."""
     return hashlib.sha256("\n".join(map(str, (run, *parts))).encode()).hexdigest()[:24]

@@ -5,19 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from orchestrator.errors import ConnectionLost, Unreachable
+from orchestrator.errors import ConnectionLost, DeviceBusy, TransferBroken, Unreachable
 
-#: A lane that dies this often without finishing a step between is given up.
-MOST_DEATHS = 2
+#: A lane that ends this often without finishing a step is given up.
+MOST_BARREN_LANES = 2
+#: A transfer that arrives damaged this often in a row is given up: it is no longer bad luck.
+MOST_BROKEN_TRANSFERS = 3
 #: Waits between attempts to reach a device again, in seconds; the last one repeats.
 BACKOFF_S = (0.5, 1, 2, 5, 10, 15)
 
 
 class Next(Enum):
-    """What the lane's keeper does now."""
+    """What the lane's carrier does now."""
 
-    FOLLOW = "follow the journal again from where we stopped"
-    RESTART = "start a new lane with what is left"
+    AGAIN = "do the same again, from where it stopped"
     GIVE_UP = "report the lane as lost; `farm run --resume` can collect it later"
 
 
@@ -29,17 +30,26 @@ class Decision:
     wait_s: float = 0.0
 
 
-def after_link_error(error: Exception, *, failures: int, silent_s: float, patience_s: float) -> Decision:
-    """Decide after the ``failures``-th broken link in a row, ``silent_s`` after the last word from the device."""
-    if not isinstance(error, ConnectionLost | Unreachable):
-        return Decision(next=Next.GIVE_UP)
-    if silent_s >= patience_s:
-        return Decision(next=Next.GIVE_UP)
-    return Decision(next=Next.FOLLOW, wait_s=BACKOFF_S[min(failures, len(BACKOFF_S)) - 1])
+def after_link_error(
+    error: Exception, *, failures: int, silent_s: float, patience_s: float, held_by_us: bool = False
+) -> Decision:
+    """Decide after the ``failures``-th broken link in a row, ``silent_s`` after the last word from the device.
+
+    ``held_by_us``: a busy device may be held by the last worker of a lane of ours that died; that ends by itself.
+    """
+    give_up = Decision(next=Next.GIVE_UP)
+    if isinstance(error, TransferBroken) and failures >= MOST_BROKEN_TRANSFERS:
+        return give_up
+    again = isinstance(error, ConnectionLost | Unreachable | TransferBroken)
+    again = again or (held_by_us and isinstance(error, DeviceBusy))
+    if not again or silent_s >= patience_s:
+        return give_up
+    return Decision(next=Next.AGAIN, wait_s=BACKOFF_S[min(failures, len(BACKOFF_S)) - 1])
 
 
-def after_lane_death(*, deaths_without_progress: int) -> Decision:
-    """Decide after the lane's process vanished from the device (power cut, out of memory, ``kill -9``)."""
-    if deaths_without_progress >= MOST_DEATHS:
-        return Decision(next=Next.GIVE_UP)
-    return Decision(next=Next.RESTART)
+def after_lane_end(*, barren: int) -> Next:
+    """Decide after a lane ended with steps left (power cut, out of memory, ``kill -9``, stopped by someone).
+
+    ``barren`` counts the lanes in a row that finished no step.
+    """
+    return Next.GIVE_UP if barren >= MOST_BARREN_LANES else Next.AGAIN

@@ -133,6 +133,9 @@ class Remote:
         """Start a lane, detached; starting the same lane twice starts it once. Raises `DeviceBusy`."""
         self._ask(["start"], wire.to_json(request))
 
+    #: Codes of refusals that mean: the lane is no longer there, nothing more will come.
+    GONE = frozenset({wire.LANE_DIED, wire.UNKNOWN_LANE})
+
     def follow(self, lane: str, offset: int) -> Iterator[Recorded]:
         """Yield the journal of ``lane`` from ``offset`` as it grows, until its `LaneDone`.
 
@@ -142,6 +145,8 @@ class Remote:
         chunks = self._transport.stream(self._command(["follow", lane, "--from", str(offset)]))
         try:
             yield from _records(chunks, offset)
+        except ValueError as error:
+            raise AgentFailed(f"{self.device.name}: the journal of lane {lane} is damaged: {error}") from error
         except AgentFailed as error:
             raise self._refusal(error.stderr, error.status or 1) from error
 

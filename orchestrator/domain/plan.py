@@ -40,6 +40,11 @@ class Attempt:
     #: 1, 2, … within the case.
     number: int
 
+    @property
+    def subject(self) -> Case:
+        """What says which artifact and runtime the step is about."""
+        return self.case
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scoring:
@@ -51,6 +56,11 @@ class Scoring:
     scheme: str
     runtime: str
     batch: int
+
+    @property
+    def subject(self) -> Scoring:
+        """What says which artifact and runtime the step is about."""
+        return self
 
     def covers(self, case: Case) -> bool:
         """Say whether this scoring is the accuracy of ``case``."""

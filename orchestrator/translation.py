@@ -1,0 +1,237 @@
+"""Between our values and the agent's: steps become wire orders, journal records become events."""
+
+from __future__ import annotations
+
+import getpass
+import math
+import os
+import socket
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from agent import wire
+from orchestrator import metrics
+from orchestrator.domain.event import (
+    AttemptEnded,
+    AttemptStarted,
+    Cursor,
+    Event,
+    LaneEnded,
+    Scored,
+    ScoringStarted,
+)
+from orchestrator.domain.plan import Attempt, Scoring
+from orchestrator.domain.result import Measurement, Scores
+from orchestrator.errors import AgentFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from orchestrator.domain.artifact import Artifact, ImageSet
+    from orchestrator.domain.plan import Effort
+    from orchestrator.remote import Recorded
+
+Step = Scoring | Attempt
+
+#: An attempt that says nothing for this long beyond what its effort asks is killed by the lane.
+SPARE_S = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blob:
+    """A file that a lane needs on its device."""
+
+    what: str
+    sha256: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """Wheels that bring a runtime along; ``name`` is a hash over them."""
+
+    name: str
+    wheels: tuple[Blob, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Materials:
+    """What the steps of one device refer to."""
+
+    effort: Effort
+    #: (model, scheme, batch) -> artifact
+    artifacts: Mapping[tuple[str, str, int], Artifact]
+    #: model -> evaluation images at its size
+    images: Mapping[str, ImageSet]
+    #: runtime -> environment to bring along; absent where the device has the runtime itself
+    environments: Mapping[str, Environment]
+    #: folder of blobs named by their sha256
+    blobs: Path
+
+    def artifact(self, step: Step) -> Artifact | None:
+        """Return what ``step`` executes, or ``None`` where it could not be built."""
+        of = step.subject
+        return self.artifacts.get((of.model, of.scheme, of.batch))
+
+    def needed(self, steps: Sequence[Step]) -> tuple[Blob, ...]:
+        """Return every file that ``steps`` need on the device, each once."""
+        found: dict[str, Blob] = {}
+        for step in steps:
+            of = step.subject
+            artifact, images = self.artifact(step), self.images[of.model]
+            if artifact is None:
+                continue
+            for what, sha256 in (
+                (f"artifact {of.model} {of.scheme}", artifact.sha256),
+                (f"images for {of.model}", images.pixels_sha256),
+                (f"labels for {of.model}", images.labels_sha256),
+            ):
+                found[sha256] = Blob(what=what, sha256=sha256, path=self.blobs / sha256)
+            if of.runtime in self.environments:
+                found.update({wheel.sha256: wheel for wheel in self.environments[of.runtime].wheels})
+        return tuple(found.values())
+
+
+def order_of(run: str, lane: str, steps: Sequence[Step], materials: Materials) -> wire.LaneRequest:
+    """Return the lane as the agent takes it; steps whose artifact could not be built are left out."""
+    orders = (_step(step, materials) for step in steps)
+    return wire.LaneRequest(
+        lane=lane,
+        run=run,
+        holder=f"{getpass.getuser()}@{socket.gethostname()} (process {os.getpid()}), run {run}",
+        steps=tuple(order for order in orders if order is not None),
+    )
+
+
+def _step(step: Step, materials: Materials) -> wire.Step | None:
+    of = step.subject
+    artifact, images, effort = materials.artifact(step), materials.images[of.model], materials.effort
+    if artifact is None:
+        return None
+    said = artifact.preprocess
+    preprocess = wire.Preprocess(
+        height=said.height, width=said.width, channels=said.channels, scale=said.scale, mean=said.mean, std=said.std
+    )
+    environment = materials.environments.get(of.runtime)
+    measure = isinstance(step, Attempt)
+    seconds = effort.seconds / effort.attempts
+    return wire.Step(
+        id=step.id,
+        kind="measure" if measure else "score",
+        label=str(step.case) if isinstance(step, Attempt) else f"scores of {of.model} {of.scheme} {of.runtime}",
+        artifact=artifact.sha256,
+        runtime=of.runtime,
+        environment=environment.name if environment else None,
+        threads=step.case.threads if isinstance(step, Attempt) else 1,
+        batch=of.batch,
+        pixels=images.pixels_sha256,
+        labels=images.labels_sha256,
+        preprocess=preprocess,
+        timeout_s=SPARE_S + effort.warmup_max_s + seconds if measure else 6 * SPARE_S,
+        min_invocations=math.ceil(effort.invocations / effort.attempts) if measure else 0,
+        min_seconds=seconds if measure else 0.0,
+        warmup_max_s=effort.warmup_max_s,
+    )
+
+
+class Translator:
+    """Turns the journal of one lane into events."""
+
+    def __init__(self, run: str, device: str, lane: str, steps: Sequence[Step], materials: Materials) -> None:
+        self._run, self._device, self._lane = run, device, lane
+        self._steps = {step.id: step for step in steps}
+        self._materials = materials
+
+    def event(self, recorded: Recorded) -> Event | None:
+        """Return what a record says, or ``None`` for one that only the journal needs.
+
+        Raises `AgentFailed` where a record speaks of something that was never ordered.
+        """
+        named = getattr(recorded.record, "id", None)
+        if named is not None and named not in self._steps:
+            raise AgentFailed(f"{self._device}: the journal of lane {self._lane} speaks of an unknown step {named!r}")
+        common: dict[str, Any] = {
+            "run": self._run,
+            "device": self._device,
+            "cursor": Cursor(lane=self._lane, offset=recorded.offset),
+        }
+        match recorded.record:
+            case wire.StepBegan() as record:
+                return _began(self._steps[record.id], common | {"at": _utc(record.at_ns)})
+            case wire.AttemptDone() as record:
+                at = _utc(record.ended_at_ns)
+                return AttemptEnded(measurement=self._measurement(record), **common, at=at)
+            case wire.ScoringDone() as record:
+                return Scored(scores=self._scores(record), **common, at=_utc(record.ended_at_ns))
+            case wire.LaneDone() as record:
+                return LaneEnded(lane=self._lane, error=record.error, **common, at=_utc(record.at_ns))
+        return None
+
+    def _measurement(self, record: wire.AttemptDone) -> Measurement:
+        step = self._steps[record.id]
+        artifact = self._materials.artifact(step)
+        assert isinstance(step, Attempt)  # noqa: S101  a journal answers our own order
+        assert artifact is not None  # noqa: S101
+        return Measurement(
+            attempt=step.id,
+            case=step.case,
+            number=step.number,
+            artifact=artifact.sha256,
+            started_at=_utc(record.began_at_ns),
+            ended_at=_utc(record.ended_at_ns),
+            wall_ns=record.wall_ns,
+            error=record.error,
+            load_ns=record.load_ns,
+            first_ns=record.first_ns,
+            warmup_ns=wire.unpack_ints(record.warmup_ns),
+            latency_ns=wire.unpack_ints(record.latency_ns),
+            peak_rss_bytes=record.peak_rss_bytes,
+            readings=record.readings,
+            requested=record.requested,
+            effective=record.effective,
+            versions=record.versions,
+        )
+
+    def _scores(self, record: wire.ScoringDone) -> Scores:
+        step = self._steps[record.id]
+        artifact = self._materials.artifact(step)
+        assert isinstance(step, Scoring)  # noqa: S101  a journal answers our own order
+        assert artifact is not None  # noqa: S101
+        images = self._materials.images[step.model]
+        scores = wire.unpack_bytes(record.scores)
+        auc: tuple[float | None, ...] = ()
+        if record.error is None:
+            labels = np.load(self._materials.blobs / images.labels_sha256, allow_pickle=False)
+            auc = metrics.auc_per_class(labels, np.frombuffer(scores, dtype="<f4").reshape(record.shape))
+        return Scores(
+            scoring=step.id,
+            device=step.device,
+            model=step.model,
+            scheme=step.scheme,
+            runtime=step.runtime,
+            batch=step.batch,
+            artifact=artifact.sha256,
+            pixels_sha256=images.pixels_sha256,
+            labels_sha256=images.labels_sha256,
+            wall_ns=record.wall_ns,
+            error=record.error,
+            scores=scores,
+            shape=record.shape,
+            device_auc=record.auc,
+            auc=auc,
+            classes=images.classes,
+        )
+
+
+def _began(step: Step, common: Mapping[str, Any]) -> Event:
+    if isinstance(step, Attempt):
+        return AttemptStarted(attempt=step.id, case=step.case, number=step.number, **common)
+    return ScoringStarted(scoring=step.id, model=step.model, scheme=step.scheme, runtime=step.runtime, **common)
+
+
+def _utc(at_ns: int) -> datetime:
+    return datetime.fromtimestamp(at_ns / 1e9, UTC)
