@@ -1,0 +1,68 @@
+"""The ``farm`` command: mounts what the other modules define, and turns our errors into words and an exit status."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli import run
+
+app = typer.Typer(
+    name="farm",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help="Measure quantized image classifiers on the very devices that will run them.",
+    epilog="Start with: farm run.  Exit status: 0 fine, 1 a case failed or is INVALID, 2 usage, 3 nothing could run.",
+)
+app.command("run", epilog=run.EPILOG)(run.run)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"farm {version('edge-farm')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except Exception as error:
+        from orchestrator.errors import FarmError, UsageError
+
+        if not isinstance(error, FarmError):
+            raise
+        from orchestrator.cli.context import errors_console
+
+        screen = errors_console()
+        screen.print(f"[bold red]farm:[/] {_plain(error.message)}", soft_wrap=True)
+        if error.hint:
+            screen.print(f"      {_plain(error.hint)}", soft_wrap=True)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
