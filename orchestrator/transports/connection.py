@@ -1,0 +1,195 @@
+"""A Fabric connection that knows whom it talks to, and notices when nobody is there any more."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+import paramiko
+from fabric import Config, Connection
+
+from orchestrator.errors import HostKeyRefused
+from orchestrator.transports.keys import OurKeys
+from orchestrator.transports.known_hosts import fingerprint, known, name_at
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from orchestrator.domain.device import Device
+
+#: A device that is off must be reported within some 10 s, whichever step it is mute in.
+CONNECT_TIMEOUT_S = 5
+HANDSHAKE_TIMEOUT_S = 10
+LOGIN_TIMEOUT_S = 10
+#: How long sent data may stay unacknowledged, or a silent link unconfirmed, before it counts as dead.
+DEAD_AFTER_S = 15
+
+# Paramiko logs every failed handshake, with a traceback, to whoever listens; what matters reaches us as an exception.
+_LOG = "orchestrator.transports.paramiko"
+logging.getLogger(_LOG).addHandler(logging.NullHandler())
+
+
+class FarmTransport(paramiko.Transport):  # type: ignore[misc]  # paramiko is untyped
+    """Paramiko's, with the fast ciphers first: AES-GCM needs no separate MAC pass in Python. CBC is left out."""
+
+    _preferred_ciphers = tuple(
+        name
+        for name in ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
+        if name in paramiko.Transport._cipher_info  # noqa: SLF001  older paramiko has no GCM, and says so only there
+    )
+
+
+class RefuseUnknown(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]  # same
+    """Fabric's own policy trusts whoever answers first; this one trusts nobody."""
+
+    def __init__(self, who: str, name: str) -> None:
+        self._who, self._name = who, name
+
+    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:  # noqa: ARG002  paramiko's signature
+        """Refuse ``key``, saying what it was."""
+        raise HostKeyRefused(
+            f"{self._who}: unknown host key {fingerprint(key.asbytes())} at {hostname}",
+            hint=f"farm devices trust {self._name}   (a new device: farm devices add {self._name} --address …)",
+        )
+
+
+class FarmConnection(Connection):  # type: ignore[misc]  # Fabric is untyped
+    """``fabric.Connection`` with host keys checked on every hop, time-outs on every step, and no Nagle.
+
+    Host, user, port and jump hosts come from ~/.ssh/config where the inventory does not say; known hosts never do.
+    """
+
+    def __init__(self, device: Device, known_hosts: Path, *, hop: str | None = None, **given: Any) -> None:
+        config = given.pop("config", None)
+        if config is None:
+            config = Config(lazy=True)  # neither fabric.yaml nor FABRIC_* may change how we connect
+            config.load_ssh_config()
+        # Fabric's contexts keep their own attributes apart from configuration by `_set`.
+        self._set(
+            device=device, known_hosts=known_hosts, who=f"{device.name} (jump host {hop})" if hop else device.name
+        )
+        super().__init__(
+            hop or device.address,
+            user=None if hop else device.user,
+            port=None if hop else device.port,
+            config=config,
+            forward_agent=False,
+            connect_timeout=HANDSHAKE_TIMEOUT_S,  # Fabric hands it to the handshake: we open the socket ourselves
+            **given,
+        )
+        self._set(
+            connect_kwargs={
+                "transport_factory": FarmTransport,
+                "banner_timeout": HANDSHAKE_TIMEOUT_S,
+                "auth_timeout": LOGIN_TIMEOUT_S,
+                "channel_timeout": LOGIN_TIMEOUT_S,
+                "auth_strategy": OurKeys(
+                    who=self.who,
+                    user=self.user,
+                    identity_file=None if hop else device.identity_file,
+                    ssh_config=self.ssh_config,
+                ),
+            }
+        )
+        self.client.set_log_channel(_LOG)
+        self.client.set_missing_host_key_policy(RefuseUnknown(self.who, hop or device.name))
+        if known_hosts.exists():
+            self.client.load_host_keys(str(known_hosts))
+
+    @property
+    def server_name(self) -> str:
+        """How the server is written in known_hosts."""
+        return name_at(self.host, self.port)
+
+    def get_gateway(self) -> Connection | str | None:
+        """Return the way there that ~/.ssh/config gives, or ``None``; Fabric's own would not check the hops' keys."""
+        written = self.ssh_config.get("proxyjump")
+        if written is None:
+            return super().get_gateway()
+        gateway: FarmConnection | None = None
+        for hop in ("" if written.lower() == "none" else written).split(","):  # the first is reached directly
+            hop = hop.strip().removeprefix("ssh://")  # noqa: PLW2901  the same hop, as Fabric writes it
+            if not hop or self.derive_shorthand(hop)["host"] in (self.host, self.original_host):
+                continue  # `Host *` makes a jump host its own jump host
+            gateway = FarmConnection(
+                self.device, self.known_hosts, hop=hop, config=self.config.clone(), gateway=gateway or False
+            )
+        return gateway
+
+    def open(self) -> None:
+        """Connect and log in, unless that is done; on failure nothing stays open."""
+        if self.is_connected:
+            return
+        if not self.gateway:
+            self.connect_kwargs["sock"] = _dial(self.host, self.port)
+        try:
+            super().open()
+        except paramiko.BadHostKeyException as error:
+            raise self._changed(error) from error
+        finally:
+            sock = self.connect_kwargs.pop("sock", None)
+            if not self.is_connected:
+                self.close()
+                if sock is not None:
+                    sock.close()
+        if self.gateway:
+            threading.Thread(target=_watch, args=(self.transport,), name="farm-keepalive", daemon=True).start()
+
+    def close(self) -> None:
+        """Hang up, on the jump hosts too."""
+        super().close()
+        self.client.close()  # after a failed handshake Fabric does not know that there is something to close
+        if isinstance(self.gateway, FarmConnection):
+            self.gateway.close()
+
+    def _changed(self, error: paramiko.BadHostKeyException) -> HostKeyRefused:
+        ours = known(self.known_hosts, self.server_name)
+        return HostKeyRefused(
+            f"{self.who}: its host key changed: it shows {fingerprint(error.key.asbytes())}, "
+            f"we know {', '.join(key.fingerprint for key in ours)} at {self.server_name}",
+            hint=f"if you re-imaged it, run `farm devices trust {self.device.name}`; if not, somebody may be in between",
+        )
+
+
+def _dial(address: str, port: int) -> socket.socket:
+    """Return a connected socket that notices a dead peer within `DEAD_AFTER_S`, by the kernel's own probes alone."""
+    sock = socket.create_connection((address, port), timeout=CONNECT_TIMEOUT_S)
+    sock.settimeout(None)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    third = DEAD_AFTER_S // 3
+    for name, value in (
+        ("TCP_USER_TIMEOUT", DEAD_AFTER_S * 1000),  # Linux alone has it
+        ("TCP_KEEPIDLE", third),
+        ("TCP_KEEPINTVL", third),
+        ("TCP_KEEPCNT", 2),
+    ):
+        if hasattr(socket, name):
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return sock
+
+
+def answers(transport: paramiko.Transport) -> bool:
+    """Ask the far end's SSH server whether it is there; a link that gives no answer is hung up."""
+    asking = threading.Thread(target=_ask, args=(transport,), name="farm-keepalive-question", daemon=True)
+    asking.start()
+    asking.join(DEAD_AFTER_S * 2 / 3)
+    if asking.is_alive():
+        transport.close()
+    return bool(transport.is_active())
+
+
+def _ask(transport: paramiko.Transport) -> None:
+    try:
+        transport.global_request("keepalive@openssh.com", wait=True)
+    except (paramiko.SSHException, OSError, EOFError):
+        transport.close()
+
+
+def _watch(transport: paramiko.Transport) -> None:
+    """Hang up when the far end of a link through jump hosts stops answering: our kernel sees the first hop only."""
+    pause = threading.Event()
+    while answers(transport):
+        pause.wait(DEAD_AFTER_S / 3)

@@ -1,0 +1,103 @@
+"""The host keys farm trusts: a file of its own, in OpenSSH's format."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.errors import UsageError
+from orchestrator.rewrite import rewriting
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: OpenSSH leaves the port out of the name when it is this one.
+SSH_PORT = 22
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostKey:
+    """The public key by which an SSH server proves who it is."""
+
+    #: As `name_at` writes it.
+    name: str
+    #: ``ssh-ed25519``, ``ecdsa-sha2-nistp256``, ``ssh-rsa``.
+    kind: str
+    blob: bytes
+
+    @property
+    def fingerprint(self) -> str:
+        """``SHA256:…``, as ``ssh-keygen -l`` prints it."""
+        return fingerprint(self.blob)
+
+    @property
+    def line(self) -> str:
+        """The line of a known_hosts file."""
+        return f"{self.name} {self.kind} {base64.b64encode(self.blob).decode()}"
+
+
+def fingerprint(blob: bytes) -> str:
+    """Return ``SHA256:…`` of a public key, as ``ssh-keygen -l`` prints it."""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+
+
+def name_at(address: str, port: int) -> str:
+    """Return how OpenSSH and paramiko write a server in known_hosts: ``10.0.0.7``, or ``[10.0.0.7]:2222``."""
+    return address if port == SSH_PORT else f"[{address}]:{port}"
+
+
+def known(path: Path, name: str) -> tuple[HostKey, ...]:
+    """Return the keys trusted for ``name``, in the order of the file; none where there is no file."""
+    if not path.exists():
+        return ()
+    lines = path.read_text(encoding="utf-8").splitlines()
+    found = []
+    for line in lines:
+        if _is_for(line, name):
+            _, kind, encoded = line.split()[:3]
+            found.append(HostKey(name=name, kind=kind, blob=base64.b64decode(encoded)))
+    return tuple(found)
+
+
+def trust(path: Path, key: HostKey) -> None:
+    """Trust ``key``, and no other, for its name; the file is created, readable by its owner only."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with rewriting(path, mode=0o600) as text:
+        kept = [line for line in text.before.splitlines() if not _is_for(line, key.name)]
+        text.after = "\n".join([*kept, key.line]) + "\n"
+
+
+def forget(path: Path, name: str) -> None:
+    """Trust no key for ``name`` any more."""
+    if path.exists():
+        with rewriting(path, mode=0o600) as text:
+            kept = [line for line in text.before.splitlines() if not _is_for(line, name)]
+            text.after = "".join(f"{line}\n" for line in kept)
+
+
+def same(ours: str, shown: str) -> bool:
+    """Compare two fingerprints; raises `UsageError` where ``ours`` is no SHA256 one."""
+    if not ours.startswith("SHA256:"):
+        raise UsageError(
+            f"{ours!r} is no fingerprint of the form SHA256:…",
+            hint="on the device: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
+        )
+    return ours.rstrip("=") == shown.rstrip("=")
+
+
+def _is_for(line: str, name: str) -> bool:
+    """Say whether a line is about ``name``, written plainly or hashed (``|1|salt|hash``)."""
+    fields = line.split()
+    if len(fields) < 3 or fields[0].startswith(("#", "@")):
+        return False
+    return any(pattern == name or _hashes(pattern, name) for pattern in fields[0].split(","))
+
+
+def _hashes(pattern: str, name: str) -> bool:
+    if not pattern.startswith("|1|"):
+        return False
+    import paramiko
+
+    return bool(paramiko.HostKeys.hash_host(name, pattern) == pattern)

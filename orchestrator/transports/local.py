@@ -1,0 +1,155 @@
+"""The machine farm runs on, through the same programs as any other device."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from orchestrator.errors import AgentFailed, ConnectionLost
+from orchestrator.transports.base import Completed
+from orchestrator.transports.pump import Alarm, Drain, pieces
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from io import BufferedReader, BufferedWriter
+
+    from orchestrator.domain.device import Device
+
+#: What a shell answers where there is no such program, or one that can't be run.
+NOT_FOUND, NOT_EXECUTABLE = 127, 126
+#: How long a program may take to end once its standard input is closed.
+PATIENCE_S = 2
+
+
+class LocalTransport:
+    """This machine, to the protocol of `orchestrator.transports.base.Transport`; no shell is involved.
+
+    As over SSH, programs start in the home directory and outside our terminal's process group, so that Ctrl-C reaches
+    farm alone.
+    """
+
+    def __init__(self, device: Device, known_hosts: Path | None = None) -> None:
+        self._device = device
+        self._known_hosts = known_hosts  # every transport is made of the same two things
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: bytes | BinaryIO = b"",
+        timeout_s: float = 60.0,
+        progress: Callable[[int], None] | None = None,
+    ) -> Completed:
+        """Run ``argv`` to its end; `ConnectionLost` after ``timeout_s``."""
+        with _started(argv) as program:
+            if isinstance(program, Completed):
+                return program
+            out, err = Drain(program.out.read1), Drain(program.err.read1)
+            with Alarm(timeout_s, program.kill) as alarm:
+                _feed(program, stdin, progress)
+                out.wait()
+                err.wait()
+            if alarm.rang:
+                raise ConnectionLost(f"{self._device.name}: {argv[0]} gave no answer within {timeout_s:g} s")
+            return Completed(status=program.status(), out=out.content, err=err.content)
+
+    def stream(self, argv: Sequence[str]) -> Iterator[bytes]:
+        """Yield what ``argv`` prints, holding its standard input open until the generator is closed."""
+        with _started(argv) as program:
+            if isinstance(program, Completed):
+                raise self._failed(argv, program.status, program.err)
+            err = Drain(program.err.read1, keep=1 << 16)
+            while chunk := program.out.read1(1 << 16):
+                yield chunk
+            err.wait()
+            status = program.status()
+            if status:
+                raise self._failed(argv, status, err.content)
+
+    def close(self) -> None:
+        """Do nothing: there is no connection."""
+
+    def _failed(self, argv: Sequence[str], status: int, err: bytes) -> AgentFailed:
+        words = err.decode(errors="replace").strip()
+        return AgentFailed(
+            f"{self._device.name}: {argv[0]} ended with status {status}: {words[-500:]}", status=status, stderr=err
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Program:
+    """A child process in a process group of its own, with its pipes."""
+
+    process: subprocess.Popen[bytes]
+    stdin: BufferedWriter
+    out: BufferedReader
+    err: BufferedReader
+
+    def status(self) -> int:
+        """Wait for the end and return what a shell would report: 128 + N for a program that signal N ended."""
+        status = self.process.wait()
+        return status if status >= 0 else 128 - status
+
+    def kill(self) -> None:
+        """End the program and its children."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+    def dismiss(self) -> None:
+        """Close the program's standard input, give it a moment to end by itself, then end it."""
+        with suppress(BrokenPipeError):
+            self.stdin.close()
+        try:
+            self.process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            self.process.wait()
+        self.out.close()
+        self.err.close()
+
+
+@contextmanager
+def _started(argv: Sequence[str]) -> Iterator[_Program | Completed]:
+    """Start ``argv``, or give what a shell would answer where that can't be done."""
+    try:
+        process = subprocess.Popen(
+            list(argv),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=Path.home(),
+            start_new_session=True,
+        )
+    except OSError as error:
+        status = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE
+        yield Completed(status=status, out=b"", err=f"{argv[0]}: {error.strerror}\n".encode())
+        return
+    program = _Program(
+        process=process,
+        stdin=cast("BufferedWriter", process.stdin),
+        out=cast("BufferedReader", process.stdout),
+        err=cast("BufferedReader", process.stderr),
+    )
+    try:
+        yield program
+    finally:
+        program.dismiss()
+
+
+def _feed(program: _Program, stdin: bytes | BinaryIO, progress: Callable[[int], None] | None) -> None:
+    sent = 0
+    for piece in pieces(stdin):
+        try:
+            program.stdin.write(piece)
+        except BrokenPipeError:
+            return  # it ended without reading all of it: its status says why
+        sent += len(piece)
+        if progress is not None:
+            progress(sent)
+    with suppress(BrokenPipeError):
+        program.stdin.close()

@@ -1,0 +1,74 @@
+"""Bytes into and out of a running program, in big pieces."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, BinaryIO, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+#: Big enough that Python's cost per piece vanishes, small enough to show progress on a slow link.
+PIECE_BYTES = 1 << 18
+
+
+def pieces(source: bytes | BinaryIO) -> Iterator[bytes]:
+    """Yield ``source`` from where it stands, `PIECE_BYTES` at a time."""
+    if isinstance(source, bytes):
+        for start in range(0, len(source), PIECE_BYTES):
+            yield source[start : start + PIECE_BYTES]
+    else:
+        while piece := source.read(PIECE_BYTES):
+            yield piece
+
+
+class Alarm:
+    """Does ``action`` once when the time is up, unless the ``with`` block ends before; ``rang`` tells."""
+
+    def __init__(self, timeout_s: float, action: Callable[[], None]) -> None:
+        self.rang = False
+        self._action = action
+        self._timer = threading.Timer(timeout_s, self._ring)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+    def _ring(self) -> None:
+        self.rang = True
+        self._action()
+
+
+class Drain:
+    """Reads one pipe to its end in a thread of its own, so that the other pipe can't fill up and block the program."""
+
+    def __init__(self, read: Callable[[int], bytes], *, keep: int | None = None) -> None:
+        self._read, self._keep = read, keep
+        self._content = bytearray()
+        self._thread = threading.Thread(target=self._work, name="farm-drain", daemon=True)
+        self._thread.start()
+
+    @property
+    def content(self) -> bytes:
+        """What came so far; the last ``keep`` bytes of it."""
+        return bytes(self._content)
+
+    def wait(self, timeout_s: float | None = None) -> None:
+        """Wait for the end of the pipe."""
+        self._thread.join(timeout_s)
+
+    def _work(self) -> None:
+        while chunk := self._chunk():
+            self._content += chunk
+            if self._keep is not None and len(self._content) > 2 * self._keep:
+                del self._content[: -self._keep]
+
+    def _chunk(self) -> bytes:
+        try:
+            return self._read(PIECE_BYTES)
+        except (OSError, EOFError, ValueError):  # closed under our hands, which is an end too
+            return b""

@@ -1,0 +1,182 @@
+"""A device over SSH: programs through raw channels of a hardened Fabric connection."""
+
+from __future__ import annotations
+
+import random
+import shlex
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, BinaryIO
+
+import paramiko
+
+from orchestrator.errors import AgentFailed, ConnectionLost
+from orchestrator.transports.base import Completed
+from orchestrator.transports.connection import LOGIN_TIMEOUT_S, FarmConnection, answers
+from orchestrator.transports.known_hosts import HostKey
+from orchestrator.transports.pump import Alarm, Drain, pieces
+from orchestrator.transports.translate import FOREIGN, translate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from orchestrator.domain.device import Device
+
+#: sshd resets connections above its ``MaxStartups`` before the banner; tried again after about this long.
+RETRY_AFTER_S = (0.3, 1.0)
+#: What a shell reports for a program that a signal ended, where SSH does not tell which: 128 + SIGKILL.
+KILLED = 137
+
+
+class SshTransport:
+    """One device over SSH, to the protocol of `orchestrator.transports.base.Transport`."""
+
+    def __init__(self, device: Device, known_hosts: Path) -> None:
+        self._device = device
+        self._known_hosts = known_hosts
+        self._connection: FarmConnection | None = None
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: bytes | BinaryIO = b"",
+        timeout_s: float = 60.0,
+        progress: Callable[[int], None] | None = None,
+    ) -> Completed:
+        """Run ``argv`` to its end, streaming ``stdin`` in big pieces; `ConnectionLost` after ``timeout_s``."""
+        with self._channel(argv) as channel, Alarm(timeout_s, channel.close) as alarm:
+            out, err = Drain(channel.recv), Drain(channel.recv_stderr)
+            _feed(channel, stdin, progress)
+            out.wait()
+            err.wait()
+            if alarm.rang:
+                raise ConnectionLost(f"{self._device.name}: {argv[0]} gave no answer within {timeout_s:g} s")
+            return Completed(status=self._status(channel), out=out.content, err=err.content)
+
+    def stream(self, argv: Sequence[str]) -> Iterator[bytes]:
+        """Yield what ``argv`` prints, as it comes, holding its standard input open until the generator is closed.
+
+        Raises `ConnectionLost`, or `AgentFailed` with status and last words where the program failed.
+        """
+        with self._channel(argv) as channel:
+            err = Drain(channel.recv_stderr, keep=1 << 16)
+            while chunk := channel.recv(1 << 16):
+                yield chunk
+            err.wait(LOGIN_TIMEOUT_S)
+            status = self._status(channel)
+            if status:
+                words = err.content.decode(errors="replace").strip()
+                raise AgentFailed(
+                    f"{self._device.name}: {argv[0]} ended with status {status}: {words[-500:]}",
+                    status=status,
+                    stderr=err.content,
+                )
+
+    def close(self) -> None:
+        """Hang up; the next call connects again."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    @contextmanager
+    def _channel(self, argv: Sequence[str]) -> Iterator[paramiko.Channel]:
+        """Start ``argv`` in a channel, connecting when need be; what Fabric raises becomes ours."""
+        connection = self._connected()
+        try:
+            channel = connection.transport.open_session(timeout=LOGIN_TIMEOUT_S)
+            try:
+                channel.exec_command(shlex.join(argv))
+                yield channel
+            finally:
+                channel.close()
+        except FOREIGN as error:
+            self.close()
+            raise translate(error, self._device, opening=False) from error
+        except ConnectionLost:
+            self.close()
+            raise
+
+    def _connected(self) -> FarmConnection:
+        if self._connection is not None and self._connection.is_connected:
+            return self._connection
+        self.close()
+        self._connection = connect(self._device, self._known_hosts)
+        return self._connection
+
+    def _status(self, channel: paramiko.Channel) -> int:
+        """Return how the program ended; -1 is paramiko's word for not knowing, and never a status."""
+        if channel.status_event.wait(LOGIN_TIMEOUT_S) and channel.exit_status != -1:
+            return int(channel.exit_status)
+        if channel.eof_received and answers(channel.transport):
+            return KILLED  # the link is fine and the server has no status to tell: a signal ended the program
+        raise ConnectionLost(f"{self._device.name}: the link died under way")
+
+
+def connect(device: Device, known_hosts: Path) -> FarmConnection:
+    """Return an open connection; raises `Unreachable`, `HostKeyRefused` or `AuthenticationRefused`."""
+    try:
+        connection = FarmConnection(device, known_hosts)
+        for pause in RETRY_AFTER_S:
+            try:
+                connection.open()
+            except paramiko.SSHException as error:
+                if not isinstance(error.__context__, (EOFError, ConnectionResetError)):
+                    raise
+                time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  spreads devices out, guards nothing
+            else:
+                return connection
+        connection.open()
+    except FOREIGN as error:
+        raise translate(error, device, opening=True) from error
+    return connection
+
+
+def shown_key(device: Device, known_hosts: Path) -> HostKey:
+    """Return the host key the device shows now, without logging in there (jump hosts are logged in to, and checked).
+
+    Raises `Unreachable`.
+    """
+    policy = _Look()
+    try:
+        connection = FarmConnection(device, known_hosts)
+        connection.client.get_host_keys().clear()
+        connection.client.set_missing_host_key_policy(policy)
+        try:
+            connection.open()
+        except _Seen as seen:
+            blob = seen.key.asbytes()
+            return HostKey(name=connection.server_name, kind=seen.key.get_name(), blob=blob)
+        finally:
+            connection.close()
+    except FOREIGN as error:
+        raise translate(error, device, opening=True) from error
+    raise AssertionError("an empty known_hosts let a connection through")
+
+
+class _Seen(Exception):  # noqa: N818  no error: what we came for
+    def __init__(self, key: paramiko.PKey) -> None:
+        super().__init__()
+        self.key = key
+
+
+class _Look(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]  # paramiko is untyped
+    """Goes no further than the host key."""
+
+    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:  # noqa: ARG002  paramiko's signature
+        raise _Seen(key)
+
+
+def _feed(channel: paramiko.Channel, stdin: bytes | BinaryIO, progress: Callable[[int], None] | None) -> None:
+    sent = 0
+    for piece in pieces(stdin):
+        try:
+            channel.sendall(piece)
+        except OSError:
+            return  # the program ended without reading all of it, or the link died: its status tells which
+        sent += len(piece)
+        if progress is not None:
+            progress(sent)
+    with suppress(OSError):
+        channel.shutdown_write()
