@@ -1,0 +1,179 @@
+"""Factories and fakes for tests, ours and those of plug-in authors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from agent import wire
+from orchestrator.domain.artifact import Artifact
+from orchestrator.domain.case import Case
+from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
+from orchestrator.domain.result import Measurement, Scores
+from orchestrator.remote import Recorded
+from orchestrator.suite import Suite
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def make_case(**changes: Any) -> Case:
+    """Return a case, like ``make_case(threads=4)``."""
+    case = Case(device="local", model="tiny-cxr", scheme="float32", runtime="litert", threads=1, batch=1)
+    return replace(case, **changes)
+
+
+def make_suite(**changes: Any) -> Suite:
+    """Return a suite of one model and two schemes at smoke effort."""
+    suite = Suite(
+        models=(ModelSpec(name="tiny-cxr", kind="tiny-cxr"),),
+        dataset=DatasetSpec(kind="phantom"),
+        schemes=("float32", "int8"),
+        effort="smoke",
+    )
+    return replace(suite, **changes)
+
+
+def make_artifact(**changes: Any) -> Artifact:
+    """Return an artifact that was never built."""
+    artifact = Artifact(
+        sha256="a" * 64,
+        size_bytes=1000,
+        model="tiny-cxr",
+        scheme="float32",
+        batch=1,
+        preprocess=Preprocess(height=48, width=48, channels=1),
+        recipe={"scheme": "float32"},
+        checks={"max_abs_difference": 0.0},
+    )
+    return replace(artifact, **changes)
+
+
+def make_measurement(latency_ns: Iterable[int] = (1_000_000,) * 128, **changes: Any) -> Measurement:
+    """Return a successful attempt with these latencies."""
+    measurement = Measurement(
+        attempt="attempt-1",
+        case=make_case(),
+        number=1,
+        artifact="a" * 64,
+        started_at=MIDNIGHT,
+        ended_at=MIDNIGHT,
+        wall_ns=2_000_000_000,
+        load_ns=5_000_000,
+        first_ns=2_000_000,
+        warmup_ns=(1_100_000, 1_050_000),
+        latency_ns=tuple(latency_ns),
+        peak_rss_bytes=50_000_000,
+        requested={"threads": 1, "delegate": None},
+        effective={"threads": 1, "delegate": "xnnpack", "nodes": 10, "delegated_nodes": 10, "warmed_up": True},
+        versions={"python": "3.11.7", "numpy": "2.4.6", "ai-edge-litert": "2.3.0"},
+    )
+    return replace(measurement, **changes)
+
+
+def make_scores(**changes: Any) -> Scores:
+    """Return a successful scoring of two images and one class."""
+    scores = Scores(
+        scoring="scoring-1",
+        device="local",
+        model="tiny-cxr",
+        scheme="float32",
+        runtime="litert",
+        batch=1,
+        artifact="a" * 64,
+        pixels_sha256="b" * 64,
+        labels_sha256="c" * 64,
+        wall_ns=1_000_000_000,
+        scores=b"\x00\x00\x00\x3f\x00\x00\x40\x3f",
+        shape=(2, 1),
+        device_auc=(1.0,),
+        auc=(1.0,),
+        classes=("Nodule",),
+    )
+    return replace(scores, **changes)
+
+
+class FakeRemote:
+    """A device that walks every lane at once, and breaks where a test says so.
+
+    ``faults`` are exceptions that the next calls raise, by the name of the method; ``None`` lets one call pass.
+    ``cut_after`` ends the n-th call of `follow` with the exception given, after that many records.
+    """
+
+    GONE = frozenset({wire.LANE_DIED, wire.UNKNOWN_LANE})
+
+    def __init__(self) -> None:
+        self.faults: dict[str, list[Exception | None]] = {}
+        self.cut_after: list[tuple[int, Exception] | None] = []
+        self.have: set[str] = set()
+        self.sent: list[str] = []
+        self.environments: list[str] = []
+        self.requests: dict[str, wire.LaneRequest] = {}
+        self.stopped: list[str] = []
+        self.closed = 0
+
+    def close(self) -> None:
+        """Count the call."""
+        self.closed += 1
+
+    def missing(self, hashes: Iterable[str]) -> dict[str, int]:
+        """Return what was never sent."""
+        self._maybe_fail("missing")
+        return {sha256: 0 for sha256 in hashes if sha256 not in self.have}
+
+    def send(self, path: Path, sha256: str, *, arrived: int = 0, progress: Callable[[int], None] | None = None) -> int:
+        """Take a blob."""
+        self._maybe_fail("send")
+        self.have.add(sha256)
+        self.sent.append(sha256)
+        size = path.stat().st_size - arrived
+        if progress:
+            progress(size)
+        return size
+
+    def ensure_environment(self, name: str, wheels: Iterable[tuple[str, str]]) -> None:
+        """Take an environment."""
+        self._maybe_fail("ensure_environment")
+        self.environments.append(name)
+
+    def start(self, request: wire.LaneRequest) -> None:
+        """Take a lane."""
+        self._maybe_fail("start")
+        self.requests[request.lane] = request
+
+    def follow(self, lane: str, offset: int) -> Iterator[Recorded]:
+        """Yield the journal of a lane that did all it was asked; every record is 10 bytes long."""
+        self._maybe_fail("follow")
+        cut = self.cut_after.pop(0) if self.cut_after else None
+        records = self._journal(self.requests[lane])
+        for sent, (number, record) in enumerate(list(enumerate(records, 1))[offset // 10 :]):
+            if cut is not None and sent == cut[0]:
+                raise cut[1]
+            yield Recorded(record=record, offset=10 * number)
+
+    def stop(self, lane: str) -> bool:
+        """Take note."""
+        self.stopped.append(lane)
+        return True
+
+    @staticmethod
+    def _journal(request: wire.LaneRequest) -> list[object]:
+        records: list[object] = [wire.LaneBegan(lane=request.lane, run=request.run, at_ns=1)]
+        for step in request.steps:
+            records.append(wire.StepBegan(id=step.id, at_ns=2))
+            if step.kind == "measure":
+                latency = wire.pack_ints([1000] * step.min_invocations)
+                records.append(wire.AttemptDone(step.id, began_at_ns=2, ended_at_ns=3, wall_ns=1, latency_ns=latency))
+            else:
+                records.append(wire.ScoringDone(step.id, began_at_ns=2, ended_at_ns=3, wall_ns=1, error="no images"))
+        return [*records, wire.LaneDone(at_ns=4)]
+
+    def _maybe_fail(self, method: str) -> None:
+        queue = self.faults.get(method)
+        fault = queue.pop(0) if queue else None
+        if fault is not None:
+            raise fault

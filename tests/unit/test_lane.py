@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from orchestrator import planner
+from orchestrator.domain.artifact import ImageSet
+from orchestrator.domain.event import (
+    AttemptEnded,
+    BlobSent,
+    Cursor,
+    LaneEnded,
+    LaneSkipped,
+    LaneStarted,
+    LinkLost,
+    Scored,
+)
+from orchestrator.domain.plan import EFFORTS
+from orchestrator.errors import AgentFailed, ConnectionLost, DeviceBusy, DeviceUnfit, TransferBroken
+from orchestrator.lane import Carrier
+from orchestrator.testing import FakeRemote, make_artifact, make_suite
+from orchestrator.translation import Materials
+
+
+@pytest.fixture
+def materials(tmp_path):
+    images = ImageSet(
+        dataset="phantom",
+        pixels_sha256="b" * 64,
+        labels_sha256="c" * 64,
+        images=2,
+        classes=("Nodule",),
+        synthetic=True,
+    )
+    artifacts = {
+        ("tiny-cxr", scheme, 1): make_artifact(sha256=letter * 64, scheme=scheme)
+        for scheme, letter in (("float32", "1"), ("int8", "2"))
+    }
+    for name in ("b", "c", "1", "2"):
+        (tmp_path / (name * 64)).write_bytes(name.encode())
+    return Materials(
+        effort=EFFORTS["smoke"], artifacts=artifacts, images={"tiny-cxr": images}, environments={}, blobs=tmp_path
+    )
+
+
+def make_carrier(remote, materials, **changes):
+    lane = planner.plan("r", make_suite(), ["pi"]).lanes[0]
+    ticks = itertools.count()
+    settings = {"patience_s": 1000.0, "clock": lambda: next(ticks), "sleep": lambda _: None} | changes
+    return Carrier("r", lane, remote, materials, **settings)
+
+
+def ids(events, kind=AttemptEnded):
+    return [
+        event.measurement.attempt if kind is AttemptEnded else event.scores.scoring
+        for event in events
+        if isinstance(event, kind)
+    ]
+
+
+def test_a_lane_is_pushed_started_and_followed_to_its_end(materials):
+    remote = FakeRemote()
+
+    events = list(make_carrier(remote, materials).events())
+
+    assert sorted(remote.sent) == sorted(name * 64 for name in ("b", "c", "1", "2"))
+    assert len(ids(events)) == 2
+    assert len(ids(events, Scored)) == 2
+    assert [type(event) for event in events if isinstance(event, LaneStarted | LaneEnded)] == [LaneStarted, LaneEnded]
+    assert remote.closed
+
+
+def test_blobs_that_are_there_are_not_sent(materials):
+    remote = FakeRemote()
+    remote.have = {name * 64 for name in ("b", "c", "1", "2")}
+
+    events = list(make_carrier(remote, materials).events())
+
+    assert not [event for event in events if isinstance(event, BlobSent)]
+
+
+@pytest.mark.parametrize("records", range(9))
+def test_a_link_cut_after_any_record_loses_and_repeats_nothing(materials, records):
+    remote = FakeRemote()
+    remote.cut_after = [(records, ConnectionLost("pi: cut"))]
+
+    events = list(make_carrier(remote, materials).events())
+
+    assert len(ids(events)) == len(set(ids(events))) == 2
+    assert len([event for event in events if isinstance(event, LinkLost)]) == 1
+    offsets = [event.cursor.offset for event in events if event.cursor]
+    assert offsets == sorted(set(offsets))
+
+
+def test_a_device_that_stays_silent_beyond_patience_is_given_up_with_the_reason(materials):
+    remote = FakeRemote()
+    remote.cut_after = [(2, ConnectionLost("pi: cut"))] + [(0, ConnectionLost("pi: cut"))] * 100
+
+    events = list(make_carrier(remote, materials, patience_s=10).events())
+
+    assert isinstance(events[-1], LaneSkipped)
+    assert "pi: cut" in events[-1].reason
+
+
+def test_what_a_dead_lane_left_undone_is_done_in_a_new_one(materials):
+    remote = FakeRemote()
+    remote.cut_after = [(5, AgentFailed("pi: the lane died", code="lane-died"))]
+
+    events = list(make_carrier(remote, materials).events())
+
+    assert list(remote.requests) == ["r-pi-1", "r-pi-2"]
+    assert len(ids(events)) == 2
+    assert len(ids(events, Scored)) == 2
+    first, second = (len(remote.requests[name].steps) for name in ("r-pi-1", "r-pi-2"))
+    assert (first, second) == (4, 2)
+
+
+def test_lanes_that_die_without_finishing_a_step_are_not_restarted_for_ever(materials):
+    remote = FakeRemote()
+    remote.cut_after = [(1, AgentFailed("pi: the lane died", code="lane-died"))] * 50
+
+    events = list(make_carrier(remote, materials).events())
+
+    assert isinstance(events[-1], LaneSkipped)
+    assert len(remote.requests) == 2
+
+
+def test_an_unfinished_lane_of_an_earlier_controller_is_collected_before_anything_else_is_started(materials):
+    remote = FakeRemote()
+    earlier = list(make_carrier(remote, materials).events())
+    done_before = frozenset(ids(earlier, Scored)[:1])
+
+    carrier = make_carrier(
+        remote, materials, unfinished=(Cursor(lane="r-pi-1", offset=30),), lanes_before=1, done=done_before
+    )
+    events = list(carrier.events())
+
+    assert list(remote.requests) == ["r-pi-1"]
+    assert ids(events) == ids(earlier)
+    assert not [event for event in events if isinstance(event, LaneStarted)]
+
+
+def test_a_lane_of_an_earlier_controller_that_the_device_forgot_is_done_anew(materials):
+    remote = FakeRemote()
+    remote.faults = {"follow": [AgentFailed("pi: no such lane", code="unknown-lane")]}
+
+    carrier = make_carrier(remote, materials, unfinished=(Cursor(lane="r-pi-1", offset=30),), lanes_before=1)
+    events = list(carrier.events())
+
+    assert list(remote.requests) == ["r-pi-2"]
+    assert len(ids(events)) == 2
+
+
+@pytest.mark.parametrize("error", [DeviceBusy("pi: held by ada@desk"), DeviceUnfit("pi: disk full")])
+def test_a_refusal_to_start_ends_the_lane_with_the_reason(materials, error):
+    remote = FakeRemote()
+    remote.faults = {"start": [error]}
+
+    events = list(make_carrier(remote, materials).events())
+
+    assert isinstance(events[-1], LaneSkipped)
+    assert error.message in events[-1].reason
+    assert not ids(events)
+
+
+def test_a_damaged_transfer_is_sent_again(materials):
+    remote = FakeRemote()
+    remote.faults = {"send": [TransferBroken("pi: hash")]}
+
+    events = list(make_carrier(remote, materials).events())
+
+    assert len(remote.sent) == 4
+    assert len(ids(events)) == 2
+
+
+def test_steps_whose_artifact_could_not_be_built_are_left_out(materials):
+    remote = FakeRemote()
+    del materials.artifacts["tiny-cxr", "int8", 1]
+
+    events = list(make_carrier(remote, materials).events())
+
+    assert {event.measurement.case.scheme for event in events if isinstance(event, AttemptEnded)} == {"float32"}
+    assert not [event for event in events if isinstance(event, LaneSkipped)]
+
+
+def test_a_journal_that_speaks_of_what_was_never_ordered_ends_the_lane_with_the_reason(materials):
+    remote = FakeRemote()
+    make_carrier(remote, materials)
+    remote._journal = lambda request: FakeRemote._journal(planted(request))
+
+    events = list(make_carrier(remote, materials).events())
+
+    assert "unknown step" in events[-1].reason
+
+
+def planted(request):
+    from dataclasses import replace
+
+    return replace(request, steps=(replace(request.steps[0], id="planted"),))

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from orchestrator import planner
+from orchestrator.domain.plan import Attempt, Scoring
+from orchestrator.testing import make_suite
+
+
+def attempts_of(plan):
+    return [step for lane in plan.lanes for step in lane.steps if isinstance(step, Attempt)]
+
+
+def test_every_point_of_the_matrix_is_measured_as_often_as_the_effort_says():
+    suite = make_suite(threads=(1, 2), effort="standard")
+
+    plan = planner.plan("r", suite, ["a", "b"])
+
+    assert len(plan.cases) == 2 * 2 * 2
+    for case in plan.cases:
+        assert [step.number for step in attempts_of(plan) if step.case == case] == [1, 2, 3, 4, 5]
+
+
+def test_cases_take_turns_in_rounds_so_that_heat_is_not_confounded_with_the_scheme():
+    suite = make_suite(schemes=("float32", "dynamic", "float16", "int8"), effort="standard")
+
+    steps = attempts_of(planner.plan("r", suite, ["a"]))
+
+    rounds = [steps[start : start + 4] for start in range(0, 20, 4)]
+    assert all({step.case.scheme for step in turn} == set(suite.schemes) for turn in rounds)
+    assert all({step.number for step in turn} == {number} for number, turn in enumerate(rounds, 1))
+    assert len({tuple(step.case.scheme for step in turn) for turn in rounds}) > 1
+
+
+def test_the_order_follows_from_the_seed():
+    suite = make_suite(schemes=("float32", "dynamic", "float16", "int8"), effort="standard")
+
+    same = [planner.plan("r", suite, ["a"]) for _ in range(2)]
+    other = planner.plan("r", replace(suite, seed=7), ["a"])
+
+    assert same[0] == same[1]
+    assert [step.case for step in attempts_of(other)] != [step.case for step in attempts_of(same[0])]
+
+
+def test_ids_differ_between_steps_and_runs_and_survive_planning_again():
+    suite = make_suite(effort="standard")
+
+    ids = [step.id for lane in planner.plan("r", suite, ["a", "b"]).lanes for step in lane.steps]
+    again = [step.id for lane in planner.plan("r", suite, ["a", "b"]).lanes for step in lane.steps]
+    other = [step.id for lane in planner.plan("s", suite, ["a", "b"]).lanes for step in lane.steps]
+
+    assert len(set(ids)) == len(ids)
+    assert ids == again
+    assert not set(ids) & set(other)
+
+
+def test_accuracy_is_checked_once_for_each_artifact_and_runtime_whatever_the_threads():
+    suite = make_suite(threads=(1, 2, 4), runtimes=("litert", "null"))
+
+    scorings = [step for step in planner.plan("r", suite, ["a"]).lanes[0].steps if isinstance(step, Scoring)]
+
+    assert sorted((step.scheme, step.runtime) for step in scorings) == [("float32", "litert"), ("int8", "litert")]
+
+
+def test_what_a_device_cannot_run_is_skipped_with_the_reason():
+    suite = make_suite(runtimes=("litert", "null"))
+
+    plan = planner.plan(
+        "r", suite, ["pi", "off"], unfit={("pi", "litert"): "no wheel"}, mute={"off": "off: nothing answers"}
+    )
+
+    assert {case.runtime for case in plan.cases} == {"null"}
+    assert {(skip.case.device, skip.reason) for skip in plan.skips} == {
+        ("pi", "no wheel"),
+        ("off", "off: nothing answers"),
+    }
+    assert [lane.device for lane in plan.lanes] == ["pi"]
