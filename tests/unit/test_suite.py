@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from orchestrator import suite as suites
+from orchestrator.errors import SuiteError, UnknownName, UsageError
+from orchestrator.testing import make_suite
+
+WHOLE = """
+models:
+  - name: mobile
+    path: models/mobile.keras
+    preprocess: {size: [160, 128], channels: 3, scale: 0.5, mean: [1, 2, 3], std: 2}
+dataset:
+  kind: folder
+  root: ${IMAGES}/chest_xray
+schemes: [float32, int8]
+runtimes: litert
+threads: [1, 2]
+effort: quick
+seed: 3
+"""
+
+
+def write(tmp_path, text):
+    path = tmp_path / "suite.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_a_suite_says_models_schemes_runtimes_threads_dataset_effort_and_seed(tmp_path, monkeypatch):
+    monkeypatch.setenv("IMAGES", "/data")
+
+    suite = suites.load(write(tmp_path, WHOLE))
+
+    (model,) = suite.models
+    assert (model.name, model.kind) == ("mobile", "keras")
+    assert model.options == {"path": str(tmp_path / "models/mobile.keras")}
+    assert (model.preprocess.height, model.preprocess.width, model.preprocess.channels) == (160, 128, 3)
+    assert (model.preprocess.scale, model.preprocess.mean, model.preprocess.std) == (0.5, (1, 2, 3), (2,))
+    assert suite.dataset.options["root"] == "/data/chest_xray"
+    assert (suite.schemes, suite.runtimes, suite.threads) == (("float32", "int8"), ("litert",), (1, 2))
+    assert (suite.effort, suite.seed) == ("quick", 3)
+
+
+def test_a_suite_survives_the_store(tmp_path, monkeypatch):
+    monkeypatch.setenv("IMAGES", "/data")
+    suite = suites.load(write(tmp_path, WHOLE))
+
+    assert suites.Suite.from_json(json.loads(json.dumps(suite.to_json()))) == suite
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("modles: [tiny-cxr]\ndataset: phantom\n", ["suite.yaml:1:", "'modles'", "'models'"]),
+        ("dataset: phantom\nmodels:\n  - tiny-cxx\n", ["suite.yaml:3:", "'tiny-cxx'", "'tiny-cxr'"]),
+        ("dataset: phantom\nmodels: tiny-cxr\nschemes: [float32, int9]\n", ["suite.yaml:3:", "'int9'", "'int8'"]),
+        ("dataset: phantom\nmodels: tiny-cxr\neffort: standart\n", ["suite.yaml:3:", "'standart'", "'standard'"]),
+        ("dataset: phantom\nmodels: tiny-cxr\nruntimes: [lite]\n", ["suite.yaml:3:", "'lite'", "'litert'"]),
+        ("dataset: phantom\nmodels: tiny-cxr\nthreads: [1, zero]\n", ["suite.yaml:3:", "threads.1"]),
+        ("dataset: phantom\nmodels: tiny-cxr\nthreads: 0\n", ["suite.yaml:3:", "greater than 0"]),
+        ("dataset: phantom\nmodels: tiny-cxr\nschemes: []\n", ["suite.yaml:3:", "at least one"]),
+        ("dataset: phantom\nmodels: [tiny-cxr, tiny-cxr]\n", ["suite.yaml:2:", "second model"]),
+        ("dataset: phantim\nmodels: tiny-cxr\n", ["suite.yaml:1:", "'phantim'", "'phantom'"]),
+        ("dataset: phantom\n", ["suite.yaml:1:", "models", "required"]),
+        ("models: [{kind: keras}]\ndataset: phantom\n", ["suite.yaml:1:", "needs `path:`"]),
+        (
+            "dataset: phantom\nmodels:\n  - path: a.keras\n    preprocess:\n      size: 3\n      chanels: 1\n",
+            ["suite.yaml:6:", "'chanels'", "'channels'"],
+        ),
+        (
+            "dataset: phantom\nmodels:\n  - path: a.keras\n    preprocess:\n      size: 3\n      std: 0\n",
+            ["suite.yaml:4:", "std may not be 0"],
+        ),
+        (
+            "models: tiny-cxr\ndataset:\n  kind: folder\n  rot: /data\n",
+            ["suite.yaml:4:", "'rot'", "'root'"],
+        ),
+        (
+            "models: tiny-cxr\ndataset:\n  kind: folder\n  root: ${FARM_NO_SUCH}/x\n",
+            ["suite.yaml:4:", "FARM_NO_SUCH", "not set", "export"],
+        ),
+        ("models: [tiny-cxr\n", ["suite.yaml:2:"]),
+        ("models: tiny-cxr\nmodels: tiny-cxr\n", ["suite.yaml:2:", "duplicate"]),
+        ("- a\n", ["suite.yaml:1:", "key: value"]),
+    ],
+)
+def test_what_is_wrong_is_named_with_file_line_and_the_nearest_right_word(tmp_path, text, words):
+    with pytest.raises(SuiteError) as caught:
+        suites.load(write(tmp_path, text))
+
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_a_suite_that_is_not_there_or_not_text_is_a_usage_error(tmp_path):
+    binary = tmp_path / "binary.yaml"
+    binary.write_bytes(b"models: \xff\xfe")
+
+    for path, word in ((tmp_path / "none.yaml", "No such file"), (binary, "not UTF-8"), (tmp_path, "directory")):
+        with pytest.raises(UsageError, match=word):
+            suites.load(path)
+
+
+def test_options_narrow_a_suite():
+    suite = make_suite()
+
+    narrowed = suites.narrow(suite, schemes=["int8"], threads=[4], devices=["pi"], effort="quick", seed=9)
+
+    assert (narrowed.schemes, narrowed.threads, narrowed.devices) == (("int8",), (4,), ("pi",))
+    assert (narrowed.effort, narrowed.seed) == ("quick", 9)
+    assert suites.narrow(suite) == suite
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"models": ["tiny"]}, "tiny-cxr"),
+        ({"schemes": ["int9"]}, "int8"),
+        ({"runtimes": ["lite"]}, "litert"),
+        ({"effort": "quik"}, "quick"),
+    ],
+)
+def test_an_option_that_names_nothing_offers_the_nearest(options, word):
+    with pytest.raises(UnknownName, match=word):
+        suites.narrow(make_suite(), **options)
+
+
+def test_threads_below_one_are_refused():
+    with pytest.raises(SuiteError, match="at least 1"):
+        suites.narrow(make_suite(), threads=[0])
