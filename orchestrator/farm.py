@@ -274,11 +274,19 @@ class Farm:
             finished = True
         finally:
             if not finished:
-                for carrier in carriers:
-                    carrier.cancel()
-                for carrier in carriers:
-                    with contextlib.suppress(FarmError):
-                        carrier.stop_remote()
+                for _ in self._walk([lambda carrier=carrier: self._stop(carrier) for carrier in carriers]):
+                    pass
+
+    def _stop(self, carrier: Carrier) -> Iterator[Event]:
+        lane = carrier.cancel()
+        if lane is not None:
+            (device,) = self.inventory.select([carrier.device])
+            remote = self.remote(device)
+            # A device that can't be told goes on, and `farm run --resume` collects what it does.
+            with contextlib.suppress(FarmError):
+                remote.stop(lane)
+            remote.close()
+        yield from ()
 
     def _judge(self, run: str, case: Case, suite: Suite, store: Store, prospects: Prospects) -> CaseResult:
         return stats.judge(

@@ -63,16 +63,13 @@ class Carrier:
         finally:
             self._remote.close()
 
-    def cancel(self) -> None:
-        """Stop the lane on the device; called from another thread, ends `events` soon."""
-        self._cancelled = True
-        self._remote.close()
+    def cancel(self) -> str | None:
+        """Try nothing anew from here on, and return the lane that is on its way on the device, to be stopped there.
 
-    def stop_remote(self) -> None:
-        """Tell the device to stop the lane that `events` was following when it was cancelled."""
-        if self._current is not None:
-            self._remote.stop(self._current)
-            self._remote.close()
+        Called from another thread.
+        """
+        self._cancelled = True
+        return self._current
 
     def _left(self) -> list[Step]:
         return [
@@ -90,6 +87,8 @@ class Carrier:
             yield from self._patiently(partial(self._start, name, left))
             yield from self._follow(name, 0)
             barren = barren + 1 if len(self._left()) == len(left) else 0
+            if self._cancelled:
+                return
             if policy.after_lane_end(barren=barren) is policy.Next.GIVE_UP:
                 reason = f"{self.device}: the lane ended {barren} times without finishing a step"
                 yield LaneSkipped(run=self.run, device=self.device, reason=reason)

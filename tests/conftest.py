@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.lab.postgres", "tests.lab.sshd"]
+pytest_plugins = ["tests.lab.postgres", "tests.lab.sshd", "tests.lab.project"]

@@ -1,0 +1,176 @@
+"""What a run survives: cut links, killed controllers, crashed workers, devices that are off or held by another."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import time
+
+import pytest
+
+from tests.lab.project import wait_for
+
+pytestmark = pytest.mark.tensorflow
+
+
+def attempts(project):
+    return project.rows("SELECT id, error FROM attempts")
+
+
+def lanes(project):
+    return project.rows("SELECT id FROM lanes")
+
+
+def add_device(project, server, name="pi"):
+    """Write an inventory with one real sshd in it, trusted."""
+    device = server.device
+    text = f"devices:\n  {name}:\n    address: {device.address}\n    port: {device.port}\n    user: {device.user}\n"
+    text += f"    identity_file: {device.identity_file}\n    workdir: {device.workdir}\n    python: {device.python}\n"
+    (project.folder / "inventory.yaml").write_text(text)
+    (project.folder / ".farm" / "known_hosts").write_text(server.known_hosts.read_text())
+
+
+@pytest.mark.sshd
+def test_a_link_cut_in_the_middle_of_a_lane_loses_nothing_and_stores_nothing_twice(project, sshd):
+    server = sshd()
+    add_device(project, server)
+    run = project.start("run", "--devices", "pi", "--effort", "quick")
+    wait_for(lambda: attempts(project))
+
+    server.cut()
+    out, err = run.communicate(timeout=200)
+
+    assert run.returncode == 0, out + err
+    assert len(project.events("LinkLost")) >= 1
+    assert len(attempts(project)) == 12
+    assert len(lanes(project)) == 1
+    assert all(error is None for _, error in attempts(project))
+
+
+@pytest.mark.sshd
+def test_a_run_whose_controller_was_killed_is_collected_and_only_the_rest_is_measured(project, sshd):
+    server = sshd()
+    add_device(project, server)
+    run = project.start("run", "--devices", "pi", "--effort", "quick")
+    wait_for(lambda: attempts(project))
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    at_death = attempts(project)
+
+    resumed = project.farm("run", "--resume", "latest")
+
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    assert len(at_death) < 12
+    assert len(attempts(project)) == 12
+    assert len(lanes(project)) == 1, "the lane went on by itself: nothing was to be measured anew"
+    assert len(project.rows("SELECT id FROM runs")) == 1
+    started = [event["attempt"] for event in project.events("AttemptStarted")]
+    assert len(started) == len(set(started)) == 12
+
+
+def test_what_a_dead_device_left_undone_is_measured_by_resume(project):
+    run = project.start("run", "--effort", "quick")
+    wait_for(lambda: attempts(project))
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    ((lane,),) = lanes(project)
+    stopped = (
+        json.loads((project.workdir / "lane.json").read_text()) if (project.workdir / "lane.json").exists() else {}
+    )
+    power_cut(project)
+    before = dict(attempts(project))
+
+    resumed = project.farm("run", "--resume", "latest")
+
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    after = dict(attempts(project))
+    assert before.items() <= after.items()
+    assert len(after) == 12
+    assert lanes(project)[0] == (lane,)
+    assert len(lanes(project)) == 2
+
+
+def power_cut(project):
+    """Kill every process of the agent, as a power cut would."""
+    import os
+    from pathlib import Path
+
+    mark = str(project.workdir).encode()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                if mark in (entry / "cmdline").read_bytes():
+                    os.kill(int(entry.name), signal.SIGKILL)
+            except OSError:
+                continue
+
+
+def test_a_broken_artifact_fails_its_case_with_its_last_words_and_the_others_go_on(project):
+    project.farm("run", "--effort", "smoke")
+    ((sha256,),) = project.rows("SELECT sha256 FROM artifacts WHERE scheme = 'int8'")
+    (project.workdir / "blobs" / sha256).write_bytes(b"this is no flatbuffer" * 100)
+
+    done = project.farm("run", "--effort", "smoke")
+
+    assert done.returncode == 1
+    rows = {row["scheme"]: row for row in project.json("results")}
+    assert rows["int8"]["verdict"] == "INVALID"
+    assert any(
+        "flatbuffer" in json.dumps(reason).lower() or "model" in json.dumps(reason).lower()
+        for reason in rows["int8"]["reasons"]
+    )
+    assert {rows[scheme]["verdict"] for scheme in ("float32", "dynamic", "float16")} == {"WARN"}
+    assert "Traceback" not in done.stderr
+
+
+def test_a_device_that_is_off_is_skipped_within_15_s_with_a_reason(project):
+    with socket.socket() as mute:  # takes connections and never says a word, like a machine that hangs
+        mute.bind(("127.0.0.1", 0))
+        mute.listen(1)
+        (project.folder / "inventory.yaml").write_text(
+            "devices:\n"
+            f"  hung:\n    address: 127.0.0.1\n    port: {mute.getsockname()[1]}\n    user: pi\n"
+            "  off:\n    address: 127.0.0.1\n    port: 9\n    user: pi\n"
+        )
+        begin = time.monotonic()
+        done = project.farm("run", "--devices", "off,hung", "--effort", "smoke")
+        alone = time.monotonic() - begin
+
+    both = project.farm("run", "--devices", "off,local", "--effort", "smoke", "--schemes", "float32")
+
+    assert done.returncode == 3, "nothing could run"
+    assert alone < 20
+    assert "off" in done.stderr
+    assert "hung" in done.stderr
+    assert both.returncode == 1
+    assert project.json("results", "list", "--device", "local")
+
+
+def test_a_second_controller_is_told_who_holds_the_device(project):
+    first = project.start("run", "--effort", "quick")
+    wait_for(lambda: lanes(project))
+
+    second = project.farm("run", "--effort", "smoke", "--db", f"sqlite:///{project.folder / 'second.db'}")
+    out, err = first.communicate(timeout=200)
+
+    assert second.returncode == 1
+    ((run,),) = project.rows("SELECT id FROM runs")
+    assert run in second.stderr
+    assert first.returncode == 0, out + err
+
+
+def test_ctrl_c_stops_the_lane_on_the_device_and_resume_goes_on(project):
+    run = project.start("run", "--effort", "quick", "--schemes", "float32,int8")
+    wait_for(lambda: attempts(project))
+
+    run.send_signal(signal.SIGINT)
+    _, err = run.communicate(timeout=60)
+
+    assert run.returncode == 130
+    assert "farm run --resume" in err
+    assert "Traceback" not in err
+    wait_for(lambda: project.farm("run", "--dry-run").returncode == 0)
+    resumed = project.farm("run", "--resume", "latest")
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    assert len(attempts(project)) == 6

@@ -1,0 +1,129 @@
+"""`farm run` as a person sees it: real processes, the real agent, the real store."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.lab.project import Project
+
+pytestmark = pytest.mark.tensorflow
+
+KEYS = {
+    *("run", "device", "model", "scheme", "runtime", "threads", "batch", "size_bytes", "size_ratio"),
+    *("p50_ns", "p90_ns", "p99_ns", "samples", "attempts", "speedup", "auc_mean", "auc_change", "verdict", "reasons"),
+}
+
+
+def test_a_bare_run_measures_four_schemes_on_this_machine_and_tells_what_to_do_next(tmp_path):
+    project = Project(folder=tmp_path)
+    (tmp_path / "home").mkdir()
+
+    done = project.farm("run", "--effort", "quick")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    for word in (
+        "float32",
+        "dynamic",
+        "float16",
+        "int8",
+        "phantom",
+        "synthetic",
+        "farm results show",
+        "farm devices add",
+    ):
+        assert word in done.stdout
+    rows = project.json("results")
+    assert {row["scheme"] for row in rows} == {"float32", "dynamic", "float16", "int8"}
+    for row in rows:
+        assert row.keys() >= KEYS
+        assert row["attempts"] == 3
+        assert row["samples"] >= 64
+        assert 0 < row["p50_ns"] <= row["p90_ns"]
+        assert 0.85 <= row["auc_mean"] <= 0.95
+        assert row["verdict"] in ("VALID", "WARN")
+    by_scheme = {row["scheme"]: row for row in rows}
+    assert by_scheme["float32"]["size_ratio"] == by_scheme["float32"]["speedup"] == 1
+    assert by_scheme["int8"]["size_ratio"] > 1.5
+    assert by_scheme["float32"]["auc_change"] == 0
+    assert project.farm("results").stdout.count("local") >= 1
+
+
+def test_everything_raw_is_kept(project):
+    project.farm("run", "--effort", "smoke", "--schemes", "int8")
+
+    (attempt,) = project.rows(
+        "SELECT id, load_ns, first_ns, peak_rss_bytes, requested, effective, versions FROM attempts"
+    )
+    assert all(attempt[1:4])
+    requested, effective, versions = (json.loads(text) for text in attempt[4:])
+    assert requested["threads"] == 1
+    assert effective["threads"] == 1
+    assert effective["nodes"] > 0
+    assert {"python", "numpy"} <= versions.keys()
+    samples = dict(project.rows("SELECT kind, data FROM samples WHERE attempt = ?", attempt[0]))
+    assert len(samples["latency"]) >= 10 * 8
+    assert len(samples["warmup"]) >= 3 * 8
+    (scores,) = project.rows("SELECT scores, images, class_count FROM scores")
+    assert len(scores[0]) == 4 * scores[1] * scores[2]
+    ((recipe,),) = project.rows("SELECT recipe FROM artifacts")
+    assert "calibration" in recipe
+
+
+def test_an_unchanged_second_run_builds_nothing_and_sends_no_blob(project):
+    project.farm("run", "--effort", "smoke", "--schemes", "float32,int8")
+    before = len(project.events("BlobSent"))
+
+    again = project.farm("run", "--effort", "smoke", "--schemes", "float32,int8")
+
+    assert again.returncode == 0, again.stderr
+    assert before > 0
+    assert len(project.events("BlobSent")) == before
+    assert all(event["reused"] for event in project.events("ArtifactReady"))
+
+
+def test_options_narrow_the_suite_and_the_plan_says_what_would_be_done(project):
+    done = project.farm(
+        *("run", "--dry-run", "--schemes", "int8,float16", "--threads", "1,2", "--runtimes", "litert,tflite"),
+        *("--effort", "standard"),
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "4 cases, 20 attempts, 2 scorings" in done.stdout
+    assert done.stdout.count("skipped") == 4
+    assert "tflite" in done.stdout
+    assert not project.rows("SELECT * FROM runs")
+
+
+@pytest.mark.parametrize(
+    ("argv", "word"),
+    [
+        (["--schemes", "int9"], "int8"),
+        (["--models", "tiny"], "tiny-cxr"),
+        (["--devices", "pi"], "local"),
+        (["--runtimes", "lite"], "litert"),
+        (["--effort", "quik"], "quick"),
+        (["--threads", "two"], "whole numbers"),
+        (["--threads", "0"], "at least 1"),
+        (["--resume", "2020"], "run"),
+        (["--resume", "latest", "--effort", "smoke"], "leave"),
+        (["no-such-suite.yaml"], "no-such-suite.yaml"),
+        (["--db", "mysql://x"], "mysql"),
+    ],
+)
+def test_bad_words_end_with_status_two_and_a_message_without_a_traceback(project, argv, word):
+    done = project.farm("run", *argv)
+
+    assert done.returncode in (1, 2)
+    assert word in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not done.stdout
+
+
+def test_json_goes_to_standard_output_alone(project):
+    done = project.farm("run", "--effort", "smoke", "--schemes", "float32", "--json")
+
+    (row,) = json.loads(done.stdout)
+    assert row["verdict"] == "WARN"
+    assert any("smoke" in json.dumps(reason) for reason in row["reasons"])

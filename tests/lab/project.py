@@ -1,0 +1,119 @@
+"""A project folder in which a test uses `farm` as a person would: real processes, a home directory of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FARM = [sys.executable, "-m", "orchestrator.cli.main"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """A folder with an inventory, a database and farm's own files."""
+
+    folder: Path
+
+    @property
+    def workdir(self) -> Path:
+        """Where the agent of the device `local` keeps its files."""
+        return self.folder / "home" / ".farm-agent"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What `farm` runs with: nothing of the person who runs the tests."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("FARM_")}
+        return kept | {"HOME": str(self.folder / "home"), "NO_COLOR": "1", "COLUMNS": "120"}
+
+    def farm(self, *argv: str, timeout: float = 240, **extra: str) -> subprocess.CompletedProcess[str]:
+        """Run `farm` to its end."""
+        return subprocess.run(
+            [*FARM, *argv],
+            cwd=self.folder,
+            env=self.environment | extra,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+
+    def start(self, *argv: str) -> subprocess.Popen[str]:
+        """Start `farm` and return at once."""
+        return subprocess.Popen(
+            [*FARM, *argv],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def json(self, *argv: str) -> Any:
+        """Run a query with ``--json`` and return what it says."""
+        done = self.farm(*argv, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Ask the SQLite database directly; nothing where it does not exist yet."""
+        import sqlite3
+
+        path = self.folder / "farm.db"
+        if not path.exists():
+            return []
+        store = sqlite3.connect(path, timeout=10)
+        try:
+            return store.execute(query, parameters).fetchall()
+        except sqlite3.OperationalError:
+            return []
+        finally:
+            store.close()
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        """Return the details of the stored events of one kind, in order."""
+        return [
+            json.loads(detail) for (detail,) in self.rows("SELECT detail FROM events WHERE kind = ? ORDER BY id", kind)
+        ]
+
+
+def wait_for(condition: Callable[[], Any], *, seconds: float = 90, every: float = 0.05) -> Any:
+    """Return the first true value of ``condition``; fail when the time is up."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(every)
+    pytest.fail("waited in vain")
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory) -> Path:
+    """A folder of farm's own files with the built-in suite's artifacts in it: TensorFlow runs once for all tests."""
+    project = Project(folder=tmp_path_factory.mktemp("built"))
+    (project.folder / "home").mkdir()
+    done = project.farm("run", "--effort", "smoke")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return project.folder / ".farm"
+
+
+@pytest.fixture
+def project(tmp_path, built) -> Project:
+    """A fresh project whose artifacts are built already; its device has seen nothing yet."""
+    folder = tmp_path / "project"
+    (folder / "home").mkdir(parents=True)
+    shutil.copytree(built, folder / ".farm")
+    return Project(folder=folder)
