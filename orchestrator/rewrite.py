@@ -23,6 +23,17 @@ class Text:
 
 
 @contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Hold ``directory`` against everybody else who uses this function, threads of ours included."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
 def rewriting(path: Path, *, mode: int | None = None) -> Iterator[Text]:
     """Hold ``path`` against other writers, give its text, and replace it atomically if the text was changed.
 
@@ -31,9 +42,7 @@ def rewriting(path: Path, *, mode: int | None = None) -> Iterator[Text]:
     """
     path = Path(os.path.realpath(path))
     # The directory is what is locked: a lock beside the file would litter, one on the file would be replaced with it.
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        fcntl.flock(directory, fcntl.LOCK_EX)
+    with locked(path.parent):
         exists = path.exists()
         before = path.read_bytes().decode() if exists else ""
         text = Text(before=before, after=before)
@@ -41,8 +50,6 @@ def rewriting(path: Path, *, mode: int | None = None) -> Iterator[Text]:
         if text.after != before or not exists:
             permissions = mode if mode is not None else path.stat().st_mode & 0o777 if exists else 0o644
             _replace(path, text.after.encode(), permissions)
-    finally:
-        os.close(directory)
 
 
 def _replace(path: Path, content: bytes, mode: int) -> None:
