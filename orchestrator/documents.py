@@ -49,7 +49,8 @@ class Document:
                 raise self.complain(
                     location, f"unknown key {location[-1]!r}{nearest(str(location[-1]), known)}"
                 ) from None
-            raise self.complain(location, f"{where}: {first['msg'][:1].lower()}{first['msg'][1:]}") from None
+            message = first["msg"].removeprefix("Value error, ")
+            raise self.complain(location, f"{where}: {message[:1].lower()}{message[1:]}") from None
 
 
 def read(path: Path, error: type[UsageError]) -> Document:

@@ -75,9 +75,6 @@ def test_what_a_dead_device_left_undone_is_measured_by_resume(project):
     run.send_signal(signal.SIGKILL)
     run.wait()
     ((lane,),) = lanes(project)
-    stopped = (
-        json.loads((project.workdir / "lane.json").read_text()) if (project.workdir / "lane.json").exists() else {}
-    )
     power_cut(project)
     before = dict(attempts(project))
 
