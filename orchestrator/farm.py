@@ -39,13 +39,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.domain.artifact import Artifact, ImageSet
+    from orchestrator.domain.blob import Environment
     from orchestrator.domain.case import Case
     from orchestrator.domain.device import Device
     from orchestrator.domain.event import Event
     from orchestrator.domain.plan import Plan
     from orchestrator.store.store import Store
     from orchestrator.suite import Suite
-    from orchestrator.translation import Environment
 
 
 @dataclass(slots=True)

@@ -14,10 +14,11 @@ from orchestrator.translation import Translator, order_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from orchestrator.domain.blob import Environment
     from orchestrator.domain.event import Cursor, Event
     from orchestrator.domain.plan import Lane
     from orchestrator.remote import Remote
-    from orchestrator.translation import Environment, Materials, Step
+    from orchestrator.translation import Materials, Step
 
 
 class Carrier:

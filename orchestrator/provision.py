@@ -17,9 +17,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.domain.blob import Blob, Environment
 from orchestrator.errors import DeviceUnfit
 from orchestrator.rewrite import locked
-from orchestrator.translation import Blob, Environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -14,6 +14,7 @@ import numpy as np
 
 from agent import wire
 from orchestrator import metrics
+from orchestrator.domain.blob import Blob
 from orchestrator.domain.event import (
     AttemptEnded,
     AttemptStarted,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.domain.artifact import Artifact, ImageSet
+    from orchestrator.domain.blob import Environment
     from orchestrator.domain.plan import Effort
     from orchestrator.remote import Recorded
 
@@ -39,23 +41,6 @@ Step = Scoring | Attempt
 
 #: An attempt that says nothing for this long beyond what its effort asks is killed by the lane.
 SPARE_S = 600.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blob:
-    """A file that a lane needs on its device."""
-
-    what: str
-    sha256: str
-    path: Path
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Environment:
-    """Wheels that bring a runtime along; ``name`` is a hash over them."""
-
-    name: str
-    wheels: tuple[Blob, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
