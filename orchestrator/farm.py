@@ -26,6 +26,7 @@ from orchestrator.domain.event import (
     RunResumed,
     RunStarted,
 )
+from orchestrator.domain.plan import EFFORTS
 from orchestrator.domain.result import CaseResult, Reason, Verdict
 from orchestrator.errors import DeviceUnfit, FarmError
 from orchestrator.inventory import Inventory
@@ -295,7 +296,7 @@ class Farm:
             measurements=store.measurements(run, case),
             scores=store.scores(run, case),
             facts=prospects.facts.get(case.device, {}),
-            effort=planner.EFFORTS[suite.effort],
+            effort=EFFORTS[suite.effort],
         )
 
 
