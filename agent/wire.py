@@ -51,10 +51,11 @@ JOURNAL_MARK = b"farm-journal"
 BUSY = "busy"  # start: another lane holds the device; "holder" says who
 UNKNOWN_LANE = "unknown-lane"  # follow, collect, stop
 LANE_DIED = "lane-died"  # follow
-BLOB_BROKEN = "blob-broken"  # receive: another hash or size; what had arrived is thrown away
+BLOB_BROKEN = "blob-broken"  # receive: another hash or size, thrown away; or the link ended early, kept to resume
 BLOB_MISSING = "blob-missing"  # start, environment: push first
 NO_SPACE = "no-space"
 UNFIT = "unfit"  # environment, probe: this Python can't do it
+BAD_REQUEST = "bad-request"  # a request, name or offset that can't be meant
 
 
 @dataclasses.dataclass(frozen=True)
@@ -208,12 +209,17 @@ def encode_line(record: object) -> bytes:
     return b"%08x %s\n" % (zlib.crc32(text), text)
 
 
+def is_whole(line: bytes) -> bool:
+    """Say whether a journal line is neither torn nor altered."""
+    checksum, _, text = line[:-1].partition(b" ")
+    return line.endswith(b"\n") and checksum == b"%08x" % zlib.crc32(text)
+
+
 def decode_line(line: bytes) -> Any:
     """Return the record of one journal line; raises `ValueError` where it is torn or altered."""
-    checksum, _, text = line.rstrip(b"\n").partition(b" ")
-    if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
+    if not is_whole(line):
         raise ValueError("torn journal line")
-    body = json.loads(text)
+    body = json.loads(line.partition(b" ")[2])
     kind = RECORDS.get(body.pop("record"))
     if kind is None:
         raise ValueError("unknown journal record")

@@ -1,0 +1,161 @@
+"""The commands of `agent.wire`, one function each: read the request, answer with one line of JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from functools import partial
+from typing import Any, Callable, Optional
+
+from agent import blobs, environments, facts, journal, lanes, wire
+from agent.lock import Lock, wait_until_free
+from agent.refusals import Refused
+from agent.runtimes import trial
+from agent.workdir import Workdir
+
+
+def main(arguments: Optional[list[str]] = None) -> int:
+    """Carry out one command; return its exit status."""
+    options = _parser().parse_args(arguments)
+    streams = options.command in ("follow", "collect")
+    try:
+        workdir = Workdir(options.workdir).make()
+        answer = COMMANDS[options.command](workdir, options)
+    except Refused as refusal:
+        print(json.dumps(refusal.to_json()), file=sys.stderr if streams else sys.stdout, flush=True)
+        return wire.REFUSED
+    except BrokenPipeError:  # nobody listens any more; nor to Python's complaint at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    if answer is not None:
+        print(json.dumps(answer))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="agent", description="The device half of farm.")
+    parser.add_argument("--workdir", default=".farm-agent", help="where it keeps its files, below the home directory")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("probe", "have", "environment", "start"):
+        commands.add_parser(name)
+    receive = commands.add_parser("receive")
+    receive.add_argument("sha256")
+    receive.add_argument("--size", type=int, required=True)
+    receive.add_argument("--offset", type=int, default=0)
+    for name in ("follow", "collect"):
+        reading = commands.add_parser(name)
+        reading.add_argument("lane")
+        reading.add_argument("--from", type=int, default=0, dest="offset")
+    commands.add_parser("stop").add_argument("lane")
+    commands.add_parser("gc").add_argument("--unused-days", type=float, default=30.0)
+    return parser
+
+
+def _request(kind: Any) -> Any:
+    body = _json()
+    try:
+        return wire.from_json(kind, body)
+    except (ValueError, AttributeError) as error:
+        raise Refused(wire.BAD_REQUEST, "not a %s: %s" % (kind.__name__, error)) from error
+
+
+def _json() -> Any:
+    try:
+        return json.load(sys.stdin)
+    except ValueError as error:
+        raise Refused(wire.BAD_REQUEST, "standard input is not JSON: %s" % error) from error
+
+
+def _probe(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
+    del options
+    request: wire.ProbeRequest = _request(wire.ProbeRequest)
+    directory = None
+    if request.environment is not None:
+        directory = workdir.environment(request.environment)
+        if not os.path.isdir(directory):
+            raise Refused(wire.BLOB_MISSING, "there is no environment %s here" % request.environment)
+    tried = {name: trial.try_runtime(name, directory) for name in request.runtimes}
+    return {**facts.gather(workdir.path), "runtimes": tried}
+
+
+def _have(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
+    del options
+    return {"missing": blobs.missing(workdir, _json())}
+
+
+def _receive(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
+    size = blobs.receive(workdir, options.sha256, sys.stdin.buffer, size=options.size, offset=options.offset)
+    return {"sha256": options.sha256, "size_bytes": size}
+
+
+def _environment(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
+    del options
+    request: wire.EnvironmentRequest = _request(wire.EnvironmentRequest)
+    return {"environment": request.environment, "reused": environments.ensure(workdir, request)}
+
+
+def _start(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
+    del options
+    request: wire.LaneRequest = _request(wire.LaneRequest)
+    lanes.start(workdir, request)
+    return {"lane": request.lane}
+
+
+def _follow(workdir: Workdir, options: argparse.Namespace) -> None:
+    path = lanes.begun(workdir, options.lane)
+    journal.check_offset(path, options.offset)
+    alive = workdir.lane(options.lane, "alive")
+    follower = journal.Follower(path, options.offset, wait_for_death=partial(wait_until_free, alive), hangup=0)
+    _print(wire.JOURNAL_MARK + b"\n")
+    for chunk in follower.chunks():
+        _print(chunk)
+    if follower.died:
+        raise lanes.died(workdir, options.lane)
+
+
+def _collect(workdir: Workdir, options: argparse.Namespace) -> None:
+    path = lanes.begun(workdir, options.lane)
+    journal.check_offset(path, options.offset)
+    with open(path, "rb") as content:
+        content.seek(options.offset)
+        _print(wire.JOURNAL_MARK + b"\n" + journal.whole(content.read()))
+
+
+def _print(content: bytes) -> None:
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+
+
+def _stop(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
+    return {"stopped": lanes.stop(workdir, options.lane)}
+
+
+def _gc(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
+    starting, device = Lock(workdir.file("start.lock")), lanes.device_lock(workdir)
+    starting.take(wait=True)
+    try:
+        if not device.take():
+            raise lanes.busy(workdir, device)
+        return {"removed_bytes": blobs.collect_garbage(workdir, unused_days=options.unused_days)}
+    finally:
+        device.release()
+        starting.release()
+
+
+COMMANDS: dict[str, Callable[[Workdir, argparse.Namespace], Optional[dict[str, Any]]]] = {
+    "probe": _probe,
+    "have": _have,
+    "receive": _receive,
+    "environment": _environment,
+    "start": _start,
+    "follow": _follow,
+    "collect": _collect,
+    "stop": _stop,
+    "gc": _gc,
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,141 @@
+"""Files known by their sha256: which are there, taking in one that arrives, throwing away old ones."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import time
+from typing import TYPE_CHECKING, BinaryIO
+
+from agent import wire
+from agent.refusals import Refused, no_space_refused
+from agent.workdir import sync_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from agent.workdir import Workdir
+
+CHUNK = 1 << 20
+
+
+def missing(workdir: Workdir, hashes: Iterable[str]) -> dict[str, int]:
+    """Return the blobs that are not there, with the bytes of each that arrived already.
+
+    Those that are there count as used now, which keeps them from `collect_garbage`.
+    """
+    absent = {}
+    for sha256 in hashes:
+        path = workdir.blob(sha256)
+        try:
+            os.utime(path)
+        except FileNotFoundError:
+            absent[sha256] = _size(path + ".partial")
+    return absent
+
+
+def receive(workdir: Workdir, sha256: str, source: BinaryIO, *, size: int, offset: int) -> int:
+    """Append ``source`` to what arrived before ``offset``; name the blob once its sha256 is right; return its size.
+
+    Refuses with `BLOB_BROKEN` where the content has another hash or more bytes (all is thrown away) or fewer (kept,
+    to resume), with `NO_SPACE`, and with `BAD_REQUEST` where ``offset`` bytes never arrived.
+    """
+    path = workdir.blob(sha256)
+    if os.path.exists(path):
+        while source.read(CHUNK):  # the sender must not find a closed door
+            pass
+        return _size(path)
+    partial = path + ".partial"
+    arrived = _size(partial)
+    if not 0 <= offset <= min(arrived, size):
+        message = "%s can't go on at byte %d of %d: %d have arrived" % (sha256, offset, size, arrived)
+        raise Refused(wire.BAD_REQUEST, message, arrived_bytes=arrived)
+    if shutil.disk_usage(workdir.path).free < size - offset:
+        raise Refused(wire.NO_SPACE, "no space left on the device for %s (%d bytes)" % (sha256, size - offset))
+    with no_space_refused(sha256):
+        descriptor = _open_alone(partial, offset)
+        with open(descriptor, "r+b", buffering=0) as out:
+            if arrived > offset:
+                out.truncate(offset)
+            out.seek(offset)
+            arrived = offset
+            while chunk := source.read(CHUNK):
+                arrived += out.write(chunk) or 0
+                if arrived > size:
+                    break
+            os.fsync(descriptor)
+            _keep_if_right(descriptor, partial, sha256, arrived, size)
+    return size
+
+
+def _open_alone(partial: str, offset: int) -> int:
+    """Open the partial file so that nobody else writes to it, and lock it.
+
+    A receiver whose link broke may linger until its sshd notices; then it keeps the old file, now nameless, and we go
+    on with a copy.
+    """
+    descriptor = os.open(partial, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        copy = "%s.%d" % (partial, os.getpid())
+        with open(descriptor, "rb") as old, open(copy, "wb") as new:
+            new.write(old.read(offset))
+        descriptor = os.open(copy, os.O_RDWR)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        os.rename(copy, partial)
+    return descriptor
+
+
+def _keep_if_right(descriptor: int, partial: str, sha256: str, arrived: int, size: int) -> None:
+    if arrived < size:
+        message = "%s ended after %d of %d bytes; they are kept, send the rest" % (sha256, arrived, size)
+        raise Refused(wire.BLOB_BROKEN, message, arrived_bytes=arrived)
+    found = _sha256(descriptor)
+    ours = os.path.exists(partial) and os.path.samestat(os.stat(partial), os.fstat(descriptor))
+    if arrived > size or found != sha256:
+        if ours:
+            os.unlink(partial)
+        what = "more than %d bytes" % size if arrived > size else "content with sha256 %s" % found
+        raise Refused(wire.BLOB_BROKEN, "%s arrived as %s; it was thrown away, send it again" % (sha256, what))
+    if ours:
+        os.replace(partial, partial[: -len(".partial")])
+        sync_folder(os.path.dirname(partial))
+
+
+def collect_garbage(workdir: Workdir, *, unused_days: float) -> int:
+    """Remove blobs, environments and lanes that nothing has used for so long; return the bytes freed."""
+    oldest = time.time() - unused_days * 86400
+    freed = 0
+    for folder in ("blobs", "environments", "lanes"):
+        for entry in os.scandir(workdir.file(folder)):
+            if entry.stat(follow_symlinks=False).st_mtime < oldest:
+                freed += _remove(entry.path)
+    return freed
+
+
+def _remove(path: str) -> int:
+    if not os.path.isdir(path) or os.path.islink(path):
+        size = os.lstat(path).st_size
+        os.unlink(path)
+        return size
+    freed = sum(os.lstat(os.path.join(root, name)).st_size for root, _, names in os.walk(path) for name in names)
+    shutil.rmtree(path)
+    return freed
+
+
+def _sha256(descriptor: int) -> str:
+    digest = hashlib.sha256()
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    while chunk := os.read(descriptor, CHUNK):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return 0

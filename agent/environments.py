@@ -1,0 +1,84 @@
+"""A directory of unpacked wheels: packages for a device that has no pip, no internet, no root."""
+
+from __future__ import annotations
+
+import compileall
+import os
+import re
+import shutil
+import zipfile
+from typing import TYPE_CHECKING, Optional
+
+from agent import wire
+from agent.refusals import Refused, no_space_refused
+
+if TYPE_CHECKING:
+    from agent.workdir import Workdir
+
+#: Folders that no measurement imports; byte-compiling numpy without them takes half as long.
+_TESTS = re.compile(r"[/\\]tests?[/\\]")
+
+
+def ensure(workdir: Workdir, request: wire.EnvironmentRequest) -> bool:
+    """Unpack the wheels side by side and byte-compile them, once; return whether all was there already.
+
+    Refuses with `BLOB_MISSING`, `NO_SPACE`, and with `UNFIT` where a wheel is none, or would write outside.
+    """
+    target = workdir.environment(request.environment)
+    if os.path.isdir(target):
+        os.utime(target)
+        return True
+    absent = [wheel.filename for wheel in request.wheels if not os.path.exists(workdir.blob(wheel.sha256))]
+    if absent:
+        message = "environment %s needs wheels that are not here: %s" % (request.environment, ", ".join(absent))
+        raise Refused(wire.BLOB_MISSING, message)
+    temporary = "%s.%d.tmp" % (target, os.getpid())
+    try:
+        with no_space_refused("environment %s" % request.environment):
+            os.makedirs(temporary, 0o700)
+            for wheel in request.wheels:
+                _unpack(wheel.filename, workdir.blob(wheel.sha256), temporary)
+            compileall.compile_dir(temporary, quiet=2, maxlevels=20, rx=_TESTS)
+            os.sync()  # so that its name never survives a power cut better than its content
+            return not _publish(temporary, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _publish(temporary: str, target: str) -> bool:
+    """Give the directory its name; return False where someone else was faster."""
+    try:
+        os.rename(temporary, target)
+    except OSError:
+        if os.path.isdir(target):
+            return False
+        raise
+    return True
+
+
+def _unpack(filename: str, blob: str, target: str) -> None:
+    try:
+        with zipfile.ZipFile(blob) as wheel:
+            for info in wheel.infolist():
+                relative = _destination(filename, info.filename)
+                if relative is None or info.is_dir():
+                    continue
+                path = os.path.join(target, *relative)
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                with wheel.open(info) as source, open(path, "wb") as out:
+                    shutil.copyfileobj(source, out, 1 << 20)
+    except zipfile.BadZipFile as error:
+        raise Refused(wire.UNFIT, "%s is not a wheel: %s" % (filename, error)) from error
+
+
+def _destination(filename: str, member: str) -> Optional[list[str]]:
+    """Return where a member goes, as path components, or ``None`` for what needs an installer (scripts, headers).
+
+    ``NAME.data/purelib`` and ``platlib`` are merged into the top, as PEP 427 says.
+    """
+    parts = member.replace("\\", "/").split("/")
+    if member.startswith(("/", "\\")) or ".." in parts or ":" in parts[0]:
+        raise Refused(wire.UNFIT, "%s wants to write outside its directory: %r" % (filename, member))
+    if parts[0].endswith(".data"):
+        return parts[2:] if len(parts) > 2 and parts[1] in ("purelib", "platlib") else None
+    return parts

@@ -1,0 +1,182 @@
+"""The lanes of this device: start one detached, say what became of one, stop one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import traceback
+from typing import TYPE_CHECKING
+
+from agent import journal, wire
+from agent.lock import DeviceLock, Lock, is_held, wait_until_free
+from agent.refusals import Refused
+from agent.runtimes import RUNTIMES
+from agent.walk import Walk
+from agent.workdir import write_atomically
+
+if TYPE_CHECKING:
+    from agent.workdir import Workdir
+
+_STARTED = b"ok"
+
+
+def start(workdir: Workdir, request: wire.LaneRequest) -> None:
+    """Start a lane as a process of its own; returns once it holds the device and its journal has begun.
+
+    Starting the same lane again is a success, whatever became of it: the first answer may have been lost. Refuses
+    with `BUSY`, `BLOB_MISSING` and `BAD_REQUEST`.
+    """
+    _check(workdir, request)
+    ordered = wire.to_json(request)
+    starting = Lock(workdir.file("start.lock"))
+    starting.take(wait=True)
+    try:
+        if journal.begun(workdir.lane(request.lane, "journal")):
+            _check_same(workdir, request.lane, ordered)
+            return
+        device = device_lock(workdir)
+        if not device.take():
+            raise busy(workdir, device)
+        os.makedirs(workdir.lane(request.lane), 0o700, exist_ok=True)
+        write_atomically(workdir.lane(request.lane, "request.json"), ordered)
+        _detach(workdir, request, device)
+    finally:
+        starting.release()
+
+
+def device_lock(workdir: Workdir) -> DeviceLock:
+    """Return the lock of this device, not yet taken."""
+    return DeviceLock(workdir.file("lane.lock"), workdir.file("lane.holder"))
+
+
+def begun(workdir: Workdir, lane: str) -> str:
+    """Return the path of a lane's journal; refuses with `UNKNOWN_LANE` where it never began."""
+    path = workdir.lane(lane, "journal")
+    if not journal.begun(path):
+        raise Refused(wire.UNKNOWN_LANE, "there is no lane %s here" % lane)
+    return path
+
+
+def died(workdir: Workdir, lane: str) -> Refused:
+    """Return the refusal for a lane whose process is gone without a last record, with what it last said."""
+    try:
+        with open(workdir.lane(lane, "log"), errors="replace") as log:
+            words = log.read()[-2000:].strip()
+    except FileNotFoundError:
+        words = ""
+    message = "the process of lane %s is gone without having finished (killed, or the device restarted)" % lane
+    return Refused(wire.LANE_DIED, message + (": " + words if words else ""))
+
+
+def stop(workdir: Workdir, lane: str) -> bool:
+    """End a lane and its worker, and wait until they are gone; return False where it was over already."""
+    begun(workdir, lane)
+    starting = Lock(workdir.file("start.lock"))
+    starting.take(wait=True)
+    try:
+        device = device_lock(workdir)
+        holder = device.holder()
+        if holder.get("lane") != lane or not is_held(workdir.file("lane.lock")):
+            return False
+        if is_held(workdir.lane(lane, "alive")):
+            os.kill(int(holder["pid"]), signal.SIGTERM)
+            wait_until_free(workdir.lane(lane, "alive"))
+        else:  # its worker was left alone; nobody can hear its answer
+            os.killpg(int(holder["group"]), signal.SIGKILL)
+            wait_until_free(workdir.file("lane.lock"))
+        return True
+    finally:
+        starting.release()
+
+
+def _check(workdir: Workdir, request: wire.LaneRequest) -> None:
+    workdir.lane(request.lane)
+    if request.version != wire.VERSION:
+        raise Refused(wire.BAD_REQUEST, "the agent speaks version %d, not %d" % (wire.VERSION, request.version))
+    absent = []
+    for step in request.steps:
+        if step.kind not in ("measure", "score"):
+            raise Refused(wire.BAD_REQUEST, "step %s: no kind of step is called %r" % (step.id, step.kind))
+        if step.runtime not in RUNTIMES:
+            message = "step %s: no runtime is called %r; there is %s" % (step.id, step.runtime, ", ".join(RUNTIMES))
+            raise Refused(wire.BAD_REQUEST, message)
+        absent += [sha for sha in (step.artifact, step.pixels, step.labels) if not os.path.exists(workdir.blob(sha))]
+        if step.environment is not None and not os.path.isdir(workdir.environment(step.environment)):
+            absent.append("environment " + step.environment)
+    if absent:
+        unique = list(dict.fromkeys(absent))
+        raise Refused(wire.BLOB_MISSING, "push first: %s" % ", ".join(unique), missing=unique)
+
+
+def _check_same(workdir: Workdir, lane: str, ordered: bytes) -> None:
+    with open(workdir.lane(lane, "request.json"), "rb") as known:
+        if known.read() != ordered:
+            raise Refused(wire.BAD_REQUEST, "there is another lane %s here already; choose a new name" % lane)
+
+
+def busy(workdir: Workdir, device: DeviceLock) -> Refused:
+    """Return the refusal that says who holds the device."""
+    holder = device.holder()
+    lane, who = str(holder.get("lane", "?")), str(holder.get("holder", "someone"))
+    message = "the device is busy with lane %s of %s" % (lane, who)
+    if "lane" in holder and not is_held(workdir.lane(lane, "alive")):
+        message += "; the lane's process died, its worker still runs"
+    return Refused(wire.BUSY, message, holder=who, lane=lane)
+
+
+def _detach(workdir: Workdir, request: wire.LaneRequest, device: DeviceLock) -> None:
+    """Run the lane in a process that no terminal, SSH session or parent can take down with it."""
+    listening, speaking = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.setsid()
+            if os.fork() == 0:
+                _cut_loose(workdir.lane(request.lane, "log"), keep=(device.descriptor, speaking))
+                _live(workdir, request, device, speaking)
+            status = 0
+        except BaseException:  # noqa: BLE001  this process has nobody to raise to but its log
+            traceback.print_exc()
+            sys.stderr.flush()
+        finally:
+            os._exit(status)
+    os.close(speaking)
+    device.drop()
+    os.waitpid(child, 0)
+    with open(listening, "rb") as answer:
+        if answer.read() != _STARTED:
+            raise died(workdir, request.lane)
+
+
+def _cut_loose(log: str, keep: tuple[int, ...]) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    os.chdir("/")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    words = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(nothing, 0)
+    os.dup2(words, 1)
+    os.dup2(words, 2)
+    # The start lock, above all, must not live as long as the lane.
+    first = 3
+    for descriptor in sorted(keep):
+        os.closerange(first, descriptor)
+        first = descriptor + 1
+    os.closerange(first, 1024)
+
+
+def _live(workdir: Workdir, request: wire.LaneRequest, device: DeviceLock, speaking: int) -> None:
+    alive = Lock(workdir.lane(request.lane, "alive"))
+    alive.take(wait=True)
+    device.sign(holder=request.holder, lane=request.lane, pid=os.getpid(), group=os.getpgrp(), since_ns=time.time_ns())
+    writer = journal.Writer(workdir.lane(request.lane, "journal"))
+    walk = Walk(workdir, request, writer, device)
+    signal.signal(signal.SIGTERM, lambda *_: walk.stop())
+    writer.append(wire.LaneBegan(lane=request.lane, run=request.run, at_ns=time.time_ns()))
+    os.write(speaking, _STARTED)
+    os.close(speaking)
+    walk.to_the_end()

@@ -1,0 +1,98 @@
+"""Scores for images: pixels in, float32 scores out, whatever number type the artifact speaks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from agent.runtimes.base import Loaded, Tensor
+    from agent.wire import Preprocess
+
+
+class Unscorable(Exception):  # noqa: N818  a fact about artifact and images, not an error of ours
+    """The artifact and the images do not fit together, or the scores are no numbers."""
+
+
+def preprocess(pixels: NDArray[np.uint8], how: Preprocess) -> NDArray[np.float32]:
+    """Return float32 [n, height, width, channels] from uint8 pixels [n, height, width, 1 or channels]."""
+    if pixels.shape[1:3] != (how.height, how.width) or pixels.shape[3] not in (1, how.channels):
+        wanted = (how.height, how.width, how.channels)
+        raise Unscorable("the images are %r, the model wants %r" % (pixels.shape[1:], wanted))
+    mean = np.asarray(how.mean, dtype=np.float32)
+    std = np.asarray(how.std, dtype=np.float32)
+    prepared = (pixels.astype(np.float32) * np.float32(how.scale) - mean) / std
+    shape = (pixels.shape[0], how.height, how.width, how.channels)
+    return np.ascontiguousarray(np.broadcast_to(prepared, shape), dtype=np.float32)
+
+
+def quantize(values: NDArray[np.float32], tensor: Tensor) -> NDArray[Any]:
+    """Return ``values`` in the tensor's own number type: rounded half to even, clipped to its range."""
+    dtype = np.dtype(tensor.dtype)
+    if dtype.kind == "f":
+        return values.astype(dtype, copy=False)
+    if not tensor.scale:
+        raise Unscorable("the artifact's %s input has no scale" % dtype)
+    limits = np.iinfo(dtype)
+    rounded = np.rint(values / np.float32(tensor.scale)) + tensor.zero_point
+    clipped: NDArray[Any] = np.clip(rounded, limits.min, limits.max).astype(dtype)
+    return clipped
+
+
+def dequantize(values: NDArray[Any], tensor: Tensor) -> NDArray[np.float32]:
+    """Return what the tensor's numbers mean, as float32."""
+    if values.dtype.kind == "f":
+        return values.astype(np.float32)
+    if not tensor.scale:
+        raise Unscorable("the artifact's %s output has no scale" % values.dtype)
+    return (values.astype(np.float32) - np.float32(tensor.zero_point)) * np.float32(tensor.scale)
+
+
+def feed(loaded: Loaded, pixels: NDArray[np.uint8], how: Preprocess, batch: int) -> None:
+    """Set the input to the first ``batch`` images, repeating them where there are fewer."""
+    if loaded.input is None:
+        return
+    if not len(pixels):
+        raise Unscorable("the dataset has no image")
+    expected = (batch, how.height, how.width, how.channels)
+    if loaded.input.shape != expected:
+        raise Unscorable("the artifact's input is %r, the case says %r" % (loaded.input.shape, expected))
+    chosen = np.asarray(pixels[:batch])
+    repeated = np.resize(chosen, (batch, *chosen.shape[1:]))
+    loaded.set_input(quantize(preprocess(repeated, how), loaded.input))
+
+
+def scores(
+    loaded: Loaded, pixels: NDArray[np.uint8], how: Preprocess, *, batch: int, classes: int
+) -> NDArray[np.float32]:
+    """Return float32 scores [n, classes] for uint8 pixels [n, height, width, channels].
+
+    The last batch is filled up with repeated images whose scores are dropped. A dataset with one class (positive or
+    not) takes the last of two columns. Raises `Unscorable`.
+    """
+    if loaded.output is None:
+        raise Unscorable("this runtime has no output: there is nothing to score")
+    blocks = []
+    for start in range(0, len(pixels), batch):
+        wanted = min(batch, len(pixels) - start)
+        feed(loaded, pixels[start : start + batch], how, batch)
+        loaded.invoke()
+        values = dequantize(loaded.get_output(), loaded.output)
+        blocks.append(_columns(values.reshape(batch, -1)[:wanted], classes))
+    found = np.concatenate(blocks) if blocks else np.zeros((0, classes), np.float32)
+    broken = int(np.count_nonzero(~np.isfinite(found)))
+    if broken:
+        raise Unscorable("%d of %d scores are not finite numbers" % (broken, found.size))
+    return found
+
+
+def _columns(values: NDArray[np.float32], classes: int) -> NDArray[np.float32]:
+    columns = values.shape[1]
+    if columns == classes:
+        return values.copy()
+    if classes == 1 and columns == 2:
+        return values[:, 1:].copy()
+    raise Unscorable("the artifact has %d output columns, the labels have %d" % (columns, classes))

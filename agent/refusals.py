@@ -1,0 +1,35 @@
+"""How the agent says no: a code of `agent.wire`, with words for a person."""
+
+from __future__ import annotations
+
+import errno
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from agent import wire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Refused(Exception):  # noqa: N818  a refusal is an answer, not an error of ours
+    """A command that can't be carried out as asked; ``more`` are further fields of the answer."""
+
+    def __init__(self, code: str, message: str, **more: Any) -> None:
+        super().__init__(message)
+        self.code, self.message, self.more = code, message, more
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the answer that `agent.wire` promises."""
+        return {"error": self.code, "message": self.message, **self.more}
+
+
+@contextmanager
+def no_space_refused(what: str) -> Iterator[None]:
+    """Turn a full disk or an exhausted quota while writing ``what`` into a refusal."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise Refused(wire.NO_SPACE, "no space left on the device for %s" % what) from error
+        raise

@@ -1,0 +1,58 @@
+"""What a runtime must offer: load an artifact, take an input, invoke, give the output."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclasses.dataclass(frozen=True)
+class Tensor:
+    """An input or output: ``real = (stored - zero_point) * scale`` where it is quantized, else ``scale`` is 0."""
+
+    shape: tuple[int, ...]
+    #: numpy's name for it: ``float32``, ``int8``.
+    dtype: str
+    scale: float = 0.0
+    zero_point: int = 0
+
+
+class Loaded(Protocol):
+    """An artifact ready to run; ``input`` and ``output`` are ``None`` where the runtime computes nothing."""
+
+    input: Optional[Tensor]
+    output: Optional[Tensor]
+    #: The runtime's own bound method: nothing of ours is between the clock and the work.
+    invoke: Callable[[], Any]
+
+    def set_input(self, values: NDArray[Any]) -> None:
+        """Copy ``values``, of the input's shape and dtype, into the input."""
+        ...
+
+    def get_output(self) -> NDArray[Any]:
+        """Return a copy of the output."""
+        ...
+
+    def effective(self) -> dict[str, object]:
+        """Return what is in force: ``delegate`` (or ``None``), ``nodes``, ``delegated_nodes``, as far as it tells."""
+        ...
+
+
+class Runtime(Protocol):
+    """The functions of a module in this folder."""
+
+    #: The distribution that people install.
+    PACKAGE: str
+
+    @staticmethod
+    def load(path: str, threads: int) -> Loaded:
+        """Load the ``.tflite`` at ``path`` and allocate its tensors; whatever goes wrong is raised."""
+        ...
+
+    @staticmethod
+    def version() -> str:
+        """Return the version of the package."""
+        ...

@@ -1,0 +1,21 @@
+"""LiteRT, by its package ``ai-edge-litert``."""
+
+from __future__ import annotations
+
+from agent.runtimes.interpreter import InterpreterLoaded
+
+PACKAGE = "ai-edge-litert"
+
+
+def load(path: str, threads: int) -> InterpreterLoaded:
+    """Load an artifact into LiteRT's interpreter, with its default delegate (XNNPACK where it has one)."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    return InterpreterLoaded(Interpreter(model_path=path, num_threads=threads))
+
+
+def version() -> str:
+    """Return the version of the package."""
+    import ai_edge_litert
+
+    return str(ai_edge_litert.__version__)

@@ -1,0 +1,81 @@
+"""Whether a runtime works, found out by running a tiny artifact in a process of its own.
+
+Importing a runtime proves little: tflite-runtime beside numpy 2 imports, and fails at its first interpreter.
+``probe.tflite`` computes 2x + 1 on float32 [1, 2]; ``tests/data/make_artifacts.py`` makes it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pkgutil
+import subprocess
+import sys
+import tempfile
+from typing import Any, Optional
+
+from agent import spawn
+from agent.runtimes import RUNTIMES, find
+
+#: A Raspberry Pi Zero needs about 10 s to import numpy and a runtime from a cold card.
+TIMEOUT_S = 90.0
+
+
+def try_runtime(name: str, environment: Optional[str] = None) -> dict[str, Any]:
+    """Return ``{"works": true, "version": …}`` or ``{"error": words}``.
+
+    ``environment`` is a directory of unpacked packages. A runtime that crashes its process is an error like others.
+    """
+    if name not in RUNTIMES:
+        return {"error": "this agent knows no runtime %r; it knows %s" % (name, ", ".join(sorted(RUNTIMES)))}
+    try:
+        done = subprocess.run(
+            spawn.command(__name__, name, environment or ""),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=TIMEOUT_S,
+            env=spawn.surroundings(),
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return {"error": "it ran a tiny artifact for %g s without an answer" % TIMEOUT_S}
+    try:
+        answer = dict(json.loads(done.stdout.splitlines()[-1]))
+    except (IndexError, ValueError):
+        return {"error": spawn.last_words(done.stderr, done.returncode)}
+    return answer if done.returncode == 0 else {"error": spawn.last_words(done.stderr, done.returncode)}
+
+
+def main(arguments: list[str]) -> int:
+    """Run the tiny artifact and print the answer; in the process that `try_runtime` started."""
+    name, environment = arguments
+    if environment:
+        sys.path.insert(0, environment)
+    try:
+        answer = _run(name)
+    except ImportError as error:
+        answer = {"error": str(error)}
+    except Exception as error:  # noqa: BLE001  whatever a foreign package raises is the answer
+        answer = {"error": "%s: %s" % (type(error).__name__, error)}
+    print(json.dumps(answer))
+    return 0
+
+
+def _run(name: str) -> dict[str, Any]:
+    runtime = find(name)
+    content = pkgutil.get_data("agent.runtimes", "probe.tflite")
+    assert content is not None  # noqa: S101  it ships with this file
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "probe.tflite")
+        with open(path, "wb") as out:
+            out.write(content)
+        loaded = runtime.load(path, 1)
+        if loaded.output is not None:
+            import numpy as np
+
+            loaded.set_input(np.array([[1, 2]], np.float32))
+            loaded.invoke()
+            found = loaded.get_output().tolist()
+            if found != [[3.0, 5.0]]:
+                return {"error": "it computed %r where [[3.0, 5.0]] is right" % (found,)}
+    return {"works": True, "version": runtime.version()}

@@ -1,0 +1,124 @@
+"""Temperature, frequency and throttling, as far as the device tells: each may be absent."""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import subprocess
+import time
+from typing import Optional
+
+#: Thermal zones that are the processor's, by the kernel's names for them; others may be a battery or a modem.
+_CPU_ZONES = ("cpu", "x86_pkg_temp", "soc", "coretemp", "k10temp", "package", "acpitz")
+_CPU_CHIPS = ("coretemp", "k10temp", "zenpower", "cpu_thermal")
+_FROM_MILLI = 1000.0
+_KHZ = 1000
+_MHZ = 1_000_000
+
+
+class Sensors:
+    """The sensors found below ``root``, looked for once; `read` costs some file reads.
+
+    ``vcgencmd`` is the Raspberry Pi's program, ``None`` where there is none.
+    """
+
+    def __init__(self, root: str = "/", vcgencmd: Optional[str] = None) -> None:
+        self._temperatures = _temperature_files(root)
+        self._frequencies = sorted(_glob(root, "sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq"))
+        self._cpuinfo = os.path.join(root, "proc/cpuinfo")
+        self._counters = sorted(_glob(root, "sys/devices/system/cpu/cpu[0-9]*/thermal_throttle/*_throttle_count"))
+        self._vcgencmd = vcgencmd
+
+    @classmethod
+    def of_this_device(cls) -> Sensors:
+        """Return the sensors of the machine we run on."""
+        return cls("/", shutil.which("vcgencmd"))
+
+    def read(self, *, slow: bool = False) -> dict[str, object]:
+        """Return ``at_ns`` and what there is of ``temperature_c``, ``frequency_hz`` and ``throttled``.
+
+        ``temperature_c`` is the hottest processor zone, ``frequency_hz`` the fastest core. ``throttled`` is the
+        Raspberry Pi's bits as it prints them (``0x50005``; they stay set, so ``slow`` readings before and after
+        are enough: it takes a process) or the x86 kernel's count of throttling events since boot.
+        """
+        reading: dict[str, object] = {"at_ns": time.time_ns()}
+        temperatures = [celsius for path in self._temperatures if (celsius := parse_milli(_text(path))) is not None]
+        if temperatures:
+            reading["temperature_c"] = max(temperatures)
+        frequency = self._frequency()
+        if frequency is not None:
+            reading["frequency_hz"] = frequency
+        throttled = self._throttled(slow=slow)
+        if throttled is not None:
+            reading["throttled"] = throttled
+        return reading
+
+    def _frequency(self) -> Optional[int]:
+        if self._frequencies:
+            known = [int(text) * _KHZ for path in self._frequencies if (text := _text(path).strip()).isdigit()]
+            return max(known, default=None)
+        return parse_cpuinfo_hz(_text(self._cpuinfo))
+
+    def _throttled(self, *, slow: bool) -> Optional[object]:
+        if self._counters:
+            return sum(int(text) for path in self._counters if (text := _text(path).strip()).isdigit())
+        if self._vcgencmd is not None and slow:
+            try:
+                done = subprocess.run([self._vcgencmd, "get_throttled"], capture_output=True, timeout=5, check=False)
+            except (OSError, subprocess.TimeoutExpired):
+                return None
+            return parse_throttled(done.stdout.decode(errors="replace"))
+        return None
+
+
+def parse_milli(text: str) -> Optional[float]:
+    """Read the kernel's thousandths of a degree; ``None`` for what no processor can have."""
+    try:
+        celsius = int(text) / _FROM_MILLI
+    except ValueError:
+        return None
+    return celsius if -60.0 < celsius < 200.0 and celsius else None
+
+
+def parse_throttled(text: str) -> Optional[str]:
+    """Read ``throttled=0x50005`` into ``0x50005``."""
+    name, _, bits = text.strip().partition("=")
+    return bits if name == "throttled" and bits.startswith("0x") else None
+
+
+def parse_cpuinfo_hz(text: str) -> Optional[int]:
+    """Return the fastest ``cpu MHz`` line of /proc/cpuinfo."""
+    found = []
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == "cpu MHz":
+            try:
+                found.append(round(float(value) * _MHZ))
+            except ValueError:
+                continue
+    return max(found, default=None)
+
+
+def _temperature_files(root: str) -> list[str]:
+    zones = {zone: _text(os.path.join(zone, "type")).strip() for zone in _glob(root, "sys/class/thermal/thermal_zone*")}
+    cpu = [zone for zone, kind in zones.items() if kind.lower().startswith(_CPU_ZONES) or "cpu" in kind.lower()]
+    files = [os.path.join(zone, "temp") for zone in sorted(cpu or zones)]
+    if files:
+        return files
+    for chip in sorted(_glob(root, "sys/class/hwmon/hwmon*")):
+        if _text(os.path.join(chip, "name")).strip() in _CPU_CHIPS:
+            files += sorted(glob.glob(os.path.join(glob.escape(chip), "temp*_input")))
+    return files
+
+
+def _glob(root: str, pattern: str) -> list[str]:
+    return glob.glob(os.path.join(glob.escape(root), pattern))
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""

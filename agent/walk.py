@@ -1,0 +1,100 @@
+"""Walk a lane: one fresh worker process for each step, silence while it works, then a record in the journal."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from typing import IO, TYPE_CHECKING, Any, Optional, Union
+
+from agent import spawn, wire
+
+if TYPE_CHECKING:
+    from agent.journal import Writer
+    from agent.lock import DeviceLock
+    from agent.workdir import Workdir
+
+
+class Walk:
+    """Walks the steps of one lane; `stop`, called from a signal handler, ends it after killing the worker."""
+
+    def __init__(self, workdir: Workdir, request: wire.LaneRequest, writer: Writer, device: DeviceLock) -> None:
+        self._workdir, self._request = workdir, request
+        self._writer, self._device = writer, device
+        self._worker: Optional[subprocess.Popen[bytes]] = None
+        self._stopped = False
+
+    def stopped(self) -> bool:
+        """Say whether `stop` was called; it may become true between any two lines."""
+        return self._stopped
+
+    def stop(self) -> None:
+        """Kill the worker and take no further step."""
+        self._stopped = True
+        if self._worker is not None:
+            self._worker.kill()
+
+    def to_the_end(self) -> None:
+        """Take every step, then say so; a step that fails is a record like others."""
+        for step in self._request.steps:
+            if self.stopped():
+                break
+            self._writer.append(wire.StepBegan(id=step.id, at_ns=time.time_ns()))
+            record = self._take(step)
+            if record.error is not None and self.stopped():
+                break  # not the step's fault
+            self._writer.append(record)
+        # Whoever reads the last record may start another lane at once.
+        self._device.release()
+        self._writer.append(wire.LaneDone(at_ns=time.time_ns(), error="stopped" if self.stopped() else None))
+
+    def _take(self, step: wire.Step) -> Union[wire.AttemptDone, wire.ScoringDone]:
+        began_at, began = time.time_ns(), time.monotonic_ns()
+        answer = self._spawn(step)
+        kind = wire.AttemptDone if step.kind == "measure" else wire.ScoringDone
+        common = {
+            "id": step.id,
+            "began_at_ns": began_at,
+            "ended_at_ns": time.time_ns(),
+            "wall_ns": time.monotonic_ns() - began,
+        }
+        return wire.from_json(kind, {**common, **answer})  # type: ignore[no-any-return]  # it builds any kind
+
+    def _spawn(self, step: wire.Step) -> dict[str, Any]:
+        """Return the fields that the worker answered, or ``error``: its last words."""
+        with open(self._workdir.lane(self._request.lane, "worker.log"), "w+b") as log:
+            worker = subprocess.Popen(
+                spawn.command("agent.worker", self._workdir.path),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=spawn.surroundings(),
+                # The device stays taken while the worker lives, even where we are killed.
+                pass_fds=(self._device.descriptor,),
+            )
+            self._worker = worker
+            if self.stopped():  # the signal came while the worker was being made
+                worker.kill()
+            try:
+                printed, _ = worker.communicate(wire.to_json(step), timeout=step.timeout_s)
+            except subprocess.TimeoutExpired:
+                worker.kill()
+                worker.communicate()
+                words = spawn.last_words(_tail(log), worker.returncode)
+                return {"error": "no answer within %g s; %s" % (step.timeout_s, words)}
+            finally:
+                self._worker = None
+            try:
+                answer = dict(json.loads(printed))
+            except ValueError:
+                answer = {}
+            if worker.returncode or not answer:
+                return {"error": spawn.last_words(_tail(log), worker.returncode)}
+            return answer
+
+
+def _tail(log: IO[bytes]) -> bytes:
+    size = log.seek(0, os.SEEK_END)
+    log.seek(max(0, size - 8192))
+    return log.read()
