@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 #: Debian and Fedora keep it outside an ordinary user's PATH.
 BINARY = shutil.which("sshd", path=os.environ.get("PATH", "") + os.pathsep + "/usr/sbin:/usr/local/sbin")
 
+#: sshd takes the first value of a setting, so a test's own come before ours.
 CONFIG = """\
+{extra}
 ListenAddress 127.0.0.1:{port}
 HostKey {folder}/host_key
 AuthorizedKeysFile {folder}/authorized_keys
@@ -38,7 +40,6 @@ MaxAuthTries 20
 MaxStartups 200
 PrintMotd no
 Subsystem sftp internal-sftp
-{extra}
 """
 
 
@@ -125,6 +126,11 @@ class Sshd:
         sessions = self._descendants()
         _kill(sessions)
         return len(sessions)
+
+    def freeze(self) -> None:
+        """Stop the live connections without ending them: the device has hung, its kernel still answers."""
+        for process in self._descendants():
+            os.kill(process, signal.SIGSTOP)
 
     def renew_host_key(self) -> None:
         """Come back on the same port as a re-imaged device does: with another host key."""

@@ -1,0 +1,172 @@
+"""What every transport keeps to, over a real sshd and on this machine."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import time
+
+import pytest
+
+from orchestrator.domain.device import LOCAL
+from orchestrator.errors import AgentFailed, ConnectionLost
+from orchestrator.transports.local import LocalTransport
+from orchestrator.transports.ssh import SshTransport
+
+BIG = 30_000_000
+
+HOSTILE = [
+    "it's",
+    'a "quoted" word',
+    "two\nlines",
+    "$HOME `id` $(id)",
+    "*",
+    "~",
+    "back\\slash",
+    "",
+    " padded ",
+    "Lungenödem 肺",
+    "!x",
+    "a;b&c|d>e<f",
+]
+
+
+@pytest.fixture(params=["local", pytest.param("ssh", marks=pytest.mark.sshd)])
+def transport(request, tmp_path, monkeypatch):
+    if request.param == "local":
+        made = LocalTransport(LOCAL)
+    else:
+        (tmp_path / "home").mkdir()
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))  # no ~/.ssh/config of whoever runs the tests
+        server = request.getfixturevalue("sshd")()
+        made = SshTransport(server.device, server.known_hosts)
+    yield made
+    made.close()
+
+
+def test_a_program_that_fails_is_a_result_with_both_its_outputs(transport):
+    done = transport.run(["sh", "-c", "echo said; echo complained >&2; exit 3"])
+
+    assert (done.status, done.out, done.err) == (3, b"said\n", b"complained\n")
+
+
+def test_words_arrive_as_they_are(transport):
+    show = "import sys; sys.stdout.buffer.write(b'\\0'.join(map(__import__('os').fsencode, sys.argv[1:])))"
+
+    done = transport.run(["python3", "-c", show, *HOSTILE])
+
+    assert done.out.decode().split("\0") == HOSTILE
+
+
+def test_a_program_that_does_not_exist_is_status_127(transport):
+    done = transport.run(["no-such-program-here"])
+
+    assert done.status == 127
+    assert b"no-such-program-here" in done.err
+
+
+def test_30_mb_go_there_and_back_whole_and_quickly(transport):
+    data = os.urandom(1 << 20) * (BIG // (1 << 20))
+    began = time.monotonic()
+
+    done = transport.run(["cat"], stdin=data)
+
+    assert done.out == data
+    assert time.monotonic() - began < 10  # 0.5 s here; fabric's own stdin would need days
+
+
+def test_a_file_is_sent_from_where_it_stands_and_progress_counts_up_to_its_end(transport):
+    file = io.BytesIO(b"skipped" + b"x" * 1_000_000)
+    file.seek(7)
+    told = []
+
+    done = transport.run(["wc", "-c"], stdin=file, progress=told.append)
+
+    assert int(done.out) == 1_000_000
+    assert told == sorted(told)
+    assert told[-1] == 1_000_000
+
+
+def test_a_program_that_ends_without_reading_its_input_gives_its_status(transport):
+    done = transport.run(["sh", "-c", "echo enough >&2; exit 5"], stdin=b"x" * BIG)
+
+    assert (done.status, done.err) == (5, b"enough\n")
+
+
+def test_both_outputs_are_drained_while_much_comes_on_each(transport):
+    fill = "import sys\nfor _ in range(64): sys.stderr.write('e' * 65536); sys.stdout.write('o' * 65536)"
+
+    done = transport.run(["python3", "-c", fill])
+
+    assert (len(done.out), len(done.err)) == (64 * 65536, 64 * 65536)
+
+
+def test_a_program_killed_by_a_signal_reports_what_a_shell_would(transport):
+    done = transport.run(["sh", "-c", "kill -9 $$"])
+
+    assert done.status == 128 + signal.SIGKILL
+
+
+@pytest.mark.parametrize("stdin", [b"", b"x" * BIG], ids=["silent", "not reading"])
+def test_a_program_that_takes_too_long_is_a_lost_connection_in_time(transport, stdin):
+    began = time.monotonic()
+
+    with pytest.raises(ConnectionLost, match="no answer within"):
+        transport.run(["sleep", "30"], stdin=stdin, timeout_s=0.5)
+
+    assert time.monotonic() - began < 5
+
+
+def test_after_a_timeout_the_next_call_works(transport):
+    with pytest.raises(ConnectionLost):
+        transport.run(["sleep", "30"], timeout_s=0.3)
+
+    assert transport.run(["echo", "back"]).out == b"back\n"
+
+
+def test_a_stream_gives_what_is_printed_while_the_program_goes_on(transport):
+    chunks = transport.stream(["sh", "-c", "echo first; read line; echo never"])
+
+    assert next(chunks) == b"first\n"  # the program waits for input that does not come: it is still there
+    chunks.close()
+
+
+def test_a_stream_ends_with_its_program(transport):
+    assert b"".join(transport.stream(["sh", "-c", "echo one; echo two"])) == b"one\ntwo\n"
+
+
+def test_a_stream_of_a_failing_program_raises_its_status_and_last_words(transport):
+    chunks = transport.stream(["sh", "-c", 'echo out; echo \'{"error": "lane-died"}\' >&2; exit 3'])
+
+    with pytest.raises(AgentFailed) as caught:
+        list(chunks)
+
+    assert caught.value.status == 3
+    assert caught.value.stderr == b'{"error": "lane-died"}\n'
+
+
+def test_closing_a_stream_closes_the_programs_input_and_so_ends_it(transport, tmp_path):
+    ended = tmp_path / "ended"
+    chunks = transport.stream(["sh", "-c", 'echo ready; cat; echo bye > "$0"', str(ended)])
+    next(chunks)
+
+    chunks.close()
+
+    deadline = time.monotonic() + 5
+    while not ended.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert ended.exists()
+
+
+def test_programs_start_in_the_home_directory(transport):
+    done = transport.run(["pwd"])
+
+    assert done.out.decode().strip() in (os.path.expanduser("~"), __import__("pwd").getpwuid(os.getuid()).pw_dir)  # noqa: PTH111  as sshd sees it
+
+
+def test_what_a_program_writes_to_a_missing_directory_is_its_own_failure(transport):
+    done = transport.run(["sh", "-c", "cat > /no/such/directory/file"], stdin=b"x" * 100_000)
+
+    assert done.status != 0
+    assert done.err
