@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import math
-import os
 import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -87,7 +86,8 @@ def order_of(run: str, lane: str, steps: Sequence[Step], materials: Materials) -
     return wire.LaneRequest(
         lane=lane,
         run=run,
-        holder=f"{getpass.getuser()}@{socket.gethostname()} (process {os.getpid()}), run {run}",
+        # the same words from a controller that was killed and resumed: starting a lane twice must start it once
+        holder=f"{getpass.getuser()}@{socket.gethostname()}, run {run}",
         steps=tuple(order for order in orders if order is not None),
     )
 
