@@ -112,9 +112,9 @@ def pins(runtime: str) -> tuple[Pin, ...]:
     return tuple(Pin(sha256=sha256, filename=filename) for sha256, filename in rows)
 
 
-def choose(target: Target, runtime: str) -> tuple[Pin, ...]:
-    """Return the wheels that give ``target`` the runtime; raises `DeviceUnfit` saying what it lacks."""
-    every = pins(runtime)
+def choose(target: Target, runtime: str, table: Sequence[Pin] | None = None) -> tuple[Pin, ...]:
+    """Return the wheels of ``table`` (`pins`) that give ``target`` the runtime; raises `DeviceUnfit` saying why not."""
+    every = pins(runtime) if table is None else table
     if not every:
         raise DeviceUnfit(
             f"the device has no runtime {runtime}, and farm has no wheels of it to bring along",
@@ -136,14 +136,19 @@ def choose(target: Target, runtime: str) -> tuple[Pin, ...]:
 
 
 def environment_for(
-    facts: Mapping[str, Any], runtime: str, *, cache: Path, wheelhouse: Path | None = None
+    facts: Mapping[str, Any],
+    runtime: str,
+    *,
+    cache: Path,
+    wheelhouse: Path | None = None,
+    table: Sequence[Pin] | None = None,
 ) -> Environment:
     """Return what to bring to a device with these ``facts`` so that it has ``runtime``.
 
     Wheels are looked for in ``cache``, then in ``wheelhouse``, then fetched by pip into ``cache``; wherever they come
     from, their hashes are checked. Raises `DeviceUnfit` where none fit, or they can't be had.
     """
-    chosen = choose(Target.of(facts), runtime)
+    chosen = choose(Target.of(facts), runtime, table)
     cache.mkdir(parents=True, exist_ok=True)
     with locked(cache):  # devices are probed side by side, and most need the same files
         missing = [pin for pin in chosen if not _is_intact(cache / pin.filename, pin)]

@@ -60,7 +60,7 @@ TRUST_EPILOG = """Examples:
 
 @app.command("list", epilog=LIST_EPILOG)
 def list_devices(names: Names = None, inventory: InventoryFile = None, json: Json = False) -> None:
-    """List the devices of the inventory, without asking them anything."""
+    """List the devices, asking them nothing."""
     from orchestrator.inventory import Inventory
 
     devices = Inventory.load(home(inventory=inventory).inventory).select(names or ["all"])
@@ -76,7 +76,7 @@ def list_devices(names: Names = None, inventory: InventoryFile = None, json: Jso
 
 @app.command(epilog=CHECK_EPILOG)
 def check(names: Names = None, inventory: InventoryFile = None, json: Json = False) -> None:
-    """Ask devices, side by side, whether they can be reached and what they are."""
+    """Ask devices whether they answer, and what they are."""
     from orchestrator.enrol import ask
     from orchestrator.inventory import Inventory
 
@@ -93,7 +93,9 @@ def check(names: Names = None, inventory: InventoryFile = None, json: Json = Fal
 
 @app.command(epilog=ADD_EPILOG)
 def add(
-    name: Annotated[str, typer.Argument(help="What to call it: letters, digits, dots, dashes and underscores.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="What to call it: letters, digits, dots, dashes and underscores.")
+    ],
     address: Annotated[str, typer.Option(metavar="USER@HOST:PORT", help="Where it is; user and port may be left out.")],
     identity_file: Annotated[
         str | None, typer.Option(metavar="FILE", help="Private key to log in with (default: ssh-agent, ~/.ssh).")
@@ -106,7 +108,7 @@ def add(
     fingerprint: Fingerprint = None,
     inventory: InventoryFile = None,
 ) -> None:
-    """Take a device in: show its host key and ask, probe it, write it into the inventory."""
+    """Take a device in, after you confirmed its host key."""
     from orchestrator.domain.device import Device
     from orchestrator.enrol import enrol, parse_address
 
@@ -132,11 +134,14 @@ def add(
 
 @app.command(epilog=TRUST_EPILOG)
 def trust(
-    name: Annotated[str, typer.Argument(help="A device of the inventory.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A device of the inventory.")],
     fingerprint: Fingerprint = None,
     inventory: InventoryFile = None,
 ) -> None:
-    """Trust the host key a device shows now, after it was re-imaged or its entry written by hand."""
+    """Trust the host key a device shows now.
+
+    For a device that was re-imaged, or whose entry was written by hand.
+    """
     from orchestrator.enrol import trust as trust_key
     from orchestrator.inventory import Inventory
 

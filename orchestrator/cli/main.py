@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import run
+from orchestrator.cli import devices, run
 
 app = typer.Typer(
     name="farm",
@@ -20,6 +20,7 @@ app = typer.Typer(
     epilog="Start with: farm run.  Exit status: 0 fine, 1 a case failed or is INVALID, 2 usage, 3 nothing could run.",
 )
 app.command("run", epilog=run.EPILOG)(run.run)
+app.add_typer(devices.app)
 
 
 def _version(asked: bool) -> None:

@@ -73,7 +73,7 @@ TABLE: tuple[Row, ...] = (
 FOREIGN: tuple[type[BaseException], ...] = tuple(row.foreign for row in TABLE)
 
 HINTS: dict[type[FarmError], str] = {
-    Unreachable: "is it switched on and on this network? `farm devices check {name}` tries again",
+    Unreachable: "is it switched on and on this network? `ping {address}` tells",
     AuthenticationRefused: "put a public key of ours into ~/.ssh/authorized_keys there (ssh-copy-id), "
     "or set `user:` or `identity_file:` of {name}",
     HostKeyRefused: "if you re-imaged it, run `farm devices trust {name}`",
@@ -96,4 +96,4 @@ def translate(error: BaseException, device: Device, *, opening: bool) -> FarmErr
     where = f" ({device.destination})" if opening else ""
     words = f"{device.name}{where}: {row.words}" + (f": {said}" if said else "")
     hint = HINTS.get(kind)
-    return kind(words, hint=hint.format(name=device.name) if hint else None)
+    return kind(words, hint=hint.format(name=device.name, address=device.address) if hint else None)
