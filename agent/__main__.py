@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Callable, Optional
 
 from agent import blobs, environments, facts, journal, lanes, wire
-from agent.lock import Lock, wait_until_free
+from agent.lock import Lock, is_held, wait_until_free
 from agent.refusals import Refused
 from agent.runtimes import trial
 from agent.workdir import Workdir
@@ -57,7 +57,7 @@ def _request(kind: Any) -> Any:
     body = _json()
     try:
         return wire.from_json(kind, body)
-    except (ValueError, AttributeError) as error:
+    except ValueError as error:
         raise Refused(wire.BAD_REQUEST, "not a %s: %s" % (kind.__name__, error)) from error
 
 
@@ -82,7 +82,10 @@ def _probe(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
 
 def _have(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
     del options
-    return {"missing": blobs.missing(workdir, _json())}
+    hashes = _json()
+    if not isinstance(hashes, list):
+        raise Refused(wire.BAD_REQUEST, "standard input is not a list of sha256")
+    return {"missing": blobs.missing(workdir, hashes)}
 
 
 def _receive(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
@@ -118,9 +121,12 @@ def _follow(workdir: Workdir, options: argparse.Namespace) -> None:
 def _collect(workdir: Workdir, options: argparse.Namespace) -> None:
     path = lanes.begun(workdir, options.lane)
     journal.check_offset(path, options.offset)
+    alive = is_held(workdir.lane(options.lane, "alive"))  # asked before reading: what it wrote last is then read
     with open(path, "rb") as content:
-        content.seek(options.offset)
-        _print(wire.JOURNAL_MARK + b"\n" + journal.whole(content.read()))
+        written = journal.whole(content.read())
+    _print(wire.JOURNAL_MARK + b"\n" + written[options.offset :])
+    if not alive and not journal.is_last(written):
+        raise lanes.died(workdir, options.lane)
 
 
 def _print(content: bytes) -> None:

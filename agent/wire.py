@@ -233,6 +233,8 @@ def to_json(request: object) -> bytes:
 
 def from_json(kind: Any, body: dict[str, Any]) -> Any:
     """Build a request or record from parsed JSON; unknown or missing fields are a `ValueError`."""
+    if not isinstance(body, dict):
+        raise ValueError("a %s is a JSON object" % kind.__name__)  # noqa: TRY004  one kind of error for every bad request
     fields = {field.name: field for field in dataclasses.fields(kind)}
     unknown = set(body) - set(fields)
     if unknown:

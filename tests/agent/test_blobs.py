@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from agent import wire
+
+CONTENT = os.urandom(3_000_000)
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+def missing(device, *hashes):
+    return device.ask("have", stdin=json.dumps(hashes).encode())["missing"]
+
+
+def test_a_blob_that_was_received_is_no_longer_missing(device):
+    assert missing(device, SHA256) == {SHA256: 0}
+
+    answer = device.ask("receive", SHA256, "--size", str(len(CONTENT)), stdin=CONTENT)
+
+    assert answer == {"sha256": SHA256, "size_bytes": len(CONTENT)}
+    assert (device.workdir / "blobs" / SHA256).read_bytes() == CONTENT
+    assert missing(device, SHA256) == {}
+
+
+def test_a_broken_transfer_goes_on_where_it_stopped(device):
+    size = str(len(CONTENT))
+
+    refusal = device.refusal("receive", SHA256, "--size", size, stdin=CONTENT[:1_234_567])
+    assert refusal["error"] == wire.BLOB_BROKEN
+    assert missing(device, SHA256) == {SHA256: 1_234_567}
+    device.ask("receive", SHA256, "--size", size, "--offset", "1234567", stdin=CONTENT[1_234_567:])
+
+    assert (device.workdir / "blobs" / SHA256).read_bytes() == CONTENT
+
+
+def test_a_transfer_may_go_on_before_the_end_of_what_arrived(device):
+    size = str(len(CONTENT))
+    device.refusal("receive", SHA256, "--size", size, stdin=CONTENT[:1000] + b"garbage" * 100)
+
+    device.ask("receive", SHA256, "--size", size, "--offset", "1000", stdin=CONTENT[1000:])
+
+    assert (device.workdir / "blobs" / SHA256).read_bytes() == CONTENT
+
+
+def test_a_transfer_can_not_go_on_behind_what_arrived(device):
+    refusal = device.refusal("receive", SHA256, "--size", str(len(CONTENT)), "--offset", "10", stdin=CONTENT[10:])
+
+    assert (refusal["error"], refusal["arrived_bytes"]) == (wire.BAD_REQUEST, 0)
+
+
+@pytest.mark.parametrize("content", [CONTENT[:-1] + b"!", CONTENT + b"!"], ids=["another hash", "too long"])
+def test_wrong_content_is_thrown_away(device, content):
+    refusal = device.refusal("receive", SHA256, "--size", str(len(CONTENT)), stdin=content)
+
+    assert refusal["error"] == wire.BLOB_BROKEN
+    assert list((device.workdir / "blobs").iterdir()) == []
+
+
+def test_receiving_what_is_there_reads_the_sender_to_its_end(device):
+    device.push(CONTENT)
+
+    assert device.ask("receive", SHA256, "--size", str(len(CONTENT)), stdin=CONTENT)["size_bytes"] == len(CONTENT)
+
+
+def test_a_receiver_left_over_from_a_broken_link_spoils_nothing(device):
+    size = str(len(CONTENT))
+    argv = device.argv("receive", SHA256, "--size", size)
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as lingering:
+        lingering.stdin.write(CONTENT[: 2 << 20])
+        lingering.stdin.flush()
+        partial = device.workdir / "blobs" / f"{SHA256}.partial"
+        while not (partial.exists() and partial.stat().st_size >= 1 << 20):
+            time.sleep(0.01)
+
+        device.ask("receive", SHA256, "--size", size, "--offset", str(1 << 20), stdin=CONTENT[1 << 20 :])
+        lingering.communicate(b"more that is wrong")
+
+    assert (device.workdir / "blobs" / SHA256).read_bytes() == CONTENT
+
+
+def test_what_can_not_fit_is_refused_before_it_is_sent(device):
+    refusal = device.refusal("receive", SHA256, "--size", str(10**18), stdin=CONTENT)
+
+    assert refusal["error"] == wire.NO_SPACE
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's disk that is always full")
+def test_a_disk_that_fills_up_is_a_refusal(device):
+    blobs = device.workdir / "blobs"
+    blobs.mkdir(parents=True)
+    (blobs / f"{SHA256}.partial").symlink_to("/dev/full")
+
+    refusal = device.refusal("receive", SHA256, "--size", str(len(CONTENT)), stdin=CONTENT)
+
+    assert refusal["error"] == wire.NO_SPACE
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "A" * 64, "a" * 63, "a" * 64 + "\n", ""])
+def test_a_blob_has_no_other_name_than_a_sha256(device, name):
+    assert device.refusal("receive", name, "--size", "1", stdin=b"x")["error"] == wire.BAD_REQUEST
+    assert device.refusal("have", stdin=json.dumps([name]).encode())["error"] == wire.BAD_REQUEST
+
+
+@pytest.mark.parametrize("request_", [b"", b"3", b"{}", b"[3]"], ids=str)
+def test_only_a_list_of_hashes_can_be_asked_for(device, request_):
+    assert device.refusal("have", stdin=request_)["error"] == wire.BAD_REQUEST
+
+
+def test_garbage_is_what_nobody_asked_for_in_a_while(device):
+    old, asked, new = (device.push(text) for text in (b"old", b"asked for", b"new"))
+    for sha256 in (old, asked):
+        os.utime(device.workdir / "blobs" / sha256, (1, 1))
+    missing(device, asked)
+
+    assert device.ask("gc") == {"removed_bytes": 3}
+
+    assert missing(device, old, asked, new) == {old: 0}
+
+
+def test_a_receiver_killed_at_any_time_leaves_no_blob_with_a_wrong_content(device):
+    argv = device.argv("receive", SHA256, "--size", str(len(CONTENT)))
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as receiver:
+        receiver.stdin.write(CONTENT[: 1 << 20])
+        receiver.kill()
+
+    assert not (device.workdir / "blobs" / SHA256).exists()
+    assert set(missing(device, SHA256)) == {SHA256}
+
+
+def test_the_agent_needs_no_package(device):
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", *device.argv("have")[1:]], input=b"[]", capture_output=True, check=False
+    )
+
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"missing": {}})

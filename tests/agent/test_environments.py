@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import pytest
+
+from agent import wire
+from tests.agent.device import wheel
+
+
+def ask(device, files, name="env-1"):
+    sha256 = device.push(wheel(files))
+    return wire.to_json(wire.EnvironmentRequest(name, (wire.Wheel("some-1.whl", sha256),)))
+
+
+def test_wheels_are_unpacked_side_by_side_and_byte_compiled(device):
+    one = device.push(wheel({"one/__init__.py": "x = 1\n"}))
+    two = device.push(wheel({"two.py": "y = 2\n"}))
+    wheels = (wire.Wheel("one-1.whl", one), wire.Wheel("two-1.whl", two))
+
+    answer = device.ask("environment", stdin=wire.to_json(wire.EnvironmentRequest("env-1", wheels)))
+
+    folder = device.workdir / "environments" / "env-1"
+    assert answer == {"environment": "env-1", "reused": False}
+    assert (folder / "one" / "__init__.py").read_text() == "x = 1\n"
+    assert list(folder.glob("__pycache__/two.*.pyc"))
+
+
+def test_what_a_wheel_keeps_in_its_data_folder_for_site_packages_comes_along(device):
+    files = {
+        "a-1.data/purelib/pure.py": "",
+        "a-1.data/platlib/pkg/plat.py": "",
+        "a-1.data/scripts/tool": "#!python",
+        "a.py": "",
+    }
+    device.ask("environment", stdin=ask(device, files))
+
+    folder = device.workdir / "environments" / "env-1"
+    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    assert found == {"pure.py", "pkg/plat.py", "a.py"}
+
+
+def test_an_environment_that_exists_is_used_again(device):
+    request = ask(device, {"a.py": "first = 1"})
+    device.ask("environment", stdin=request)
+    (device.workdir / "environments" / "env-1" / "mark").touch()
+
+    assert device.ask("environment", stdin=request)["reused"] is True
+    assert (device.workdir / "environments" / "env-1" / "mark").exists()
+
+
+@pytest.mark.parametrize("name", ["../evil.py", "a/../../evil.py", "/tmp/evil.py", "..\\evil.py", "C:\\evil.py"])
+def test_a_wheel_that_writes_outside_is_refused(device, name):
+    refusal = device.refusal("environment", stdin=ask(device, {"good.py": "", name: "evil"}))
+
+    assert refusal["error"] == wire.UNFIT
+    assert "outside" in refusal["message"]
+    assert list(device.workdir.rglob("*.py")) == []
+    assert list((device.workdir / "environments").iterdir()) == []
+
+
+def test_what_is_no_wheel_is_refused_and_leaves_nothing(device):
+    request = wire.EnvironmentRequest("env-1", (wire.Wheel("a.whl", device.push(b"no zip")),))
+
+    assert device.refusal("environment", stdin=wire.to_json(request))["error"] == wire.UNFIT
+    assert list((device.workdir / "environments").iterdir()) == []
+
+
+def test_a_wheel_that_is_not_there_is_named(device):
+    request = wire.EnvironmentRequest("env-1", (wire.Wheel("numpy-2.whl", "0" * 64),))
+
+    refusal = device.refusal("environment", stdin=wire.to_json(request))
+
+    assert refusal["error"] == wire.BLOB_MISSING
+    assert "numpy-2.whl" in refusal["message"]
+
+
+@pytest.mark.parametrize("name", ["../x", ".", "", "a/b", "x" * 201])
+def test_the_name_of_an_environment_leads_nowhere_else(device, name):
+    assert device.refusal("environment", stdin=ask(device, {"a.py": ""}, name))["error"] == wire.BAD_REQUEST

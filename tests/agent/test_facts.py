@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import platform
+import time
+
+import pytest
+
+from agent import facts, wire
+from agent.sensors import Sensors, parse_cpuinfo_hz, parse_milli, parse_throttled
+
+PI4 = """processor\t: 0
+BogoMIPS\t: 108.00
+Features\t: fp asimd evtstrm crc32 cpuid
+CPU implementer\t: 0x41
+CPU architecture: 8
+CPU variant\t: 0x0
+CPU part\t: 0xd08
+CPU revision\t: 3
+
+Hardware\t: BCM2835
+Model\t\t: Raspberry Pi 4 Model B Rev 1.4
+"""
+PC = """processor\t: 0
+model name\t: Intel(R) Xeon(R) CPU @ 2.20GHz
+cpu MHz\t\t: 2199.998
+flags\t\t: fpu vme hypervisor lahf_lm
+
+processor\t: 1
+model name\t: Intel(R) Xeon(R) CPU @ 2.20GHz
+cpu MHz\t\t: 3000.5
+flags\t\t: fpu vme hypervisor lahf_lm
+"""
+
+
+def put(root, files):
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return str(root)
+
+
+def test_a_raspberry_pi_tells_what_it_is(tmp_path):
+    root = put(
+        tmp_path,
+        {
+            "proc/cpuinfo": PI4,
+            "proc/meminfo": "MemTotal:        3884360 kB\nMemFree: 1 kB\n",
+            "proc/device-tree/model": "Raspberry Pi 4 Model B Rev 1.4\0",
+            "etc/os-release": 'ID=debian\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n',
+            "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor": "ondemand\n",
+        },
+    )
+
+    found = facts.gather(root, root)
+
+    assert found["board"] == "Raspberry Pi 4 Model B Rev 1.4"
+    assert found["cpu_model"] == "Cortex-A72"
+    assert found["memory_bytes"] == 3884360 * 1024
+    assert found["os"] == "Debian GNU/Linux 12 (bookworm)"
+    assert found["governor"] == "ondemand"
+    assert "virtual" not in found
+
+
+def test_this_machine_tells_what_python_knows_of_it_too(tmp_path):
+    found = facts.gather(str(tmp_path))
+
+    assert found["machine"] == platform.machine()
+    assert found["python"] == platform.python_version()
+    assert found["hostname"] == platform.node()
+    assert found["cores"] >= 1
+    assert found["disk_free_bytes"] > 0
+    assert abs(found["clock_ns"] - time.time_ns()) < 60e9
+    if platform.libc_ver()[0] == "glibc":
+        assert found["libc"] == " ".join(platform.libc_ver())
+
+
+def test_facts_that_are_not_there_are_absent(tmp_path):
+    found = facts.gather(str(tmp_path / "not-there"), str(tmp_path))
+
+    absent = {"board", "cpu_model", "memory_bytes", "os", "governor", "virtual", "disk_free_bytes"}
+    assert not absent & set(found)
+
+
+def test_facts_take_less_than_a_tenth_of_a_second(tmp_path):
+    began = time.process_time()
+    facts.gather(str(tmp_path))
+
+    assert time.process_time() - began < 0.1
+
+
+def test_a_virtual_machine_is_recognised():
+    assert facts.parse_virtual(PC) is True
+    assert facts.parse_virtual(PC.replace("hypervisor", "")) is False
+    assert facts.parse_virtual(PI4) is None
+
+
+def test_processors_are_named():
+    assert facts.parse_cpu_model(PC) == "Intel(R) Xeon(R) CPU @ 2.20GHz"
+    assert facts.parse_cpu_model(PI4.replace("0xd08", "0xfff")) == "ARM implementer 0x41 part 0xfff"
+    assert facts.parse_cpu_model("") is None
+
+
+def test_the_sensors_of_a_raspberry_pi(tmp_path):
+    root = put(
+        tmp_path,
+        {
+            "sys/class/thermal/thermal_zone0/type": "cpu-thermal\n",
+            "sys/class/thermal/thermal_zone0/temp": "48312\n",
+            "sys/class/thermal/thermal_zone1/type": "battery\n",
+            "sys/class/thermal/thermal_zone1/temp": "99000\n",
+            "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq": "1500000\n",
+            "sys/devices/system/cpu/cpu1/cpufreq/scaling_cur_freq": "600000\n",
+        },
+    )
+    vcgencmd = tmp_path / "vcgencmd"
+    vcgencmd.write_text('#!/bin/sh\n[ "$1" = get_throttled ] && echo throttled=0x50005\n')
+    vcgencmd.chmod(0o755)
+    sensors = Sensors(root, str(vcgencmd))
+
+    reading, slow = sensors.read(), sensors.read(slow=True)
+
+    assert {name: value for name, value in reading.items() if name != "at_ns"} == {
+        "temperature_c": 48.312,
+        "frequency_hz": 1_500_000_000,
+    }
+    assert slow["throttled"] == "0x50005"
+
+
+def test_sensors_follow_what_changes(tmp_path):
+    root = put(
+        tmp_path, {"sys/class/thermal/thermal_zone0/type": "cpu", "sys/class/thermal/thermal_zone0/temp": "1000"}
+    )
+    sensors = Sensors(root)
+    assert sensors.read()["temperature_c"] == 1.0
+
+    put(tmp_path, {"sys/class/thermal/thermal_zone0/temp": "2500"})
+
+    assert sensors.read()["temperature_c"] == 2.5
+
+
+def test_the_sensors_of_a_pc(tmp_path):
+    root = put(
+        tmp_path,
+        {
+            "proc/cpuinfo": PC,
+            "sys/class/hwmon/hwmon0/name": "nvme\n",
+            "sys/class/hwmon/hwmon0/temp1_input": "70000\n",
+            "sys/class/hwmon/hwmon1/name": "coretemp\n",
+            "sys/class/hwmon/hwmon1/temp1_input": "51000\n",
+            "sys/class/hwmon/hwmon1/temp2_input": "53000\n",
+            "sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count": "3\n",
+            "sys/devices/system/cpu/cpu1/thermal_throttle/core_throttle_count": "4\n",
+        },
+    )
+
+    reading = Sensors(root).read()
+
+    assert (reading["temperature_c"], reading["frequency_hz"], reading["throttled"]) == (53.0, 3_000_500_000, 7)
+
+
+def test_a_device_without_sensors_tells_the_time(tmp_path):
+    assert set(Sensors(str(tmp_path)).read(slow=True)) == {"at_ns"}
+
+
+def test_a_sensor_that_can_not_be_read_is_absent(tmp_path):
+    root = put(tmp_path, {"sys/class/thermal/thermal_zone0/type": "cpu"})
+    (tmp_path / "sys/class/thermal/thermal_zone0/temp").mkdir()
+
+    assert set(Sensors(root, str(tmp_path / "no-vcgencmd")).read(slow=True)) == {"at_ns"}
+
+
+@pytest.mark.parametrize(
+    ("text", "celsius"), [("48312\n", 48.312), ("-5000", -5.0), ("0", None), ("-274000", None), ("x", None), ("", None)]
+)
+def test_degrees(text, celsius):
+    assert parse_milli(text) == celsius
+
+
+def test_bits_of_throttling():
+    assert parse_throttled("throttled=0x50005\n") == "0x50005"
+    assert parse_throttled('error=1 error_msg="Command not registered"') is None
+
+
+def test_megahertz():
+    assert parse_cpuinfo_hz(PC) == 3_000_500_000
+    assert parse_cpuinfo_hz(PI4) is None
+
+
+def test_a_probe_answers_with_facts_and_runtimes(device):
+    answer = device.ask("probe", stdin=wire.to_json(wire.ProbeRequest(("litert", "null", "abacus"))))
+
+    assert answer["machine"] == platform.machine()
+    assert answer["runtimes"]["litert"]["works"] is True
+    assert answer["runtimes"]["null"]["works"] is True
+    assert "litert, null, tflite" in answer["runtimes"]["abacus"]["error"]

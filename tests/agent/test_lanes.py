@@ -1,0 +1,295 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from agent import wire
+from agent.lock import is_held, wait_until_free
+
+
+def test_a_lane_walks_its_steps_in_order_to_the_end(device):
+    device.start(device.step("a"), device.step("b", kind="score"))
+
+    records = device.records()
+
+    assert [type(record).__name__ for record in records] == [
+        "LaneBegan", "StepBegan", "AttemptDone", "StepBegan", "ScoringDone", "LaneDone",
+    ]  # fmt: skip
+    assert [record.id for record in records[1:-1]] == ["a", "a", "b", "b"]
+    assert [record.error for record in (records[2], records[4], records[5])] == [None] * 3
+
+
+def test_start_returns_while_the_lane_goes_on_by_itself(device, hanging):
+    order, worker = hanging
+    device.start(device.fake("a", order))
+
+    worker()
+
+    assert os.getsid(device.pid()) != os.getsid(0)
+    process = Path(f"/proc/{device.pid()}")
+    lines = (process / "status").read_text().splitlines()
+    ignored = next(int(line.split()[1], 16) for line in lines if line.startswith("SigIgn"))
+    assert ignored & (1 << (signal.SIGHUP - 1))
+    assert (process / "fd/0").readlink() == Path(os.devnull)
+    assert (process / "fd/1").readlink() == device.workdir / "lanes/lane-1/log"
+
+
+def test_a_second_lane_is_told_who_holds_the_device(device, hanging):
+    order, worker = hanging
+    step = device.fake("a", order)
+    device.start(step)
+    worker()
+
+    refusal = device.refusal("start", stdin=device.order(step, lane="lane-2"))
+
+    assert (refusal["error"], refusal["holder"], refusal["lane"]) == (wire.BUSY, "ada@desk, run run-1", "lane-1")
+    assert "ada@desk" in refusal["message"]
+
+
+def test_a_lane_that_is_over_frees_the_device_before_it_says_so(device):
+    for number in range(5):
+        device.start(device.step("a", runtime="null", min_invocations=1), lane=f"lane-{number}")
+        device.records(f"lane-{number}")
+
+
+def test_starting_a_lane_twice_starts_it_once(device, hanging):
+    order, worker = hanging
+    step = device.fake("a", order)
+    device.start(step)
+    worker()
+    pid = device.pid()
+
+    device.start(step)
+
+    assert device.pid() == pid
+
+
+def test_starting_a_lane_that_is_over_starts_nothing(device):
+    step = device.step("a")
+    device.start(step)
+    before = device.records()
+
+    device.start(step)
+
+    assert device.records() == before
+
+
+def test_another_lane_under_a_known_name_is_refused(device):
+    step = device.step("a")
+    device.start(step)
+    device.records()
+
+    refusal = device.refusal("start", stdin=device.order(dataclasses.replace(step, threads=2)))
+
+    assert refusal["error"] == wire.BAD_REQUEST
+
+
+def test_of_two_lanes_started_at_once_one_runs(device, hanging):
+    order, worker = hanging
+    step = device.fake("a", order)
+    pipe = subprocess.PIPE
+    with ExitStack() as stack:
+        racing = [
+            stack.enter_context(subprocess.Popen(device.argv("start"), stdin=pipe, stdout=pipe)) for _ in range(4)
+        ]
+        for number, start in enumerate(racing):  # none of them can begin before its request is there
+            start.stdin.write(device.order(step, lane=f"lane-{number}"))
+        for start in racing:
+            start.stdin.close()
+        answers = [json.loads(start.stdout.read()) for start in racing]
+    worker()
+
+    (winner,) = [answer["lane"] for answer in answers if "error" not in answer]
+    assert [(answer["error"], answer["lane"]) for answer in answers if "error" in answer] == [(wire.BUSY, winner)] * 3
+    assert device.ask("stop", winner) == {"stopped": True}
+
+
+def test_the_same_lane_started_at_once_by_two_runs_once(device, hanging):
+    order, worker = hanging
+    request = device.order(device.fake("a", order))
+    pipe = subprocess.PIPE
+    with ExitStack() as stack:
+        racing = [
+            stack.enter_context(subprocess.Popen(device.argv("start"), stdin=pipe, stdout=pipe)) for _ in range(4)
+        ]
+        for start in racing:
+            start.stdin.write(request)
+        for start in racing:
+            start.stdin.close()
+        answers = [json.loads(start.stdout.read()) for start in racing]
+    worker()
+
+    assert answers == [{"lane": "lane-1"}] * 4
+    journal = (device.workdir / "lanes/lane-1/journal").read_bytes()
+    assert journal.count(b"LaneBegan") == 1
+
+
+def test_what_is_missing_is_named_and_nothing_starts(device):
+    step = device.step("a", artifact=None)
+    broken = dataclasses.replace(step, artifact="0" * 64, environment="not-here")
+
+    refusal = device.refusal("start", stdin=device.order(step, broken))
+
+    assert refusal["error"] == wire.BLOB_MISSING
+    assert refusal["missing"] == ["0" * 64, "environment not-here"]
+    assert device.refusal("stop", "lane-1")["error"] == wire.UNKNOWN_LANE
+
+
+@pytest.mark.parametrize(
+    "change", [{"runtime": "abacus"}, {"kind": "guess"}, {"pixels": "../../x"}, {"environment": ".."}], ids=str
+)
+def test_a_step_that_can_not_be_meant_is_refused(device, change):
+    refusal = device.refusal("start", stdin=device.order(device.step("a", **change)))
+
+    assert refusal["error"] == wire.BAD_REQUEST
+
+
+def test_a_request_of_another_version_is_refused(device):
+    body = json.loads(device.order(device.step("a")))
+
+    refusal = device.refusal("start", stdin=json.dumps({**body, "version": 99}).encode())
+
+    assert refusal["error"] == wire.BAD_REQUEST
+    assert "99" in refusal["message"]
+
+
+@pytest.mark.parametrize("request_", [b"", b"[]", b"3", b'{"lane": "x"}', b'{"what": 1}'], ids=str)
+def test_a_request_that_is_none_is_refused(device, request_):
+    assert device.refusal("start", stdin=request_)["error"] == wire.BAD_REQUEST
+
+
+def test_a_killed_worker_is_data_and_the_lane_goes_on(device, hanging, kill):
+    order, worker = hanging
+    device.start(device.fake("a", order), device.step("b"))
+
+    kill(worker())
+
+    done = device.done()
+    assert done["a"].error is not None
+    assert "SIGKILL" in done["a"].error
+    assert done["b"].error is None
+
+
+def test_a_worker_that_takes_too_long_is_killed_and_the_lane_goes_on(device, hanging):
+    order, worker = hanging
+    device.start(device.fake("a", order, timeout_s=2.0), device.step("b"))
+    pid = worker()
+
+    done = device.done()
+
+    assert done["a"].error is not None
+    assert done["a"].error.startswith("no answer within 2 s")
+    assert done["a"].wall_ns >= 2e9
+    assert done["b"].error is None
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_a_lane_that_is_killed_leaves_its_worker_holding_the_device(device, hanging, kill):
+    order, worker = hanging
+    step = device.fake("a", order)
+    device.start(step)
+    orphan = worker()
+    kill(device.pid())
+    wait_until_free(str(device.workdir / "lanes/lane-1/alive"))
+
+    refusal = device.refusal("start", stdin=device.order(step, lane="lane-2"))
+    assert (refusal["error"], refusal["lane"]) == (wire.BUSY, "lane-1")
+    assert "its worker still runs" in refusal["message"]
+
+    kill(orphan)
+    wait_until_free(str(device.workdir / "lane.lock"))
+    device.start(device.step("b"), lane="lane-2")
+    assert device.done("lane-2")["b"].error is None
+
+
+def test_stop_ends_the_worker_of_a_lane_that_was_killed(device, hanging, kill):
+    order, worker = hanging
+    device.start(device.fake("a", order))
+    worker()
+    kill(device.pid())
+    wait_until_free(str(device.workdir / "lanes/lane-1/alive"))
+
+    assert device.ask("stop", "lane-1") == {"stopped": True}
+
+    assert not is_held(str(device.workdir / "lane.lock"))
+
+
+def test_stop_ends_the_worker_and_the_lane_and_says_so_in_the_journal(device, hanging):
+    order, worker = hanging
+    device.start(device.fake("a", order), device.step("b"))
+    pid = worker()
+
+    assert device.ask("stop", "lane-1") == {"stopped": True}
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    assert not is_held(str(device.workdir / "lane.lock"))
+    records = device.records()
+    assert [type(record).__name__ for record in records] == ["LaneBegan", "StepBegan", "LaneDone"]
+    assert records[-1].error == "stopped"
+
+
+def test_stopping_what_is_over_stops_nothing(device, hanging):
+    device.start(device.step("a"))
+    device.records()
+    assert device.ask("stop", "lane-1") == {"stopped": False}
+
+    order, worker = hanging
+    device.start(device.fake("a", order), lane="lane-2")
+    worker()
+
+    assert device.ask("stop", "lane-1") == {"stopped": False}
+    assert is_held(str(device.workdir / "lanes/lane-2/alive"))
+    device.ask("stop", "lane-2")
+
+
+def test_a_lane_that_never_was_is_unknown(device):
+    for command in ("stop", "follow", "collect"):
+        assert device.refusal(command, "nobody")["error"] == wire.UNKNOWN_LANE
+
+
+def test_a_start_that_was_cut_short_can_be_repeated(device):
+    step = device.step("a")
+    folder = device.workdir / "lanes/lane-1"
+    folder.mkdir(parents=True)
+    (folder / "journal").write_bytes(wire.encode_line(wire.LaneBegan(lane="lane-1", run="x", at_ns=1))[:-5])
+    (folder / "request.json").write_bytes(b"{")
+
+    device.start(step)
+
+    assert device.done()["a"].error is None
+
+
+def test_garbage_is_not_collected_under_a_running_lane(device, hanging):
+    order, worker = hanging
+    device.start(device.fake("a", order))
+    worker()
+
+    assert device.refusal("gc")["error"] == wire.BUSY
+
+
+def test_login_shells_and_terminals_are_not_needed(device):
+    request = device.order(device.step("a"))
+
+    done = subprocess.run(
+        device.argv("start"), input=request, capture_output=True, env={"HOME": str(device.workdir)}, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert device.done()["a"].error is None
+
+
+def test_a_relative_workdir_lies_below_home(device, tmp_path):
+    argv = [device.python, str(device.zip), "--workdir", "somewhere", "have"]
+
+    subprocess.run(argv, input=b"[]", capture_output=True, env={"HOME": str(tmp_path)}, cwd="/", check=True)
+
+    assert (tmp_path / "somewhere" / "blobs").is_dir()

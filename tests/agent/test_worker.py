@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from agent import wire
+from tests.agent.device import DATA, npy
+
+#: What Linux shows of a process's threads is how the effective number is counted.
+linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+
+
+def test_an_attempt_brings_back_everything_that_was_measured(device):
+    step = device.step("a", min_invocations=20, min_seconds=0.3, warmup_max_s=5.0)
+    device.start(step)
+
+    done = device.done()["a"]
+
+    latency, warmup = wire.unpack_ints(done.latency_ns), wire.unpack_ints(done.warmup_ns)
+    assert len(latency) >= 20
+    assert sum(latency) >= 0.3e9
+    assert len(warmup) >= 3
+    assert min(latency + warmup) > 0
+    assert done.load_ns > 0
+    assert done.first_ns > 0
+    assert done.wall_ns > sum(latency) + sum(warmup)
+    assert done.ended_at_ns > done.began_at_ns
+    assert 10_000_000 < done.peak_rss_bytes < 500_000_000
+    assert len(done.readings) >= 2
+    assert all(done.began_at_ns < reading["at_ns"] < done.ended_at_ns for reading in done.readings)
+    assert done.requested == {"threads": 1, "delegate": None}
+    assert done.effective["nodes"] >= done.effective["delegated_nodes"] > 0
+    assert done.effective["delegate"] == "xnnpack"
+    assert done.effective["warmed_up"] in (True, False)
+    assert set(done.versions) == {"python", "numpy", "ai-edge-litert"}
+
+
+@linux
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_the_effective_threads_are_counted_not_believed(device, threads):
+    device.start(device.step("a", threads=threads))
+    done = device.done()["a"]
+
+    assert (done.requested["threads"], done.effective["threads"]) == (threads, threads)
+
+
+@linux
+def test_a_runtime_that_ignores_the_threads_asked_for_is_found_out(device):
+    device.start(device.fake("a", "idle", threads=4))
+    done = device.done()["a"]
+
+    assert (done.requested["threads"], done.effective["threads"]) == (4, 1)
+
+
+def test_a_batch_is_measured_as_one_invocation(device):
+    device.start(device.step("a", (DATA / "batch-of-four.tflite").read_bytes(), batch=4))
+
+    assert device.done()["a"].error is None
+
+
+def test_scores_come_back_with_their_auc(device):
+    step = device.step("a", kind="score")
+    device.start(step)
+
+    done = device.done()["a"]
+
+    scores = np.frombuffer(wire.unpack_bytes(done.scores), "<f4").reshape(done.shape)
+    assert scores.shape == (10, 3)
+    assert ((scores > 0) & (scores < 1)).all()
+    labels = np.load(device.workdir / "blobs" / step.labels)
+    won = scores[labels[:, 0] == 1, 0][:, None] > scores[labels[:, 0] == 0, 0]
+    assert done.auc == (pytest.approx(won.mean()), pytest.approx(done.auc[1]), None)
+
+
+def test_a_broken_artifact_fails_with_its_last_words(device):
+    device.start(device.step("a", b"no flatbuffer"), device.step("b", kind="score", artifact=b"none"), device.step("c"))
+
+    done = device.done()
+
+    for name in "ab":
+        assert "valid Flatbuffer" in done[name].error
+        assert done[name].error.endswith("(exit status 1)")
+    assert done["c"].error is None
+
+
+def test_a_crash_of_the_runtime_is_named_by_its_signal(device):
+    device.start(device.fake("a", "crash"), device.step("b"))
+
+    done = device.done()
+
+    assert done["a"].error == "about to crash (killed by SIGSEGV)"
+    assert done["b"].error is None
+
+
+def test_a_c_library_that_prints_does_not_spoil_the_answer(device):
+    device.start(device.fake("a", "noise"), device.fake("b", "noise", kind="score"))
+
+    done = device.done()
+
+    assert [done[name].error for name in "ab"] == [None, None]
+    assert done["b"].shape == (10, 3)
+    log = (device.workdir / "lanes/lane-1/worker.log").read_text()
+    assert "a C library talks" in log
+    assert "and so does Python" in log
+
+
+def test_last_words_are_the_last_two_thousand_characters(device):
+    device.start(device.fake("a", "babble"))
+
+    error = device.done()["a"].error
+
+    assert error.endswith("RuntimeError: enough (exit status 1)")
+    assert "the end" in error
+    assert 1900 < len(error) <= 2000 + len(" (exit status 1)")
+
+
+def test_the_packages_of_the_environment_win(device):
+    device.start(device.fake("a", "idle"))
+
+    assert device.done()["a"].versions["ai-edge-litert"] == "0"
+
+
+def test_what_does_not_fit_together_is_said_in_one_sentence(device):
+    labels = device.push(npy(np.zeros((10, 14), np.uint8)))
+    fewer = device.push(npy(np.zeros((9, 3), np.uint8)))
+    device.start(
+        device.step("columns", kind="score", labels=labels),
+        device.step("rows", kind="score", labels=fewer),
+        device.step("null", kind="score", runtime="null"),
+        device.step("nan", kind="score", artifact=(DATA / "not-finite.tflite").read_bytes()),
+        device.step("batch", batch=2),
+    )
+
+    said = {name: record.error for name, record in device.done().items()}
+
+    assert said == {
+        "columns": "the artifact has 3 output columns, the labels have 14",
+        "rows": "there are 10 images and 9 rows of labels",
+        "null": "this runtime has no output: there is nothing to score",
+        "nan": "30 of 30 scores are not finite numbers",
+        "batch": "the artifact's input is (1, 8, 8, 3), the case says (2, 8, 8, 3)",
+    }
+
+
+def test_pickles_are_never_opened(device):
+    objects = np.array([{"a": 1}], dtype=object)
+    path = device.workdir / "pickle.npy"
+    device.workdir.mkdir()
+    np.save(path, objects, allow_pickle=True)
+    device.start(device.step("a", kind="score", labels=device.push(path.read_bytes())))
+
+    assert "allow_pickle=False" in device.done()["a"].error
+
+
+def test_the_null_runtime_measures_what_we_add(device):
+    device.start(device.step("a", runtime="null", min_invocations=1000))
+
+    latency = wire.unpack_ints(device.done()["a"].latency_ns)
+
+    assert sorted(latency)[len(latency) // 2] < 20_000
