@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Protocol
 
 import paramiko
 from fabric import Config, Connection
@@ -26,9 +27,19 @@ LOGIN_TIMEOUT_S = 10
 #: How long sent data may stay unacknowledged, or a silent link unconfirmed, before it counts as dead.
 DEAD_AFTER_S = 15
 
+#: What using or closing something on a dead link raises.
+DEAD = (paramiko.SSHException, OSError, EOFError)
+
 # Paramiko logs every failed handshake, with a traceback, to whoever listens; what matters reaches us as an exception.
 _LOG = "orchestrator.transports.paramiko"
 logging.getLogger(_LOG).addHandler(logging.NullHandler())
+
+
+class Closable(Protocol):
+    """Anything with an end."""
+
+    def close(self) -> None:
+        """End it."""
 
 
 class FarmTransport(paramiko.Transport):  # type: ignore[misc]  # paramiko is untyped
@@ -139,8 +150,9 @@ class FarmConnection(Connection):  # type: ignore[misc]  # Fabric is untyped
 
     def close(self) -> None:
         """Hang up, on the jump hosts too."""
-        super().close()
-        self.client.close()  # after a failed handshake Fabric does not know that there is something to close
+        with suppress(*DEAD):
+            super().close()
+        hang_up(self.client)  # after a failed handshake Fabric does not know that there is something to close
         if isinstance(self.gateway, FarmConnection):
             self.gateway.close()
 
@@ -171,21 +183,27 @@ def _dial(address: str, port: int) -> socket.socket:
     return sock
 
 
+def hang_up(what: Closable) -> None:
+    """Close a channel, transport or client; that the link is dead already is no news."""
+    with suppress(*DEAD):
+        what.close()
+
+
 def answers(transport: paramiko.Transport) -> bool:
     """Ask the far end's SSH server whether it is there; a link that gives no answer is hung up."""
     asking = threading.Thread(target=_ask, args=(transport,), name="farm-keepalive-question", daemon=True)
     asking.start()
     asking.join(DEAD_AFTER_S * 2 / 3)
     if asking.is_alive():
-        transport.close()
+        hang_up(transport)
     return bool(transport.is_active())
 
 
 def _ask(transport: paramiko.Transport) -> None:
     try:
         transport.global_request("keepalive@openssh.com", wait=True)
-    except (paramiko.SSHException, OSError, EOFError):
-        transport.close()
+    except DEAD:
+        hang_up(transport)
 
 
 def _watch(transport: paramiko.Transport) -> None:

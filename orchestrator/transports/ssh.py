@@ -12,7 +12,7 @@ import paramiko
 
 from orchestrator.errors import AgentFailed, ConnectionLost
 from orchestrator.transports.base import Completed
-from orchestrator.transports.connection import LOGIN_TIMEOUT_S, FarmConnection, answers
+from orchestrator.transports.connection import DEAD, LOGIN_TIMEOUT_S, FarmConnection, answers, hang_up
 from orchestrator.transports.known_hosts import HostKey
 from orchestrator.transports.pump import Alarm, Drain, pieces
 from orchestrator.transports.translate import FOREIGN, translate
@@ -46,7 +46,7 @@ class SshTransport:
         progress: Callable[[int], None] | None = None,
     ) -> Completed:
         """Run ``argv`` to its end, streaming ``stdin`` in big pieces; `ConnectionLost` after ``timeout_s``."""
-        with self._channel(argv) as channel, Alarm(timeout_s, channel.close) as alarm:
+        with self._channel(argv) as channel, Alarm(timeout_s, lambda: hang_up(channel)) as alarm:
             out, err = Drain(channel.recv), Drain(channel.recv_stderr)
             _feed(channel, stdin, progress)
             out.wait()
@@ -82,21 +82,25 @@ class SshTransport:
 
     @contextmanager
     def _channel(self, argv: Sequence[str]) -> Iterator[paramiko.Channel]:
-        """Start ``argv`` in a channel, connecting when need be; what Fabric raises becomes ours."""
-        connection = self._connected()
+        """Give a channel in which ``argv`` runs; after `ConnectionLost` the next one comes by a new connection."""
+        channel = self._start(argv)
         try:
-            channel = connection.transport.open_session(timeout=LOGIN_TIMEOUT_S)
-            try:
-                channel.exec_command(shlex.join(argv))
-                yield channel
-            finally:
-                channel.close()
-        except FOREIGN as error:
-            self.close()
-            raise translate(error, self._device, opening=False) from error
+            yield channel
         except ConnectionLost:
             self.close()
             raise
+        finally:
+            hang_up(channel)
+
+    def _start(self, argv: Sequence[str]) -> paramiko.Channel:
+        connection = self._connected()
+        try:
+            channel = connection.transport.open_session(timeout=LOGIN_TIMEOUT_S)
+            channel.exec_command(shlex.join(argv))
+        except FOREIGN as error:
+            self.close()
+            raise translate(error, self._device, opening=False) from error
+        return channel
 
     def _connected(self) -> FarmConnection:
         if self._connection is not None and self._connection.is_connected:
@@ -173,10 +177,10 @@ def _feed(channel: paramiko.Channel, stdin: bytes | BinaryIO, progress: Callable
     for piece in pieces(stdin):
         try:
             channel.sendall(piece)
-        except OSError:
+        except DEAD:
             return  # the program ended without reading all of it, or the link died: its status tells which
         sent += len(piece)
         if progress is not None:
             progress(sent)
-    with suppress(OSError):
+    with suppress(*DEAD):
         channel.shutdown_write()
