@@ -31,7 +31,7 @@ def gather(workdir: str, root: str = "/") -> dict[str, object]:
         "cores": _cores(),
         "memory_bytes": parse_memory(_text(root, "proc/meminfo")),
         "disk_free_bytes": _disk_free(workdir),
-        "board": _text(root, "proc/device-tree/model").strip("\0 \n") or None,
+        "board": _board(root),
         "governor": _text(root, "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").strip() or None,
         "virtual": parse_virtual(cpuinfo),
         "clock_ns": time.time_ns(),
@@ -109,6 +109,14 @@ def parse_virtual(cpuinfo: str) -> Optional[bool]:
         name, _, value = line.partition(":")
         if name.strip() == "flags":
             return "hypervisor" in value.split()
+    return None
+
+
+def _board(root: str) -> Optional[str]:
+    for path in ("proc/device-tree/model", "sys/firmware/devicetree/base/model"):
+        model = _text(root, path).strip("\0 \n")
+        if model:
+            return model
     return None
 
 

@@ -64,15 +64,18 @@ class Walk:
     def _spawn(self, step: wire.Step) -> dict[str, Any]:
         """Return the fields that the worker answered, or ``error``: its last words."""
         with open(self._workdir.lane(self._request.lane, "worker.log"), "w+b") as log:
-            worker = subprocess.Popen(
-                spawn.command("agent.worker", self._workdir.path),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env=spawn.surroundings(),
-                # The device stays taken while the worker lives, even where we are killed.
-                pass_fds=(self._device.descriptor,),
-            )
+            try:
+                worker = subprocess.Popen(
+                    spawn.command("agent.worker", self._workdir.path),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    env=spawn.surroundings(),
+                    # The device stays taken while the worker lives, even where we are killed.
+                    pass_fds=(self._device.descriptor,),
+                )
+            except OSError as error:  # no memory, no process left
+                return {"error": "the worker could not be started: %s" % error}
             self._worker = worker
             if self.stopped():  # the signal came while the worker was being made
                 worker.kill()

@@ -14,8 +14,8 @@ from agent import wire
 from agent.runtimes import find
 from agent.workdir import Workdir
 
-#: The lane ends a worker in time; this is for the worker whose lane is gone.
-_SPARE_S = 30.0
+#: The lane ends a worker in time; this ends one whose lane is gone, so that it does not hold the device for ever.
+_SPARE = 1.1
 
 
 def main(arguments: list[str]) -> int:
@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
     # C libraries print to descriptor 1 whatever Python thinks of it; from here on that is standard error.
     answers = os.dup(1)
     os.dup2(2, 1)
-    signal.setitimer(signal.ITIMER_REAL, step.timeout_s + _SPARE_S)
+    signal.setitimer(signal.ITIMER_REAL, step.timeout_s * _SPARE + 1.0)
     if step.environment is not None:
         sys.path.insert(0, workdir.environment(step.environment))
     from agent.predict import Unscorable  # numpy may come from the environment

@@ -160,6 +160,14 @@ class Device:
             finally:
                 follower.kill()
 
+    def refusal_of_follow(self, lane: str) -> dict[str, Any]:
+        """Follow a lane to the refusal that ends it."""
+        with self.following(lane) as follower:
+            assert follower.stderr is not None
+            words = follower.stderr.read()
+            assert follower.wait() == wire.REFUSED
+        return dict(json.loads(words.splitlines()[-1]))
+
     def records(self, lane: str = "lane-1") -> list[Any]:
         """Follow a lane to its end and return its records."""
         with self.following(lane) as follower:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from agent import wire
@@ -22,6 +24,22 @@ def test_wheels_are_unpacked_side_by_side_and_byte_compiled(device):
     assert answer == {"environment": "env-1", "reused": False}
     assert (folder / "one" / "__init__.py").read_text() == "x = 1\n"
     assert list(folder.glob("__pycache__/two.*.pyc"))
+
+
+def test_tests_of_packages_are_not_compiled_whatever_the_folder_above_is_called(device, tmp_path):
+    below = dataclasses.replace(device, workdir=tmp_path / "test" / "agent")
+
+    below.ask("environment", stdin=ask(below, {"pkg/a.py": "", "pkg/tests/b.py": ""}))
+
+    assert [path.name.split(".")[0] for path in below.workdir.rglob("*.pyc")] == ["a"]
+
+
+def test_byte_code_knows_where_its_source_ends_up(device):
+    device.ask("environment", stdin=ask(device, {"a.py": "def f(): pass"}))
+
+    folder = device.workdir / "environments" / "env-1"
+    (compiled,) = folder.rglob("*.pyc")
+    assert str(folder / "a.py").encode() in compiled.read_bytes()
 
 
 def test_what_a_wheel_keeps_in_its_data_folder_for_site_packages_comes_along(device):

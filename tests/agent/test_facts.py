@@ -62,6 +62,12 @@ def test_a_raspberry_pi_tells_what_it_is(tmp_path):
     assert "virtual" not in found
 
 
+def test_a_board_is_known_by_its_device_tree_where_proc_does_not_link_to_it(tmp_path):
+    root = put(tmp_path, {"sys/firmware/devicetree/base/model": "Radxa ROCK 5B\0"})
+
+    assert facts.gather(root, root)["board"] == "Radxa ROCK 5B"
+
+
 def test_this_machine_tells_what_python_knows_of_it_too(tmp_path):
     found = facts.gather(str(tmp_path))
 

@@ -210,6 +210,17 @@ def test_a_lane_that_is_killed_leaves_its_worker_holding_the_device(device, hang
     assert device.done("lane-2")["b"].error is None
 
 
+def test_a_worker_whose_lane_was_killed_does_not_hold_the_device_for_ever(device, hanging, kill):
+    order, worker = hanging
+    device.start(device.fake("a", order, timeout_s=1.5))
+    worker()
+    kill(device.pid())
+
+    wait_until_free(str(device.workdir / "lane.lock"))
+
+    assert device.refusal_of_follow("lane-1")["error"] == wire.LANE_DIED
+
+
 def test_stop_ends_the_worker_of_a_lane_that_was_killed(device, hanging, kill):
     order, worker = hanging
     device.start(device.fake("a", order))

@@ -75,6 +75,12 @@ def test_the_delegate_and_its_nodes_are_told():
     assert 0 < effective["delegated_nodes"] <= effective["nodes"]
 
 
+def test_what_is_timed_is_the_interpreter_itself():
+    loaded = litert.load(str(DATA / "float32.tflite"), 1)
+
+    assert type(loaded.invoke.__self__).__module__ == "ai_edge_litert.interpreter"
+
+
 def node(name, inputs, outputs):
     return {"op_name": name, "inputs": inputs, "outputs": outputs}
 
