@@ -76,10 +76,10 @@ def enrol(device: Device, inventory: Path, known_hosts: Path, confirm: Confirm) 
     key = _confirmed(device, known_hosts, confirm)
     before = known_hosts.read_text(encoding="utf-8") if known_hosts.exists() else ""
     with tempfile.TemporaryDirectory() as folder:
-        trial = Path(folder) / "known_hosts"
-        trial.write_text(before, encoding="utf-8")
-        host_keys.trust(trial, key)
-        facts = _probe(device, trial)
+        draft = Path(folder) / "known_hosts"
+        draft.write_text(before, encoding="utf-8")
+        host_keys.trust(draft, key)
+        facts = _probe(device, draft)
     previous = host_keys.known(known_hosts, key.name)
     host_keys.trust(known_hosts, key)
     try:

@@ -179,12 +179,12 @@ def _check(path: Path, after: str, present: Inventory, device: Device) -> None:
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
-        trial = Path(folder) / path.name
-        trial.write_bytes(after.encode())
+        draft = Path(folder) / path.name
+        draft.write_bytes(after.encode())
         reason: InventoryError | None = None
         now: tuple[Device, ...] = ()
         try:
-            now = Inventory.load(trial).devices
+            now = Inventory.load(draft).devices
         except InventoryError as error:
             reason = error
     kept = tuple(entry for entry in present.devices if entry.name != device.name)
