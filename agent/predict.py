@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -10,7 +10,23 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from agent.runtimes.base import Loaded, Tensor
-    from agent.wire import Preprocess
+
+
+class Preprocess(Protocol):
+    """What `agent.wire.Preprocess` and the controller's own have in common: both ends prepare images with this module."""
+
+    @property
+    def height(self) -> int: ...  # noqa: D102
+    @property
+    def width(self) -> int: ...  # noqa: D102
+    @property
+    def channels(self) -> int: ...  # noqa: D102
+    @property
+    def scale(self) -> float: ...  # noqa: D102
+    @property
+    def mean(self) -> tuple[float, ...]: ...  # noqa: D102
+    @property
+    def std(self) -> tuple[float, ...]: ...  # noqa: D102
 
 
 class Unscorable(Exception):  # noqa: N818  a fact about artifact and images, not an error of ours

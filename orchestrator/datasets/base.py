@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, cast
+
+import numpy as np
+
+from orchestrator import registry
+from orchestrator.errors import DatasetError
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
+
+    from orchestrator.domain.model import DatasetSpec
 
 #: ``calibration`` is a piece of the training side; no patient of ``evaluation`` is in any other part.
 Part = Literal["train", "validation", "calibration", "evaluation"]
@@ -42,3 +48,25 @@ class Dataset(Protocol):
     def fingerprint(self) -> str:
         """Return a sha256 that changes whenever any image, label or setting does, without decoding images."""
         ...
+
+
+def make_dataset(spec: DatasetSpec) -> Dataset:
+    """Return the dataset a suite names; raises `DatasetError` where its options don't fit."""
+    try:
+        return cast("Dataset", registry.find("dataset", spec.kind)(**spec.options))
+    except TypeError as error:
+        raise DatasetError(f"dataset {spec.kind}: {error}") from error
+
+
+def resized(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Return uint8 images [n, height, width, channels], averaging where they shrink (Pillow's box-aware bilinear)."""
+    from PIL import Image
+
+    if pixels.shape[1:3] == (height, width):
+        return pixels
+    grey = pixels.shape[3] == 1
+    shrunk = [
+        np.asarray(Image.fromarray(image[..., 0] if grey else image).resize((width, height), Image.Resampling.BILINEAR))
+        for image in pixels
+    ]
+    return np.stack(shrunk).reshape(len(pixels), height, width, pixels.shape[3])

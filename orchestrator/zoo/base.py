@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from orchestrator import registry
+from orchestrator.errors import ModelError
 
 if TYPE_CHECKING:
-    from orchestrator.domain.model import Preprocess
+    from orchestrator.domain.model import ModelSpec, Preprocess
 
 
 class Model(Protocol):
@@ -20,3 +23,11 @@ class Model(Protocol):
     def load(self) -> Any:
         """Return the ``keras.Model``: float32 [n, height, width, channels] to scores [n, classes] in 0..1."""
         ...
+
+
+def make_model(spec: ModelSpec) -> Model:
+    """Return the model a suite names; raises `ModelError` where its options don't fit or its files are missing."""
+    try:
+        return cast("Model", registry.find("model", spec.kind)(**spec.options, preprocess=spec.preprocess))
+    except TypeError as error:
+        raise ModelError(f"model {spec.name}: {error}") from error

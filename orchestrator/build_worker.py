@@ -1,0 +1,174 @@
+"""The process that builds artifacts: TensorFlow lives and dies in here.
+
+Reads one order as JSON on standard input, prints one line of JSON for every build, in order. The route is the one that was
+seen to be fast and right: freeze with a fixed batch, save with a named signature, convert from the SavedModel. Converting
+a Keras 3 model's concrete functions directly was seen to give files without weights, without an error: hence the checks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from agent import predict
+from agent.runtimes import find
+from orchestrator import registry
+from orchestrator.artifacts import CALIBRATION_IMAGES
+from orchestrator.datasets.base import make_dataset
+from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
+from orchestrator.errors import BuildError, FarmError, ModelError
+from orchestrator.zoo.base import make_model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from orchestrator.datasets.base import Dataset, Images
+    from orchestrator.zoo.base import Model
+
+#: Images that every artifact is compared with Keras on.
+CHECKED_IMAGES = 16
+#: Largest plausible difference of a score from Keras. Kernels add in another order, which costs float32 some 1e-5;
+#: float16 and int8 are far below these on trained networks, files without weights or with a wrong scale far above.
+BOUNDS = {"float32": 1e-3, "float16": 2e-2}
+LARGEST_DIFFERENCE = 0.6
+
+
+def main() -> int:
+    """Build what standard input asks for."""
+    order = json.load(sys.stdin)
+    # TensorFlow prints to descriptor 1 whatever Python thinks of it; from here on that is standard error.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    dataset = make_dataset(DatasetSpec(**order["dataset"]))
+    workshop: tuple[str, _Workshop] | None = None
+    for number, plain in enumerate(order["builds"]):
+        spec = _spec(plain["model"])
+        try:
+            if workshop is None or workshop[0] != spec.name:
+                workshop = spec.name, _Workshop(make_model(spec), dataset)
+            path = Path(order["folder"]) / f"{number}.tflite"
+            answer = workshop[1].build(plain["scheme"], plain["batch"], path)
+        except FarmError as error:
+            answer = {"error": str(error)}
+        except Exception as error:  # noqa: BLE001  a converter may raise anything; the others go on
+            answer = {"error": f"{type(error).__name__}: {str(error).strip()[:1000]}"}
+        print(json.dumps(answer), file=answers, flush=True)
+    return 0
+
+
+class _Workshop:
+    """One model with what its artifacts need: images, Keras's own scores, frozen graphs by batch size."""
+
+    def __init__(self, model: Model, dataset: Dataset) -> None:
+        self._preprocess: Preprocess = model.preprocess
+        self._dataset = dataset
+        self._keras = model.load()
+        columns = int(self._keras.outputs[0].shape[-1])
+        classes = len(dataset.classes)
+        if columns != classes and (columns, classes) != (2, 1):
+            raise ModelError(
+                f"the model has {columns} outputs, the dataset {dataset.name} has {classes} classes",
+                hint="measure it on the dataset it was trained for",
+            )
+        images = self._load("evaluation")
+        self._pixels = images.pixels[:CHECKED_IMAGES]
+        self._expected = self._keras_scores(self._pixels)
+        self._calibration: NDArray[np.uint8] | None = None
+        self._frozen: dict[int, Any] = {}
+
+    def build(self, scheme_name: str, batch: int, path: Path) -> dict[str, Any]:
+        """Convert to ``path``, check what came out, and say what the recipe needs; raises `BuildError`."""
+        import tensorflow as tf
+
+        scheme = registry.find("scheme", scheme_name)()
+        with tempfile.TemporaryDirectory() as folder:
+            tf.saved_model.save(tf.Module(), folder, signatures=self._signature(batch))
+            converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+            scheme.configure(converter, lambda: self._batches(batch))
+            path.write_bytes(converter.convert())
+        calibration = self._calibration_pixels() if scheme.needs_calibration else None
+        return {
+            "path": str(path),
+            "calibration_sha256": hashlib.sha256(calibration.tobytes()).hexdigest()
+            if calibration is not None
+            else None,
+            "checks": self._check(scheme_name, batch, path),
+        }
+
+    def _signature(self, batch: int) -> Any:
+        if batch in self._frozen:
+            return self._frozen[batch]
+        import tensorflow as tf
+        from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+        said, model = self._preprocess, self._keras
+        spec = tf.TensorSpec([batch, said.height, said.width, said.channels], tf.float32, name="image")
+        frozen = convert_variables_to_constants_v2(
+            tf.function(lambda image: model(image, training=False)).get_concrete_function(spec)
+        )
+
+        @tf.function(input_signature=[spec])  # type: ignore[untyped-decorator]  # TensorFlow has no types
+        def serve(image: Any) -> Mapping[str, Any]:
+            return {"scores": frozen(image)[0]}
+
+        self._frozen[batch] = serve
+        return serve
+
+    def _check(self, scheme: str, batch: int, path: Path) -> dict[str, Any]:
+        """Score a few images with the agent's own code and compare with Keras; raises `BuildError`."""
+        loaded = find("litert").load(str(path), 1)
+        classes = self._expected.shape[1]
+        try:
+            scores = predict.scores(loaded, self._pixels, self._preprocess, batch=batch, classes=classes)
+        except predict.Unscorable as error:
+            raise BuildError(f"the {scheme} artifact can't be scored: {error}") from error
+        difference = float(np.abs(scores - self._expected).max())
+        bound = BOUNDS.get(scheme, LARGEST_DIFFERENCE)
+        if difference > bound:
+            raise BuildError(
+                f"the {scheme} artifact's scores differ from Keras by up to {difference:.3g} (at most {bound:g} is plausible)"
+            )
+        varies = np.ptp(self._expected, axis=0).max() > 0.05
+        if varies and np.ptp(scores, axis=0).max() == 0:
+            raise BuildError(f"the {scheme} artifact answers the same to every image")
+        return {"max_abs_difference": difference, "images": len(self._pixels), "bound": bound}
+
+    def _keras_scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        scores: NDArray[np.float32] = np.asarray(
+            self._keras(predict.preprocess(pixels, self._preprocess), training=False), np.float32
+        )
+        if not np.isfinite(scores).all():
+            raise ModelError("the Keras model itself gives scores that are not finite numbers")
+        return scores
+
+    def _batches(self, batch: int) -> Iterator[NDArray[np.float32]]:
+        pixels = self._calibration_pixels()
+        for start in range(0, len(pixels) - batch + 1, batch):
+            yield predict.preprocess(pixels[start : start + batch], self._preprocess)
+
+    def _calibration_pixels(self) -> NDArray[np.uint8]:
+        if self._calibration is None:
+            self._calibration = self._load("calibration").pixels[:CALIBRATION_IMAGES]
+        return self._calibration
+
+    def _load(self, part: Any) -> Images:
+        return self._dataset.load(part, height=self._preprocess.height, width=self._preprocess.width)
+
+
+def _spec(plain: Mapping[str, Any]) -> ModelSpec:
+    said = plain["preprocess"]
+    preprocess = Preprocess(**{**said, "mean": tuple(said["mean"]), "std": tuple(said["std"])}) if said else None
+    return ModelSpec(**{**plain, "preprocess": preprocess})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,29 @@
+"""Weights as int8; activations are quantized while running, where a kernel knows how."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.schemes.base import Calibration
+
+
+class Dynamic:
+    """Dynamic range quantization.
+
+    Dense layers are quantized per tensor: per channel they need FULLY_CONNECTED version 12, which tflite-runtime 2.14
+    refuses, and devices without LiteRT have nothing newer.
+    """
+
+    name = "dynamic"
+    needs_calibration = False
+    options: Mapping[str, Any] = {"per_channel_dense": False}
+
+    def configure(self, converter: Any, calibration: Calibration) -> None:
+        """Ask for TensorFlow's default optimization, without images."""
+        import tensorflow as tf
+
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = True  # noqa: SLF001  it has no other name

@@ -1,0 +1,45 @@
+"""The model ``tiny-cxr``: a small network that ships with farm, trained on the synthetic phantoms.
+
+``farm models train tiny-cxr --dataset phantom --size 64 --epochs 10 --seed 0 --out tiny-cxr.keras`` makes it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.domain.model import Preprocess
+from orchestrator.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WEIGHTS = Path(__file__).parent / "weights" / "tiny-cxr.keras"
+PREPROCESS = Preprocess(height=64, width=64, channels=1)
+
+
+class TinyCxr:
+    """Needs no options: weights and preprocessing are its own."""
+
+    def __init__(self, *, preprocess: Preprocess | None = None) -> None:
+        if preprocess not in (None, PREPROCESS):
+            raise ModelError("model tiny-cxr: it knows its own preprocessing; leave `preprocess:` out")
+        self.preprocess = PREPROCESS
+
+    def sha256(self) -> str:
+        """Hash the weights' file."""
+        return file_sha256(WEIGHTS)
+
+    def load(self) -> Any:
+        """Return the Keras model."""
+        import keras
+
+        load: Callable[..., Any] = keras.models.load_model
+        return load(WEIGHTS, compile=False)
+
+
+def file_sha256(path: Path) -> str:
+    """Hash one file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
