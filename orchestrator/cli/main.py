@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import devices, run
+from orchestrator.cli import devices, models, run
 
 app = typer.Typer(
     name="farm",
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.command("run", epilog=run.EPILOG)(run.run)
 app.add_typer(devices.app)
+app.add_typer(models.app)
 
 
 def _version(asked: bool) -> None:

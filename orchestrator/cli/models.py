@@ -1,0 +1,145 @@
+"""``farm models``: what can be measured, and fitting an architecture to a dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.cli.context import Json, console, errors_console
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orchestrator.datasets.base import Dataset
+    from orchestrator.domain.model import Preprocess
+    from orchestrator.zoo.training import Epoch
+
+app = typer.Typer(
+    name="models", no_args_is_help=True, rich_markup_mode=None, help="Built-in models, and training small ones."
+)
+
+TRAIN_EPILOG = """Examples:
+
+\\b
+  farm models train tiny-cxr --dataset phantom --size 64 --epochs 10 --out tiny.keras
+  farm models train mobilenetv2 --dataset folder --option root=chest_xray \\
+      --size 128 --channels 3 --epochs 8 --out mobilenet.keras"""
+
+
+@app.command("list", epilog="Example: farm models list --json")
+def list_models(*, json: Json = False) -> None:
+    """Show models that need no file, and architectures that can be trained."""
+    from orchestrator import registry
+
+    known = {"models": registry.names("model"), "architectures": registry.names("architecture")}
+    if json:
+        import json as encoder
+
+        typer.echo(encoder.dumps(known))
+        return
+    out = console()
+    out.print("models for a suite:      " + ", ".join(known["models"]) + "   (keras: any file of yours)")
+    out.print("architectures to train:  " + ", ".join(known["architectures"]))
+
+
+@app.command("train", epilog=TRAIN_EPILOG)
+def train(
+    architecture: Annotated[str, typer.Argument(help="tiny-cxr, mobilenetv2, densenet121.")],
+    out: Annotated[Path, typer.Option(metavar="FILE.keras", help="Where the best model is saved.")],
+    dataset: Annotated[str, typer.Option(metavar="KIND", help="phantom, folder.")] = "phantom",
+    option: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="The dataset's own keys, as in a suite; repeatable.")
+    ] = None,
+    size: Annotated[int, typer.Option(min=16, help="Height and width of the model's input.")] = 64,
+    channels: Annotated[int, typer.Option(help="1, or 3 for architectures that expect colour.")] = 1,
+    epochs: Annotated[int, typer.Option(min=1)] = 10,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    learning_rate: Annotated[float, typer.Option(min=0.0, help="Peak of a cosine decay.")] = 3e-3,
+    *,
+    json: Json = False,
+) -> None:
+    """Fit an architecture to a dataset's training part, keep the best epoch, and score the evaluation part."""
+    from orchestrator import registry
+    from orchestrator.datasets.base import make_dataset
+    from orchestrator.domain.model import DatasetSpec, Preprocess
+    from orchestrator.errors import UsageError
+
+    registry.find("architecture", architecture)
+    if channels not in (1, 3):
+        raise UsageError(f"--channels {channels}: 1 or 3")
+    images = make_dataset(DatasetSpec(kind=dataset, options=_options(dataset, option or [])))
+    # 1/127.5 and 1.0: pixels become -1..1, the range in which the architectures' authors trained them
+    preprocess = Preprocess(height=size, width=size, channels=channels, scale=1 / 127.5, mean=(1.0,))
+    from orchestrator.zoo import training
+
+    passes = training.fit(architecture, images, preprocess, out, epochs=epochs, seed=seed, learning_rate=learning_rate)
+    _show(passes, total=epochs)
+    auc = _evaluated(out, images, preprocess)
+    said: dict[str, Any] = {
+        "path": str(out),
+        "dataset": images.name,
+        "synthetic": images.synthetic,
+        "auc_mean": auc,
+        "preprocess": {"size": size, "channels": channels, "scale": 1 / 127.5, "mean": 1.0, "std": 1.0},
+    }
+    if json:
+        import json as encoder
+
+        typer.echo(encoder.dumps(said))
+        return
+    screen = console()
+    synthetic = " (synthetic)" if images.synthetic else ""
+    screen.print(f"{out}: mean AUC-ROC {auc:.3f} on the evaluation part of {images.name}{synthetic}")
+    screen.print("\nfor a suite.yaml:\n", markup=False)
+    screen.print(
+        f"models:\n  - path: {out}\n    preprocess: {{size: {size}, channels: {channels}, scale: {1 / 127.5:.9g}, mean: 1, std: 1}}",
+        markup=False,
+    )
+
+
+def _options(kind: str, words: list[str]) -> dict[str, Any]:
+    """Return the options of a dataset from KEY=VALUE words, each value read as YAML reads it."""
+    import inspect
+
+    import ruamel.yaml
+
+    from orchestrator import registry
+    from orchestrator.errors import UsageError, nearest
+
+    known = inspect.signature(registry.find("dataset", kind)).parameters
+    found = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals or key not in known:
+            raise UsageError(f"--option {word}: not KEY=VALUE with a key of dataset {kind}{nearest(key, known)}")
+        found[key] = ruamel.yaml.YAML(typ="safe").load(value)
+    missing = [name for name, parameter in known.items() if parameter.default is parameter.empty and name not in found]
+    if missing:
+        raise UsageError(f"dataset {kind} needs --option {missing[0]}=…")
+    return found
+
+
+def _show(passes: Iterator[Epoch], *, total: int) -> None:
+    from rich.progress import Progress
+
+    screen = errors_console()
+    screen.print("loading images (TensorFlow takes a moment)")
+    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
+        task = bar.add_task("training", total=total)
+        for epoch in passes:
+            auc = "-" if epoch.auc is None else f"{epoch.auc:.3f}"
+            bar.console.print(f"epoch {epoch.number}/{epoch.of}  loss {epoch.loss:.4f}  validation AUC-ROC {auc}")
+            bar.advance(task)
+
+
+def _evaluated(path: Path, images: Dataset, preprocess: Preprocess) -> float:
+    import keras
+
+    from orchestrator.zoo import training
+
+    model = keras.models.load_model(path, compile=False)
+    part = images.load("evaluation", height=preprocess.height, width=preprocess.width)
+    auc = training.evaluate(model, part, preprocess)
+    return float("nan") if auc is None else auc
