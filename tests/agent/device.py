@@ -55,6 +55,8 @@ class Interpreter:
         elif self.order == "babble":
             print("x" * 100000 + "the end", file=sys.stderr, flush=True)
             raise RuntimeError("enough")
+        elif self.order == "tell":
+            raise RuntimeError("%s=%s" % (self.path, os.environ.get(self.path)))
         elif self.order == "hang":
             with open(self.path, "w") as fifo:
                 fifo.write(str(os.getpid()))
@@ -136,7 +138,7 @@ class Device:
         return dataclasses.replace(step, **changes)
 
     def fake(self, name: str, order: str, **changes: Any) -> wire.Step:
-        """Return a step whose runtime does as ordered: ``crash``, ``noise``, ``babble``, ``hang:FIFO``."""
+        """Return a step whose runtime does as ordered: ``crash``, ``noise``, ``babble``, ``tell:VARIABLE``, ``hang:FIFO``."""
         files = {"ai_edge_litert/__init__.py": "__version__ = '0'", "ai_edge_litert/interpreter.py": FAKE}
         sha256 = self.push(wheel(files))
         request = wire.EnvironmentRequest("fake", (wire.Wheel("fake.whl", sha256),))

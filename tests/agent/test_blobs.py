@@ -64,25 +64,46 @@ def test_wrong_content_is_thrown_away(device, content):
     assert list((device.workdir / "blobs").iterdir()) == []
 
 
+def test_what_was_behind_the_place_where_a_transfer_went_on_has_not_arrived(device):
+    size = str(len(CONTENT))
+    device.refusal("receive", SHA256, "--size", size, stdin=CONTENT[:1000] + b"garbage" * 100)
+
+    device.refusal("receive", SHA256, "--size", size, "--offset", "1000", stdin=CONTENT[1000:1100])
+
+    assert missing(device, SHA256) == {SHA256: 1100}
+
+
 def test_receiving_what_is_there_reads_the_sender_to_its_end(device):
     device.push(CONTENT)
+    argv = device.argv("receive", SHA256, "--size", str(len(CONTENT)))
 
-    assert device.ask("receive", SHA256, "--size", str(len(CONTENT)), stdin=CONTENT)["size_bytes"] == len(CONTENT)
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as receiver:
+        receiver.stdin.write(CONTENT)  # a closed door would be a broken pipe
+        receiver.stdin.close()
+        assert json.loads(receiver.stdout.read())["size_bytes"] == len(CONTENT)
+
+
+def wait_until(condition):
+    while not condition():
+        time.sleep(0.01)
 
 
 def test_a_receiver_left_over_from_a_broken_link_spoils_nothing(device):
-    size = str(len(CONTENT))
-    argv = device.argv("receive", SHA256, "--size", size)
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as lingering:
-        lingering.stdin.write(CONTENT[: 2 << 20])
+    argv = device.argv("receive", SHA256, "--size", str(len(CONTENT)))
+    partial = device.workdir / "blobs" / f"{SHA256}.partial"
+    pipe, middle = subprocess.PIPE, 1 << 20
+    with subprocess.Popen(argv, stdin=pipe, stdout=pipe) as lingering:
+        lingering.stdin.write(CONTENT[:middle])
         lingering.stdin.flush()
-        partial = device.workdir / "blobs" / f"{SHA256}.partial"
-        while not (partial.exists() and partial.stat().st_size >= 1 << 20):
-            time.sleep(0.01)
+        wait_until(lambda: partial.exists() and partial.stat().st_size >= middle)
+        inode = partial.stat().st_ino
+        with subprocess.Popen([*argv, "--offset", str(middle)], stdin=pipe, stdout=pipe) as present:
+            wait_until(lambda: partial.stat().st_ino != inode)
 
-        device.ask("receive", SHA256, "--size", size, "--offset", str(1 << 20), stdin=CONTENT[1 << 20 :])
-        lingering.communicate(b"more that is wrong")
+            said, _ = lingering.communicate(b"?" * (len(CONTENT) - middle))
+            present.communicate(CONTENT[middle:])
 
+    assert (json.loads(said)["error"], present.returncode) == (wire.BLOB_BROKEN, 0)
     assert (device.workdir / "blobs" / SHA256).read_bytes() == CONTENT
 
 

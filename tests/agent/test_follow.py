@@ -185,14 +185,15 @@ def test_a_follower_that_was_killed_leaves_nothing_behind_for_long(device, hangi
     assert list((device.workdir / "lanes/lane-1").glob("*.fifo")) == []
 
 
-def test_while_a_worker_works_neither_the_lane_nor_its_follower_uses_the_processor(device, hanging):
+def test_while_a_worker_works_neither_the_lane_nor_its_follower_uses_the_processor(device, hanging, kill):
     order, worker = hanging
-    device.start(device.fake("a", order))
+    device.start(device.fake("a", order), device.fake("b", order))
     with device.following() as follower:
-        heard = b""
-        while heard.count(b"\n") < 3:
-            heard += read(follower)
+        heard = read(follower)
+        kill(worker())
         worker()
+        while heard.count(b"\n") < 5:  # it was woken at least once
+            heard += read(follower)
         watched = (device.pid(), follower.pid)
         before = [switches(pid) for pid in watched]
 

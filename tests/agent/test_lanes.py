@@ -5,13 +5,15 @@ import json
 import os
 import signal
 import subprocess
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
-from agent import wire
-from agent.lock import is_held, wait_until_free
+from agent import journal, wire
+from agent.lock import DeviceLock, is_held, wait_until_free
+from agent.walk import Walk
+from agent.workdir import Workdir
 
 
 def test_a_lane_walks_its_steps_in_order_to_the_end(device):
@@ -53,10 +55,56 @@ def test_a_second_lane_is_told_who_holds_the_device(device, hanging):
     assert "ada@desk" in refusal["message"]
 
 
-def test_a_lane_that_is_over_frees_the_device_before_it_says_so(device):
-    for number in range(5):
-        device.start(device.step("a", runtime="null", min_invocations=1), lane=f"lane-{number}")
-        device.records(f"lane-{number}")
+class Watched(journal.Writer):
+    """A journal that calls someone before it writes."""
+
+    def __init__(self, path, before):
+        super().__init__(path)
+        self.before = before
+
+    def append(self, record):
+        self.before(record)
+        super().append(record)
+
+
+@contextmanager
+def walking(device, steps, before):
+    """Yield a walk in this process; ``before`` is called with it and each record that it is about to write."""
+    workdir = Workdir(device.workdir).make()
+    (device.workdir / "lanes/lane-1").mkdir()
+    lock = DeviceLock(workdir.file("lane.lock"), workdir.file("lane.holder"))
+    assert lock.take()
+    writer = Watched(workdir.lane("lane-1", "journal"), lambda record: before(walk, record))
+    walk = Walk(workdir, wire.LaneRequest("lane-1", "run-1", "me", tuple(steps)), writer, lock)
+    yield walk
+    writer.close()
+    lock.drop()
+
+
+def test_a_lane_frees_the_device_before_it_says_that_it_is_over(device):
+    held = {}
+
+    def look(walk, record):
+        held[type(record)] = is_held(str(device.workdir / "lane.lock"))
+
+    with walking(device, [device.step("a", runtime="null", min_invocations=1)], look) as walk:
+        walk.to_the_end()
+
+    assert held == {wire.StepBegan: True, wire.AttemptDone: True, wire.LaneDone: False}
+
+
+def test_a_worker_that_is_just_being_made_is_stopped_too(device):
+    records = []
+
+    def stop(walk, record):
+        records.append(record)
+        walk.stop()
+
+    with walking(device, [device.fake("a", "hang:/dev/null"), device.step("b")], stop) as walk:
+        walk.to_the_end()
+
+    assert [type(record) for record in records] == [wire.StepBegan, wire.LaneDone]
+    assert records[-1].error == "stopped"
 
 
 def test_starting_a_lane_twice_starts_it_once(device, hanging):
@@ -127,8 +175,8 @@ def test_the_same_lane_started_at_once_by_two_runs_once(device, hanging):
     worker()
 
     assert answers == [{"lane": "lane-1"}] * 4
-    journal = (device.workdir / "lanes/lane-1/journal").read_bytes()
-    assert journal.count(b"LaneBegan") == 1
+    written = (device.workdir / "lanes/lane-1/journal").read_bytes()
+    assert written.count(b"LaneBegan") == 1
 
 
 def test_what_is_missing_is_named_and_nothing_starts(device):
@@ -246,6 +294,19 @@ def test_stop_ends_the_worker_and_the_lane_and_says_so_in_the_journal(device, ha
     records = device.records()
     assert [type(record).__name__ for record in records] == ["LaneBegan", "StepBegan", "LaneDone"]
     assert records[-1].error == "stopped"
+
+
+def test_stop_waits_until_the_lane_is_gone(device, hanging):
+    order, worker = hanging
+    device.start(device.fake("a", order))
+    worker()
+    os.kill(device.pid(), signal.SIGSTOP)
+
+    with subprocess.Popen(device.argv("stop", "lane-1"), stdout=subprocess.PIPE) as stop:
+        with pytest.raises(subprocess.TimeoutExpired):
+            stop.wait(1.0)
+        os.kill(device.pid(), signal.SIGCONT)
+        assert json.loads(stop.stdout.read()) == {"stopped": True}
 
 
 def test_stopping_what_is_over_stops_nothing(device, hanging):

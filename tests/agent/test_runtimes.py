@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import subprocess
+
 import pytest
 
 from agent import wire
@@ -66,6 +69,16 @@ def test_a_probe_without_numpy_still_tells_the_facts(device):
 
     assert answers["litert"] == {"error": "no numpy here"}
     assert answers["null"]["works"] is True
+
+
+def test_files_that_lie_around_shadow_no_module(device, tmp_path):
+    for name in ("numpy", "json", "dataclasses"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError('not me')")
+
+    request = wire.to_json(wire.ProbeRequest(("litert",)))
+    done = subprocess.run(device.argv("probe"), input=request, capture_output=True, cwd=tmp_path, check=True)
+
+    assert json.loads(done.stdout)["runtimes"]["litert"].get("works") is True
 
 
 def test_the_delegate_and_its_nodes_are_told():

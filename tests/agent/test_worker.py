@@ -116,6 +116,12 @@ def test_last_words_are_the_last_two_thousand_characters(device):
     assert 1900 < len(error) <= 2000 + len(" (exit status 1)")
 
 
+def test_numpy_starts_no_threads_of_its_own(device):
+    device.start(device.fake("a", "tell:OPENBLAS_NUM_THREADS"))
+
+    assert "OPENBLAS_NUM_THREADS=1 " in device.done()["a"].error
+
+
 def test_the_packages_of_the_environment_win(device):
     device.start(device.fake("a", "idle"))
 
