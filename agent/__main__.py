@@ -12,7 +12,7 @@ from typing import Any, Callable, Optional
 from agent import blobs, environments, facts, journal, lanes, wire
 from agent.lock import Lock, is_held, wait_until_free
 from agent.refusals import Refused
-from agent.runtimes import trial
+from agent.runtimes import check
 from agent.workdir import Workdir
 
 
@@ -76,7 +76,7 @@ def _probe(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
         directory = workdir.environment(request.environment)
         if not os.path.isdir(directory):
             raise Refused(wire.BLOB_MISSING, "there is no environment %s here" % request.environment)
-    tried = {name: trial.try_runtime(name, directory) for name in request.runtimes}
+    tried = {name: check.try_runtime(name, directory) for name in request.runtimes}
     return {**facts.gather(workdir.path), "runtimes": tried}
 
 

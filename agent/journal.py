@@ -77,8 +77,9 @@ def begun(path: str) -> bool:
 class Follower:
     """Yields what is appended to a journal, from an offset on.
 
-    ``alive`` blocks until the lane's process is gone; it runs in a thread, asleep in the kernel. ``hangup`` is a
-    descriptor whose end of file means that nobody listens any more.
+    ``wait_for_death`` blocks until the lane's process is gone; it runs in a thread, asleep in the kernel. ``hangup``
+    is a descriptor whose end of file means that nobody listens any more. While nothing is written, no processor time
+    is used at all.
     """
 
     def __init__(self, path: str, offset: int, *, wait_for_death: Callable[[], None], hangup: int) -> None:

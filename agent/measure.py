@@ -90,14 +90,11 @@ def warm_up(invoke: Callable[[], Any], clock: Callable[[], int], max_s: float) -
     began = clock()
     while True:
         run_block(invoke, clock, samples, 1)
-        if len(samples) < WARMUP_MIN_INVOCATIONS or len(samples) > MAX_SAMPLES:
-            if len(samples) > MAX_SAMPLES:
-                return samples, False
-            continue
         elapsed = clock() - began
         if elapsed >= WARMUP_MIN_NS and is_steady(samples):
             return samples, True
-        if elapsed >= max_s * 1e9:
+        enough = len(samples) >= WARMUP_MIN_INVOCATIONS and elapsed >= max_s * 1e9
+        if enough or len(samples) >= MAX_SAMPLES:
             return samples, False
 
 

@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> int:
         answer = {"error": str(error)}
     except Exception as error:  # noqa: BLE001  whatever a foreign package raises is the answer
         answer = {"error": "%s: %s" % (type(error).__name__, error)}
-    print(json.dumps(answer))
+    sys.stdout.write(json.dumps(answer) + "\n")
     return 0
 
 
