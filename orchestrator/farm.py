@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator import planner, registry, stats
 from orchestrator import suite as suites
 from orchestrator.artifacts import Artifacts, Build, Built
+from orchestrator.datasets.base import make_dataset
 from orchestrator.domain.event import (
     ArtifactReady,
     BlobSent,
@@ -101,12 +102,14 @@ class Farm:
     def run(self, suite: Suite, store: Store) -> Iterator[Event]:
         """Carry out ``suite``: every event is in ``store`` before it is yielded."""
         run = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        images = make_dataset(suite.dataset)  # bad folders are told before any device is asked
         started = RunStarted(
             run=run,
             suite=suite.to_json(),
             seed=suite.seed,
             effort=suite.effort,
-            dataset=suite.dataset.name,
+            dataset=images.name,
+            synthetic=images.synthetic,
             farm_version=version("edge-farm"),
         )
         return self._recorded(run, suite, store, started)

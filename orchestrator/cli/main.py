@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import devices, models, run
+from orchestrator.cli import devices, models, results, run
 
 app = typer.Typer(
     name="farm",
@@ -21,7 +21,10 @@ app = typer.Typer(
 )
 app.command("run", epilog=run.EPILOG)(run.run)
 app.add_typer(devices.app)
+app.add_typer(results.results)
+app.command("runs", epilog="Example: farm runs --json")(results.runs)
 app.add_typer(models.app)
+app.add_typer(results.database)
 
 
 def _version(asked: bool) -> None:

@@ -50,6 +50,8 @@ class RunStarted(Event):
     seed: int
     effort: str
     dataset: str
+    #: True where the images are drawn by a program.
+    synthetic: bool
     farm_version: str
 
 

@@ -1,6 +1,6 @@
 """The model ``tiny-cxr``: a small network that ships with farm, trained on the synthetic phantoms.
 
-``farm models train tiny-cxr --dataset phantom --size 64 --epochs 10 --seed 0 --out tiny-cxr.keras`` makes it again.
+``farm models train tiny-cxr --dataset phantom --size 64 --epochs 12 --seed 0 --out tiny-cxr.keras`` makes it again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 WEIGHTS = Path(__file__).parent / "weights" / "tiny-cxr.keras"
-PREPROCESS = Preprocess(height=64, width=64, channels=1)
+#: Pixels become -1..1, as `farm models train` feeds them.
+PREPROCESS = Preprocess(height=64, width=64, channels=1, scale=1 / 127.5, mean=(1.0,))
 
 
 class TinyCxr:

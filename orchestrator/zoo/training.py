@@ -64,6 +64,15 @@ def fit(
     yield from _fit(architecture, train, validation, preprocess, out, epochs=epochs, seed=seed, rate=learning_rate)
 
 
+def _save_bare(model: Any, out: Path) -> None:
+    """Save architecture and weights without the optimizer, which Keras would add and nobody here trains on."""
+    import keras
+
+    bare = keras.models.clone_model(model)
+    bare.set_weights(model.get_weights())
+    bare.save(out)
+
+
 def evaluate(model: Any, images: Images, preprocess: Preprocess) -> float | None:
     """Return the mean AUC-ROC of a Keras model on ``images``."""
     scores = np.concatenate(
@@ -102,8 +111,7 @@ def _fit(
         auc = evaluate(model, validation, preprocess)
         if auc is None or auc > best:
             best = auc if auc is not None else best
-            model.save(out, include_optimizer=False)
-        # Keras reports the running mean of the epoch
+            _save_bare(model, out)
         yield Epoch(number=number, of=epochs, loss=float(np.mean(losses)), auc=auc)
         model.reset_metrics()
 

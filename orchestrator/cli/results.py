@@ -1,0 +1,178 @@
+"""``farm results``, ``farm runs`` and ``farm db``: ask the store."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, home, open_store
+
+if TYPE_CHECKING:
+    from orchestrator.store.rows import ResultRow
+
+results = typer.Typer(
+    name="results", rich_markup_mode=None, help="The newest result of every case; list and show say more."
+)
+database = typer.Typer(name="db", no_args_is_help=True, rich_markup_mode=None, help="The results database itself.")
+
+LIST_EPILOG = """Examples:
+
+\\b
+  farm results list --run latest
+  farm results list --device pi5-a --scheme int8 --json"""
+SHOW_EPILOG = "Example: farm results show local/tiny-cxr/int8/litert/t1/b1 --run latest"
+
+
+@results.callback(invoke_without_command=True, epilog="Example: farm results --json")
+def newest(context: typer.Context, *, db: Db = None, inventory: InventoryFile = None, json: Json = False) -> None:
+    """Show the newest result of every case."""
+    if context.invoked_subcommand is None:
+        with open_store(db, inventory) as store:
+            _show(store.results(), as_json=json)
+
+
+@results.command("list", epilog=LIST_EPILOG)
+def list_results(
+    run: Annotated[str | None, typer.Option(metavar="RUN", help="A run: its id, its beginning, or latest.")] = None,
+    device: Annotated[str | None, typer.Option(help="Only this device.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only this model.")] = None,
+    scheme: Annotated[str | None, typer.Option(help="Only this scheme.")] = None,
+    runtime: Annotated[str | None, typer.Option(help="Only this runtime.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Only this number of threads.")] = None,
+    *,
+    db: Db = None,
+    inventory: InventoryFile = None,
+    json: Json = False,
+) -> None:
+    """Show results of one run, or the newest of every case, narrowed."""
+    with open_store(db, inventory) as store:
+        rows = store.results(
+            run=store.run(run).id if run else None,
+            device=device,
+            model=model,
+            scheme=scheme,
+            runtime=runtime,
+            threads=threads,
+        )
+        _show(rows, as_json=json)
+        if run and not json:
+            for case, reason in store.skips(store.run(run).id):
+                console().print(f"[yellow]skipped[/]  {case}: {reason}", soft_wrap=True)
+
+
+@results.command("show", epilog=SHOW_EPILOG)
+def show_case(
+    case: Annotated[str, typer.Argument(metavar="CASE", help="DEVICE/MODEL/SCHEME/RUNTIME/tTHREADS/bBATCH.")],
+    run: Annotated[str | None, typer.Option(metavar="RUN", help="Default: the newest run that judged it.")] = None,
+    *,
+    db: Db = None,
+    inventory: InventoryFile = None,
+    json: Json = False,
+) -> None:
+    """Show one case in full: every attempt, a histogram, what explains them, facts, recipe, reasons."""
+    from dataclasses import asdict
+
+    from orchestrator.domain.case import Case
+    from orchestrator.errors import UnknownName, UsageError
+    from orchestrator.reports import show
+
+    try:
+        chosen = Case.parse(case)
+    except ValueError as error:
+        raise UsageError(str(error), hint="farm results --json lists cases under the key `case`") from None
+    with open_store(db, inventory) as store:
+        rows = store.results(run=store.run(run).id if run else None, **asdict(chosen))
+        if not rows:
+            known = [row.case for row in store.results(run=store.run(run).id if run else None)]
+            raise UnknownName("case with a result", case, known, hint="farm results" if known else "farm run")
+        (row,) = rows
+        everything = (
+            row,
+            store.measurements(row.run, chosen),
+            store.scores(row.run, chosen),
+            store.facts(row.run, row.device),
+            store.artifact(row.artifact) if row.artifact else None,
+        )
+        if json:
+            typer.echo(show.as_json(*everything))
+        else:
+            show.show(*everything, console())
+
+
+def runs(*, db: Db = None, inventory: InventoryFile = None, json: Json = False) -> None:
+    """List every run, newest first."""
+    from dataclasses import asdict
+
+    with open_store(db, inventory) as store:
+        found = store.runs()
+    if json:
+        import json as encoder
+
+        typer.echo(encoder.dumps([asdict(row) for row in found], indent=1, default=str))
+        return
+    if not found:
+        errors_console().print("no runs yet; start with: farm run")
+        return
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("run", "started (UTC)", "effort", "dataset", "devices", "cases", "verdicts", "ended"):
+        table.add_column(name, no_wrap=name == "run")
+    for row in found:
+        verdicts = ", ".join(f"{count} {name}" for name, count in sorted(row.verdicts.items()))
+        ended = "no: farm run --resume" if row.ended_at is None else f"{row.ended_at:%H:%M}, status {row.exit_status}"
+        table.add_row(
+            row.id,
+            f"{row.started_at:%Y-%m-%d %H:%M}",
+            row.effort,
+            row.dataset + (" (synthetic)" if row.synthetic else ""),
+            ", ".join(row.devices),
+            str(row.cases),
+            verdicts,
+            ended,
+        )
+    console().print(table)
+
+
+@database.command("upgrade", epilog="Example: farm db upgrade --db sqlite:///old.db")
+def upgrade(*, db: Db = None, inventory: InventoryFile = None) -> None:
+    """Bring the database to the schema this farm needs; back it up before."""
+    from orchestrator.store import engine, migrate
+
+    opened = engine.connect(home(db, inventory).db)
+    try:
+        console().print(f"schema {migrate.upgrade(opened)}")
+    finally:
+        opened.dispose()
+
+
+@database.command("check", epilog="Example: farm db check")
+def check(*, db: Db = None, inventory: InventoryFile = None) -> None:
+    """Say which schema the database has and which this farm needs; exit status 1 where they differ."""
+    from orchestrator.store import engine, migrate
+
+    opened = engine.connect(home(db, inventory).db)
+    try:
+        with opened.connect() as connection:
+            revision = migrate.current(connection)
+    finally:
+        opened.dispose()
+    console().print(f"{engine.shown(opened.url)}: schema {revision or 'none yet'}, this farm needs {migrate.newest()}")
+    if revision not in (None, migrate.newest()):
+        raise typer.Exit(1)
+
+
+def _show(rows: list[ResultRow], *, as_json: bool) -> None:
+    if as_json:
+        from orchestrator.reports import json as json_report
+
+        typer.echo(json_report.render(rows))
+        return
+    if not rows:
+        errors_console().print("no results here yet; start with: farm run")
+        return
+    from orchestrator.reports import table
+
+    table.show(rows, console())

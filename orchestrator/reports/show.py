@@ -1,0 +1,146 @@
+"""One case in full: every attempt, how its latencies spread, what explains them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from orchestrator.reports import table as tables
+from orchestrator.units import format_bytes, format_ns
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.console import Console
+
+    from orchestrator.domain.artifact import Artifact
+    from orchestrator.domain.result import Measurement, Scores
+    from orchestrator.store.rows import ResultRow
+
+BARS = " ▁▂▃▄▅▆▇█"
+BINS = 60
+
+
+def show(  # noqa: PLR0917  everything there is about a case
+    row: ResultRow,
+    measurements: Sequence[Measurement],
+    scores: Scores | None,
+    facts: Mapping[str, Any],
+    artifact: Artifact | None,
+    console: Console,
+) -> None:
+    """Print everything that explains the figures of ``row``."""
+    console.print(f"[bold]{escape(row.case)}[/]  run {row.run}, {row.measured_at:%Y-%m-%d %H:%M} UTC", soft_wrap=True)
+    tables.show([row], console)
+    console.print("\n[bold]attempts[/]")
+    console.print(_attempts(measurements))
+    for line in histogram([ns for attempt in measurements for ns in attempt.latency_ns]):
+        console.print(line, markup=False, soft_wrap=True)
+    explaining = next((attempt for attempt in measurements if attempt.effective), None)
+    if explaining is not None:
+        _pairs(console, "requested", explaining.requested)
+        _pairs(console, "in force", explaining.effective)
+        _pairs(console, "versions", explaining.versions)
+    if scores is not None and scores.error is None:
+        console.print(f"\n[bold]AUC-ROC[/] on {scores.shape[0]} images")
+        for name, auc in zip(scores.classes, scores.auc, strict=True):
+            console.print(f"  {name:22} {'-' if auc is None else f'{auc:.4f}'}", markup=False)
+    if artifact is not None:
+        _pairs(console, f"recipe of {artifact.sha256[:16]}…", artifact.recipe)
+        _pairs(console, "checked when it was built", artifact.checks)
+    _pairs(console, f"facts of {row.device}", facts)
+
+
+def as_json(
+    row: ResultRow,
+    measurements: Sequence[Measurement],
+    scores: Scores | None,
+    facts: Mapping[str, Any],
+    artifact: Artifact | None,
+) -> str:
+    """Return the same as JSON, with every sample: the row's keys, and ``attempt_list auc_by_class facts recipe checks``."""
+    attempts = [
+        {
+            "number": attempt.number,
+            "error": attempt.error,
+            "started_at": attempt.started_at.isoformat(),
+            "wall_ns": attempt.wall_ns,
+            "load_ns": attempt.load_ns,
+            "first_ns": attempt.first_ns,
+            "warmup_ns": attempt.warmup_ns,
+            "latency_ns": attempt.latency_ns,
+            "peak_rss_bytes": attempt.peak_rss_bytes,
+            "readings": attempt.readings,
+            "requested": attempt.requested,
+            "effective": attempt.effective,
+            "versions": attempt.versions,
+        }
+        for attempt in measurements
+    ]
+    by_class = dict(zip(scores.classes, scores.auc, strict=False)) if scores else {}
+    more = {
+        "attempt_list": attempts,
+        "auc_by_class": by_class,
+        "facts": dict(facts),
+        "recipe": artifact.recipe if artifact else None,
+        "checks": artifact.checks if artifact else None,
+    }
+    return json.dumps(row.to_json() | more, indent=1)
+
+
+def histogram(latency_ns: Sequence[int]) -> list[str]:
+    """Return lines that draw how latencies spread, from the fastest to the 99th percentile; nothing for no samples."""
+    if len(latency_ns) < 2:
+        return []
+    samples = np.asarray(latency_ns, np.int64)
+    low, high = int(samples.min()), int(np.quantile(samples, 0.99))
+    if high <= low:
+        return [f"  all {len(samples)} invocations: {format_ns(low)}"]
+    counts, _ = np.histogram(samples[samples <= high], bins=BINS, range=(low, high))
+    # the tallest bar is full; a bar with anything in it can be seen
+    heights = np.ceil(counts / counts.max() * (len(BARS) - 1)).astype(int)
+    bars = "".join(BARS[height] for height in heights)
+    left, right = format_ns(low), format_ns(high)
+    above = int((samples > high).sum())
+    return [
+        f"  {bars}",
+        f"  {left}{right:>{max(1, BINS - len(left))}}",
+        f"  {len(samples)} invocations, {above} of them slower than shown, the slowest {format_ns(int(samples.max()))}",
+    ]
+
+
+def _attempts(measurements: Sequence[Measurement]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("attempt", "load", "first", "warm-ups", "invocations", "p50", "min", "max", "memory", "°C"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for attempt in measurements:
+        if attempt.error is not None:
+            table.add_row(str(attempt.number), f"[red]failed:[/] {escape(attempt.error.strip().splitlines()[-1])}")
+            continue
+        samples = np.asarray(attempt.latency_ns or (0,), np.int64)
+        warmest = [reading["temperature_c"] for reading in attempt.readings if "temperature_c" in reading]
+        table.add_row(
+            str(attempt.number),
+            format_ns(attempt.load_ns or 0),
+            format_ns(attempt.first_ns or 0),
+            str(len(attempt.warmup_ns)),
+            str(len(attempt.latency_ns)),
+            format_ns(float(np.median(samples))),
+            format_ns(int(samples.min())),
+            format_ns(int(samples.max())),
+            format_bytes(attempt.peak_rss_bytes or 0),
+            f"{max(warmest):.0f}" if warmest else "-",
+        )
+    return table
+
+
+def _pairs(console: Console, title: str, pairs: Mapping[str, Any] | None) -> None:
+    console.print(f"\n[bold]{escape(title)}[/]")
+    for name, value in (pairs or {}).items():
+        text = json.dumps(value) if isinstance(value, dict | list) else str(value)
+        console.print(f"  {name:22} {text}", markup=False, soft_wrap=True)

@@ -1,0 +1,107 @@
+"""Results as tables that people like to read."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.stats import samples_needed
+from orchestrator.units import format_bytes, format_ns, format_ratio
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from orchestrator.store.rows import ResultRow
+
+COLOURS = {"VALID": "green", "WARN": "yellow", "INVALID": "red"}
+
+
+def show(rows: Sequence[ResultRow], console: Console) -> None:
+    """Print one table for everything but the scheme, with the reasons of its verdicts below."""
+    for number, (_, group) in enumerate(groupby(rows, key=_setting)):
+        if number:
+            console.print()
+        together = list(group)
+        console.print(_title(together[0]), soft_wrap=True)
+        console.print(_table(together))
+        for line in _reasons(together):
+            console.print(line)
+
+
+def _setting(row: ResultRow) -> tuple[object, ...]:
+    return row.device, row.model, row.runtime, row.threads, row.batch
+
+
+def _title(row: ResultRow) -> str:
+    words = [f"[bold]{escape(row.model)}[/] on [bold]{escape(row.device)}[/]", escape(row.runtime)]
+    words.append(f"{row.threads} thread{'s' if row.threads > 1 else ''}")
+    if row.batch > 1:
+        words.append(f"batch {row.batch}")
+    synthetic = " (synthetic images)" if row.synthetic else ""
+    words += [f"dataset {escape(row.dataset)}{synthetic}", f"effort {row.effort}"]
+    return ", ".join(words)
+
+
+def _table(rows: Sequence[ResultRow]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("scheme", style="bold", no_wrap=True)
+    for name in ("size", "ratio", "p50", "p90", "speed-up", "mean AUC", "change"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            escape(row.scheme),
+            _or_dash(row.size_bytes, format_bytes),
+            _or_dash(row.size_ratio, format_ratio),
+            _latency(row.p50_ns, row.samples, 0.50),
+            _latency(row.p90_ns, row.samples, 0.90),
+            _or_dash(row.speedup, format_ratio),
+            _or_dash(row.auc_mean, "{:.4f}".format),
+            _or_dash(row.auc_change, "{:+.4f}".format),
+            Text(row.verdict, style=COLOURS.get(row.verdict, "")),
+        )
+    return table
+
+
+def _latency(value: float | None, samples: int, share: float) -> str:
+    """Return a latency, or how many more samples it would take."""
+    if value is not None:
+        return format_ns(value)
+    missing = samples_needed(share) - samples
+    return f"+{missing} needed" if 0 < samples and missing > 0 else "-"
+
+
+def _or_dash(value: float | None, form: object) -> str:
+    return "-" if value is None else form(value)  # type: ignore[operator, no-any-return]  # any formatter
+
+
+def _reasons(rows: Sequence[ResultRow]) -> list[str]:
+    """Return every reason once, with the schemes it concerns and what to do."""
+    found: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
+    for row in rows:
+        for reason in row.reasons:
+            key = reason["verdict"], reason["code"]
+            found.setdefault(key, []).append((row.scheme, reason["message"], reason["advice"]))
+    lines = []
+    for (verdict, _), said in found.items():
+        schemes = "all" if len(said) == len(rows) > 1 else ", ".join(scheme for scheme, _, _ in said)
+        _, message, advice = said[0]
+        more = f" (and {len(said) - 1} like it)" if len({message for _, message, _ in said}) > 1 else ""
+        colour = COLOURS[verdict]
+        lines.append(
+            f"[{colour}]{verdict}[/] {escape(schemes)}: {escape(_short(message))}{more}; [dim]{escape(advice)}[/]"
+        )
+    return lines
+
+
+def _short(message: str, most: int = 300) -> str:
+    """Return a message on one line: a worker's last words may be many."""
+    flat = " ".join(message.split())
+    return flat if len(flat) <= most else flat[: most - 1] + "…"

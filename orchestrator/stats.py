@@ -1,0 +1,234 @@
+"""What samples carry, and what a number is worth: pure functions of recorded facts."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from orchestrator import metrics
+from orchestrator.domain.result import CaseResult, Reason, Verdict
+from orchestrator.units import format_ns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from orchestrator.domain.case import Case
+    from orchestrator.domain.plan import Effort
+    from orchestrator.domain.result import Measurement, Scores
+
+#: MLPerf Inference rules, "early stopping": a percentile counts when the sample supports it with this confidence.
+CONFIDENCE = 0.99
+#: Last quarter of an attempt this much slower than its first: it was still warming up, or getting hot.
+DRIFT = 1.05
+#: pyperf warns where the standard deviation reaches 10 % of the mean, or an extreme is 50 % away from it
+#: (``pyperf/_utils.py``, "unstable"); we look at p50 of the attempts, whose outliers are not single invocations.
+SPREAD, EXTREME = 0.10, 0.50
+#: The device computes in float64 too; more than this apart is another set of labels, or a bug.
+AUC_TOLERANCE = 1e-6
+#: What has no accuracy, because it computes nothing.
+WITHOUT_SCORES = frozenset({"null"})
+
+
+@cache
+def samples_needed(percentile: float, confidence: float = CONFIDENCE) -> int:
+    """Return the smallest sample that carries ``percentile`` (0..1) by MLPerf's early-stopping rule.
+
+    With n invocations of which one may lie above the percentile, Binomial(n, 1 - percentile) must give at most one with a
+    probability of at most 1 - ``confidence``: 11 for p50, 64 for p90, 130 for p95, 662 for p99.
+    """
+    above = 1 - percentile
+    count = 1
+    while percentile**count + count * above * percentile ** (count - 1) > 1 - confidence:
+        count += 1
+    return count
+
+
+def percentile(samples: NDArray[np.int64], share: float) -> float | None:
+    """Return the nearest-rank percentile of latencies in ns, ``None`` where the sample does not carry it."""
+    if len(samples) < samples_needed(share):
+        return None
+    return float(np.quantile(samples, share, method="inverted_cdf"))
+
+
+def judge(
+    *,
+    run: str,
+    case: Case,
+    measurements: Sequence[Measurement],
+    scores: Scores | None,
+    facts: Mapping[str, Any],
+    effort: Effort,
+) -> CaseResult:
+    """Return a case's figures, over all samples of its successful attempts, and its verdict with reasons."""
+    good = [attempt for attempt in measurements if attempt.error is None]
+    samples = np.concatenate([np.asarray(attempt.latency_ns, np.int64) for attempt in good] or [np.empty(0, np.int64)])
+    reasons = (
+        *_of_the_attempts(measurements, samples, effort),
+        *_of_the_latency(good),
+        *_of_the_settings(case, good, facts),
+        *_of_the_accuracy(case, scores),
+    )
+    verdict = Verdict.VALID
+    for reason in reasons:
+        verdict = verdict.worst(reason.verdict)
+    artifacts = [attempt.artifact for attempt in measurements] or ([scores.artifact] if scores else [])
+    return CaseResult(
+        run=run,
+        case=case,
+        artifact=artifacts[0] if artifacts else None,
+        size_bytes=None,
+        attempts=len(good),
+        samples=len(samples),
+        p50_ns=percentile(samples, 0.50),
+        p90_ns=percentile(samples, 0.90),
+        p99_ns=percentile(samples, 0.99),
+        auc_mean=metrics.mean_auc(scores.auc) if scores and scores.error is None else None,
+        verdict=verdict,
+        reasons=reasons,
+    )
+
+
+def _of_the_attempts(
+    measurements: Sequence[Measurement], samples: NDArray[np.int64], effort: Effort
+) -> Iterator[Reason]:
+    failed = [attempt for attempt in measurements if attempt.error is not None]
+    if failed:
+        yield _invalid(
+            "attempt-failed",
+            f"{len(failed)} of {len(measurements)} attempts failed: {failed[-1].error}",
+            "these are the worker's last words; farm results show has those of every attempt",
+        )
+    missing = effort.attempts - len(measurements)
+    if missing > 0:
+        yield _invalid(
+            "attempts-missing",
+            f"{missing} of {effort.attempts} attempts never came back",
+            "farm run --resume collects or repeats them",
+        )
+    elif not failed and len(samples) < effort.invocations:
+        yield _invalid(
+            "too-few-samples",
+            f"{len(samples)} invocations, the effort {effort.name} asks for {effort.invocations}",
+            "measure again",
+        )
+    if effort.name == "smoke":
+        yield _warn("smoke", "effort smoke shows that the wiring holds, no more", "measure with --effort standard")
+
+
+def _of_the_latency(good: Sequence[Measurement]) -> Iterator[Reason]:
+    drifting = [ratio for attempt in good if (ratio := drift(attempt.latency_ns)) is not None and ratio > DRIFT]
+    if drifting:
+        yield _warn(
+            "drift",
+            f"{len(drifting)} of {len(good)} attempts got slower, by up to {max(drifting) - 1:.0%} from first to last quarter",
+            "let the device cool down, or look for what else runs on it",
+        )
+    restless = [attempt for attempt in good if (attempt.effective or {}).get("warmed_up") is False]
+    if restless:
+        yield _warn(
+            "not-warmed-up",
+            f"{len(restless)} of {len(good)} attempts never became steady while warming up",
+            "look for what else runs on the device; a higher effort warms up longer",
+        )
+    middles = np.array([np.median(attempt.latency_ns) for attempt in good if attempt.latency_ns])
+    if len(middles) >= 3:
+        spread = float(middles.std(ddof=1) / middles.mean())
+        extreme = float(np.abs(middles / middles.mean() - 1).max())
+        if spread >= SPREAD or extreme >= EXTREME:
+            yield _warn(
+                "unstable",
+                f"the attempts' medians go from {format_ns(middles.min())} to {format_ns(middles.max())} "
+                f"(standard deviation {spread:.0%} of the mean)",
+                "look for what else runs on the device, and set its governor to performance",
+            )
+
+
+def _of_the_settings(case: Case, good: Sequence[Measurement], facts: Mapping[str, Any]) -> Iterator[Reason]:
+    cores = facts.get("cores")
+    if isinstance(cores, int) and case.threads > cores:
+        yield _warn(
+            "more-threads-than-cores",
+            f"{case.threads} threads on {cores} cores take turns",
+            f"measure with --threads {cores} or fewer",
+        )
+    throttled = [attempt for attempt in good if any(is_throttled(reading) for reading in attempt.readings)]
+    if throttled:
+        yield _warn(
+            "throttled",
+            f"the device slowed itself down during {len(throttled)} of {len(good)} attempts",
+            "cool it, or check its power supply",
+        )
+    threads = {
+        int(threads)
+        for attempt in good
+        if (threads := (attempt.effective or {}).get("threads")) not in (None, case.threads)
+    }
+    if threads:
+        yield _warn(
+            "threads-not-effective",
+            f"{case.threads} threads were asked for, {' or '.join(map(str, sorted(threads)))} worked",
+            "the graph may have too little to share out; compare with --threads 1",
+        )
+
+
+def _of_the_accuracy(case: Case, scores: Scores | None) -> Iterator[Reason]:
+    if case.runtime in WITHOUT_SCORES:
+        return
+    if scores is None:
+        yield _invalid("no-accuracy", "accuracy was never checked", "farm run --resume does what is missing")
+    elif scores.error is not None:
+        yield _invalid(
+            "accuracy-failed", f"scoring failed: {scores.error}", "these are the worker's last words on the device"
+        )
+    elif metrics.mean_auc(scores.auc) is None:
+        yield _warn("no-auc", "no class has both labels in the evaluation part", "evaluate on more images")
+    elif not _agree(scores.device_auc, scores.auc):
+        yield _invalid(
+            "auc-differs",
+            "device and controller computed different AUCs from the same scores",
+            "please report this with the output of farm results show",
+        )
+
+
+def drift(latency_ns: Sequence[int]) -> float | None:
+    """Return the median of an attempt's last quarter over that of its first, ``None`` below 20 samples."""
+    quarter = len(latency_ns) // 4
+    if quarter < 5:
+        return None
+    return float(np.median(latency_ns[-quarter:]) / np.median(latency_ns[:quarter]))
+
+
+def is_throttled(reading: Mapping[str, Any]) -> bool:
+    """Say whether a sensor reading tells of throttling that goes on now.
+
+    ``throttled`` is the Raspberry Pi firmware's word, whose bits 1 to 3 mean now (capped, throttled, soft limit;
+    raspberrypi.com, "vcgencmd get_throttled"); other devices tell true or false.
+    """
+    said = reading.get("throttled")
+    if isinstance(said, str):
+        try:
+            return bool(int(said, 16) & 0b1110)
+        except ValueError:
+            return False
+    return said is True
+
+
+def _agree(one: Sequence[float | None], other: Sequence[float | None]) -> bool:
+    if len(one) != len(other):
+        return False
+    return all(
+        (a is None and b is None) or (a is not None and b is not None and abs(a - b) <= AUC_TOLERANCE)
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def _invalid(code: str, message: str, advice: str) -> Reason:
+    return Reason(verdict=Verdict.INVALID, code=code, message=message, advice=advice)
+
+
+def _warn(code: str, message: str, advice: str) -> Reason:
+    return Reason(verdict=Verdict.WARN, code=code, message=message, advice=advice)

@@ -1,0 +1,90 @@
+"""What queries answer with."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.domain.event import Cursor
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRow:
+    """A run as `farm runs` lists it."""
+
+    id: str
+    started_at: datetime
+    ended_at: datetime | None
+    suite: Mapping[str, Any]
+    seed: int
+    effort: str
+    dataset: str
+    synthetic: bool
+    farm_version: str
+    exit_status: int | None
+    devices: tuple[str, ...]
+    cases: int
+    #: Cases by verdict; those not judged yet are not counted.
+    verdicts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneRow:
+    """A lane as `--resume` needs it."""
+
+    id: str
+    device: str
+    offset: int
+    ended: bool
+
+    @property
+    def cursor(self) -> Cursor:
+        """Where to read on."""
+        return Cursor(lane=self.id, offset=self.offset)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultRow:
+    """The result of a case in a run; the fields are the keys of ``--json``, documented in docs/results.md."""
+
+    case: str
+    run: str
+    device: str
+    model: str
+    scheme: str
+    runtime: str
+    threads: int
+    batch: int
+    dataset: str
+    synthetic: bool
+    effort: str
+    artifact: str | None
+    size_bytes: int | None
+    #: Size of float32 ÷ this size, in the same run on the same device.
+    size_ratio: float | None
+    #: Medians over attempts.
+    load_ns: float | None
+    first_ns: float | None
+    p50_ns: float | None
+    p90_ns: float | None
+    p99_ns: float | None
+    samples: int
+    attempts: int
+    #: p50 of float32 ÷ this p50.
+    speedup: float | None
+    auc_mean: float | None
+    #: This mean AUC − that of float32.
+    auc_change: float | None
+    peak_rss_bytes: int | None
+    verdict: str
+    #: Each with ``verdict``, ``code``, ``message``, ``advice``.
+    reasons: tuple[Mapping[str, str], ...]
+    measured_at: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return asdict(self) | {"measured_at": self.measured_at.isoformat(), "reasons": list(self.reasons)}

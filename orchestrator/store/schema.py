@@ -1,0 +1,244 @@
+"""The tables; migrations make them, this only says what the code expects."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC; naive ones are refused, because SQLite forgets zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime: say which zone")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Return UTC, with its zone."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """All tables."""
+
+    type_annotation_map = {  # noqa: RUF012  SQLAlchemy's own form
+        datetime: UtcDateTime(),
+        dict[str, Any]: JSON(),
+        list[Any]: JSON(),
+        str: Text(),
+        bytes: LargeBinary(),
+    }
+
+
+Id = String(64)
+
+
+class Run(Base):
+    """One `farm run`."""
+
+    __tablename__ = "runs"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    started_at: Mapped[datetime] = mapped_column(index=True)
+    ended_at: Mapped[datetime | None]
+    suite: Mapped[dict[str, Any]]
+    seed: Mapped[int]
+    effort: Mapped[str]
+    dataset: Mapped[str]
+    synthetic: Mapped[bool]
+    farm_version: Mapped[str]
+    exit_status: Mapped[int | None]
+
+
+class Device(Base):
+    """A device as its inventory entry was when it was last probed."""
+
+    __tablename__ = "devices"
+
+    name: Mapped[str] = mapped_column(Id, primary_key=True)
+    entry: Mapped[dict[str, Any]]
+    last_seen_at: Mapped[datetime]
+
+
+class DeviceFacts(Base):
+    """What a device said of itself at the beginning of a run."""
+
+    __tablename__ = "device_facts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run: Mapped[str] = mapped_column(ForeignKey("runs.id"), index=True)
+    device: Mapped[str] = mapped_column(ForeignKey("devices.name"))
+    at: Mapped[datetime]
+    facts: Mapped[dict[str, Any]]
+
+
+class Artifact(Base):
+    """A built ``.tflite`` with its recipe."""
+
+    __tablename__ = "artifacts"
+
+    sha256: Mapped[str] = mapped_column(Id, primary_key=True)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    model: Mapped[str]
+    scheme: Mapped[str]
+    batch: Mapped[int]
+    preprocess: Mapped[dict[str, Any]]
+    recipe: Mapped[dict[str, Any]]
+    checks: Mapped[dict[str, Any]]
+
+
+class Lane(Base):
+    """How far the journal of a lane was read."""
+
+    __tablename__ = "lanes"
+
+    id: Mapped[str] = mapped_column(String(200), primary_key=True)
+    run: Mapped[str] = mapped_column(ForeignKey("runs.id"), index=True)
+    device: Mapped[str]
+    number: Mapped[int]
+    offset: Mapped[int] = mapped_column(BigInteger)
+    ended: Mapped[bool]
+    error: Mapped[str | None]
+
+
+class Case(Base):
+    """A point of the matrix, whatever run it was measured in."""
+
+    __tablename__ = "cases"
+    __table_args__ = (UniqueConstraint("device", "model", "scheme", "runtime", "threads", "batch", name="one_case"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    device: Mapped[str] = mapped_column(Text, index=True)
+    model: Mapped[str]
+    scheme: Mapped[str]
+    runtime: Mapped[str]
+    threads: Mapped[int]
+    batch: Mapped[int]
+
+
+class RunCase(Base):
+    """A case in a run: skipped with a reason, or judged. The figures are a cache of what the samples say."""
+
+    __tablename__ = "run_cases"
+
+    run: Mapped[str] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("cases.id"), primary_key=True, index=True)
+    skipped: Mapped[str | None]
+    judged_at: Mapped[datetime | None] = mapped_column(index=True)
+    artifact: Mapped[str | None] = mapped_column(ForeignKey("artifacts.sha256"))
+    attempts: Mapped[int]
+    samples: Mapped[int]
+    verdict: Mapped[str | None]
+    reasons: Mapped[list[Any]]
+
+
+class Attempt(Base):
+    """One fresh process that measured one case once."""
+
+    __tablename__ = "attempts"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    run: Mapped[str] = mapped_column(ForeignKey("runs.id"))
+    case_id: Mapped[int] = mapped_column(ForeignKey("cases.id"))
+    number: Mapped[int]
+    artifact: Mapped[str] = mapped_column(ForeignKey("artifacts.sha256"))
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime]
+    wall_ns: Mapped[int] = mapped_column(BigInteger)
+    error: Mapped[str | None]
+    load_ns: Mapped[int | None] = mapped_column(BigInteger)
+    first_ns: Mapped[int | None] = mapped_column(BigInteger)
+    peak_rss_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    readings: Mapped[list[Any]]
+    requested: Mapped[dict[str, Any] | None]
+    effective: Mapped[dict[str, Any] | None]
+    versions: Mapped[dict[str, Any] | None]
+
+    __table_args__ = (Index("attempts_of_a_case", "run", "case_id"),)
+
+
+class Samples(Base):
+    """Durations of an attempt's invocations: int64 little-endian ns, in order."""
+
+    __tablename__ = "samples"
+
+    attempt: Mapped[str] = mapped_column(ForeignKey("attempts.id"), primary_key=True)
+    #: ``warmup`` or ``latency``
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    count: Mapped[int]
+    data: Mapped[bytes]
+
+
+class Scores(Base):
+    """Every evaluation image scored on a device: float32 little-endian, row-major [images, classes]."""
+
+    __tablename__ = "scores"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    run: Mapped[str] = mapped_column(ForeignKey("runs.id"), index=True)
+    device: Mapped[str]
+    model: Mapped[str]
+    scheme: Mapped[str]
+    runtime: Mapped[str]
+    batch: Mapped[int]
+    artifact: Mapped[str] = mapped_column(ForeignKey("artifacts.sha256"))
+    pixels_sha256: Mapped[str]
+    labels_sha256: Mapped[str]
+    wall_ns: Mapped[int] = mapped_column(BigInteger)
+    error: Mapped[str | None]
+    images: Mapped[int]
+    class_count: Mapped[int]
+    scores: Mapped[bytes]
+    classes: Mapped[list[Any]]
+    device_auc: Mapped[list[Any]]
+    auc: Mapped[list[Any]]
+
+
+class Metric(Base):
+    """A figure derived from the raw data of a case in a run, by name and in the unit its name says."""
+
+    __tablename__ = "metrics"
+
+    run: Mapped[str] = mapped_column(ForeignKey("runs.id"), primary_key=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("cases.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[float]
+
+
+class Event(Base):
+    """What happened in a run, in order, without its bulk."""
+
+    __tablename__ = "events"
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    run: Mapped[str] = mapped_column(ForeignKey("runs.id"), index=True)
+    at: Mapped[datetime]
+    kind: Mapped[str]
+    device: Mapped[str | None]
+    detail: Mapped[dict[str, Any]]

@@ -1,0 +1,252 @@
+"""Tell the store what happened: every event in one transaction, twice told is once stored."""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from dataclasses import asdict, fields, is_dataclass
+from datetime import datetime
+from enum import Enum
+from functools import singledispatchmethod
+from typing import TYPE_CHECKING, Any, Self
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from orchestrator.domain import event as happened
+from orchestrator.errors import StoreError
+from orchestrator.store import engine as engines
+from orchestrator.store import migrate, schema
+from orchestrator.store.queries import Queries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from types import TracebackType
+
+    from sqlalchemy import Engine
+
+    from orchestrator.domain.case import Case
+    from orchestrator.domain.event import Event
+    from orchestrator.domain.result import CaseResult
+
+#: Fields that are left out of the events' detail: they are rows of their own, or columns of the event.
+BULK = frozenset(
+    {"measurement", "scores", "plan", "facts", "suite", "result", "artifact", "run", "at", "device", "cursor"}
+)
+
+
+class Store(Queries):
+    """The results database. Not shared between threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self._engine = engine
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """Open the database at ``url``, creating its schema when it is new; raises `StoreError`."""
+        engine = engines.connect(url)
+        migrate.ensure(engine)
+        return cls(engine)
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.close()
+
+    def record(self, event: Event) -> None:
+        """Store an event with everything it carries, and how far its journal was read, or nothing of it.
+
+        Raises `StoreError` where the database refuses (disk full, server gone).
+        """
+        try:
+            with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
+                session = Session(bind=connection)
+                self._store(event, session)
+                if event.cursor is not None:
+                    _advance(session, event.cursor)
+                session.flush()
+                session.add(_event_row(event))
+                session.flush()
+        except DBAPIError as error:
+            raise StoreError(f"the results database refused {type(event).__name__}: {error.orig}") from error
+
+    @singledispatchmethod
+    def _store(self, event: Event, session: Session) -> None:
+        """Store what an event carries beyond its own row; most carry nothing."""
+
+    @_store.register
+    def _(self, event: happened.RunStarted, session: Session) -> None:
+        session.merge(
+            schema.Run(
+                id=event.run,
+                started_at=event.at,
+                ended_at=None,
+                suite=_plain(event.suite),
+                seed=event.seed,
+                effort=event.effort,
+                dataset=event.dataset,
+                synthetic=event.synthetic,
+                farm_version=event.farm_version,
+                exit_status=None,
+            )
+        )
+
+    @_store.register
+    def _(self, event: happened.DeviceProbed, session: Session) -> None:
+        name = event.entry.name
+        session.merge(schema.Device(name=name, entry=_plain(asdict(event.entry)), last_seen_at=event.at))
+        session.flush()
+        session.add(schema.DeviceFacts(run=event.run, device=name, at=event.at, facts=_plain(event.facts)))
+
+    @_store.register
+    def _(self, event: happened.Planned, session: Session) -> None:
+        for case in event.plan.cases:
+            _run_case(session, event.run, case)
+
+    @_store.register
+    def _(self, event: happened.CaseSkipped, session: Session) -> None:
+        _run_case(session, event.run, event.case).skipped = event.reason
+
+    @_store.register
+    def _(self, event: happened.ArtifactReady, session: Session) -> None:
+        session.merge(schema.Artifact(**_plain(asdict(event.artifact))))
+
+    @_store.register
+    def _(self, event: happened.LaneStarted, session: Session) -> None:
+        if session.get(schema.Lane, event.lane) is None:
+            known = session.scalars(select(schema.Lane.number).where(schema.Lane.run == event.run)).all()
+            session.add(
+                schema.Lane(
+                    id=event.lane,
+                    run=event.run,
+                    device=event.device,
+                    number=len(known) + 1,
+                    offset=0,
+                    ended=False,
+                    error=None,
+                )
+            )
+
+    @_store.register
+    def _(self, event: happened.LaneEnded, session: Session) -> None:
+        session.execute(update(schema.Lane).where(schema.Lane.id == event.lane).values(ended=True, error=event.error))
+
+    @_store.register
+    def _(self, event: happened.AttemptEnded, session: Session) -> None:
+        said = event.measurement
+        if session.get(schema.Attempt, said.attempt) is not None:
+            return
+        own = {field.name: getattr(said, field.name) for field in fields(said)}
+        samples = {kind: own.pop(f"{kind}_ns") for kind in ("warmup", "latency")}
+        case = _case(session, own.pop("case"))
+        own |= {key: _plain(own[key]) for key in ("readings", "requested", "effective", "versions")}
+        session.add(schema.Attempt(id=own.pop("attempt"), run=event.run, case_id=case.id, **own))
+        session.flush()
+        for kind, values in samples.items():
+            session.add(schema.Samples(attempt=said.attempt, kind=kind, count=len(values), data=_int64(values)))
+
+    @_store.register
+    def _(self, event: happened.Scored, session: Session) -> None:
+        said = event.scores
+        if session.get(schema.Scores, said.scoring) is not None:
+            return
+        own = {field.name: getattr(said, field.name) for field in fields(said)}
+        images, class_count = own.pop("shape")
+        own |= {key: list(own[key]) for key in ("classes", "device_auc", "auc")}
+        session.add(schema.Scores(id=own.pop("scoring"), run=event.run, images=images, class_count=class_count, **own))
+
+    @_store.register
+    def _(self, event: happened.CaseJudged, session: Session) -> None:
+        result = event.result
+        row = _run_case(session, event.run, result.case)
+        row.judged_at = event.at
+        row.artifact = result.artifact
+        row.attempts, row.samples = result.attempts, result.samples
+        row.verdict = result.verdict.value
+        row.reasons = [_plain(asdict(reason)) for reason in result.reasons]
+        for name, value in _figures(result).items():
+            session.merge(schema.Metric(run=event.run, case_id=row.case_id, name=name, value=value))
+
+    @_store.register
+    def _(self, event: happened.RunEnded, session: Session) -> None:
+        session.execute(
+            update(schema.Run)
+            .where(schema.Run.id == event.run)
+            .values(ended_at=event.at, exit_status=event.exit_status)
+        )
+
+
+def _advance(session: Session, cursor: happened.Cursor) -> None:
+    session.execute(
+        update(schema.Lane)
+        .where(schema.Lane.id == cursor.lane, schema.Lane.offset < cursor.offset)
+        .values(offset=cursor.offset)
+    )
+
+
+def _case(session: Session, case: Case) -> schema.Case:
+    identity = asdict(case)
+    row = session.scalars(select(schema.Case).filter_by(**identity)).one_or_none()
+    if row is None:
+        row = schema.Case(**identity)
+        session.add(row)
+        session.flush()
+    return row
+
+
+def _run_case(session: Session, run: str, case: Case) -> schema.RunCase:
+    key = {"run": run, "case_id": _case(session, case).id}
+    row = session.get(schema.RunCase, tuple(key.values()))
+    if row is None:
+        row = schema.RunCase(
+            **key, skipped=None, judged_at=None, artifact=None, attempts=0, samples=0, verdict=None, reasons=[]
+        )
+        session.add(row)
+    else:
+        row.skipped = None  # planned again by --resume: what was out of reach may be back
+    session.flush()
+    return row
+
+
+def _figures(result: CaseResult) -> dict[str, float]:
+    names = ("p50_ns", "p90_ns", "p99_ns", "auc_mean")
+    figures = {name: getattr(result, name) for name in names}
+    return {name: float(value) for name, value in figures.items() if value is not None}
+
+
+def _event_row(event: Event) -> schema.Event:
+    detail = {field.name: _plain(getattr(event, field.name)) for field in fields(event) if field.name not in BULK}
+    carried = getattr(event, "measurement", None)
+    if carried is not None:
+        detail |= {"attempt": carried.attempt, "case": str(carried.case), "error": carried.error}
+    return schema.Event(run=event.run, at=event.at, kind=type(event).__name__, device=event.device, detail=detail)
+
+
+def _int64(values: Iterable[int]) -> bytes:
+    packed = array("q", values)
+    if sys.byteorder == "big":
+        packed.byteswap()
+    return packed.tobytes()
+
+
+def _plain(value: Any) -> Any:
+    """Return JSON values: what JSON has no form for becomes text."""
+    if hasattr(value, "items"):
+        mapping: Mapping[Any, Any] = value
+        return {str(key): _plain(inner) for key, inner in mapping.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if is_dataclass(value):
+        return str(value)
+    return value
