@@ -115,8 +115,8 @@ def histogram(latency_ns: Sequence[int]) -> list[str]:
 
 
 def _attempts(measurements: Sequence[Measurement]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("attempt", "load", "first", "warm-ups", "invocations", "p50", "min", "max", "memory", "°C"):
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    for name in ("no.", "load", "first", "warm-ups", "timed", "p50", "min", "max", "memory", "°C"):
         table.add_column(name, justify="right", no_wrap=True)
     for attempt in measurements:
         if attempt.error is not None:

@@ -14,7 +14,7 @@ from orchestrator.stats import samples_needed
 from orchestrator.units import format_bytes, format_ns, format_ratio
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rich.console import Console
 
@@ -31,7 +31,10 @@ def show(rows: Sequence[ResultRow], console: Console) -> None:
         together = list(group)
         console.print(_title(together[0]), soft_wrap=True)
         console.print(_table(together))
-        for line in _reasons(together):
+        reasons = _reasons(together)
+        if reasons:
+            console.print()
+        for line in reasons:
             console.print(line)
 
 
@@ -50,7 +53,7 @@ def _title(row: ResultRow) -> str:
 
 
 def _table(rows: Sequence[ResultRow]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     table.add_column("scheme", style="bold", no_wrap=True)
     for name in ("size", "ratio", "p50", "p90", "speed-up", "mean AUC", "change"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -64,10 +67,15 @@ def _table(rows: Sequence[ResultRow]) -> Table:
             _latency(row.p90_ns, row.samples, 0.90),
             _or_dash(row.speedup, format_ratio),
             _or_dash(row.auc_mean, "{:.4f}".format),
-            _or_dash(row.auc_change, "{:+.4f}".format),
+            _or_dash(row.auc_change, _change),
             Text(row.verdict, style=COLOURS.get(row.verdict, "")),
         )
     return table
+
+
+def _change(value: float) -> str:
+    text = f"{value:+.4f}"
+    return text if float(text) else "0.0000"
 
 
 def _latency(value: float | None, samples: int, share: float) -> str:
@@ -75,11 +83,11 @@ def _latency(value: float | None, samples: int, share: float) -> str:
     if value is not None:
         return format_ns(value)
     missing = samples_needed(share) - samples
-    return f"+{missing} needed" if 0 < samples and missing > 0 else "-"
+    return f"+{missing} needed" if samples > 0 and missing > 0 else "-"
 
 
-def _or_dash(value: float | None, form: object) -> str:
-    return "-" if value is None else form(value)  # type: ignore[operator, no-any-return]  # any formatter
+def _or_dash(value: float | None, form: Callable[[float], str]) -> str:
+    return "-" if value is None else form(value)
 
 
 def _reasons(rows: Sequence[ResultRow]) -> list[str]:
