@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from orchestrator.errors import UsageError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from pydantic import BaseModel
@@ -40,9 +40,10 @@ class Document:
         try:
             return model.model_validate(self.data if data is None else data)
         except pydantic.ValidationError as invalid:
-            # A misspelt key makes the right one missing: the misspelling is the one to name.
-            first = min(invalid.errors(), key=lambda found: found["type"] != "extra_forbidden")
-            location = tuple(part for part in first["loc"] if _is_path(part))
+            # A misspelt key makes the right one missing: the misspelling is the one to name. Where a value may be a word
+            # or a mapping, the complaint from deeper inside is about what was meant.
+            first = min(invalid.errors(), key=lambda found: (found["type"] != "extra_forbidden", -len(_path(found))))
+            location = _path(first)
             where = ".".join(str(part) for part in location)
             if first["type"] == "extra_forbidden":
                 known = _fields_at(model, location[:-1])
@@ -92,6 +93,10 @@ def expand(document: Document, location: Sequence[str | int], text: str) -> str:
         return found
 
     return _REFERENCE.sub(value, text)
+
+
+def _path(found: Mapping[str, Any]) -> tuple[str | int, ...]:
+    return tuple(part for part in found["loc"] if _is_path(part))
 
 
 def _is_path(part: str | int) -> bool:

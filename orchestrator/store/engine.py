@@ -40,15 +40,15 @@ def shown(url: URL) -> str:
 def _parsed(text: str) -> URL:
     try:
         url = sqlalchemy.make_url(text)
-        backend = url.get_backend_name()
-        if backend == "postgresql" and url.drivername == "postgresql":
+        system = url.get_backend_name()
+        if system == "postgresql" and url.drivername == "postgresql":
             url = url.set(drivername="postgresql+psycopg")
         url.get_dialect()
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError):
         scheme = text.partition(":")[0] if ":" in text else text
         raise StoreError(f"{scheme!r} is no database farm can use", hint=f"--db {EXAMPLES}") from None
-    if backend not in ("sqlite", "postgresql"):
-        raise StoreError(f"{backend!r} is no database farm can use", hint=f"--db {EXAMPLES}")
+    if system not in ("sqlite", "postgresql"):
+        raise StoreError(f"{system!r} is no database farm can use", hint=f"--db {EXAMPLES}")
     return url
 
 

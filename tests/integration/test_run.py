@@ -102,7 +102,7 @@ def test_options_narrow_the_suite_and_the_plan_says_what_would_be_done(project):
         (["--schemes", "int9"], "int8"),
         (["--models", "tiny"], "tiny-cxr"),
         (["--devices", "pi"], "local"),
-        (["--runtimes", "lite"], "litert"),
+        (["--runtimes", "litrt"], "litert"),
         (["--effort", "quik"], "quick"),
         (["--threads", "two"], "whole numbers"),
         (["--threads", "0"], "at least 1"),

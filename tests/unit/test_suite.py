@@ -59,7 +59,7 @@ def test_a_suite_survives_the_store(tmp_path, monkeypatch):
         ("dataset: phantom\nmodels:\n  - tiny-cxx\n", ["suite.yaml:3:", "'tiny-cxx'", "'tiny-cxr'"]),
         ("dataset: phantom\nmodels: tiny-cxr\nschemes: [float32, int9]\n", ["suite.yaml:3:", "'int9'", "'int8'"]),
         ("dataset: phantom\nmodels: tiny-cxr\neffort: standart\n", ["suite.yaml:3:", "'standart'", "'standard'"]),
-        ("dataset: phantom\nmodels: tiny-cxr\nruntimes: [lite]\n", ["suite.yaml:3:", "'lite'", "'litert'"]),
+        ("dataset: phantom\nmodels: tiny-cxr\nruntimes: [litrt]\n", ["suite.yaml:3:", "'litrt'", "'litert'"]),
         ("dataset: phantom\nmodels: tiny-cxr\nthreads: [1, zero]\n", ["suite.yaml:3:", "threads.1"]),
         ("dataset: phantom\nmodels: tiny-cxr\nthreads: 0\n", ["suite.yaml:3:", "greater than 0"]),
         ("dataset: phantom\nmodels: tiny-cxr\nschemes: []\n", ["suite.yaml:3:", "at least one"]),
@@ -120,7 +120,7 @@ def test_options_narrow_a_suite():
     [
         ({"models": ["tiny"]}, "tiny-cxr"),
         ({"schemes": ["int9"]}, "int8"),
-        ({"runtimes": ["lite"]}, "litert"),
+        ({"runtimes": ["litrt"]}, "litert"),
         ({"effort": "quik"}, "quick"),
     ],
 )
