@@ -32,7 +32,7 @@ from orchestrator.domain.result import CaseResult, Reason, Verdict
 from orchestrator.errors import DeviceUnfit, FarmError
 from orchestrator.inventory import Inventory
 from orchestrator.lane import Carrier
-from orchestrator.provision import environment_for
+from orchestrator.provision import Target, choose, environment_for
 from orchestrator.remote import Remote
 from orchestrator.translation import Materials
 
@@ -95,7 +95,7 @@ class Farm:
         """Probe the devices and say what `run` would do, without doing or storing it."""
         prospects = Prospects()
         devices = self.inventory.select(suite.devices)
-        for _ in self._probe("dry-run", suite, devices, prospects):
+        for _ in self._probe("dry-run", suite, devices, prospects, fetch=False):
             pass
         return self._planned("dry-run", suite, devices, prospects)
 
@@ -158,8 +158,13 @@ class Farm:
         fine = not given_up and not prospects.mute and Verdict.INVALID not in verdicts
         yield RunEnded(run=run, exit_status=0 if fine else 1)
 
-    def _probe(self, run: str, suite: Suite, devices: Sequence[Device], prospects: Prospects) -> Iterator[Event]:
-        """Probe all devices side by side; a mute one is an event, not the end of the run."""
+    def _probe(
+        self, run: str, suite: Suite, devices: Sequence[Device], prospects: Prospects, *, fetch: bool = True
+    ) -> Iterator[Event]:
+        """Probe all devices side by side; a mute one is an event, not the end of the run.
+
+        Without ``fetch``, wheels are chosen but not fetched.
+        """
 
         def probe(device: Device) -> Iterator[Event]:
             remote = self.remote(device)
@@ -170,7 +175,7 @@ class Farm:
                         run=run, device=device.name, what="agent", sha256="", size_bytes=sent, sent_bytes=sent
                     )
                 facts = remote.probe(suite.runtimes)
-                self._choose_environments(device, suite, facts, prospects)
+                self._choose_environments(device, suite, facts, prospects, fetch=fetch)
             except FarmError as error:
                 prospects.mute[device.name] = str(error)
                 yield LaneSkipped(run=run, device=device.name, reason=str(error))
@@ -183,12 +188,15 @@ class Farm:
         yield from self._walk([lambda device=device: probe(device) for device in devices])
 
     def _choose_environments(
-        self, device: Device, suite: Suite, facts: Mapping[str, Any], prospects: Prospects
+        self, device: Device, suite: Suite, facts: Mapping[str, Any], prospects: Prospects, *, fetch: bool
     ) -> None:
         for runtime in suite.runtimes:
             if facts["runtimes"][runtime].get("works"):
                 continue
             try:
+                if not fetch:
+                    choose(Target.of(facts), runtime)
+                    continue
                 prospects.environments[device.name, runtime] = environment_for(
                     facts, runtime, cache=self._state / "wheels", wheelhouse=self._wheelhouse
                 )

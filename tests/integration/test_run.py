@@ -83,17 +83,22 @@ def test_an_unchanged_second_run_builds_nothing_and_sends_no_blob(project):
     assert all(event["reused"] for event in project.events("ArtifactReady"))
 
 
-def test_options_narrow_the_suite_and_the_plan_says_what_would_be_done(project):
+def test_options_narrow_the_suite_and_the_plan_says_what_would_be_done_and_what_not(project):
+    (project.folder / "inventory.yaml").write_text("devices:\n  off:\n    address: 127.0.0.1\n    port: 9\n")
+
     done = project.farm(
-        *("run", "--dry-run", "--schemes", "int8,float16", "--threads", "1,2", "--runtimes", "litert,tflite"),
+        *("run", "--dry-run", "--devices", "local,off", "--schemes", "int8,float16", "--threads", "1,2"),
         *("--effort", "standard"),
     )
 
     assert done.returncode == 0, done.stderr
     assert "4 cases, 20 attempts, 2 scorings" in done.stdout
-    assert done.stdout.count("skipped") == 4
-    assert "tflite" in done.stdout
+    assert done.stdout.count("attempt 5") == 4
+    skipped = [line for line in done.stdout.splitlines() if line.startswith("skipped")]
+    assert len(skipped) == 4
+    assert all("off/" in line and "127.0.0.1" in line for line in skipped)
     assert not project.rows("SELECT * FROM runs")
+    assert not (project.folder / ".farm" / "wheels").exists()
 
 
 @pytest.mark.parametrize(
