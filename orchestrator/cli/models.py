@@ -57,6 +57,9 @@ def train(
     epochs: Annotated[int, typer.Option(min=1)] = 10,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     learning_rate: Annotated[float, typer.Option(min=0.0, help="Peak of a cosine decay.")] = 3e-3,
+    augmentation: Annotated[
+        float, typer.Option(min=0.0, max=4.0, help="Strength of random shifts and exposures of training images.")
+    ] = 1.0,
     *,
     json: Json = False,
 ) -> None:
@@ -74,7 +77,16 @@ def train(
     preprocess = Preprocess(height=size, width=size, channels=channels, scale=1 / 127.5, mean=(1.0,))
     from orchestrator.zoo import training
 
-    passes = training.fit(architecture, images, preprocess, out, epochs=epochs, seed=seed, learning_rate=learning_rate)
+    passes = training.fit(
+        architecture,
+        images,
+        preprocess,
+        out,
+        epochs=epochs,
+        seed=seed,
+        learning_rate=learning_rate,
+        augmentation=augmentation,
+    )
     _show(passes, total=epochs)
     auc = _evaluated(out, images, preprocess)
     said: dict[str, Any] = {

@@ -47,11 +47,13 @@ def fit(
     epochs: int,
     seed: int,
     learning_rate: float = LEARNING_RATE,
+    augmentation: float = 1.0,
 ) -> Iterator[Epoch]:
     """Train ``architecture`` on the training part, yield after every epoch, and save the best one to ``out``.
 
     The best is the one with the highest mean AUC on the validation part. The same seed on the same machine gives the
-    same model. Raises `ModelError` where ``out`` is no ``.keras`` file, `DatasetError` for an empty part.
+    same model. ``augmentation`` multiplies `SHIFT` and `CONTRAST`: more of it where training and test images were taken
+    differently. Raises `ModelError` where ``out`` is no ``.keras`` file, `DatasetError` for an empty part.
     """
     if out.suffix != ".keras":
         raise ModelError(f"{out}: a trained model is saved as a .keras file")
@@ -61,7 +63,17 @@ def fit(
     validation = dataset.load("validation", height=preprocess.height, width=preprocess.width)
     if not len(train.pixels) or not len(validation.pixels):
         raise DatasetError(f"{dataset.name}: no images to train on, or none to validate with")
-    yield from _fit(architecture, train, validation, preprocess, out, epochs=epochs, seed=seed, rate=learning_rate)
+    yield from _fit(
+        architecture,
+        train,
+        validation,
+        preprocess,
+        out,
+        epochs=epochs,
+        seed=seed,
+        rate=learning_rate,
+        augmentation=augmentation,
+    )
 
 
 def _save_bare(model: Any, out: Path) -> None:
@@ -91,6 +103,7 @@ def _fit(
     epochs: int,
     seed: int,
     rate: float,
+    augmentation: float,
 ) -> Iterator[Epoch]:
     import keras
 
@@ -107,7 +120,9 @@ def _fit(
     for number in range(1, epochs + 1):
         losses = []
         for pixels, labels in _shuffled(train, rng):
-            losses.append(model.train_on_batch(predict.preprocess(_augmented(pixels, rng), preprocess), labels))
+            losses.append(
+                model.train_on_batch(predict.preprocess(_augmented(pixels, rng, augmentation), preprocess), labels)
+            )
         auc = evaluate(model, validation, preprocess)
         if auc is None or auc > best:
             best = auc if auc is not None else best
@@ -128,14 +143,14 @@ def _shuffled(images: Images, rng: np.random.Generator) -> Iterator[tuple[NDArra
         yield images.pixels[chosen], images.labels[chosen]
 
 
-def _augmented(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+def _augmented(pixels: NDArray[np.uint8], rng: np.random.Generator, strength: float) -> NDArray[np.uint8]:
     """Shift and re-expose: what differs between two radiographs of the same chest. Never mirrored: the heart is left."""
     shifted = np.empty_like(pixels)
-    most = max(1, int(SHIFT * pixels.shape[1]))
+    most = max(1, int(strength * SHIFT * pixels.shape[1]))
     for number, image in enumerate(pixels):
         down, right = rng.integers(-most, most + 1, 2)
         padded = np.pad(image, ((most, most), (most, most), (0, 0)), mode="edge")
         shifted[number] = padded[most + down :, most + right :][: image.shape[0], : image.shape[1]]
-    gain = rng.uniform(1 - CONTRAST, 1 + CONTRAST, (len(pixels), 1, 1, 1)).astype(np.float32)
+    gain = rng.uniform(1 - strength * CONTRAST, 1 + strength * CONTRAST, (len(pixels), 1, 1, 1)).astype(np.float32)
     exposed: NDArray[np.uint8] = np.clip(shifted * gain, 0, 255).astype(np.uint8)
     return exposed

@@ -55,7 +55,7 @@ def test_a_run_whose_controller_was_killed_is_collected_and_only_the_rest_is_mea
     run = project.start("run", "--devices", "pi", "--effort", "quick")
     wait_for(lambda: attempts(project))
     run.send_signal(signal.SIGKILL)
-    run.wait()
+    run.communicate()
     at_death = attempts(project)
 
     resumed = project.farm("run", "--resume", "latest")
@@ -73,7 +73,7 @@ def test_what_a_dead_device_left_undone_is_measured_by_resume(project):
     run = project.start("run", "--effort", "quick")
     wait_for(lambda: attempts(project))
     run.send_signal(signal.SIGKILL)
-    run.wait()
+    run.communicate()
     ((lane,),) = lanes(project)
     power_cut(project)
     before = dict(attempts(project))
