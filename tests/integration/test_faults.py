@@ -35,7 +35,7 @@ def add_device(project, server, name="pi"):
 def test_a_link_cut_in_the_middle_of_a_lane_loses_nothing_and_stores_nothing_twice(project, sshd):
     server = sshd()
     add_device(project, server)
-    run = project.start("run", "--devices", "pi", "--effort", "quick")
+    run = project.start("run", "--devices", "pi", "--effort", "quick", "--schemes", "float32,int8")
     wait_for(lambda: attempts(project))
 
     server.cut()
@@ -43,7 +43,7 @@ def test_a_link_cut_in_the_middle_of_a_lane_loses_nothing_and_stores_nothing_twi
 
     assert run.returncode == 0, out + err
     assert len(project.events("LinkLost")) >= 1
-    assert len(attempts(project)) == 12
+    assert len(attempts(project)) == 6
     assert len(lanes(project)) == 1
     assert all(error is None for _, error in attempts(project))
 
@@ -52,7 +52,7 @@ def test_a_link_cut_in_the_middle_of_a_lane_loses_nothing_and_stores_nothing_twi
 def test_a_run_whose_controller_was_killed_is_collected_and_only_the_rest_is_measured(project, sshd):
     server = sshd()
     add_device(project, server)
-    run = project.start("run", "--devices", "pi", "--effort", "quick")
+    run = project.start("run", "--devices", "pi", "--effort", "quick", "--schemes", "float32,int8")
     wait_for(lambda: attempts(project))
     run.send_signal(signal.SIGKILL)
     run.communicate()
@@ -61,16 +61,16 @@ def test_a_run_whose_controller_was_killed_is_collected_and_only_the_rest_is_mea
     resumed = project.farm("run", "--resume", "latest")
 
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
-    assert len(at_death) < 12
-    assert len(attempts(project)) == 12
+    assert len(at_death) < 6
+    assert len(attempts(project)) == 6
     assert len(lanes(project)) == 1, "the lane went on by itself: nothing was to be measured anew"
     assert len(project.rows("SELECT id FROM runs")) == 1
     started = [event["attempt"] for event in project.events("AttemptStarted")]
-    assert len(started) == len(set(started)) == 12
+    assert len(started) == len(set(started)) == 6
 
 
 def test_what_a_dead_device_left_undone_is_measured_by_resume(project):
-    run = project.start("run", "--effort", "quick")
+    run = project.start("run", "--effort", "quick", "--schemes", "float32,int8")
     wait_for(lambda: attempts(project))
     run.send_signal(signal.SIGKILL)
     run.communicate()
@@ -83,7 +83,7 @@ def test_what_a_dead_device_left_undone_is_measured_by_resume(project):
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     after = dict(attempts(project))
     assert before.items() <= after.items()
-    assert len(after) == 12
+    assert len(after) == 6
     assert lanes(project)[0] == (lane,)
     assert len(lanes(project)) == 2
 
@@ -145,7 +145,7 @@ def test_a_device_that_is_off_is_skipped_within_15_s_with_a_reason(project):
 
 
 def test_a_second_controller_is_told_who_holds_the_device(project):
-    first = project.start("run", "--effort", "quick")
+    first = project.start("run", "--effort", "quick", "--schemes", "float32,int8")
     wait_for(lambda: lanes(project))
 
     second = project.farm("run", "--effort", "smoke", "--db", f"sqlite:///{project.folder / 'second.db'}")
