@@ -46,7 +46,7 @@ def upgrade() -> None:
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("suite", sa.JSON(), nullable=False),
-        sa.Column("seed", sa.Integer(), nullable=False),
+        sa.Column("seed", sa.BigInteger(), nullable=False),
         sa.Column("effort", sa.Text(), nullable=False),
         sa.Column("dataset", sa.Text(), nullable=False),
         sa.Column("synthetic", sa.Boolean(), nullable=False),

@@ -2,54 +2,73 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from orchestrator.errors import StoreError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
-    from sqlalchemy.engine import URL
+    from sqlalchemy.engine import URL, ExceptionContext
 
 #: How long a writer waits for another one, in milliseconds.
 BUSY_TIMEOUT_MS = 30_000
 EXAMPLES = "sqlite:///farm.db or postgresql+psycopg://user@machine/farm (the password in PGPASSWORD or ~/.pgpass)"
+#: The one driver of each kind that farm brings along, whichever a URL names.
+DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 
 
 def connect(text: str) -> Engine:
-    """Return an engine that was seen to reach its database; raises `StoreError`, never showing a password."""
+    """Return an engine that was seen to reach its database.
+
+    Raises `StoreError`, as everything does that the engine is asked later; no message shows a password.
+    """
     url = _parsed(text)
     engine = _sqlite(url) if url.get_backend_name() == "sqlite" else sqlalchemy.create_engine(url, pool_pre_ping=True)
     try:
         with engine.connect():
             pass
-    except DBAPIError as error:
-        words = str(error.orig).strip().splitlines()[0]
-        raise StoreError(f"{shown(url)}: can't be opened: {_without(url, words)}", hint=f"--db {EXAMPLES}") from None
+    except (DBAPIError, sqlite3.Error) as error:  # the latter from our own PRAGMAs, where the file is no database
+        engine.dispose()
+        words = _words(url, error)
+        raise StoreError(f"{shown(url)}: can't be opened: {words}", hint=f"--db {EXAMPLES}") from None
+    sqlalchemy.event.listen(engine, "handle_error", _translate)
     return engine
 
 
 def shown(url: URL) -> str:
     """Return the URL for people, without its password."""
-    return url.render_as_string(hide_password=True)
+    return url.difference_update_query(["password"]).render_as_string(hide_password=True)
 
 
 def _parsed(text: str) -> URL:
-    try:
-        url = sqlalchemy.make_url(text)
-        system = url.get_backend_name()
-        if system == "postgresql" and url.drivername == "postgresql":
-            url = url.set(drivername="postgresql+psycopg")
-        url.get_dialect()
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError):
-        scheme = text.partition(":")[0] if ":" in text else text
-        raise StoreError(f"{scheme!r} is no database farm can use", hint=f"--db {EXAMPLES}") from None
-    if system not in ("sqlite", "postgresql"):
+    system = text.partition("://")[0].partition("+")[0]
+    if system not in DRIVERS or "://" not in text:
         raise StoreError(f"{system!r} is no database farm can use", hint=f"--db {EXAMPLES}")
-    return url
+    try:
+        return sqlalchemy.make_url(text).set(drivername=DRIVERS[system])
+    except (ArgumentError, ValueError):  # their words show the password
+        raise StoreError(f"the {system} URL can't be read; is its port a number?", hint=f"--db {EXAMPLES}") from None
+
+
+def _translate(context: ExceptionContext) -> None:
+    """Raise a driver's error as ours, whoever asked."""
+    error = context.sqlalchemy_exception
+    if isinstance(error, DBAPIError) and context.engine is not None and not context.is_pre_ping:
+        url = context.engine.url
+        raise StoreError(f"{shown(url)}: {_words(url, error)}") from error
+
+
+def _words(url: URL, error: Exception) -> str:
+    """Return the first line of what the driver says, without the password."""
+    words = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+    for secret in (url.password, url.query.get("password")):
+        words = words.replace(str(secret), "***") if secret else words
+    return words
 
 
 def _sqlite(url: URL) -> Engine:
@@ -63,7 +82,7 @@ def _sqlite(url: URL) -> Engine:
     @sqlalchemy.event.listens_for(engine, "connect")
     def _prepare(connection: Any, _: object) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves, below
-        for pragma in ("journal_mode=WAL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}", "synchronous=FULL"):
+        for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
             connection.execute(f"PRAGMA {pragma}")
 
     @sqlalchemy.event.listens_for(engine, "begin")
@@ -73,7 +92,3 @@ def _sqlite(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     return engine
-
-
-def _without(url: URL, words: str) -> str:
-    return words.replace(str(url.password), "***") if url.password else words

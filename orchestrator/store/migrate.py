@@ -38,7 +38,6 @@ def upgrade(engine: Engine) -> str:
     Raises `StoreError` where a newer farm has been at the database, or tables that are not ours have our names.
     """
     from alembic import command
-    from sqlalchemy.exc import DBAPIError
 
     with engine.connect().execution_options(writes=True) as connection:
         _take_turns(connection)
@@ -48,9 +47,9 @@ def upgrade(engine: Engine) -> str:
         try:
             command.upgrade(config, "head")
             connection.commit()
-        except DBAPIError as error:
+        except StoreError as error:
             connection.rollback()
-            raise StoreError(f"the database can't be upgraded: {error.orig}") from error
+            raise StoreError(f"can't be upgraded, and is as it was: {error.message}") from error
     return newest()
 
 

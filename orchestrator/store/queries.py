@@ -145,15 +145,16 @@ class Queries:
             if run is not None:
                 query = query.where(schema.RunCase.run == run)
             else:
-                newest = (
-                    select(schema.RunCase.case_id, func.max(schema.RunCase.judged_at).label("judged_at"))
-                    .where(schema.RunCase.judged_at.is_not(None))
-                    .group_by(schema.RunCase.case_id)
-                    .subquery()
+                age = func.row_number().over(
+                    partition_by=schema.RunCase.case_id, order_by=(schema.RunCase.judged_at.desc(), schema.RunCase.run)
                 )
+                every = select(schema.RunCase.run, schema.RunCase.case_id, age.label("age"))
+                newest = every.where(schema.RunCase.judged_at.is_not(None)).subquery()
                 query = query.join(
                     newest,
-                    (newest.c.case_id == schema.RunCase.case_id) & (newest.c.judged_at == schema.RunCase.judged_at),
+                    (newest.c.run == schema.RunCase.run)
+                    & (newest.c.case_id == schema.RunCase.case_id)
+                    & (newest.c.age == 1),
                 )
             for name, value in chosen.items():
                 query = query.where(getattr(schema.Case, name) == value)
@@ -276,7 +277,7 @@ def _run_row(session: Session, row: schema.Run) -> RunRow:
         **own,
         devices=tuple(sorted({device for _, device in cases})),
         cases=len(cases),
-        verdicts=Counter(verdict for verdict, _ in cases if verdict is not None),
+        verdicts=dict(Counter(verdict for verdict, _ in cases if verdict is not None)),
     )
 
 

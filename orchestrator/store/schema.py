@@ -44,14 +44,25 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class Words(TypeDecorator[str]):
+    """Text, whatever a device said: what PostgreSQL or UTF-8 can't hold is replaced, not refused."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Store text without NUL and lone surrogates."""
+        return None if value is None else value.replace("\0", "\ufffd").encode(errors="replace").decode()
+
+
 class Base(DeclarativeBase):
     """All tables."""
 
     type_annotation_map = {  # noqa: RUF012  SQLAlchemy's own form
         datetime: UtcDateTime(),
-        dict[str, Any]: JSON(),
-        list[Any]: JSON(),
-        str: Text(),
+        dict[str, Any]: JSON(none_as_null=True),
+        list[Any]: JSON(none_as_null=True),
+        str: Words(),
         bytes: LargeBinary(),
     }
 
@@ -68,7 +79,7 @@ class Run(Base):
     started_at: Mapped[datetime] = mapped_column(index=True)
     ended_at: Mapped[datetime | None]
     suite: Mapped[dict[str, Any]]
-    seed: Mapped[int]
+    seed: Mapped[int] = mapped_column(BigInteger)
     effort: Mapped[str]
     dataset: Mapped[str]
     synthetic: Mapped[bool]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from array import array
 from dataclasses import asdict, fields, is_dataclass
@@ -10,8 +11,7 @@ from enum import Enum
 from functools import singledispatchmethod
 from typing import TYPE_CHECKING, Any, Self
 
-from sqlalchemy import select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from orchestrator.domain import event as happened
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 BULK = frozenset(
     {"measurement", "scores", "plan", "facts", "suite", "result", "artifact", "run", "at", "device", "cursor"}
 )
+#: PostgreSQL's unique_violation, serialization_failure and deadlock_detected: looking again finds what the other wrote.
+#: SQLite's writers take turns from the start.
+RACES = frozenset({"23505", "40001", "40P01"})
+TRIES = 5
 
 
 class Store(Queries):
@@ -47,7 +51,11 @@ class Store(Queries):
     def open(cls, url: str) -> Self:
         """Open the database at ``url``, creating its schema when it is new; raises `StoreError`."""
         engine = engines.connect(url)
-        migrate.ensure(engine)
+        try:
+            migrate.ensure(engine)
+        except BaseException:
+            engine.dispose()
+            raise
         return cls(engine)
 
     def close(self) -> None:
@@ -65,17 +73,24 @@ class Store(Queries):
 
         Raises `StoreError` where the database refuses (disk full, server gone).
         """
-        try:
-            with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
-                session = Session(bind=connection)
-                self._store(event, session)
-                if event.cursor is not None:
-                    _advance(session, event.cursor)
-                session.flush()
-                session.add(_event_row(event))
-                session.flush()
-        except DBAPIError as error:
-            raise StoreError(f"the results database refused {type(event).__name__}: {error.orig}") from error
+        for left in reversed(range(TRIES)):
+            try:
+                self._record(event)
+            except StoreError as error:
+                if left and _raced(error):
+                    continue
+                raise StoreError(f"the results database refused {type(event).__name__}: {error.message}") from error
+            return
+
+    def _record(self, event: Event) -> None:
+        with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
+            session = Session(bind=connection)
+            if event.cursor is not None and not _advance(session, event.cursor):
+                return
+            self._store(event, session)
+            session.flush()
+            session.add(_event_row(event))
+            session.flush()
 
     @singledispatchmethod
     def _store(self, event: Event, session: Session) -> None:
@@ -97,6 +112,10 @@ class Store(Queries):
                 exit_status=None,
             )
         )
+
+    @_store.register
+    def _(self, event: happened.RunResumed, session: Session) -> None:
+        session.execute(update(schema.Run).where(schema.Run.id == event.run).values(ended_at=None, exit_status=None))
 
     @_store.register
     def _(self, event: happened.DeviceProbed, session: Session) -> None:
@@ -159,7 +178,7 @@ class Store(Queries):
             return
         own = {field.name: getattr(said, field.name) for field in fields(said)}
         images, class_count = own.pop("shape")
-        own |= {key: list(own[key]) for key in ("classes", "device_auc", "auc")}
+        own |= {key: _plain(own[key]) for key in ("classes", "device_auc", "auc")}
         session.add(schema.Scores(id=own.pop("scoring"), run=event.run, images=images, class_count=class_count, **own))
 
     @_store.register
@@ -171,8 +190,12 @@ class Store(Queries):
         row.attempts, row.samples = result.attempts, result.samples
         row.verdict = result.verdict.value
         row.reasons = [_plain(asdict(reason)) for reason in result.reasons]
+        # a case that is judged again may have lost a figure
+        session.execute(
+            delete(schema.Metric).where(schema.Metric.run == event.run, schema.Metric.case_id == row.case_id)
+        )
         for name, value in _figures(result).items():
-            session.merge(schema.Metric(run=event.run, case_id=row.case_id, name=name, value=value))
+            session.add(schema.Metric(run=event.run, case_id=row.case_id, name=name, value=value))
 
     @_store.register
     def _(self, event: happened.RunEnded, session: Session) -> None:
@@ -183,12 +206,21 @@ class Store(Queries):
         )
 
 
-def _advance(session: Session, cursor: happened.Cursor) -> None:
-    session.execute(
-        update(schema.Lane)
-        .where(schema.Lane.id == cursor.lane, schema.Lane.offset < cursor.offset)
-        .values(offset=cursor.offset)
-    )
+def _advance(session: Session, cursor: happened.Cursor) -> bool:
+    """Remember how far a journal was read; return whether the event was news."""
+    lane = session.get(schema.Lane, cursor.lane)
+    if lane is None:
+        return True
+    if cursor.offset <= lane.offset:
+        return False
+    lane.offset = cursor.offset
+    return True
+
+
+def _raced(error: StoreError) -> bool:
+    """Say whether another controller wrote the same case, device or artifact between our look and our word."""
+    driver = getattr(error.__cause__, "orig", None)
+    return getattr(driver, "sqlstate", None) in RACES
 
 
 def _case(session: Session, case: Case) -> schema.Case:
@@ -237,7 +269,7 @@ def _int64(values: Iterable[int]) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    """Return JSON values: what JSON has no form for becomes text."""
+    """Return JSON values: what JSON has no form for becomes text, and ``None`` where it is no finite number."""
     if hasattr(value, "items"):
         mapping: Mapping[Any, Any] = value
         return {str(key): _plain(inner) for key, inner in mapping.items()}
@@ -249,4 +281,4 @@ def _plain(value: Any) -> Any:
         return value.isoformat()
     if is_dataclass(value):
         return str(value)
-    return value
+    return None if isinstance(value, float) and not math.isfinite(value) else value
