@@ -1,0 +1,124 @@
+"""The documentation tells the truth: every command, option, plug-in and error is on a page, and what pages show can be run."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+import subprocess
+import sys
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+
+import pytest
+
+from orchestrator import errors, registry, suite
+from orchestrator.domain.plan import EFFORTS
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").glob("*/README.md"))]
+TEXT = {path: path.read_text(encoding="utf-8") for path in PAGES}
+ALL = "\n".join(TEXT.values())
+
+
+def blocks(language):
+    return [
+        pytest.param(body, id=f"{path.relative_to(ROOT)}:{text[: match.start()].count(chr(10)) + 1}")
+        for path, text in TEXT.items()
+        for match in re.finditer(rf"```{language}\n(.*?)```", text, re.DOTALL)
+        for body in [match[1]]
+    ]
+
+
+def subclasses(kind):
+    return {kind}.union(*(subclasses(child) for child in kind.__subclasses__()))
+
+
+def test_the_reference_of_the_command_line_is_what_the_commands_say():
+    loader = SourceFileLoader("reference", str(ROOT / "scripts" / "reference"))
+    spec = importlib.util.spec_from_loader("reference", loader)
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+
+    assert module.reference() == TEXT[ROOT / "docs" / "cli.md"], "run scripts/reference"
+
+
+@pytest.mark.parametrize("kind", sorted(registry.BUILT_IN))
+def test_every_plug_in_is_on_a_page(kind):
+    missing = [name for name in registry.names(kind) if f"`{name}`" not in ALL and f"{name}" not in ALL]
+
+    assert not missing
+
+
+def test_every_runtime_effort_and_error_is_on_a_page():
+    names = [*suite.RUNTIMES, *EFFORTS, *(kind.__name__ for kind in subclasses(errors.FarmError))]
+
+    assert not [name for name in names if f"`{name}`" not in ALL]
+
+
+def test_every_reason_of_a_verdict_is_on_a_page():
+    source = (ROOT / "orchestrator" / "stats.py").read_text(encoding="utf-8")
+    source += (ROOT / "orchestrator" / "farm.py").read_text(encoding="utf-8")
+    codes = set(re.findall(r'_(?:invalid|warn)\(\s*"([a-z-]+)"', source)) | set(re.findall(r'code="([a-z-]+)"', source))
+
+    assert len(codes) > 10
+    assert not [code for code in codes if f"`{code}`" not in ALL]
+
+
+@pytest.mark.parametrize("block", [*blocks("console"), *blocks("sh")])
+def test_commands_on_a_page_exist_with_the_options_they_use(block):
+    joined = block.replace("\\\n", " ")
+    for line in joined.splitlines():
+        words = shlex.split(line.removeprefix("$ "), comments=True)
+        if "farm" not in [word.removeprefix("./") for word in words[:2]]:
+            continue
+        words = words[[word.removeprefix("./") for word in words].index("farm") + 1 :]
+        path = [word for word in words[:2] if re.fullmatch(r"[a-z]+", word)]
+        helped = help_of(path) or help_of(path[:1])
+
+        assert helped, line
+        for option in (word.partition("=")[0] for word in words if word.startswith("--")):
+            assert re.search(rf"{option}\b", helped), f"{line}: {option}"
+
+
+def help_of(path):
+    done = subprocess.run(
+        [sys.executable, "-m", "orchestrator.cli.main", *path, "--help"], capture_output=True, text=True, check=False
+    )
+    return done.stdout if done.returncode == 0 else ""
+
+
+@pytest.mark.parametrize("block", [block for block in blocks("yaml") if "models:" in block.values[0]])
+def test_suites_on_a_page_can_be_read(block, tmp_path, monkeypatch):
+    monkeypatch.setenv("XRAYS", str(tmp_path))
+    path = tmp_path / "suite.yaml"
+    path.write_text(block if "dataset:" in block else block + "dataset: phantom\n", encoding="utf-8")
+
+    assert suite.load(path).models
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("examples/*/suite.yaml")), ids=lambda path: path.parent.name)
+def test_suites_of_the_examples_can_be_read(path, monkeypatch, tmp_path):
+    monkeypatch.setenv("XRAYS", str(tmp_path))
+
+    assert suite.load(path).models
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(path):
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", TEXT[path]):
+        if "://" not in target:
+            assert (path.parent / target).exists(), target
+
+
+def test_every_page_can_be_reached_from_the_readme():
+    reached, todo = set(), [ROOT / "README.md"]
+    while todo:
+        page = todo.pop()
+        reached.add(page)
+        for target in re.findall(r"\]\(([^)#]+\.md)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            found = (page.parent / target).resolve()
+            if found not in reached:
+                todo.append(found)
+
+    assert {path.resolve() for path in PAGES} <= reached
