@@ -219,8 +219,7 @@ def _advance(session: Session, cursor: happened.Cursor) -> bool:
 
 def _raced(error: StoreError) -> bool:
     """Say whether another controller wrote the same case, device or artifact between our look and our word."""
-    driver = getattr(error.__cause__, "orig", None)
-    return getattr(driver, "sqlstate", None) in RACES
+    return getattr(error.__cause__, "sqlstate", None) in RACES
 
 
 def _case(session: Session, case: Case) -> schema.Case:

@@ -1,0 +1,129 @@
+"""Several processes at one results database, and processes that die there."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from orchestrator.store.store import Store
+from orchestrator.testing import make_case
+
+#: What a controller does, as fast as it can: tell of attempts until the standard input ends or it is killed.
+WRITER = """
+import sys
+from orchestrator.domain import event as happened
+from orchestrator.domain.plan import EFFORTS, Attempt, Lane, Plan
+from orchestrator.store.store import Store
+from orchestrator.testing import make_artifact, make_case, make_measurement
+
+url, run, most = sys.argv[1], sys.argv[2], int(sys.argv[3])
+print("ready", flush=True)
+sys.stdin.readline()
+with Store.open(url) as store:
+    store.record(happened.RunStarted(
+        run=run, suite={}, seed=0, effort="smoke", dataset="phantom", synthetic=True, farm_version="0"))
+    cases = [make_case(threads=threads) for threads in range(1, 9)]
+    if hash(run) % 2:
+        cases.reverse()
+    steps = tuple(Attempt(id=f"{run}-{case.threads}", case=case, number=1) for case in cases)
+    plan = Plan(run=run, effort=EFFORTS["smoke"], seed=0, lanes=(Lane(device="local", steps=steps),), skips=())
+    store.record(happened.Planned(run=run, plan=plan))
+    store.record(happened.ArtifactReady(run=run, artifact=make_artifact(), reused=False, seconds=0))
+    store.record(happened.LaneStarted(run=run, device="local", lane=run))
+    for number in range(1, most + 1):
+        attempt = make_measurement([number] * 5000, attempt=f"{run}-{number}", number=number, warmup_ns=(number,))
+        cursor = happened.Cursor(lane=run, offset=number * 10)
+        store.record(happened.AttemptEnded(run=run, device="local", cursor=cursor, measurement=attempt))
+        print(number, flush=True)
+"""
+
+
+@pytest.fixture
+def start():
+    """Start writers that wait for a line before they open the database."""
+    writers = []
+
+    def begin(url, run, most):
+        writer = subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", WRITER, url, run, str(most)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        writers.append(writer)
+        assert writer.stdout.readline() == "ready\n"
+        return writer
+
+    yield begin
+    for writer in writers:
+        writer.kill()
+        writer.communicate()
+
+
+def go(writer):
+    writer.stdin.write("go\n")
+    writer.stdin.flush()
+
+
+def test_processes_that_open_a_new_database_at_once_take_turns(database_url, start):
+    writers = [start(database_url, f"run-{number}", 3) for number in range(4)]
+
+    for writer in writers:
+        go(writer)
+
+    for writer in writers:
+        _, errors = writer.communicate(timeout=120)
+        assert (writer.returncode, errors) == (0, "")
+    with Store.open(database_url) as store:
+        assert {row.id for row in store.runs()} == {f"run-{number}" for number in range(4)}
+        for row in store.runs():
+            assert row.cases == 8
+            assert [lane.offset for lane in store.lanes(row.id)] == [30]
+            assert len(store.measurements(row.id, make_case())) == 3
+
+
+def test_a_killed_writer_leaves_everything_it_was_told_and_nothing_torn(database_url, start):
+    for number in range(3):
+        run = f"run-{number}"
+        writer = start(database_url, run, 100_000)
+        go(writer)
+        for _ in range(3 + number):
+            told = int(writer.stdout.readline())
+
+        writer.send_signal(signal.SIGKILL)
+        writer.wait()
+
+        with Store.open(database_url) as store:
+            (lane,) = store.lanes(run)
+            attempts = store.measurements(run, make_case())
+            assert len(attempts) >= told
+            assert lane.offset == 10 * len(attempts)
+            assert store.done_steps(run) == {f"{run}-{number}" for number in range(1, len(attempts) + 1)}
+            for attempt in attempts:
+                assert attempt.latency_ns == (attempt.number,) * 5000
+                assert attempt.warmup_ns == (attempt.number,)
+
+
+def test_a_reader_sees_whole_attempts_while_a_writer_writes(database_url, start):
+    with Store.open(database_url) as store:
+        writer = start(database_url, "run-1", 30)
+        go(writer)
+        writer.stdout.readline()
+        seen = [len(store.measurements("run-1", make_case())) for _ in range(20)]
+
+        assert writer.wait(timeout=120) == 0
+        assert seen == sorted(seen)
+        assert seen[0] >= 1
+        assert len(store.measurements("run-1", make_case())) == 30
+
+
+@pytest.mark.postgres
+def test_a_connection_that_the_server_closed_is_opened_again(postgres, postgres_url):
+    with Store.open(postgres_url) as store:
+        postgres.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'farm_%'")
+
+        assert store.runs() == ()

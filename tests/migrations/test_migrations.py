@@ -1,0 +1,142 @@
+"""Migrations make exactly the tables that the code expects, wherever they are installed."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.util import CommandError
+
+from orchestrator.store import engine, migrate
+from orchestrator.store.schema import Base
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def empty(database_url):
+    opened = engine.connect(database_url)
+    yield opened
+    opened.dispose()
+
+
+def tables(opened):
+    return set(sqlalchemy.inspect(opened).get_table_names())
+
+
+def test_an_empty_database_gets_every_table(empty):
+    with empty.connect() as connection:
+        assert migrate.current(connection) is None
+
+    assert migrate.upgrade(empty) == migrate.newest()
+
+    assert tables(empty) == {table.name for table in Base.metadata.sorted_tables} | {"alembic_version"}
+    with empty.connect() as connection:
+        assert migrate.current(connection) == migrate.newest()
+
+
+def test_models_and_migrations_agree(empty):
+    migrate.upgrade(empty)
+
+    with empty.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_a_difference_between_models_and_migrations_would_be_seen(empty):
+    migrate.upgrade(empty)
+    with empty.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE runs ADD COLUMN colour INTEGER")
+
+    with empty.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) != []
+
+
+def test_upgrading_twice_changes_nothing(empty):
+    migrate.upgrade(empty)
+    with empty.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO cases VALUES (1, 'local', 'tiny-cxr', 'int8', 'litert', 1, 1)")
+
+    assert migrate.upgrade(empty) == migrate.newest()
+    migrate.ensure(empty)
+
+    with empty.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM cases").scalar_one() == 1
+
+
+def test_every_migration_can_be_taken_back(empty):
+    migrate.upgrade(empty)
+
+    with empty.connect().execution_options(writes=True) as connection, connection.begin():
+        config = migrate._config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+
+    assert tables(empty) == {"alembic_version"}
+    assert migrate.upgrade(empty) == migrate.newest()
+
+
+def test_there_is_one_history_without_branches():
+    revisions = list(migrate._script().walk_revisions())
+
+    assert len(migrate._script().get_heads()) == 1
+    assert [script.revision for script in revisions] == sorted((script.revision for script in revisions), reverse=True)
+
+
+def test_alembic_alone_is_sent_to_farm():
+    with pytest.raises(SystemExit, match="farm db upgrade"):
+        command.upgrade(migrate._config(), "head")
+
+
+def test_in_a_checkout_the_migrations_are_at_its_top():
+    assert migrate.folder() == ROOT / "migrations"
+
+
+def test_a_percent_sign_in_the_folder_does_no_harm(tmp_path, monkeypatch):
+    shutil.copytree(migrate.folder(), tmp_path / "100%s")
+    monkeypatch.setattr(migrate, "folder", lambda: tmp_path / "100%s")
+
+    assert migrate.newest() == "0001"
+
+
+def test_a_folder_without_migrations_is_no_silent_success(tmp_path, monkeypatch, empty):
+    monkeypatch.setattr(migrate, "folder", lambda: tmp_path / "nothing")
+
+    with pytest.raises(CommandError, match="nothing"):
+        migrate.upgrade(empty)
+
+
+def test_the_wheel_brings_the_migrations_along(tmp_path):
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    site = tmp_path / "site"
+    with zipfile.ZipFile(wheel) as packed:
+        packed.extractall(site)
+    code = (
+        "import sys\n"
+        "from orchestrator.store import migrate\n"
+        "from orchestrator.store.store import Store\n"
+        "print(migrate.folder())\n"
+        "Store.open(sys.argv[1]).close()\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, f"sqlite:///{tmp_path / 'farm.db'}"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.stderr == ""
+    assert done.stdout.strip() == str(site / "orchestrator" / "store" / "migrations")
