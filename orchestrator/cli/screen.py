@@ -1,4 +1,7 @@
-"""The live screen of `farm run`: one consumer of the stream of events, on standard error."""
+"""The live screen of `farm run`: one consumer of the stream of events, on standard error.
+
+It moves only when something happens. A spinner would be work of ours beside the measurement on the device `local`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from functools import singledispatchmethod
 from typing import TYPE_CHECKING, Self
 
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from orchestrator.domain import event as happened
 from orchestrator.units import format_bytes, format_ns, format_seconds
@@ -23,7 +26,6 @@ class Screen:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._progress = Progress(
-            SpinnerColumn(),
             TextColumn("[bold]{task.fields[device]}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
@@ -31,6 +33,7 @@ class Screen:
             TextColumn("{task.description}", style="dim"),
             console=console,
             transient=True,
+            auto_refresh=False,
             disable=not console.is_terminal,
         )
         self._tasks: dict[str, TaskID] = {}
@@ -46,6 +49,7 @@ class Screen:
     def show(self, event: Event) -> None:
         """Show what happened."""
         self._show(event)
+        self._progress.refresh()
 
     @singledispatchmethod
     def _show(self, event: Event) -> None:
