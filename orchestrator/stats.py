@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ DRIFT = 1.05
 SPREAD, EXTREME = 0.10, 0.50
 #: The device computes in float64 too; more than this apart is another set of labels, or a bug.
 AUC_TOLERANCE = 1e-6
+_HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
 #: What has no accuracy, because it computes nothing.
 WITHOUT_SCORES = frozenset({"null"})
 
@@ -155,7 +157,7 @@ def _of_the_settings(case: Case, good: Sequence[Measurement], facts: Mapping[str
             f"{case.threads} threads on {cores} cores take turns",
             f"measure with --threads {cores} or fewer",
         )
-    throttled = [attempt for attempt in good if any(is_throttled(reading) for reading in attempt.readings)]
+    throttled = [attempt for attempt in good if was_throttled(attempt.readings)]
     if throttled:
         yield _warn(
             "throttled",
@@ -202,19 +204,18 @@ def drift(latency_ns: Sequence[int]) -> float | None:
     return float(np.median(latency_ns[-quarter:]) / np.median(latency_ns[:quarter]))
 
 
-def is_throttled(reading: Mapping[str, Any]) -> bool:
-    """Say whether a sensor reading tells of throttling that goes on now.
+def was_throttled(readings: Sequence[Mapping[str, Any]]) -> bool:
+    """Say whether the device slowed itself down between the first reading and the last.
 
-    ``throttled`` is the Raspberry Pi firmware's word, whose bits 1 to 3 mean now (capped, throttled, soft limit;
-    raspberrypi.com, "vcgencmd get_throttled"); other devices tell true or false.
+    A text is the Raspberry Pi firmware's word: bits 0 to 3 mean now, bits 16 to 19 the same since boot (raspberrypi.com,
+    "vcgencmd get_throttled"). A number is the x86 kernel's count of throttling events since boot.
     """
-    said = reading.get("throttled")
-    if isinstance(said, str):
-        try:
-            return bool(int(said, 16) & 0b1110)
-        except ValueError:
-            return False
-    return said is True
+    said = [reading["throttled"] for reading in readings if "throttled" in reading]
+    bits = [int(word, 16) for word in said if isinstance(word, str) and _HEXADECIMAL.fullmatch(word)]
+    counts = [count for count in said if isinstance(count, int)]
+    now = any(word & 0xF for word in bits)
+    newly = bool(bits) and bool(bits[-1] & ~bits[0] & 0xF0000)
+    return now or newly or (bool(counts) and counts[-1] > counts[0])
 
 
 def _agree(one: Sequence[float | None], other: Sequence[float | None]) -> bool:
