@@ -132,3 +132,13 @@ def test_json_goes_to_standard_output_alone(project):
     (row,) = json.loads(done.stdout)
     assert row["verdict"] == "WARN"
     assert any("smoke" in json.dumps(reason) for reason in row["reasons"])
+
+
+@pytest.mark.postgres
+def test_a_run_lands_in_postgresql(project, postgres_url):
+    done = project.farm("run", "--effort", "smoke", "--schemes", "float32,int8", FARM_DB=postgres_url)
+    asked = project.farm("results", "--json", FARM_DB=postgres_url)
+
+    assert done.returncode == 0, done.stderr
+    assert {row["scheme"] for row in json.loads(asked.stdout)} == {"float32", "int8"}
+    assert not (project.folder / "farm.db").exists()
