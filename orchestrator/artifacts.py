@@ -241,9 +241,7 @@ def key_of(build: Build, dataset: DatasetSpec) -> str:
 
 def artifact_from_json(plain: Mapping[str, Any]) -> Artifact:
     """Undo `dataclasses.asdict` and a trip through JSON."""
-    said = plain["preprocess"]
-    preprocess = Preprocess(**{**said, "mean": tuple(said["mean"]), "std": tuple(said["std"])})
-    return Artifact(**{**plain, "preprocess": preprocess})
+    return Artifact(**{**plain, "preprocess": Preprocess.from_json(plain["preprocess"])})
 
 
 def _digest(plain: Mapping[str, Any]) -> str:

@@ -51,7 +51,7 @@ def main() -> int:
     dataset = make_dataset(DatasetSpec(**order["dataset"]))
     workshop: tuple[str, _Workshop] | None = None
     for number, plain in enumerate(order["builds"]):
-        spec = _spec(plain["model"])
+        spec = ModelSpec.from_json(plain["model"])
         try:
             if workshop is None or workshop[0] != spec.name:
                 workshop = spec.name, _Workshop(make_model(spec), dataset)
@@ -162,12 +162,6 @@ class _Workshop:
 
     def _load(self, part: Any) -> Images:
         return self._dataset.load(part, height=self._preprocess.height, width=self._preprocess.width)
-
-
-def _spec(plain: Mapping[str, Any]) -> ModelSpec:
-    said = plain["preprocess"]
-    preprocess = Preprocess(**{**said, "mean": tuple(said["mean"]), "std": tuple(said["std"])}) if said else None
-    return ModelSpec(**{**plain, "preprocess": preprocess})
 
 
 if __name__ == "__main__":

@@ -44,11 +44,10 @@ class Suite:
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Suite:
         """Undo `to_json`."""
-        values: dict[str, Any] = _with_tuples(plain)
-        values["models"] = tuple(
-            ModelSpec(**{**model, "preprocess": _preprocess_from_json(model["preprocess"])})
-            for model in plain["models"]
-        )
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()
+        }
+        values["models"] = tuple(ModelSpec.from_json(model) for model in plain["models"])
         values["dataset"] = DatasetSpec(**plain["dataset"])
         return cls(**values)
 
@@ -246,13 +245,3 @@ def _options(
     if missing:
         raise document.complain(location, f"{what} {kind} needs `{missing[0]}:`")
     return options
-
-
-def _preprocess_from_json(plain: Mapping[str, Any] | None) -> Preprocess | None:
-    if plain is None:
-        return None
-    return Preprocess(**_with_tuples(plain))
-
-
-def _with_tuples(plain: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}

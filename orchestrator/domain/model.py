@@ -25,6 +25,11 @@ class Preprocess:
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
 
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Preprocess:
+        """Undo `dataclasses.asdict` and a trip through JSON."""
+        return cls(**{**plain, "mean": tuple(plain["mean"]), "std": tuple(plain["std"])})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
@@ -37,6 +42,12 @@ class ModelSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
     #: ``None``: the model knows its own preprocessing.
     preprocess: Preprocess | None = None
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> ModelSpec:
+        """Undo `dataclasses.asdict` and a trip through JSON."""
+        said = plain["preprocess"]
+        return cls(**{**plain, "preprocess": Preprocess.from_json(said) if said is not None else None})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,8 +77,7 @@ class Queries:
             if row is None:
                 return None
             own = {field.name: getattr(row, field.name) for field in fields(Artifact)}
-            said = own["preprocess"]
-            own["preprocess"] = Preprocess(**{**said, "mean": tuple(said["mean"]), "std": tuple(said["std"])})
+            own["preprocess"] = Preprocess.from_json(own["preprocess"])
             return Artifact(**own)
 
     def facts(self, run: str, device: str) -> Mapping[str, Any]:
