@@ -38,15 +38,21 @@ def show(  # noqa: PLR0917  everything there is about a case
     console.print(f"[bold]{escape(row.case)}[/]  run {row.run}, {row.measured_at:%Y-%m-%d %H:%M} UTC", soft_wrap=True)
     tables.show([row], console)
     console.print("\n[bold]attempts[/]")
-    console.print(_attempts(measurements))
-    for line in histogram([ns for attempt in measurements for ns in attempt.latency_ns]):
+    good = [attempt for attempt in measurements if attempt.error is None]
+    console.print(_attempts(good))
+    for attempt in measurements:
+        if attempt.error is not None:
+            console.print(f"[red]no. {attempt.number} failed:[/] {escape(_last_line(attempt.error))}", soft_wrap=True)
+    for line in histogram([ns for attempt in good for ns in attempt.latency_ns]):
         console.print(line, markup=False, soft_wrap=True)
     explaining = next((attempt for attempt in measurements if attempt.effective), None)
     if explaining is not None:
         _pairs(console, "requested", explaining.requested)
         _pairs(console, "in force", explaining.effective)
         _pairs(console, "versions", explaining.versions)
-    if scores is not None and scores.error is None:
+    if scores is not None and scores.error is not None:
+        console.print(f"\n[bold]AUC-ROC[/] [red]failed:[/] {escape(_last_line(scores.error))}", soft_wrap=True)
+    elif scores is not None:
         console.print(f"\n[bold]AUC-ROC[/] on {scores.shape[0]} images")
         for name, auc in zip(scores.classes, scores.auc, strict=True):
             console.print(f"  {name:22} {'-' if auc is None else f'{auc:.4f}'}", markup=False)
@@ -98,19 +104,23 @@ def histogram(latency_ns: Sequence[int]) -> list[str]:
     if len(latency_ns) < 2:
         return []
     samples = np.asarray(latency_ns, np.int64)
-    low, high = int(samples.min()), int(np.quantile(samples, 0.99))
-    if high <= low:
+    low, high, slowest = int(samples.min()), int(np.quantile(samples, 0.99, method="inverted_cdf")), int(samples.max())
+    above = int((samples > high).sum())
+    if slowest == low:
         return [f"  all {len(samples)} invocations: {format_ns(low)}"]
+    if high == low:
+        return [
+            f"  {len(samples) - above} of {len(samples)} invocations: {format_ns(low)}, the slowest {format_ns(slowest)}"
+        ]
     counts, _ = np.histogram(samples[samples <= high], bins=BINS, range=(low, high))
     # the tallest bar is full; a bar with anything in it can be seen
     heights = np.ceil(counts / counts.max() * (len(BARS) - 1)).astype(int)
     bars = "".join(BARS[height] for height in heights)
     left, right = format_ns(low), format_ns(high)
-    above = int((samples > high).sum())
     return [
         f"  {bars}",
         f"  {left}{right:>{max(1, BINS - len(left))}}",
-        f"  {len(samples)} invocations, {above} of them slower than shown, the slowest {format_ns(int(samples.max()))}",
+        f"  {len(samples)} invocations, {above} of them slower than shown, the slowest {format_ns(slowest)}",
     ]
 
 
@@ -119,9 +129,6 @@ def _attempts(measurements: Sequence[Measurement]) -> Table:
     for name in ("no.", "load", "first", "warm-ups", "timed", "p50", "min", "max", "memory", "°C"):
         table.add_column(name, justify="right", no_wrap=True)
     for attempt in measurements:
-        if attempt.error is not None:
-            table.add_row(str(attempt.number), f"[red]failed:[/] {escape(attempt.error.strip().splitlines()[-1])}")
-            continue
         samples = np.asarray(attempt.latency_ns or (0,), np.int64)
         warmest = [reading["temperature_c"] for reading in attempt.readings if "temperature_c" in reading]
         table.add_row(
@@ -137,6 +144,11 @@ def _attempts(measurements: Sequence[Measurement]) -> Table:
             f"{max(warmest):.0f}" if warmest else "-",
         )
     return table
+
+
+def _last_line(words: str) -> str:
+    """Return the end of a traceback: what went wrong there."""
+    return (words.strip().splitlines() or ["nothing was said"])[-1]
 
 
 def _pairs(console: Console, title: str, pairs: Mapping[str, Any] | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.markup import escape
@@ -20,26 +20,29 @@ if TYPE_CHECKING:
 
     from orchestrator.store.rows import ResultRow
 
+#: What stands where a percentile is missing, after the number of invocations that are.
+MORE = "more"
 COLOURS = {"VALID": "green", "WARN": "yellow", "INVALID": "red"}
 
 
 def show(rows: Sequence[ResultRow], console: Console) -> None:
     """Print one table for everything but the scheme, with the reasons of its verdicts below."""
-    for number, (_, group) in enumerate(groupby(rows, key=_setting)):
+    for number, (_, group) in enumerate(groupby(sorted(rows, key=_setting), key=_setting)):
         if number:
             console.print()
         together = list(group)
         console.print(_title(together[0]), soft_wrap=True)
         console.print(_table(together))
-        reasons = _reasons(together)
-        if reasons:
+        lines = [*_needs(together), *_reasons(together)]
+        if lines:
             console.print()
-        for line in reasons:
+        for line in lines:
             console.print(line)
 
 
-def _setting(row: ResultRow) -> tuple[object, ...]:
-    return row.device, row.model, row.runtime, row.threads, row.batch
+def _setting(row: ResultRow) -> tuple[Any, ...]:
+    """Return what the title says; the newest results of some cases may come from different datasets or efforts."""
+    return row.device, row.model, row.runtime, row.threads, row.batch, row.dataset, row.synthetic, row.effort
 
 
 def _title(row: ResultRow) -> str:
@@ -54,7 +57,7 @@ def _title(row: ResultRow) -> str:
 
 def _table(rows: Sequence[ResultRow]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
-    table.add_column("scheme", style="bold", no_wrap=True)
+    table.add_column("scheme", style="bold", overflow="fold")
     for name in ("size", "ratio", "p50", "p90", "speed-up", "mean AUC", "change"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
@@ -79,11 +82,18 @@ def _change(value: float) -> str:
 
 
 def _latency(value: float | None, samples: int, share: float) -> str:
-    """Return a latency, or how many more samples it would take."""
+    """Return a latency, or how many more invocations it would take."""
     if value is not None:
         return format_ns(value)
     missing = samples_needed(share) - samples
-    return f"+{missing} needed" if samples > 0 and missing > 0 else "-"
+    return f"+{missing} {MORE}" if samples > 0 and missing > 0 else "-"
+
+
+def _needs(rows: Sequence[ResultRow]) -> list[str]:
+    """Explain `_latency`'s other answer where it was given."""
+    if not any(0 < row.samples < samples_needed(0.9) for row in rows):
+        return []
+    return [f"[dim]+N {MORE}: a p50 takes {samples_needed(0.5)} invocations, a p90 {samples_needed(0.9)}[/]"]
 
 
 def _or_dash(value: float | None, form: Callable[[float], str]) -> str:

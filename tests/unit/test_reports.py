@@ -1,0 +1,355 @@
+"""Results as people and programs read them."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from orchestrator.reports import json as json_report
+from orchestrator.reports import show, table
+from orchestrator.store.rows import ResultRow
+from orchestrator.testing import MIDNIGHT, make_artifact, make_case, make_measurement, make_scores
+
+#: The contract with everybody's programs: a key may be added, never renamed or taken away.
+KEYS = [
+    *("case", "run", "device", "model", "scheme", "runtime", "threads", "batch", "dataset", "synthetic", "effort"),
+    *("artifact", "size_bytes", "size_ratio", "load_ns", "first_ns", "p50_ns", "p90_ns", "p99_ns"),
+    *("samples", "attempts", "speedup", "auc_mean", "auc_change", "peak_rss_bytes"),
+    *("verdict", "reasons", "measured_at"),
+]
+SHOW_KEYS = ["attempt_list", "auc_by_class", "facts", "recipe", "checks"]
+ATTEMPT_KEYS = [
+    *("number", "error", "started_at", "wall_ns", "load_ns", "first_ns", "warmup_ns", "latency_ns"),
+    *("peak_rss_bytes", "readings", "requested", "effective", "versions"),
+]
+
+
+def make_row(**changes):
+    case = make_case(
+        **{name: changes.pop(name) for name in ("device", "model", "scheme", "threads") if name in changes}
+    )
+    row = ResultRow(
+        case=str(case),
+        run="20260101-000000-abcd",
+        **{name: getattr(case, name) for name in ("device", "model", "scheme", "runtime", "threads", "batch")},
+        dataset="phantom",
+        synthetic=False,
+        effort="quick",
+        artifact="a" * 64,
+        size_bytes=123_456,
+        size_ratio=1.0,
+        load_ns=5_000_000.0,
+        first_ns=2_000_000.0,
+        p50_ns=1_234_567.0,
+        p90_ns=2_345_678.0,
+        p99_ns=None,
+        samples=384,
+        attempts=3,
+        speedup=1.0,
+        auc_mean=0.91234,
+        auc_change=0.0,
+        peak_rss_bytes=50_000_000,
+        verdict="VALID",
+        reasons=(),
+        measured_at=MIDNIGHT,
+    )
+    return replace(row, **changes)
+
+
+def reason(verdict="WARN", code="drift", message="2 of 3 attempts got slower", advice="let it cool down"):
+    return {"verdict": verdict, "code": code, "message": message, "advice": advice}
+
+
+def printed(render, *arguments, width=80):
+    """Return what a person sees in a terminal of this width, line by line, without colours."""
+    screen = Console(file=io.StringIO(), width=width, color_system=None, highlight=False)
+    render(*arguments, screen)
+    return screen.file.getvalue().splitlines()
+
+
+def widest_rows():
+    """Rows whose every cell is as wide as it gets."""
+    wide = {"size_bytes": 123_000_000, "size_ratio": 123.4, "speedup": 0.0123, "auc_mean": 0.5, "auc_change": -0.1234}
+    return [
+        make_row(
+            scheme="float32", p50_ns=123_456_789.0, p90_ns=None, p99_ns=None, samples=11, verdict="INVALID", **wide
+        ),
+        make_row(scheme="dynamic", p50_ns=None, p90_ns=None, samples=1, verdict="INVALID", **wide),
+        make_row(scheme="int16x8", p50_ns=None, p90_ns=None, samples=10, verdict="WARN", **wide),
+        make_row(scheme="float16", p50_ns=123_456.0, p90_ns=999_400.0, **wide),
+    ]
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_no_cell_is_cut_short(width):
+    lines = printed(table.show, widest_rows(), width=width)
+
+    text = "\n".join(lines)
+    assert "…" not in text
+    assert all(len(line) <= width for line in lines if "─" in line or "float" in line)
+    header, rows = lines[1], [line for line in lines if line.startswith(("float32", "dynamic", "int16x8", "float16"))]
+    assert len(rows) == 4, "every row is one line"
+    for name in ("scheme", "size", "ratio", "p50", "p90", "speed-up", "mean AUC", "change", "verdict"):
+        assert name in header
+    for words in ("123 MB", "123×", "123 ms", "0.5000", "-0.1234", "INVALID"):
+        assert words in rows[0]
+
+
+def test_a_scheme_with_a_long_name_is_shown_whole():
+    name = "int8-with-per-channel-weights-and-a-float-head"
+
+    text = "\n".join(printed(table.show, [make_row(scheme=name), make_row(scheme="int8")]))
+
+    assert "…" not in text
+    parts = [line.split(" ")[0] for line in text.splitlines() if line[:1].isalnum() or line[:1] == "-"]
+    assert name in "".join(parts)
+
+
+def test_a_percentile_that_the_sample_does_not_carry_says_how_many_are_missing():
+    few = make_row(p50_ns=None, p90_ns=None, samples=10)
+    some = make_row(p90_ns=None, samples=63, scheme="int8")
+    none = make_row(p50_ns=None, p90_ns=None, samples=0, scheme="float16", auc_mean=None)
+
+    lines = printed(table.show, [few, some, none])
+
+    (first,) = [line for line in lines if line.startswith("float32")]
+    (second,) = [line for line in lines if line.startswith("int8")]
+    (third,) = [line for line in lines if line.startswith("float16")]
+    assert "+1 more" in first
+    assert "+54 more" in first
+    assert "1.23 ms" in second
+    assert "+1 more" in second
+    assert "more" not in third
+    assert third.split().count("-") == 3
+    assert lines[-1] == "+N more: a p50 takes 11 invocations, a p90 64"
+
+
+def test_cells_say_size_ratio_latency_and_accuracy():
+    (line,) = [
+        line
+        for line in printed(table.show, [make_row(size_ratio=3.456, speedup=0.5, auc_change=-0.00001)])
+        if line.startswith("float32")
+    ]
+
+    assert line.split() == [
+        *("float32", "123", "kB", "3.46×", "1.23", "ms", "2.35", "ms", "0.50×", "0.9123", "0.0000", "VALID"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [(0.0123, "+0.0123"), (-0.0123, "-0.0123"), (0.00001, "0.0000"), (-0.00001, "0.0000"), (None, "-")],
+)
+def test_a_change_has_a_sign_unless_it_is_nothing(change, words):
+    (line,) = [line for line in printed(table.show, [make_row(auc_change=change)]) if line.startswith("float32")]
+
+    assert line.split()[-2] == words
+
+
+def test_synthetic_images_are_said_above_the_table():
+    drawn = printed(table.show, [make_row(synthetic=True)])[0]
+    real = printed(table.show, [make_row()])[0]
+
+    assert drawn == "tiny-cxr on local, litert, 1 thread, dataset phantom (synthetic images), effort quick"
+    assert real == "tiny-cxr on local, litert, 1 thread, dataset phantom, effort quick"
+
+
+def test_every_setting_has_a_table_of_its_own():
+    rows = [
+        make_row(),
+        make_row(scheme="int8", effort="smoke"),
+        make_row(scheme="dynamic"),
+        make_row(threads=4),
+        make_row(device="pi5-a", dataset="other", synthetic=True),
+    ]
+
+    lines = printed(table.show, rows)
+
+    titles = [line for line in lines if " on " in line]
+    assert titles == [
+        "tiny-cxr on local, litert, 1 thread, dataset phantom, effort quick",
+        "tiny-cxr on local, litert, 1 thread, dataset phantom, effort smoke",
+        "tiny-cxr on local, litert, 4 threads, dataset phantom, effort quick",
+        "tiny-cxr on pi5-a, litert, 1 thread, dataset other (synthetic images), effort quick",
+    ]
+    assert [line.split()[0] for line in lines if "kB" in line] == ["float32", "dynamic", "int8", "float32", "float32"]
+
+
+def test_a_batch_is_said_where_there_is_one():
+    assert ", 1 thread, batch 8, dataset" in printed(table.show, [replace(make_row(), batch=8)])[0]
+
+
+def test_equal_reasons_are_one_line_with_their_schemes():
+    rows = [
+        make_row(verdict="WARN", reasons=(reason(), reason(code="smoke", message="wiring only", advice="more"))),
+        make_row(scheme="int8", verdict="WARN", reasons=(reason(code="smoke", message="wiring only", advice="more"),)),
+        make_row(
+            scheme="dynamic",
+            verdict="WARN",
+            reasons=(
+                reason(message="1 of 3 attempts got slower"),
+                reason(code="smoke", message="wiring only", advice="more"),
+            ),
+        ),
+    ]
+
+    lines = printed(table.show, rows, width=200)
+
+    assert lines[-2:] == [
+        "WARN float32, dynamic: 2 of 3 attempts got slower (and 1 like it); let it cool down",
+        "WARN all: wiring only; more",
+    ]
+
+
+def test_last_words_of_many_lines_become_one_short_line():
+    words = "Traceback\n  File x\n" + "y" * 5000
+    rows = [make_row(verdict="INVALID", reasons=(reason("INVALID", "attempt-failed", words),))]
+
+    (line,) = [line for line in printed(table.show, rows, width=1000) if line.startswith("INVALID")]
+
+    assert line.startswith("INVALID float32: Traceback File x yyy")
+    assert "…; let it cool down" in line
+    assert len(line) < 400
+
+
+def test_without_reasons_nothing_is_below_the_table():
+    assert printed(table.show, [make_row()])[-1].startswith("float32")
+
+
+MARKUP = "[red]x[/] [/] [bold"
+
+
+def test_names_that_look_like_markup_are_shown_as_they_are():
+    row = make_row(
+        device="[pi]", model="[/]", scheme="[b]", verdict="WARN", reasons=(reason(message=MARKUP, advice=MARKUP),)
+    )
+    row = replace(row, dataset="[link=x]", runtime="[dim]")
+
+    text = "\n".join(printed(table.show, [row], width=200))
+
+    assert "[/] on [pi], [dim], 1 thread, dataset [link=x], effort quick" in text
+    assert "\n[b] " in text
+    assert f"WARN [b]: {MARKUP}; {MARKUP}" in text
+
+
+def test_no_rows_are_no_table():
+    assert printed(table.show, []) == []
+
+
+def test_json_keys_stay():
+    (found,) = json.loads(json_report.render([make_row(reasons=(reason(),))]))
+
+    assert list(found) == KEYS
+    assert found["measured_at"] == "2026-01-01T00:00:00+00:00"
+    assert found["reasons"] == [reason()]
+    assert found["p99_ns"] is None
+    assert (found["case"], found["threads"], found["synthetic"]) == ("local/tiny-cxr/float32/litert/t1/b1", 1, False)
+    assert json.loads(json_report.render([])) == []
+
+
+def test_json_of_one_case_has_every_sample_and_what_explains_it():
+    measurement = make_measurement((5, 7), readings=({"at_ns": 1, "temperature_c": 50.5},))
+    arguments = (make_row(), [measurement], make_scores(), {"cores": 4}, make_artifact())
+
+    found = json.loads(show.as_json(*arguments))
+
+    assert list(found) == KEYS + SHOW_KEYS
+    (attempt,) = found["attempt_list"]
+    assert list(attempt) == ATTEMPT_KEYS
+    assert attempt["latency_ns"] == [5, 7]
+    assert attempt["started_at"] == "2026-01-01T00:00:00+00:00"
+    assert attempt["readings"] == [{"at_ns": 1, "temperature_c": 50.5}]
+    assert (found["auc_by_class"], found["facts"]) == ({"Nodule": 1.0}, {"cores": 4})
+    assert (found["recipe"], found["checks"]) == ({"scheme": "float32"}, {"max_abs_difference": 0.0})
+
+
+def test_json_of_a_case_about_which_nothing_is_known_has_the_same_keys():
+    found = json.loads(show.as_json(make_row(artifact=None), [], None, {}, None))
+
+    assert list(found) == KEYS + SHOW_KEYS
+    assert [found[key] for key in SHOW_KEYS] == [[], {}, {}, None, None]
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_one_case_is_shown_with_all_that_explains_it(width):
+    measurements = [
+        make_measurement(range(1_000_000, 1_000_128), readings=({"at_ns": 1, "temperature_c": 61.0}, {"at_ns": 2})),
+        make_measurement(
+            (),
+            attempt="b",
+            number=2,
+            error="Traceback:\n  deep\nMemoryError: [/] it was all too much for this poor little worker\n",
+            effective=None,
+            requested=None,
+            versions=None,
+        ),
+    ]
+    scores = make_scores(classes=("Nodule", "[/]"), auc=(0.87654, None), device_auc=(0.87654, None))
+    facts = {"cores": 4, "cpu": "[bold]Cortex", "memory": {"total_bytes": 1}}
+
+    lines = printed(show.show, make_row(), measurements, scores, facts, make_artifact(), width=width)
+
+    text = "\n".join(lines)
+    assert lines[0] == "local/tiny-cxr/float32/litert/t1/b1  run 20260101-000000-abcd, 2026-01-01 00:00 UTC"
+    assert "…" not in text.replace("aaaaaaaaaaaaaaaa…", "")
+    (first,) = [line for line in lines if line.split()[:1] == ["1"]]
+    assert first.split() == [
+        *("1", "5.00", "ms", "2.00", "ms", "2", "128", "1.00", "ms", "1.00", "ms", "1.00", "ms", "50.0", "MB", "61"),
+    ]
+    assert "no. 2 failed: MemoryError: [/] it was all too much for this poor little worker" in " ".join(text.split())
+    assert "AUC-ROC on 2 images" in text
+    assert ["Nodule", "0.8765"] in [line.split() for line in lines]
+    assert ["[/]", "-"] in [line.split() for line in lines]
+    assert ["delegate", "xnnpack"] in [line.split() for line in lines]
+    assert ["cpu", "[bold]Cortex"] in [line.split() for line in lines]
+    assert ["memory", '{"total_bytes":', "1}"] in [line.split() for line in lines]
+    assert ["ai-edge-litert", "2.3.0"] in [line.split() for line in lines]
+    assert ["max_abs_difference", "0.0"] in [line.split() for line in lines]
+
+
+def test_a_case_about_which_nothing_is_known_is_shown():
+    lines = printed(show.show, make_row(artifact=None, p50_ns=None, p90_ns=None), [], None, {}, None)
+
+    assert lines[0].startswith("local/tiny-cxr")
+    assert not [line for line in lines if "AUC-ROC on" in line]
+
+
+def test_a_scoring_that_failed_is_shown_with_its_last_words():
+    scores = make_scores(error="Traceback\nValueError: [/] no images", auc=(), device_auc=(), scores=b"", shape=(0, 0))
+
+    text = "\n".join(printed(show.show, make_row(), [], scores, {}, None))
+
+    assert "ValueError: [/] no images" in text
+
+
+def test_a_histogram_ends_at_the_99th_percentile_and_tells_of_the_rest():
+    bars, axis, words = show.histogram([1_000_000] * 500 + [2_000_000] * 490 + [90_000_000] * 10)
+
+    assert bars.strip() == "█" + " " * (show.BINS - 2) + "█"
+    assert axis.split() == ["1.00", "ms", "2.00", "ms"]
+    assert words.strip() == "1000 invocations, 10 of them slower than shown, the slowest 90.0 ms"
+
+
+def test_a_bar_with_a_single_sample_can_be_seen():
+    bars, *_ = show.histogram([*([1000] * 10_000), 1500, *([2000] * 10_000)])
+
+    assert bars.strip().replace(" ", "") == "█▁█"
+
+
+@pytest.mark.parametrize(
+    ("samples", "lines"),
+    [([], []), ([5], []), ([5] * 9, ["  all 9 invocations: 5 ns"])],
+    ids=["none", "one", "all alike"],
+)
+def test_a_histogram_of_hardly_anything_is_short(samples, lines):
+    assert show.histogram(samples) == lines
+
+
+def test_a_histogram_of_alike_samples_tells_of_the_one_that_is_not():
+    text = " ".join(show.histogram([1000] * 999 + [10**9]))
+
+    assert "1.00 s" in text
