@@ -9,6 +9,9 @@ import typer
 from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, home, open_store
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.domain.case import Case
     from orchestrator.store.rows import ResultRow
 
 results = typer.Typer(
@@ -18,7 +21,7 @@ database = typer.Typer(name="db", no_args_is_help=True, rich_markup_mode=None, h
 
 LIST_EPILOG = """Examples:
 
-\\b
+\b
   farm results list --run latest
   farm results list --device pi5-a --scheme int8 --json"""
 SHOW_EPILOG = "Example: farm results show local/tiny-cxr/int8/litert/t1/b1 --run latest"
@@ -47,8 +50,9 @@ def list_results(
 ) -> None:
     """Show results of one run, or the newest of every case, narrowed."""
     with open_store(db, inventory) as store:
+        chosen = store.run(run).id if run else None
         rows = store.results(
-            run=store.run(run).id if run else None,
+            run=chosen,
             device=device,
             model=model,
             scheme=scheme,
@@ -56,9 +60,8 @@ def list_results(
             threads=threads,
         )
         _show(rows, as_json=json)
-        if run and not json:
-            for case, reason in store.skips(store.run(run).id):
-                console().print(f"[yellow]skipped[/]  {case}: {reason}", soft_wrap=True)
+        if chosen and not json:
+            _show_skips(store.skips(chosen))
 
 
 @results.command("show", epilog=SHOW_EPILOG)
@@ -82,9 +85,10 @@ def show_case(
     except ValueError as error:
         raise UsageError(str(error), hint="farm results --json lists cases under the key `case`") from None
     with open_store(db, inventory) as store:
-        rows = store.results(run=store.run(run).id if run else None, **asdict(chosen))
+        of_run = store.run(run).id if run else None
+        rows = store.results(run=of_run, **asdict(chosen))
         if not rows:
-            known = [row.case for row in store.results(run=store.run(run).id if run else None)]
+            known = [row.case for row in store.results(run=of_run)]
             raise UnknownName("case with a result", case, known, hint="farm results" if known else "farm run")
         (row,) = rows
         everything = (
@@ -109,31 +113,14 @@ def runs(*, db: Db = None, inventory: InventoryFile = None, json: Json = False) 
     if json:
         import json as encoder
 
-        typer.echo(encoder.dumps([asdict(row) for row in found], indent=1, default=str))
+        typer.echo(encoder.dumps([asdict(row) for row in found], indent=2, default=lambda moment: moment.isoformat()))
         return
     if not found:
         errors_console().print("no runs yet; start with: farm run")
         return
-    from rich import box
-    from rich.table import Table
+    from orchestrator.reports import runs as report
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("run", "started (UTC)", "effort", "dataset", "devices", "cases", "verdicts", "ended"):
-        table.add_column(name, no_wrap=name == "run")
-    for row in found:
-        verdicts = ", ".join(f"{count} {name}" for name, count in sorted(row.verdicts.items()))
-        ended = "no: farm run --resume" if row.ended_at is None else f"{row.ended_at:%H:%M}, status {row.exit_status}"
-        table.add_row(
-            row.id,
-            f"{row.started_at:%Y-%m-%d %H:%M}",
-            row.effort,
-            row.dataset + (" (synthetic)" if row.synthetic else ""),
-            ", ".join(row.devices),
-            str(row.cases),
-            verdicts,
-            ended,
-        )
-    console().print(table)
+    report.show(found, console())
 
 
 @database.command("upgrade", epilog="Example: farm db upgrade --db sqlite:///old.db")
@@ -162,6 +149,13 @@ def check(*, db: Db = None, inventory: InventoryFile = None) -> None:
     console().print(f"{engine.shown(opened.url)}: schema {revision or 'none yet'}, this farm needs {migrate.newest()}")
     if revision not in (None, migrate.newest()):
         raise typer.Exit(1)
+
+
+def _show_skips(skips: Sequence[tuple[Case, str]]) -> None:
+    from rich.markup import escape
+
+    for case, reason in skips:
+        console().print(f"[yellow]skipped[/]  {escape(str(case))}: {escape(reason)}", soft_wrap=True)
 
 
 def _show(rows: list[ResultRow], *, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -24,7 +25,7 @@ class Case:
     def parse(cls, text: str) -> Case:
         """Read what `__str__` writes; raises `ValueError` on anything else."""
         parts = text.split("/")
-        if len(parts) != 6 or not parts[4].startswith("t") or not parts[5].startswith("b"):
+        if len(parts) != 6 or not re.fullmatch(r"t[0-9]+/b[0-9]+", "/".join(parts[4:])):
             message = f"{text!r} is not DEVICE/MODEL/SCHEME/RUNTIME/tTHREADS/bBATCH"
             raise ValueError(message)
         device, model, scheme, runtime, threads, batch = parts
