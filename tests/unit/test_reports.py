@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from orchestrator.reports import json as json_report
 from orchestrator.reports import show, table
-from orchestrator.store.rows import ResultRow
+from orchestrator.store.rows import ResultRow, RunRow
 from orchestrator.testing import MIDNIGHT, make_artifact, make_case, make_measurement, make_scores
 
 #: The contract with everybody's programs: a key may be added, never renamed or taken away.
@@ -353,3 +354,19 @@ def test_a_histogram_of_alike_samples_tells_of_the_one_that_is_not():
     text = " ".join(show.histogram([1000] * 999 + [10**9]))
 
     assert "1.00 s" in text
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "results.md").read_text(encoding="utf-8")
+
+
+def test_every_key_is_on_the_page_about_results():
+    assert [field.name for field in fields(ResultRow)] == KEYS
+
+    names = {*KEYS, *SHOW_KEYS, *ATTEMPT_KEYS, *(field.name for field in fields(RunRow)), *reason()}
+    assert not [name for name in sorted(names) if f"`{name}`" not in PAGE]
+
+
+def test_every_table_is_on_the_page_about_results():
+    from orchestrator.store.schema import Base
+
+    assert not [name for name in Base.metadata.tables if f"`{name}`" not in PAGE]
