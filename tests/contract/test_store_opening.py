@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import sqlite3
+import shutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 import sqlalchemy
@@ -63,16 +64,30 @@ def test_a_folder_that_nobody_may_write_to_is_named():
         Store.open("sqlite:////proc/farm.db")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_database_that_we_may_only_read_is_named(tmp_path):
-    path = tmp_path / "farm.db"
-    sqlite3.connect(path).close()
-    path.touch()
-    path.chmod(0o444)
-    tmp_path.chmod(0o555)
+def test_a_database_that_we_may_only_read_is_named():
+    # outside pytest's folders, which only their owner may enter; and root, who may write everywhere, becomes nobody
+    code = (
+        "import os, sys\n"
+        "from orchestrator.errors import StoreError\n"
+        "from orchestrator.store.store import Store\n"
+        "import sqlalchemy.dialects.sqlite\n"
+        "if os.geteuid() == 0:\n    os.setuid(65534)\n"
+        "try:\n    Store.open(sys.argv[1])\nexcept StoreError as error:\n    print(error.message)\n"
+    )
+    folder = Path(tempfile.mkdtemp())
+    path = folder / "farm.db"
+    try:
+        path.touch(0o444)
+        folder.chmod(0o555)
+        done = subprocess.run(
+            [sys.executable, "-c", code, f"sqlite:///{path}"], capture_output=True, text=True, check=False
+        )
+    finally:
+        folder.chmod(0o755)
+        shutil.rmtree(folder)
 
-    with pytest.raises(StoreError, match="readonly database"):
-        Store.open(f"sqlite:///{path}")
+    assert done.stderr == ""
+    assert done.stdout == f"sqlite:///{path}: can't be opened: attempt to write a readonly database\n"
 
 
 @pytest.mark.postgres
@@ -202,8 +217,6 @@ def write(url, *statements):
 
 def next_farm(folder, monkeypatch, more="pass"):
     """Pretend that this farm brings one migration more."""
-    import shutil
-
     shutil.copytree(migrate.folder(), folder, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "versions" / "r0002_second.py").write_text(
         "import sqlalchemy as sa\nfrom alembic import op\n\nrevision = '0002'\ndown_revision = '0001'\n\n"

@@ -5,11 +5,15 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 
+from orchestrator.domain import event as happened
 from orchestrator.store.store import Store
 from orchestrator.testing import make_case
+from tests.lab.project import wait_for
 
 #: What a controller does, as fast as it can: tell of attempts until the standard input ends or it is killed.
 WRITER = """
@@ -26,8 +30,6 @@ with Store.open(url) as store:
     store.record(happened.RunStarted(
         run=run, suite={}, seed=0, effort="smoke", dataset="phantom", synthetic=True, farm_version="0"))
     cases = [make_case(threads=threads) for threads in range(1, 9)]
-    if hash(run) % 2:
-        cases.reverse()
     steps = tuple(Attempt(id=f"{run}-{case.threads}", case=case, number=1) for case in cases)
     plan = Plan(run=run, effort=EFFORTS["smoke"], seed=0, lanes=(Lane(device="local", steps=steps),), skips=())
     store.record(happened.Planned(run=run, plan=plan))
@@ -127,3 +129,27 @@ def test_a_connection_that_the_server_closed_is_opened_again(postgres, postgres_
         postgres.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'farm_%'")
 
         assert store.runs() == ()
+
+
+@pytest.mark.postgres
+def test_a_case_that_another_controller_adds_at_the_same_moment_is_looked_up_again(postgres_url):
+    """The other one's insert is neither there when we look nor out of the way when we insert."""
+    address = postgres_url.replace("+psycopg", "")
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    case = make_case(device="shared")
+    with Store.open(postgres_url) as store, ThreadPoolExecutor(1) as pool, psycopg.connect(address) as other:
+        store.record(
+            happened.RunStarted(
+                run="r", suite={}, seed=0, effort="smoke", dataset="phantom", synthetic=True, farm_version="0"
+            )
+        )
+        other.execute("INSERT INTO cases VALUES (1000, 'shared', 'tiny-cxr', 'float32', 'litert', 1, 1)")
+
+        told = pool.submit(store.record, happened.CaseSkipped(run="r", case=case, reason="why"))
+        with psycopg.connect(address, autocommit=True) as watch:
+            wait_for(lambda: watch.execute(waiting).fetchone()[0], seconds=30)
+        other.commit()
+        told.result(timeout=30)
+
+        assert store.skips("r") == ((case, "why"),)
+        assert other.execute("SELECT case_id FROM run_cases").fetchall() == [(1000,)]

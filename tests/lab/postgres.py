@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: PostgreSQL refuses to run as root; this is the user its packages make.
 USER = "postgres"
-PASSWORD = "not a secret, it's / a @ test"  # noqa: S105  characters that a URL must escape
+PASSWORD = "it's-a/test@farm%"  # noqa: S105  characters that a URL must escape
 #: Tests want speed, and a machine that loses power loses them anyway.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
