@@ -2,4 +2,10 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.lab.postgres", "tests.lab.sshd", "tests.lab.project"]
+from hypothesis import settings
+
+# a busy machine is no failure
+settings.register_profile("farm", deadline=None)
+settings.load_profile("farm")
+
+pytest_plugins = ["tests.lab.postgres", "tests.lab.sshd", "tests.lab.project", "tests.lab.xrays"]
