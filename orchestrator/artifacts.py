@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -133,32 +134,32 @@ class Artifacts:
         with self._log.open("ab") as log, tempfile.TemporaryDirectory(dir=self._recipes.parent) as folder:
             order = {"folder": folder, "builds": [asdict(build) for build in left], "dataset": asdict(dataset)}
             start, log_start = time.monotonic(), log.tell()
-            worker = subprocess.Popen(
+            with subprocess.Popen(
                 [sys.executable, "-m", "orchestrator.build_worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
                 env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"},
-            )
-            assert worker.stdin is not None  # noqa: S101  it is a pipe
-            assert worker.stdout is not None  # noqa: S101
-            try:
-                worker.stdin.write(json.dumps(order))
-                worker.stdin.close()
-                for line in worker.stdout:
-                    said = json.loads(line)
-                    build, seconds = left.pop(0), time.monotonic() - start
-                    start = time.monotonic()
-                    if "error" in said:
-                        yield Failed(build=build, error=said["error"])
-                    else:
-                        artifact = self._adopt(build, dataset, Path(said.pop("path")), said)
-                        yield Built(build=build, artifact=artifact, reused=False, seconds=seconds)
-                worker.wait()
-            finally:
-                worker.kill()
-                worker.wait()
+            ) as worker:
+                assert worker.stdin is not None  # noqa: S101  it is a pipe
+                assert worker.stdout is not None  # noqa: S101
+                try:
+                    with contextlib.suppress(BrokenPipeError):  # it died at once: its status tells
+                        worker.stdin.write(json.dumps(order))
+                        worker.stdin.close()
+                    for line in worker.stdout:
+                        said = json.loads(line)
+                        build, seconds = left.pop(0), time.monotonic() - start
+                        start = time.monotonic()
+                        if "error" in said:
+                            yield Failed(build=build, error=said["error"])
+                        else:
+                            artifact = self._adopt(build, dataset, Path(said.pop("path")), said)
+                            yield Built(build=build, artifact=artifact, reused=False, seconds=seconds)
+                    worker.wait()
+                finally:
+                    worker.kill()
             for build in left:
                 yield Failed(build=build, error=self._last_words(log_start, worker.returncode))
 

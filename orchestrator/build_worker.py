@@ -49,12 +49,12 @@ def main() -> int:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     dataset = make_dataset(DatasetSpec(**order["dataset"]))
-    workshop: tuple[str, _Workshop] | None = None
+    workshop: tuple[str, Workshop] | None = None
     for number, plain in enumerate(order["builds"]):
         spec = ModelSpec.from_json(plain["model"])
         try:
             if workshop is None or workshop[0] != spec.name:
-                workshop = spec.name, _Workshop(make_model(spec), dataset)
+                workshop = spec.name, Workshop(make_model(spec), dataset)
             path = Path(order["folder"]) / f"{number}.tflite"
             answer = workshop[1].build(plain["scheme"], plain["batch"], path)
         except FarmError as error:
@@ -65,14 +65,14 @@ def main() -> int:
     return 0
 
 
-class _Workshop:
+class Workshop:
     """One model with what its artifacts need: images, Keras's own scores, frozen graphs by batch size."""
 
     def __init__(self, model: Model, dataset: Dataset) -> None:
         self._preprocess: Preprocess = model.preprocess
         self._dataset = dataset
-        self._keras = model.load()
-        columns = int(self._keras.outputs[0].shape[-1])
+        self.keras = model.load()
+        columns = int(self.keras.outputs[0].shape[-1])
         classes = len(dataset.classes)
         if columns != classes and (columns, classes) != (2, 1):
             raise ModelError(
@@ -110,7 +110,7 @@ class _Workshop:
         import tensorflow as tf
         from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-        said, model = self._preprocess, self._keras
+        said, model = self._preprocess, self.keras
         spec = tf.TensorSpec([batch, said.height, said.width, said.channels], tf.float32, name="image")
         frozen = convert_variables_to_constants_v2(
             tf.function(lambda image: model(image, training=False)).get_concrete_function(spec)
@@ -144,7 +144,7 @@ class _Workshop:
 
     def _keras_scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         scores: NDArray[np.float32] = np.asarray(
-            self._keras(predict.preprocess(pixels, self._preprocess), training=False), np.float32
+            self.keras(predict.preprocess(pixels, self._preprocess), training=False), np.float32
         )
         if not np.isfinite(scores).all():
             raise ModelError("the Keras model itself gives scores that are not finite numbers")

@@ -1,0 +1,246 @@
+"""Artifacts, really built by TensorFlow in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from agent import predict
+from agent.runtimes import find
+from orchestrator import metrics
+from orchestrator.artifacts import Artifacts, Build, Built, Failed, key_of
+from orchestrator.build_worker import Workshop
+from orchestrator.datasets.base import make_dataset
+from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
+from orchestrator.errors import BuildError
+from orchestrator.zoo.base import make_model
+from tests.lab.project import wait_for
+
+pytestmark = pytest.mark.tensorflow
+
+TINY = ModelSpec(name="tiny-cxr", kind="tiny-cxr")
+PHANTOM = DatasetSpec(kind="phantom")
+SCHEMES = ("float32", "dynamic", "float16", "int8")
+
+
+def builds(*schemes, model=TINY, batch=1):
+    return [Build(model=model, scheme=scheme, batch=batch) for scheme in schemes]
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """The four artifacts of tiny-cxr, and one for batches of two."""
+    artifacts = Artifacts(tmp_path_factory.mktemp("artifacts"))
+    outcomes = list(artifacts.ensure([*builds(*SCHEMES), *builds("float32", batch=2)], PHANTOM))
+    assert all(isinstance(outcome, Built) and not outcome.reused for outcome in outcomes), outcomes
+    return artifacts, {(outcome.build.scheme, outcome.build.batch): outcome.artifact for outcome in outcomes}
+
+
+@pytest.fixture(scope="module")
+def evaluation():
+    return make_dataset(PHANTOM).load("evaluation", height=64, width=64)
+
+
+def load(kept, scheme, batch=1):
+    artifacts, by_scheme = kept
+    return find("litert").load(str(artifacts.path(by_scheme[scheme, batch].sha256)), 1)
+
+
+def test_quantized_artifacts_are_smaller_and_all_are_what_their_hash_says(kept):
+    artifacts, by_scheme = kept
+
+    sizes = {scheme: by_scheme[scheme, 1].size_bytes for scheme in SCHEMES}
+    assert all(artifacts.path(artifact.sha256).stat().st_size == artifact.size_bytes for artifact in by_scheme.values())
+    assert sizes["float32"] > 150_000
+    assert all(sizes["float32"] > 1.5 * sizes[scheme] for scheme in SCHEMES[1:])
+
+
+def test_int8_speaks_int8_with_a_scale_and_the_others_float32(kept):
+    for scheme in SCHEMES:
+        loaded = load(kept, scheme)
+        assert {loaded.input.dtype, loaded.output.dtype} == {"int8" if scheme == "int8" else "float32"}
+        assert (loaded.input.scale > 0) == (scheme == "int8")
+
+
+def test_float32_is_keras_and_no_scheme_loses_much(kept, evaluation):
+    model = make_model(TINY)
+    pixels = evaluation.pixels[:300]
+    expected = np.asarray(model.load()(predict.preprocess(pixels, model.preprocess)))
+    auc = {}
+    for scheme in SCHEMES:
+        scores = predict.scores(load(kept, scheme), pixels, model.preprocess, batch=1, classes=14)
+        auc[scheme] = metrics.mean_auc(metrics.auc_per_class(evaluation.labels[:300], scores))
+        if scheme == "float32":
+            assert np.abs(scores - expected).max() < 1e-5
+        else:
+            assert (scores != expected).any()
+
+    assert all(abs(auc[scheme] - auc["float32"]) < 0.01 for scheme in SCHEMES)
+
+
+def test_another_batch_size_is_another_artifact(kept):
+    assert load(kept, "float32", 2).input.shape == (2, 64, 64, 1)
+    assert load(kept, "float32", 1).input.shape == (1, 64, 64, 1)
+
+
+def test_the_recipe_says_what_the_calibration_was_and_its_patients_are_not_evaluated(kept):
+    _, by_scheme = kept
+    phantom = make_dataset(PHANTOM)
+
+    calibration, evaluation = (phantom.load(part, height=64, width=64) for part in ("calibration", "evaluation"))
+
+    assert len(by_scheme["int8", 1].recipe["calibration_sha256"]) == 64
+    assert by_scheme["int8", 1].recipe["calibration"]["dataset"] == phantom.fingerprint()
+    assert by_scheme["float32", 1].recipe["calibration_sha256"] is None
+    assert not set(calibration.patients) & set(evaluation.patients)
+    assert all(artifact.checks["images"] for artifact in by_scheme.values())
+
+
+def test_artifacts_are_built_once_and_found_again_without_tensorflow(kept):
+    artifacts, by_scheme = kept
+    code = (
+        "import sys, json; from pathlib import Path; from orchestrator.artifacts import *\n"
+        "from orchestrator.domain.model import *\n"
+        f"artifacts = Artifacts(Path({str(artifacts.blobs.parent)!r}))\n"
+        "build = Build(model=ModelSpec(name='tiny-cxr', kind='tiny-cxr'), scheme='int8', batch=1)\n"
+        "(found,) = artifacts.ensure([build], DatasetSpec(kind='phantom'))\n"
+        "print(json.dumps([found.reused, found.artifact.sha256, 'tensorflow' in sys.modules]))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert json.loads(done.stdout) == [True, by_scheme["int8", 1].sha256, False]
+    assert artifacts.missing(builds(*SCHEMES), PHANTOM) == ()
+
+
+def test_a_damaged_blob_is_built_again(kept):
+    artifacts, by_scheme = kept
+    path = artifacts.path(by_scheme["float16", 1].sha256)
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+
+    assert len(artifacts.missing(builds("float16"), PHANTOM)) == 1
+    (again,) = artifacts.ensure(builds("float16"), PHANTOM)
+
+    assert not again.reused
+    assert again.artifact.size_bytes == by_scheme["float16", 1].size_bytes
+    assert not artifacts.missing(builds("float16"), PHANTOM)
+
+
+def test_what_an_artifact_depends_on_changes_its_key():
+    int8, float32 = builds("int8", "float32")
+    other = DatasetSpec(kind="phantom", options={"seed": 1})
+
+    assert key_of(int8, PHANTOM) != key_of(int8, other), "int8 has seen the dataset"
+    assert key_of(float32, PHANTOM) == key_of(float32, other), "float32 has not"
+    assert len({key_of(build, PHANTOM) for build in [*builds(*SCHEMES), *builds(*SCHEMES, batch=2)]}) == 8
+
+
+def test_a_model_that_does_not_fit_the_dataset_fails_with_both_numbers_and_the_others_go_on(tmp_path):
+    import keras
+
+    inputs = keras.Input((64, 64, 1))
+    x = keras.layers.GlobalAveragePooling2D()(inputs)
+    keras.Model(inputs, keras.layers.Dense(3, activation="sigmoid")(x)).save(tmp_path / "three.keras")
+    odd = ModelSpec(
+        name="three",
+        kind="keras",
+        options={"path": str(tmp_path / "three.keras")},
+        preprocess=Preprocess(height=64, width=64, channels=1),
+    )
+    missing = replace(odd, name="gone", options={"path": str(tmp_path / "gone.keras")})
+
+    outcomes = list(
+        Artifacts(tmp_path / "state").ensure(
+            [*builds("float32", model=odd), *builds("float32", model=missing), *builds("float32")], PHANTOM
+        )
+    )
+
+    said = {outcome.build.model.name: outcome for outcome in outcomes}
+    assert isinstance(said["three"], Failed)
+    assert "3 outputs" in said["three"].error
+    assert "14 classes" in said["three"].error
+    assert "no such file" in said["gone"].error
+    assert isinstance(said["tiny-cxr"], Built)
+
+
+@pytest.fixture(scope="module")
+def workshop():
+    return Workshop(make_model(TINY), make_dataset(PHANTOM))
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        (lambda layers: [np.zeros_like(w) for w in layers], "differ from Keras|same to every image"),
+        (lambda layers: [w * np.float32(np.nan) for w in layers], "not finite|can't be scored"),
+        (lambda layers: [w * np.float32(1.5) for w in layers], "differ from Keras"),
+    ],
+    ids=["without weights", "not a number", "other weights"],
+)
+def test_a_file_without_the_right_weights_is_no_artifact(workshop, tmp_path, monkeypatch, broken, words):
+    # the converter is handed another model than the one it is compared with: what the silent failures looked like
+    import keras
+
+    wrong = keras.models.clone_model(workshop.keras)
+    wrong.set_weights(broken(workshop.keras.get_weights()))
+    other = Workshop(make_model(TINY), make_dataset(PHANTOM))
+    other.keras = wrong
+
+    with pytest.raises(BuildError, match=words):
+        other.build("float32", 1, tmp_path / "broken.tflite")
+
+
+def test_a_builder_that_is_killed_fails_with_words_and_leaves_nothing_behind(tmp_path):
+    artifacts = Artifacts(tmp_path)
+    outcomes = artifacts.ensure(builds("float32", "int8"), PHANTOM)
+
+    def kill():
+        for entry in os.listdir("/proc"):  # noqa: PTH208
+            try:
+                words = (f"/proc/{entry}/cmdline",)
+                with open(words[0], "rb") as file:  # noqa: PTH123
+                    line = file.read()
+                with open(f"/proc/{entry}/stat", encoding="utf-8") as file:  # noqa: PTH123
+                    parent = int(file.read().rpartition(")")[2].split()[1])
+            except (OSError, ValueError):
+                continue
+            if b"orchestrator.build_worker" in line and parent == os.getpid():
+                os.kill(int(entry), signal.SIGKILL)
+                return True
+        return False
+
+    import threading
+
+    killer = threading.Thread(target=lambda: wait_for(kill, seconds=20))
+    killer.start()
+    said = list(outcomes)
+    killer.join()
+
+    assert [type(outcome) for outcome in said] == [Failed, Failed]
+    assert "status -9" in said[0].error
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["blobs", "build.log", "recipes"]
+    assert not any((tmp_path / "blobs").iterdir())
+
+
+def test_evaluation_images_are_packed_once(tmp_path):
+    artifacts = Artifacts(tmp_path)
+
+    first = artifacts.image_set(TINY, PHANTOM)
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "blobs").iterdir()}
+    second = artifacts.image_set(TINY, PHANTOM)
+
+    assert first == second
+    assert first.synthetic
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "blobs").iterdir()} == times
+    labels = np.load(artifacts.path(first.labels_sha256), allow_pickle=False)
+    assert labels.shape == (first.images, 14)
+    artifacts.path(first.pixels_sha256).write_bytes(b"damaged")
+    assert artifacts.image_set(TINY, PHANTOM) == first
+    assert np.load(artifacts.path(first.pixels_sha256), allow_pickle=False).shape == (first.images, 64, 64, 1)

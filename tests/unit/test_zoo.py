@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from orchestrator.datasets.phantom import Phantom
+from orchestrator.domain.model import ModelSpec, Preprocess
+from orchestrator.errors import DatasetError, ModelError
+from orchestrator.zoo import tiny_cxr, training
+from orchestrator.zoo.base import make_model
+
+SMALL = Preprocess(height=8, width=8, channels=1)
+
+
+def spec(path, preprocess=SMALL):
+    return ModelSpec(name="mine", kind="keras", options={"path": str(path)}, preprocess=preprocess)
+
+
+@pytest.fixture(scope="module")
+def small():
+    import keras
+
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(inputs))
+    return keras.Model(inputs, keras.layers.Dense(2, activation="sigmoid")(x))
+
+
+def test_the_shipped_weights_are_small_and_hashed_without_tensorflow():
+    code = (
+        "import sys; from orchestrator.zoo.base import make_model; from orchestrator.domain.model import ModelSpec\n"
+        "print(make_model(ModelSpec(name='tiny-cxr', kind='tiny-cxr')).sha256(), 'tensorflow' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    sha256, loaded = done.stdout.split()
+    assert tiny_cxr.WEIGHTS.stat().st_size <= 1_000_000
+    assert len(sha256) == 64
+    assert loaded == "False"
+
+
+@pytest.mark.tensorflow
+def test_the_shipped_model_is_good_but_not_perfect():
+    model = make_model(ModelSpec(name="tiny-cxr", kind="tiny-cxr"))
+    images = Phantom().load("evaluation", height=64, width=64)
+
+    assert 0.85 <= training.evaluate(model.load(), images, model.preprocess) <= 0.95
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("name", ["m.keras", "m.h5", "saved"])
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+def test_a_model_of_ones_own_loads_from_every_form(small, tmp_path, name):
+    path = tmp_path / name
+    if "." in name:
+        small.save(path)
+    else:
+        small.export(path, verbose=False)
+    x = np.random.default_rng(0).random((3, 8, 8, 1), np.float32)
+
+    loaded = make_model(spec(path)).load()
+
+    assert np.allclose(np.asarray(loaded(x)), np.asarray(small(x)), atol=1e-6)
+    assert make_model(spec(path)).sha256() == make_model(spec(path)).sha256()
+
+
+def test_files_that_can_be_no_model_are_refused_before_tensorflow_is_needed(tmp_path):
+    (tmp_path / "model.onnx").write_bytes(b"x")
+    (tmp_path / "m.keras").write_bytes(b"x")
+
+    for path, preprocess, word in (
+        (tmp_path / "none.keras", SMALL, "no such file"),
+        (tmp_path / "model.onnx", SMALL, "neither"),
+        (tmp_path, SMALL, "saved_model.pb"),
+        (tmp_path / "m.keras", None, "preprocess"),
+    ):
+        with pytest.raises(ModelError, match=word):
+            make_model(spec(path, preprocess))
+    with pytest.raises(ModelError, match="pth"):
+        make_model(ModelSpec(name="mine", kind="keras", options={"pth": "x"}))
+
+
+@pytest.mark.tensorflow
+def test_a_damaged_file_and_a_wrong_size_are_said_in_words(small, tmp_path):
+    (tmp_path / "damaged.keras").write_bytes(b"PK\x03\x04 nothing")
+    small.save(tmp_path / "m.keras")
+
+    with pytest.raises(ModelError, match=r"damaged\.keras: Keras can't load it"):
+        make_model(spec(tmp_path / "damaged.keras")).load()
+    with pytest.raises(ModelError, match="correct size and channels"):
+        make_model(spec(tmp_path / "m.keras", Preprocess(height=9, width=8, channels=1))).load()
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("name", ["m.keras", "m.h5"])
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+def test_code_in_a_model_is_never_executed(tmp_path, name):
+    import keras
+
+    mark = tmp_path / "executed"
+    inputs = keras.Input((8, 8, 1))
+    planted = keras.layers.Lambda(lambda x, at=str(mark): (open(at, "w").close(), x)[1])  # noqa: PTH123
+    keras.Model(inputs, keras.layers.Flatten()(planted(inputs))).save(tmp_path / name)
+    mark.unlink(missing_ok=True)
+
+    with pytest.raises(ModelError, match="can't load"):
+        make_model(spec(tmp_path / name)).load()
+
+    assert not mark.exists()
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("architecture", ["tiny-cxr", "mobilenetv2"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_architectures_take_any_size_and_end_in_sigmoids(architecture, channels):
+    from orchestrator import registry
+
+    model = registry.find("architecture", architecture)(40, 48, channels, 5)
+    scores = np.asarray(model(np.zeros((2, 40, 48, channels), np.float32)))
+
+    assert scores.shape == (2, 5)
+    assert ((scores > 0) & (scores < 1)).all()
+
+
+class Handful(Phantom):
+    """Phantoms, but few."""
+
+    def load(self, part, *, height, width):  # noqa: ARG002
+        images = super().load("calibration", height=height, width=width)
+        return type(images)(pixels=images.pixels[:70], labels=images.labels[:70], patients=images.patients[:70])
+
+
+@pytest.mark.tensorflow
+def test_training_tells_how_it_goes_and_gives_the_same_model_for_the_same_seed(tmp_path):
+    import keras
+
+    def trained(name, seed):
+        path = tmp_path / name
+        epochs = list(
+            training.fit("tiny-cxr", Handful(), Preprocess(height=16, width=16, channels=1), path, epochs=2, seed=seed)
+        )
+        return epochs, np.concatenate([w.ravel() for w in keras.models.load_model(path, compile=False).get_weights()])
+
+    (epochs, one), (_, same), (_, other) = trained("a.keras", 0), trained("b.keras", 0), trained("c.keras", 1)
+
+    assert [(epoch.number, epoch.of) for epoch in epochs] == [(1, 2), (2, 2)]
+    assert all(epoch.loss > 0 and 0 <= epoch.auc <= 1 for epoch in epochs)
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
+def test_training_refuses_a_place_where_nothing_can_be_saved_before_it_starts(tmp_path):
+    for path, word in ((tmp_path / "m.h5", ".keras"), (tmp_path / "none" / "m.keras", "no folder")):
+        with pytest.raises(ModelError, match=word):
+            next(training.fit("tiny-cxr", Phantom(), SMALL, path, epochs=1, seed=0))
+
+
+def test_training_on_nothing_is_refused(tmp_path):
+    class Empty(Handful):
+        def load(self, part, *, height, width):
+            images = super().load(part, height=height, width=width)
+            return type(images)(pixels=images.pixels[:0], labels=images.labels[:0], patients=())
+
+    with pytest.raises(DatasetError, match="no images"):
+        next(training.fit("tiny-cxr", Empty(), SMALL, tmp_path / "m.keras", epochs=1, seed=0))
