@@ -22,7 +22,7 @@ app = typer.Typer(
 
 TRAIN_EPILOG = """Examples:
 
-\\b
+\b
   farm models train tiny-cxr --dataset phantom --size 64 --epochs 10 --out tiny.keras
   farm models train mobilenetv2 --dataset folder --option root=chest_xray \\
       --size 128 --channels 3 --epochs 8 --out mobilenet.keras"""
@@ -88,26 +88,37 @@ def train(
         augmentation=augmentation,
     )
     _show(passes, total=epochs)
-    auc = _evaluated(out, images, preprocess)
+    _tell(out, images, preprocess, as_json=json)
+
+
+def _tell(path: Path, images: Dataset, preprocess: Preprocess, *, as_json: bool) -> None:
+    """Score the evaluation part, and say what to write into a suite."""
+    auc = _evaluated(path, images, preprocess)
     said: dict[str, Any] = {
-        "path": str(out),
+        "path": str(path),
         "dataset": images.name,
         "synthetic": images.synthetic,
         "auc_mean": auc,
-        "preprocess": {"size": size, "channels": channels, "scale": 1 / 127.5, "mean": 1.0, "std": 1.0},
+        "preprocess": {
+            "size": preprocess.height,
+            "channels": preprocess.channels,
+            "scale": preprocess.scale,
+            "mean": preprocess.mean[0],
+            "std": preprocess.std[0],
+        },
     }
-    if json:
-        import json as encoder
+    if as_json:
+        import json
 
-        typer.echo(encoder.dumps(said))
+        typer.echo(json.dumps(said))
         return
     screen = console()
     synthetic = " (synthetic)" if images.synthetic else ""
-    screen.print(f"{out}: mean AUC-ROC {auc:.3f} on the evaluation part of {images.name}{synthetic}")
-    screen.print("\nfor a suite.yaml:\n", markup=False)
+    known = "-" if auc is None else f"{auc:.3f}"
+    screen.print(f"{path}: mean AUC-ROC {known} on the evaluation part of {images.name}{synthetic}", markup=False)
+    pairs = ", ".join(f"{key}: {value:.9g}" for key, value in said["preprocess"].items())
     screen.print(
-        f"models:\n  - path: {out}\n    preprocess: {{size: {size}, channels: {channels}, scale: {1 / 127.5:.9g}, mean: 1, std: 1}}",
-        markup=False,
+        f"\nfor a suite.yaml:\n\nmodels:\n  - path: {path}\n    preprocess: {{{pairs}}}", markup=False, soft_wrap=True
     )
 
 
@@ -146,12 +157,11 @@ def _show(passes: Iterator[Epoch], *, total: int) -> None:
             bar.advance(task)
 
 
-def _evaluated(path: Path, images: Dataset, preprocess: Preprocess) -> float:
+def _evaluated(path: Path, images: Dataset, preprocess: Preprocess) -> float | None:
     import keras
 
     from orchestrator.zoo import training
 
     model = keras.models.load_model(path, compile=False)
     part = images.load("evaluation", height=preprocess.height, width=preprocess.width)
-    auc = training.evaluate(model, part, preprocess)
-    return float("nan") if auc is None else auc
+    return training.evaluate(model, part, preprocess)
