@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 #: A name stands in case names (``device/model/…``), file names and on the command line.
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 #: Means every device, so none may be called that.
 ALL = "all"
 
@@ -199,7 +199,8 @@ def _device(document: documents.Document, name: Any, entry: Any) -> Device:
     location = ("devices", name)
     if not isinstance(name, str) or not NAME.fullmatch(name) or name == ALL:
         raise document.complain(
-            location, f"{name!r} can't be a device's name: letters, digits, dots, dashes and underscores, and not `all`"
+            location,
+            f"{name!r} can't be a device's name: letters, digits, dots, dashes and underscores, 64 at most, and not `all`",
         )
     if entry is None:
         entry = {}

@@ -8,15 +8,12 @@ import random
 from typing import TYPE_CHECKING
 
 from orchestrator.domain.case import Case
-from orchestrator.domain.plan import EFFORTS, Attempt, Lane, Plan, Scoring, Skip
+from orchestrator.domain.plan import EFFORTS, WITHOUT_SCORES, Attempt, Lane, Plan, Scoring, Skip
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from orchestrator.suite import Suite
-
-#: Runtimes that execute nothing and so have no accuracy.
-WITHOUT_SCORES = frozenset({"null"})
 
 
 def plan(

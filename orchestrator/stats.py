@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from orchestrator import metrics
+from orchestrator.domain.plan import WITHOUT_SCORES
 from orchestrator.domain.result import CaseResult, Reason, Verdict
 from orchestrator.units import format_ns
 
@@ -31,8 +32,6 @@ SPREAD, EXTREME = 0.10, 0.50
 #: The device computes in float64 too; more than this apart is another set of labels, or a bug.
 AUC_TOLERANCE = 1e-6
 _HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
-#: What has no accuracy, because it computes nothing.
-WITHOUT_SCORES = frozenset({"null"})
 
 
 @cache

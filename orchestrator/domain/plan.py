@@ -9,6 +9,10 @@ if TYPE_CHECKING:
     from orchestrator.domain.case import Case
 
 
+#: Runtimes that execute nothing and so have no accuracy.
+WITHOUT_SCORES = frozenset({"null"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
     """How long to measure. Totals are per case over all its attempts; both must be reached."""
