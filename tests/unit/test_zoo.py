@@ -147,6 +147,7 @@ def test_training_tells_how_it_goes_and_gives_the_same_model_for_the_same_seed(t
     (epochs, one), (_, same), (_, other) = trained("a.keras", 0), trained("b.keras", 0), trained("c.keras", 1)
 
     assert [(epoch.number, epoch.of) for epoch in epochs] == [(1, 2), (2, 2)]
+    assert (tmp_path / "a.keras").stat().st_size < 1.5 * 4 * len(one) + 100_000, "the optimizer is not saved"
     assert all(epoch.loss > 0 and 0 <= epoch.auc <= 1 for epoch in epochs)
     assert np.array_equal(one, same)
     assert not np.array_equal(one, other)
