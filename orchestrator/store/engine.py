@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 #: How long a writer waits for another one, in milliseconds.
 BUSY_TIMEOUT_MS = 30_000
+#: How long a PostgreSQL server may take to answer a new connection; psycopg alone would wait for more than two minutes.
+CONNECT_TIMEOUT_S = 10
 EXAMPLES = "sqlite:///farm.db or postgresql+psycopg://user@machine/farm (the password in PGPASSWORD or ~/.pgpass)"
 #: The one driver of each kind that farm brings along, whichever a URL names.
 DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
@@ -28,7 +31,10 @@ def connect(text: str) -> Engine:
     Raises `StoreError`, as everything does that the engine is asked later; no message shows a password.
     """
     url = _parsed(text)
-    engine = _sqlite(url) if url.get_backend_name() == "sqlite" else sqlalchemy.create_engine(url, pool_pre_ping=True)
+    if url.get_backend_name() == "sqlite":
+        engine = _sqlite(url)
+    else:
+        engine = sqlalchemy.create_engine(url, pool_pre_ping=True, connect_args=_timeout(url))
     try:
         with engine.connect():
             pass
@@ -69,6 +75,12 @@ def _words(url: URL, error: Exception) -> str:
     for secret in (url.password, url.query.get("password")):
         words = words.replace(str(secret), "***") if secret else words
     return words
+
+
+def _timeout(url: URL) -> dict[str, int]:
+    """Return how long to wait for a server, unless somebody said so already."""
+    said = "connect_timeout" in url.query or "PGCONNECT_TIMEOUT" in os.environ
+    return {} if said else {"connect_timeout": CONNECT_TIMEOUT_S}
 
 
 def _sqlite(url: URL) -> Engine:

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import statistics
 import sys
 from array import array
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select, union
 from sqlalchemy.orm import Session
 
 from orchestrator.domain.artifact import Artifact
-from orchestrator.domain.case import Case
 from orchestrator.domain.model import Preprocess
 from orchestrator.domain.result import Measurement, Scores
 from orchestrator.errors import UnknownName
 from orchestrator.store import schema
-from orchestrator.store.rows import LaneRow, ResultRow, RunRow
+from orchestrator.store.comparison import IDENTITY, results_of
+from orchestrator.store.rows import LaneRow, RunRow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from sqlalchemy import Engine, Select
 
+    from orchestrator.domain.case import Case
+    from orchestrator.store.rows import ResultRow
+
 LATEST = "latest"
-IDENTITY = tuple(field.name for field in fields(Case))
+#: What says that a step began, with the key of its id in the event's detail.
+BEGINNINGS = {"AttemptStarted": "attempt", "ScoringStarted": "scoring"}
 
 
 class Queries:
@@ -70,15 +73,32 @@ class Queries:
             scorings = session.scalars(select(schema.Scores.id).where(schema.Scores.run == run))
             return frozenset((*attempts, *scorings))
 
+    def started_steps(self, run: str) -> frozenset[str]:
+        """Return the ids of attempts and scorings that began, whether or not they ended."""
+        with Session(self._engine) as session:
+            query = select(schema.Event.kind, schema.Event.detail).where(
+                schema.Event.run == run, schema.Event.kind.in_(BEGINNINGS)
+            )
+            return frozenset(str(detail[BEGINNINGS[kind]]) for kind, detail in session.execute(query))
+
     def artifact(self, sha256: str) -> Artifact | None:
         """Return an artifact with its recipe."""
         with Session(self._engine) as session:
             row = session.get(schema.Artifact, sha256)
-            if row is None:
-                return None
-            own = {field.name: getattr(row, field.name) for field in fields(Artifact)}
-            own["preprocess"] = Preprocess.from_json(own["preprocess"])
-            return Artifact(**own)
+            return None if row is None else _artifact(row)
+
+    def artifacts_of(self, run: str) -> tuple[Artifact, ...]:
+        """Return the artifacts that a run measured, scored or judged, by model, scheme and batch."""
+        with Session(self._engine) as session:
+            used = union(
+                *(
+                    select(table.artifact).where(table.run == run, table.artifact.is_not(None))
+                    for table in (schema.Attempt, schema.Scores, schema.RunCase)
+                )
+            )
+            kind = schema.Artifact
+            query = select(kind).where(kind.sha256.in_(used)).order_by(kind.model, kind.scheme, kind.batch, kind.sha256)
+            return tuple(_artifact(row) for row in session.scalars(query))
 
     def facts(self, run: str, device: str) -> Mapping[str, Any]:
         """Return what the device said of itself at the beginning of the run, last told first; empty where unknown."""
@@ -125,7 +145,7 @@ class Queries:
                 .join(schema.RunCase, schema.RunCase.case_id == schema.Case.id)
                 .where(schema.RunCase.run == run, schema.RunCase.skipped.is_not(None))
             )
-            return tuple((_case(row), str(reason)) for row, reason in session.execute(query))
+            return tuple((row.as_value(), str(reason)) for row, reason in session.execute(query))
 
     def results(self, *, run: str | None = None, **filters: str | int | None) -> list[ResultRow]:
         """Return judged cases: those of ``run``, else the newest result of every case.
@@ -134,125 +154,13 @@ class Queries:
         """
         chosen = {name: value for name, value in filters.items() if value is not None}
         with Session(self._engine) as session:
-            query = (
-                select(schema.RunCase, schema.Case, schema.Run, schema.Artifact.size_bytes)
-                .join(schema.Case, schema.Case.id == schema.RunCase.case_id)
-                .join(schema.Run, schema.Run.id == schema.RunCase.run)
-                .outerjoin(schema.Artifact, schema.Artifact.sha256 == schema.RunCase.artifact)
-                .where(schema.RunCase.judged_at.is_not(None))
-            )
-            if run is not None:
-                query = query.where(schema.RunCase.run == run)
-            else:
-                age = func.row_number().over(
-                    partition_by=schema.RunCase.case_id, order_by=(schema.RunCase.judged_at.desc(), schema.RunCase.run)
-                )
-                every = select(schema.RunCase.run, schema.RunCase.case_id, age.label("age"))
-                newest = every.where(schema.RunCase.judged_at.is_not(None)).subquery()
-                query = query.join(
-                    newest,
-                    (newest.c.run == schema.RunCase.run)
-                    & (newest.c.case_id == schema.RunCase.case_id)
-                    & (newest.c.age == 1),
-                )
-            for name, value in chosen.items():
-                query = query.where(getattr(schema.Case, name) == value)
-            found = [tuple(row) for row in session.execute(query)]
-            return _results(session, found)
+            return results_of(session, run, chosen)
 
 
-def _results(session: Session, found: Sequence[tuple[Any, ...]]) -> list[ResultRow]:
-    """Add figures, and the comparison with float32 of the same run, which the filters may have left out."""
-    runs = {row.run for row, *_ in found}
-    metrics: dict[tuple[str, int], dict[str, float]] = defaultdict(dict)
-    starts: dict[tuple[str, int], list[tuple[int | None, int | None, int | None]]] = defaultdict(list)
-    baselines: dict[tuple[Any, ...], tuple[int, int | None]] = {}
-    for run in runs:  # a handful: runs, not rows
-        for metric in session.scalars(select(schema.Metric).where(schema.Metric.run == run)):
-            metrics[run, metric.case_id][metric.name] = metric.value
-        attempt = schema.Attempt
-        query = select(attempt.case_id, attempt.load_ns, attempt.first_ns, attempt.peak_rss_bytes).where(
-            attempt.run == run, attempt.error.is_(None)
-        )
-        for case_id, load_ns, first_ns, peak in session.execute(query):
-            starts[run, case_id].append((load_ns, first_ns, peak))
-        float32 = (
-            select(schema.Case, schema.Artifact.size_bytes)
-            .join(schema.RunCase, schema.RunCase.case_id == schema.Case.id)
-            .outerjoin(schema.Artifact, schema.Artifact.sha256 == schema.RunCase.artifact)
-            .where(schema.RunCase.run == run, schema.Case.scheme == "float32")
-        )
-        for case, size in session.execute(float32):
-            baselines[run, *_without_scheme(case)] = case.id, size
-    rows = [
-        _result(
-            row, case, run, size, metrics, starts[row.run, case.id], baselines.get((row.run, *_without_scheme(case)))
-        )
-        for row, case, run, size in found
-    ]
-    order = ("float32", "float16", "dynamic", "int8")
-    return sorted(
-        rows,
-        key=lambda row: (
-            *(row.device, row.model, row.runtime, row.threads, row.batch),
-            order.index(row.scheme) if row.scheme in order else len(order),
-            row.scheme,
-        ),
-    )
-
-
-def _result(  # noqa: PLR0917  one call, right above
-    row: schema.RunCase,
-    case: schema.Case,
-    run: schema.Run,
-    size: int | None,
-    metrics: Mapping[tuple[str, int], Mapping[str, float]],
-    starts: Sequence[tuple[int | None, int | None, int | None]],
-    baseline: tuple[int, int | None] | None,
-) -> ResultRow:
-    own = metrics.get((row.run, case.id), {})
-    base = metrics.get((row.run, baseline[0]), {}) if baseline else {}
-    base_size = baseline[1] if baseline else None
-    loads, firsts, peaks = zip(*starts, strict=True) if starts else ((), (), ())
-    assert row.judged_at is not None  # noqa: S101  the query asked for it
-    return ResultRow(
-        case=str(_case(case)),
-        run=row.run,
-        **{name: getattr(case, name) for name in IDENTITY},
-        dataset=run.dataset,
-        synthetic=run.synthetic,
-        effort=run.effort,
-        artifact=row.artifact,
-        size_bytes=size,
-        size_ratio=base_size / size if base_size and size else None,
-        load_ns=_median(loads),
-        first_ns=_median(firsts),
-        p50_ns=own.get("p50_ns"),
-        p90_ns=own.get("p90_ns"),
-        p99_ns=own.get("p99_ns"),
-        samples=row.samples,
-        attempts=row.attempts,
-        speedup=base["p50_ns"] / own["p50_ns"] if "p50_ns" in base and "p50_ns" in own else None,
-        auc_mean=own.get("auc_mean"),
-        auc_change=own["auc_mean"] - base["auc_mean"] if "auc_mean" in base and "auc_mean" in own else None,
-        peak_rss_bytes=max((peak for peak in peaks if peak is not None), default=None),
-        verdict=str(row.verdict),
-        reasons=tuple(row.reasons),
-        measured_at=row.judged_at,
-    )
-
-
-def _median(values: Sequence[int | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return statistics.median(known) if known else None
-
-
-def _without_scheme(case: schema.Case) -> tuple[Any, ...]:
-    return tuple(getattr(case, name) for name in IDENTITY if name != "scheme")
-
-
-def _case(row: schema.Case) -> Case:
-    return Case(**{name: getattr(row, name) for name in IDENTITY})
+def _artifact(row: schema.Artifact) -> Artifact:
+    own = {field.name: getattr(row, field.name) for field in fields(Artifact)}
+    own["preprocess"] = Preprocess.from_json(own["preprocess"])
+    return Artifact(**own)
 
 
 def _of_case(query: Select[Any], case: Case) -> Select[Any]:

@@ -21,6 +21,8 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from orchestrator.domain import case as domain
+
 
 class UtcDateTime(TypeDecorator[datetime]):
     """A moment in UTC; naive ones are refused, because SQLite forgets zones."""
@@ -151,6 +153,17 @@ class Case(Base):
     runtime: Mapped[str]
     threads: Mapped[int]
     batch: Mapped[int]
+
+    def as_value(self) -> domain.Case:
+        """Return the case that this row is of."""
+        return domain.Case(
+            device=self.device,
+            model=self.model,
+            scheme=self.scheme,
+            runtime=self.runtime,
+            threads=self.threads,
+            batch=self.batch,
+        )
 
 
 class RunCase(Base):

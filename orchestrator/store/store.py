@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from array import array
-from dataclasses import asdict, fields, is_dataclass
-from datetime import datetime
-from enum import Enum
+from dataclasses import asdict, fields
 from functools import singledispatchmethod
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
@@ -18,10 +15,11 @@ from orchestrator.domain import event as happened
 from orchestrator.errors import StoreError
 from orchestrator.store import engine as engines
 from orchestrator.store import migrate, schema
+from orchestrator.store.events import plain, row_of
 from orchestrator.store.queries import Queries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from types import TracebackType
 
     from sqlalchemy import Engine
@@ -30,10 +28,6 @@ if TYPE_CHECKING:
     from orchestrator.domain.event import Event
     from orchestrator.domain.result import CaseResult
 
-#: Fields that are left out of the events' detail: they are rows of their own, or columns of the event.
-BULK = frozenset(
-    {"measurement", "scores", "plan", "facts", "suite", "result", "artifact", "run", "at", "device", "cursor"}
-)
 #: PostgreSQL's unique_violation, serialization_failure and deadlock_detected: looking again finds what the other wrote.
 #: SQLite's writers take turns from the start.
 RACES = frozenset({"23505", "40001", "40P01"})
@@ -89,7 +83,7 @@ class Store(Queries):
                 return
             self._store(event, session)
             session.flush()
-            session.add(_event_row(event))
+            session.add(row_of(event))
             session.flush()
 
     @singledispatchmethod
@@ -103,7 +97,7 @@ class Store(Queries):
                 id=event.run,
                 started_at=event.at,
                 ended_at=None,
-                suite=_plain(event.suite),
+                suite=plain(event.suite),
                 seed=event.seed,
                 effort=event.effort,
                 dataset=event.dataset,
@@ -120,9 +114,9 @@ class Store(Queries):
     @_store.register
     def _(self, event: happened.DeviceProbed, session: Session) -> None:
         name = event.entry.name
-        session.merge(schema.Device(name=name, entry=_plain(asdict(event.entry)), last_seen_at=event.at))
+        session.merge(schema.Device(name=name, entry=plain(asdict(event.entry)), last_seen_at=event.at))
         session.flush()
-        session.add(schema.DeviceFacts(run=event.run, device=name, at=event.at, facts=_plain(event.facts)))
+        session.add(schema.DeviceFacts(run=event.run, device=name, at=event.at, facts=plain(event.facts)))
 
     @_store.register
     def _(self, event: happened.Planned, session: Session) -> None:
@@ -135,7 +129,7 @@ class Store(Queries):
 
     @_store.register
     def _(self, event: happened.ArtifactReady, session: Session) -> None:
-        session.merge(schema.Artifact(**_plain(asdict(event.artifact))))
+        session.merge(schema.Artifact(**plain(asdict(event.artifact))))
 
     @_store.register
     def _(self, event: happened.LaneStarted, session: Session) -> None:
@@ -165,7 +159,7 @@ class Store(Queries):
         own = {field.name: getattr(said, field.name) for field in fields(said)}
         samples = {kind: own.pop(f"{kind}_ns") for kind in ("warmup", "latency")}
         case = _case(session, own.pop("case"))
-        own |= {key: _plain(own[key]) for key in ("readings", "requested", "effective", "versions")}
+        own |= {key: plain(own[key]) for key in ("readings", "requested", "effective", "versions")}
         session.add(schema.Attempt(id=own.pop("attempt"), run=event.run, case_id=case.id, **own))
         session.flush()
         for kind, values in samples.items():
@@ -178,7 +172,7 @@ class Store(Queries):
             return
         own = {field.name: getattr(said, field.name) for field in fields(said)}
         images, class_count = own.pop("shape")
-        own |= {key: _plain(own[key]) for key in ("classes", "device_auc", "auc")}
+        own |= {key: plain(own[key]) for key in ("classes", "device_auc", "auc")}
         session.add(schema.Scores(id=own.pop("scoring"), run=event.run, images=images, class_count=class_count, **own))
 
     @_store.register
@@ -189,7 +183,7 @@ class Store(Queries):
         row.artifact = result.artifact
         row.attempts, row.samples = result.attempts, result.samples
         row.verdict = result.verdict.value
-        row.reasons = [_plain(asdict(reason)) for reason in result.reasons]
+        row.reasons = [plain(asdict(reason)) for reason in result.reasons]
         # a case that is judged again may have lost a figure
         session.execute(
             delete(schema.Metric).where(schema.Metric.run == event.run, schema.Metric.case_id == row.case_id)
@@ -252,32 +246,8 @@ def _figures(result: CaseResult) -> dict[str, float]:
     return {name: float(value) for name, value in figures.items() if value is not None}
 
 
-def _event_row(event: Event) -> schema.Event:
-    detail = {field.name: _plain(getattr(event, field.name)) for field in fields(event) if field.name not in BULK}
-    carried = getattr(event, "measurement", None)
-    if carried is not None:
-        detail |= {"attempt": carried.attempt, "case": str(carried.case), "error": carried.error}
-    return schema.Event(run=event.run, at=event.at, kind=type(event).__name__, device=event.device, detail=detail)
-
-
 def _int64(values: Iterable[int]) -> bytes:
     packed = array("q", values)
     if sys.byteorder == "big":
         packed.byteswap()
     return packed.tobytes()
-
-
-def _plain(value: Any) -> Any:
-    """Return JSON values: what JSON has no form for becomes text, and ``None`` where it is no finite number."""
-    if hasattr(value, "items"):
-        mapping: Mapping[Any, Any] = value
-        return {str(key): _plain(inner) for key, inner in mapping.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if is_dataclass(value):
-        return str(value)
-    return None if isinstance(value, float) and not math.isfinite(value) else value

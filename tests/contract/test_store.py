@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import json
-from dataclasses import fields, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 import sqlalchemy
@@ -14,68 +15,17 @@ from sqlalchemy.exc import StatementError
 from orchestrator.domain import event as happened
 from orchestrator.domain.device import LOCAL
 from orchestrator.domain.plan import EFFORTS, Attempt, Lane, Plan
-from orchestrator.domain.result import CaseResult, Reason, Verdict
+from orchestrator.domain.result import Verdict
 from orchestrator.errors import StoreError, UnknownName
 from orchestrator.store.store import Store
 from orchestrator.testing import MIDNIGHT, make_artifact, make_case, make_measurement, make_scores, make_suite
-
-RUN = "run-1"
+from tests.lab.telling import RUN, ended, everything_that_can_happen, judged, lane_started, ready, started, tell
 
 
 @pytest.fixture
 def store(database_url):
     with Store.open(database_url) as opened:
         yield opened
-
-
-def started(run=RUN, **changes):
-    event = happened.RunStarted(
-        run=run,
-        at=MIDNIGHT,
-        suite={"models": ["tiny-cxr"]},
-        seed=7,
-        effort="smoke",
-        dataset="phantom",
-        synthetic=True,
-        farm_version="0.1.0",
-    )
-    return replace(event, **changes)
-
-
-def ready(run=RUN, **changes):
-    return happened.ArtifactReady(run=run, artifact=make_artifact(**changes), reused=False, seconds=1.5)
-
-
-def lane_started(lane="lane-1", run=RUN, device="local"):
-    return happened.LaneStarted(run=run, device=device, lane=lane)
-
-
-def ended(measurement=None, *, run=RUN, offset=None, lane="lane-1"):
-    cursor = None if offset is None else happened.Cursor(lane=lane, offset=offset)
-    return happened.AttemptEnded(run=run, device="local", cursor=cursor, measurement=measurement or make_measurement())
-
-
-def judged(case=None, *, run=RUN, at=MIDNIGHT, **changes):
-    result = CaseResult(
-        run=run,
-        case=case or make_case(),
-        artifact="a" * 64,
-        size_bytes=None,
-        attempts=1,
-        samples=128,
-        p50_ns=1_000_000.0,
-        p90_ns=2_000_000.0,
-        p99_ns=None,
-        auc_mean=0.9,
-        verdict=Verdict.VALID,
-        reasons=(),
-    )
-    return happened.CaseJudged(run=run, at=at, device="local", result=replace(result, **changes))
-
-
-def tell(store, *events):
-    for event in events:
-        store.record(event)
 
 
 def count(url, table):
@@ -87,38 +37,14 @@ def count(url, table):
         engine.dispose()
 
 
-def everything_that_can_happen():
-    case, scores = make_case(), make_scores()
-    plan = Plan(
-        run=RUN,
-        effort=EFFORTS["smoke"],
-        seed=7,
-        lanes=(Lane(device="local", steps=(Attempt(id="attempt-1", case=case, number=1),)),),
-        skips=(),
-    )
-    own = {"run": RUN, "at": MIDNIGHT, "device": "local"}
-    named = {"model": "tiny-cxr", "scheme": "float32"}
-    return [
-        started(),
-        happened.RunResumed(run=RUN, at=MIDNIGHT),
-        happened.DeviceProbed(**own, entry=LOCAL, facts={"cores": 4}),
-        happened.LaneSkipped(**own, reason="it is off"),
-        happened.CaseSkipped(**own, case=make_case(runtime="tflite"), reason="no such runtime"),
-        happened.Planned(run=RUN, at=MIDNIGHT, plan=plan),
-        happened.BuildStarted(run=RUN, at=MIDNIGHT, total=1),
-        ready(),
-        happened.BuildFailed(run=RUN, at=MIDNIGHT, **named, batch=1, error="it can't"),
-        happened.BlobSent(**own, what="artifact", sha256="a" * 64, size_bytes=5_000_000_000, sent_bytes=10),
-        lane_started(),
-        happened.AttemptStarted(**own, attempt="attempt-1", case=case, number=1),
-        ended(),
-        happened.ScoringStarted(**own, scoring="scoring-1", **named, runtime="litert"),
-        happened.Scored(**own, scores=scores),
-        happened.LinkLost(**own, reason="the cable"),
-        happened.LaneEnded(**own, lane="lane-1"),
-        judged(case),
-        happened.RunEnded(run=RUN, at=MIDNIGHT, exit_status=0),
-    ]
+def events(url):
+    engine = sqlalchemy.create_engine(url)
+    try:
+        with engine.connect() as connection:
+            found = connection.execute(sqlalchemy.text("SELECT kind, device, detail FROM events ORDER BY id")).all()
+    finally:
+        engine.dispose()
+    return [(kind, device, json.loads(detail) if isinstance(detail, str) else detail) for kind, device, detail in found]
 
 
 def test_a_new_database_is_empty(store):
@@ -126,6 +52,8 @@ def test_a_new_database_is_empty(store):
     assert store.results() == []
     assert store.lanes(RUN) == ()
     assert store.done_steps(RUN) == frozenset()
+    assert store.started_steps(RUN) == frozenset()
+    assert store.artifacts_of(RUN) == ()
     assert store.measurements(RUN, make_case()) == ()
     assert store.scores(RUN, make_case()) is None
     assert store.facts(RUN, "local") == {}
@@ -143,13 +71,39 @@ def test_every_kind_of_event_is_stored_in_order(store, database_url):
     tell(store, *told)
 
     assert {type(event) for event in told} == kinds - {happened.Event}
-    engine = sqlalchemy.create_engine(database_url)
-    with engine.connect() as connection:
-        rows = connection.execute(sqlalchemy.text("SELECT kind, device, detail FROM events ORDER BY id")).all()
-    engine.dispose()
+    rows = events(database_url)
     assert [kind for kind, _, _ in rows] == [type(event).__name__ for event in told]
     assert [device for _, device, _ in rows] == [event.device for event in told]
-    assert all(isinstance(json.loads(detail) if isinstance(detail, str) else detail, dict) for _, _, detail in rows)
+    details = {kind: detail for kind, _, detail in rows}
+    case = str(make_case())
+    assert details["AttemptEnded"] == {"attempt": "attempt-1", "case": case, "error": None}
+    assert details["Scored"] == {"scoring": "scoring-1", "model": "tiny-cxr", "scheme": "float32", "error": None}
+    assert details["CaseJudged"] == {"case": case, "verdict": "WARN", "reasons": ["smoke"]}
+    assert details["ArtifactReady"]["artifact"] == "a" * 64
+    assert details["DeviceProbed"] == {"entry": "local"}
+    assert details["Planned"] == {"cases": 1, "skips": 0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surprise(happened.Event):
+    what: object
+
+
+@pytest.mark.parametrize(
+    ("what", "stored"),
+    [
+        (Path("/tmp"), "/tmp"),
+        (b"x" * 2_000_000, "2000000 bytes"),
+        ({1: (Verdict.WARN, None, True)}, {"1": ["WARN", None, True]}),
+        (float("inf"), None),
+        (MIDNIGHT, "2026-01-01 00:00:00+00:00"),
+    ],
+    ids=["path", "bulk", "nested", "infinite", "moment"],
+)
+def test_an_event_of_a_kind_that_the_store_does_not_know_is_stored_too(store, database_url, what, stored):
+    tell(store, started(), Surprise(run=RUN, device="local", what=what))
+
+    assert events(database_url)[1:] == [("Surprise", "local", {"what": stored})]
 
 
 def test_what_is_told_twice_is_stored_once(store, database_url):
@@ -288,6 +242,32 @@ def test_an_artifact_comes_back_as_it_was(store):
     assert store.artifact(artifact.sha256) == artifact
 
 
+def test_artifacts_of_a_run_are_those_it_used(store):
+    schemes = {"float32": "a" * 64, "int8": "b" * 64, "dynamic": "c" * 64, "float16": "d" * 64}
+    tell(store, started(), started("run-2"))
+    tell(store, *(ready(scheme=scheme, sha256=sha256) for scheme, sha256 in schemes.items()))
+    tell(store, ended(make_measurement(artifact=schemes["int8"])), judged(artifact=schemes["float32"]))
+    tell(store, happened.Scored(run=RUN, scores=make_scores(artifact=schemes["int8"])))
+    tell(store, judged(run="run-2", artifact=schemes["dynamic"]))
+
+    assert [artifact.scheme for artifact in store.artifacts_of(RUN)] == ["float32", "int8"]
+    assert store.artifacts_of("run-2") == (make_artifact(scheme="dynamic", sha256=schemes["dynamic"]),)
+
+
+def test_steps_that_began_are_known_whether_or_not_they_ended(store):
+    own = {"run": RUN, "device": "local"}
+    case = make_case()
+    named = {"model": "tiny-cxr", "scheme": "int8", "runtime": "litert"}
+    tell(store, started(), started("run-2"), ready(), lane_started())
+    tell(store, happened.AttemptStarted(**own, attempt="attempt-1", case=case, number=1), ended())
+    tell(store, happened.AttemptStarted(**own, attempt="attempt-2", case=case, number=2))
+    tell(store, happened.ScoringStarted(**own, scoring="scoring-1", **named))
+    tell(store, happened.AttemptStarted(run="run-2", attempt="another", case=case, number=1))
+
+    assert store.started_steps(RUN) == {"attempt-1", "attempt-2", "scoring-1"}
+    assert store.done_steps(RUN) == {"attempt-1"}
+
+
 def test_facts_are_the_last_told(store):
     for cores in (2, 4):
         event = happened.DeviceProbed(run=RUN, device="local", entry=LOCAL, facts={"cores": cores, "os": "Debian"})
@@ -393,142 +373,3 @@ def test_skips_come_back_until_the_case_is_planned_again(store):
     )
     store.record(happened.Planned(run=RUN, plan=plan))
     assert store.skips(RUN) == ()
-
-
-def two_schemes(store, run=RUN, at=MIDNIGHT, **float32):
-    int8 = make_case(scheme="int8")
-    tell(store, started(run), ready(run), ready(run, sha256="b" * 64, size_bytes=250, scheme="int8"))
-    tell(store, judged(run=run, at=at, **float32))
-    tell(store, judged(int8, run=run, at=at, artifact="b" * 64, p50_ns=250_000.0, auc_mean=0.875))
-
-
-def test_a_result_has_every_figure(store):
-    readings = {"load_ns": 3, "first_ns": 9}
-    two_schemes(store)
-    tell(store, ended(), ended(make_measurement(attempt="attempt-2", number=2, peak_rss_bytes=60_000_000, **readings)))
-    tell(store, ended(make_measurement((), attempt="attempt-3", number=3, error="x", load_ns=10**12)))
-    reason = Reason(verdict=Verdict.WARN, code="smoke", message="m", advice="a")
-    tell(store, judged(verdict=Verdict.WARN, reasons=(reason,)))
-
-    row = store.results()[0]
-
-    assert row.case == "local/tiny-cxr/float32/litert/t1/b1"
-    assert {
-        name: getattr(row, name) for name in ("run", "device", "model", "scheme", "runtime", "threads", "batch")
-    } == {
-        "run": RUN,
-        "device": "local",
-        "model": "tiny-cxr",
-        "scheme": "float32",
-        "runtime": "litert",
-        "threads": 1,
-        "batch": 1,
-    }
-    assert (row.dataset, row.synthetic, row.effort) == ("phantom", True, "smoke")
-    assert (row.artifact, row.size_bytes, row.size_ratio) == ("a" * 64, 1000, 1.0)
-    assert (row.load_ns, row.first_ns, row.peak_rss_bytes) == (2_500_001.5, 1_000_004.5, 60_000_000)
-    assert (row.p50_ns, row.p90_ns, row.p99_ns) == (1_000_000.0, 2_000_000.0, None)
-    assert (row.samples, row.attempts, row.speedup) == (128, 1, 1.0)
-    assert (row.auc_mean, row.auc_change) == (0.9, 0.0)
-    assert row.verdict == "WARN"
-    assert row.reasons == ({"verdict": "WARN", "code": "smoke", "message": "m", "advice": "a"},)
-    assert row.measured_at == MIDNIGHT
-    assert set(row.to_json()) == {field.name for field in fields(row)}
-
-
-def test_schemes_are_compared_with_float32_even_where_filters_leave_it_out(store):
-    two_schemes(store)
-
-    (row,) = store.results(scheme="int8")
-
-    assert (row.size_ratio, row.speedup) == (4.0, 4.0)
-    assert row.auc_change == pytest.approx(-0.025)
-
-
-def test_nothing_is_compared_where_float32_has_no_figure_or_no_case(store):
-    two_schemes(store, p50_ns=None, auc_mean=None)
-    tell(store, judged(make_case(scheme="int8", threads=4)))
-
-    by_case = {row.case: row for row in store.results(scheme="int8")}
-
-    assert by_case["local/tiny-cxr/int8/litert/t1/b1"].size_ratio == 4.0
-    for row in by_case.values():
-        assert (row.speedup, row.auc_change) == (None, None)
-    assert by_case["local/tiny-cxr/int8/litert/t4/b1"].size_ratio is None
-
-
-def test_float32_of_another_run_is_not_compared_with(store):
-    two_schemes(store)
-    later = MIDNIGHT + timedelta(days=1)
-    tell(store, started("run-2"), judged(make_case(scheme="int8"), run="run-2", at=later, artifact="b" * 64))
-
-    by_scheme = {row.scheme: row for row in store.results()}
-
-    assert by_scheme["float32"].run == RUN
-    assert (by_scheme["int8"].run, by_scheme["int8"].speedup) == ("run-2", None)
-
-
-def test_without_a_run_the_newest_result_of_every_case_is_meant(store):
-    two_schemes(store, run="old")
-    two_schemes(store, run="new", at=MIDNIGHT + timedelta(seconds=1))
-    tell(store, judged(make_case(threads=4), run="old"))
-    tell(store, happened.CaseSkipped(run="new", case=make_case(threads=4), reason="why"))
-
-    assert [(row.run, row.scheme, row.threads) for row in store.results()] == [
-        ("new", "float32", 1),
-        ("new", "int8", 1),
-        ("old", "float32", 4),
-    ]
-    assert {row.run for row in store.results(run="old")} == {"old"}
-    assert len(store.results(run="old")) == 3
-
-
-def test_two_results_of_the_same_moment_are_one_result(store):
-    two_schemes(store, run="one")
-    two_schemes(store, run="two")
-
-    assert len(store.results()) == 2
-
-
-@pytest.mark.parametrize(
-    ("chosen", "left"),
-    [
-        ({"device": "pi5-a"}, 1),
-        ({"scheme": "int8"}, 1),
-        ({"model": "tiny-cxr", "runtime": "litert"}, 3),
-        ({"threads": 4}, 1),
-        ({"batch": 2}, 0),
-        ({"device": None}, 3),
-        ({"device": "no' OR 1=1 --"}, 0),
-    ],
-    ids=str,
-)
-def test_filters_narrow_results(store, chosen, left):
-    tell(store, started(), ready(), judged(), judged(make_case(scheme="int8", threads=4)))
-    tell(store, judged(make_case(device="pi5-a")))
-
-    assert len(store.results(**chosen)) == left
-
-
-def test_results_come_in_the_order_people_compare(store):
-    tell(store, started(), ready())
-    for scheme in ("zeta", "int8", "int16x8", "dynamic", "float16", "float32"):
-        tell(store, judged(make_case(scheme=scheme)))
-
-    assert [row.scheme for row in store.results()] == ["float32", "float16", "dynamic", "int8", "int16x8", "zeta"]
-
-
-def test_a_case_that_is_judged_again_keeps_no_old_figure(store):
-    tell(store, started(), ready(), judged(), judged(p90_ns=None, auc_mean=0.5))
-
-    (row,) = store.results()
-
-    assert (row.p50_ns, row.p90_ns, row.auc_mean) == (1_000_000.0, None, 0.5)
-
-
-def test_a_case_whose_build_failed_has_a_result_without_an_artifact(store):
-    tell(store, started(), judged(artifact=None, p50_ns=None, p90_ns=None, auc_mean=None, verdict=Verdict.INVALID))
-
-    (row,) = store.results()
-
-    assert (row.artifact, row.size_bytes, row.p50_ns, row.verdict) == (None, None, None, "INVALID")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -88,6 +90,28 @@ def test_a_database_that_we_may_only_read_is_named():
 
     assert done.stderr == ""
     assert done.stdout == f"sqlite:///{path}: can't be opened: attempt to write a readonly database\n"
+
+
+def test_a_server_that_never_answers_is_given_up(monkeypatch):
+    monkeypatch.setattr(engine, "CONNECT_TIMEOUT_S", 2)  # the least that libpq takes
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        began = time.monotonic()
+
+        with pytest.raises(StoreError, match="timeout"):
+            Store.open(f"postgresql://u:{SECRET}@127.0.0.1:{mute.getsockname()[1]}/farm")
+
+    assert time.monotonic() - began < 30
+
+
+def test_whoever_says_how_long_to_wait_is_obeyed(monkeypatch):
+    url = sqlalchemy.make_url("postgresql+psycopg://u@machine/farm")
+    waits = engine._timeout(url), engine._timeout(url.update_query_dict({"connect_timeout": "60"}))
+    monkeypatch.setenv("PGCONNECT_TIMEOUT", "60")
+
+    assert waits == ({"connect_timeout": engine.CONNECT_TIMEOUT_S}, {})
+    assert engine._timeout(url) == {}
 
 
 @pytest.mark.postgres

@@ -1,0 +1,139 @@
+"""Judged cases as rows, each compared with float32 of the same run."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
+
+from orchestrator.domain.case import Case
+from orchestrator.store import schema
+from orchestrator.store.rows import ResultRow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy.orm import Session
+
+IDENTITY = tuple(field.name for field in fields(Case))
+#: The order in which people compare; other schemes follow by name.
+SCHEMES = ("float32", "float16", "dynamic", "int8")
+
+
+def results_of(session: Session, run: str | None, filters: Mapping[str, str | int]) -> list[ResultRow]:
+    """Return the judged cases of ``run``, else the newest result of every case, as far as ``filters`` leave them."""
+    query = (
+        select(schema.RunCase, schema.Case, schema.Run, schema.Artifact.size_bytes)
+        .join(schema.Case, schema.Case.id == schema.RunCase.case_id)
+        .join(schema.Run, schema.Run.id == schema.RunCase.run)
+        .outerjoin(schema.Artifact, schema.Artifact.sha256 == schema.RunCase.artifact)
+        .where(schema.RunCase.judged_at.is_not(None))
+    )
+    if run is not None:
+        query = query.where(schema.RunCase.run == run)
+    else:
+        age = func.row_number().over(
+            partition_by=schema.RunCase.case_id, order_by=(schema.RunCase.judged_at.desc(), schema.RunCase.run)
+        )
+        every = select(schema.RunCase.run, schema.RunCase.case_id, age.label("age"))
+        newest = every.where(schema.RunCase.judged_at.is_not(None)).subquery()
+        query = query.join(
+            newest,
+            (newest.c.run == schema.RunCase.run) & (newest.c.case_id == schema.RunCase.case_id) & (newest.c.age == 1),
+        )
+    for name, value in filters.items():
+        query = query.where(getattr(schema.Case, name) == value)
+    return _compared(session, [tuple(row) for row in session.execute(query)])
+
+
+def _compared(session: Session, found: Sequence[tuple[Any, ...]]) -> list[ResultRow]:
+    """Add figures, and the comparison with float32 of the same run, which the filters may have left out."""
+    runs = {row.run for row, *_ in found}
+    metrics: dict[tuple[str, int], dict[str, float]] = defaultdict(dict)
+    starts: dict[tuple[str, int], list[tuple[int | None, int | None, int | None]]] = defaultdict(list)
+    baselines: dict[tuple[Any, ...], tuple[int, int | None]] = {}
+    for run in runs:  # a handful: runs, not rows
+        for metric in session.scalars(select(schema.Metric).where(schema.Metric.run == run)):
+            metrics[run, metric.case_id][metric.name] = metric.value
+        attempt = schema.Attempt
+        query = select(attempt.case_id, attempt.load_ns, attempt.first_ns, attempt.peak_rss_bytes).where(
+            attempt.run == run, attempt.error.is_(None)
+        )
+        for case_id, load_ns, first_ns, peak in session.execute(query):
+            starts[run, case_id].append((load_ns, first_ns, peak))
+        float32 = (
+            select(schema.Case, schema.Artifact.size_bytes)
+            .join(schema.RunCase, schema.RunCase.case_id == schema.Case.id)
+            .outerjoin(schema.Artifact, schema.Artifact.sha256 == schema.RunCase.artifact)
+            .where(schema.RunCase.run == run, schema.Case.scheme == "float32")
+        )
+        for case, size in session.execute(float32):
+            baselines[run, *_without_scheme(case)] = case.id, size
+    rows = [
+        _result(
+            row, case, run, size, metrics, starts[row.run, case.id], baselines.get((row.run, *_without_scheme(case)))
+        )
+        for row, case, run, size in found
+    ]
+    return sorted(
+        rows,
+        key=lambda row: (
+            *(row.device, row.model, row.runtime, row.threads, row.batch),
+            SCHEMES.index(row.scheme) if row.scheme in SCHEMES else len(SCHEMES),
+            row.scheme,
+        ),
+    )
+
+
+def _result(  # noqa: PLR0917  one call, right above
+    row: schema.RunCase,
+    case: schema.Case,
+    run: schema.Run,
+    size: int | None,
+    metrics: Mapping[tuple[str, int], Mapping[str, float]],
+    starts: Sequence[tuple[int | None, int | None, int | None]],
+    baseline: tuple[int, int | None] | None,
+) -> ResultRow:
+    own = metrics.get((row.run, case.id), {})
+    base = metrics.get((row.run, baseline[0]), {}) if baseline else {}
+    base_size = baseline[1] if baseline else None
+    loads, firsts, peaks = zip(*starts, strict=True) if starts else ((), (), ())
+    assert row.judged_at is not None  # noqa: S101  the query asked for it
+    return ResultRow(
+        case=str(case.as_value()),
+        run=row.run,
+        **{name: getattr(case, name) for name in IDENTITY},
+        dataset=run.dataset,
+        synthetic=run.synthetic,
+        effort=run.effort,
+        artifact=row.artifact,
+        size_bytes=size,
+        size_ratio=base_size / size if base_size and size else None,
+        load_ns=_median(loads),
+        first_ns=_median(firsts),
+        p50_ns=own.get("p50_ns"),
+        p90_ns=own.get("p90_ns"),
+        p99_ns=own.get("p99_ns"),
+        samples=row.samples,
+        attempts=row.attempts,
+        # a clock too coarse for the null runtime says 0
+        speedup=base["p50_ns"] / own["p50_ns"] if "p50_ns" in base and own.get("p50_ns") else None,
+        auc_mean=own.get("auc_mean"),
+        auc_change=own["auc_mean"] - base["auc_mean"] if "auc_mean" in base and "auc_mean" in own else None,
+        peak_rss_bytes=max((peak for peak in peaks if peak is not None), default=None),
+        verdict=str(row.verdict),
+        reasons=tuple(row.reasons),
+        measured_at=row.judged_at,
+    )
+
+
+def _median(values: Sequence[int | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
+
+
+def _without_scheme(case: schema.Case) -> tuple[Any, ...]:
+    return tuple(getattr(case, name) for name in IDENTITY if name != "scheme")

@@ -1,0 +1,90 @@
+"""The row that every event gets: what happened, without the bulk it carries."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields
+from enum import Enum
+from functools import singledispatch
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.domain import event as happened
+from orchestrator.store import schema
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.domain.event import Event
+
+#: Fields that are no part of an event's detail: they are rows of their own, or columns of the event.
+BULK = frozenset(
+    {"measurement", "scores", "plan", "facts", "suite", "result", "artifact", "run", "at", "device", "cursor"}
+)
+
+
+def row_of(event: Event) -> schema.Event:
+    """Return the row of an event, of a kind we know or not."""
+    detail = {field.name: plain(getattr(event, field.name)) for field in fields(event) if field.name not in BULK}
+    return schema.Event(
+        run=event.run, at=event.at, kind=type(event).__name__, device=event.device, detail=detail | _named(event)
+    )
+
+
+@singledispatch
+def _named(_: Event) -> dict[str, Any]:
+    """Name what `BULK` leaves out, and how it ended: its own rows may be written anew, an event stays."""
+    return {}
+
+
+@_named.register
+def _(event: happened.AttemptEnded) -> dict[str, Any]:
+    said = event.measurement
+    return {"attempt": said.attempt, "case": str(said.case), "error": said.error}
+
+
+@_named.register
+def _(event: happened.Scored) -> dict[str, Any]:
+    said = event.scores
+    return {"scoring": said.scoring, "model": said.model, "scheme": said.scheme, "error": said.error}
+
+
+@_named.register
+def _(event: happened.CaseJudged) -> dict[str, Any]:
+    said = event.result
+    return {
+        "case": str(said.case),
+        "verdict": said.verdict.value,
+        "reasons": [reason.code for reason in said.reasons],
+    }
+
+
+@_named.register
+def _(event: happened.ArtifactReady) -> dict[str, Any]:
+    said = event.artifact
+    return {"artifact": said.sha256, "model": said.model, "scheme": said.scheme, "batch": said.batch}
+
+
+@_named.register
+def _(event: happened.DeviceProbed) -> dict[str, Any]:
+    return {"entry": event.entry.destination}
+
+
+@_named.register
+def _(event: happened.Planned) -> dict[str, Any]:
+    return {"cases": len(event.plan.cases), "skips": len(event.plan.skips)}
+
+
+def plain(value: Any) -> Any:
+    """Return JSON values: what JSON has no form for becomes text, and ``None`` where it is no finite number."""
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if hasattr(value, "items"):
+        mapping: Mapping[Any, Any] = value
+        return {str(key): plain(inner) for key, inner in mapping.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    if isinstance(value, Enum):
+        return plain(value.value)
+    return f"{len(value)} bytes" if isinstance(value, bytes) else str(value)

@@ -1,0 +1,168 @@
+"""What every database must answer when results are asked for."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import timedelta
+
+import pytest
+
+from orchestrator.domain import event as happened
+from orchestrator.domain.result import Reason, Verdict
+from orchestrator.store.store import Store
+from orchestrator.testing import MIDNIGHT, make_case, make_measurement
+from tests.lab.telling import RUN, ended, judged, ready, started, tell
+
+
+@pytest.fixture
+def store(database_url):
+    with Store.open(database_url) as opened:
+        yield opened
+
+
+def two_schemes(store, run=RUN, at=MIDNIGHT, **float32):
+    int8 = make_case(scheme="int8")
+    tell(store, started(run), ready(run), ready(run, sha256="b" * 64, size_bytes=250, scheme="int8"))
+    tell(store, judged(run=run, at=at, **float32))
+    tell(store, judged(int8, run=run, at=at, artifact="b" * 64, p50_ns=250_000.0, auc_mean=0.875))
+
+
+def test_a_result_has_every_figure(store):
+    readings = {"load_ns": 3, "first_ns": 9}
+    two_schemes(store)
+    tell(store, ended(), ended(make_measurement(attempt="attempt-2", number=2, peak_rss_bytes=60_000_000, **readings)))
+    tell(store, ended(make_measurement((), attempt="attempt-3", number=3, error="x", load_ns=10**12)))
+    reason = Reason(verdict=Verdict.WARN, code="smoke", message="m", advice="a")
+    tell(store, judged(verdict=Verdict.WARN, reasons=(reason,)))
+
+    row = store.results()[0]
+
+    assert row.case == "local/tiny-cxr/float32/litert/t1/b1"
+    assert {
+        name: getattr(row, name) for name in ("run", "device", "model", "scheme", "runtime", "threads", "batch")
+    } == {
+        "run": RUN,
+        "device": "local",
+        "model": "tiny-cxr",
+        "scheme": "float32",
+        "runtime": "litert",
+        "threads": 1,
+        "batch": 1,
+    }
+    assert (row.dataset, row.synthetic, row.effort) == ("phantom", True, "smoke")
+    assert (row.artifact, row.size_bytes, row.size_ratio) == ("a" * 64, 1000, 1.0)
+    assert (row.load_ns, row.first_ns, row.peak_rss_bytes) == (2_500_001.5, 1_000_004.5, 60_000_000)
+    assert (row.p50_ns, row.p90_ns, row.p99_ns) == (1_000_000.0, 2_000_000.0, None)
+    assert (row.samples, row.attempts, row.speedup) == (128, 1, 1.0)
+    assert (row.auc_mean, row.auc_change) == (0.9, 0.0)
+    assert row.verdict == "WARN"
+    assert row.reasons == ({"verdict": "WARN", "code": "smoke", "message": "m", "advice": "a"},)
+    assert row.measured_at == MIDNIGHT
+    assert set(row.to_json()) == {field.name for field in fields(row)}
+
+
+def test_schemes_are_compared_with_float32_even_where_filters_leave_it_out(store):
+    two_schemes(store)
+
+    (row,) = store.results(scheme="int8")
+
+    assert (row.size_ratio, row.speedup) == (4.0, 4.0)
+    assert row.auc_change == pytest.approx(-0.025)
+
+
+def test_nothing_is_compared_where_float32_has_no_figure_or_no_case(store):
+    two_schemes(store, p50_ns=None, auc_mean=None)
+    tell(store, judged(make_case(scheme="int8", threads=4)))
+
+    by_case = {row.case: row for row in store.results(scheme="int8")}
+
+    assert by_case["local/tiny-cxr/int8/litert/t1/b1"].size_ratio == 4.0
+    for row in by_case.values():
+        assert (row.speedup, row.auc_change) == (None, None)
+    assert by_case["local/tiny-cxr/int8/litert/t4/b1"].size_ratio is None
+
+
+def test_float32_of_another_run_is_not_compared_with(store):
+    two_schemes(store)
+    later = MIDNIGHT + timedelta(days=1)
+    tell(store, started("run-2"), judged(make_case(scheme="int8"), run="run-2", at=later, artifact="b" * 64))
+
+    by_scheme = {row.scheme: row for row in store.results()}
+
+    assert by_scheme["float32"].run == RUN
+    assert (by_scheme["int8"].run, by_scheme["int8"].speedup) == ("run-2", None)
+
+
+def test_without_a_run_the_newest_result_of_every_case_is_meant(store):
+    two_schemes(store, run="old")
+    two_schemes(store, run="new", at=MIDNIGHT + timedelta(seconds=1))
+    tell(store, judged(make_case(threads=4), run="old"))
+    tell(store, happened.CaseSkipped(run="new", case=make_case(threads=4), reason="why"))
+
+    assert [(row.run, row.scheme, row.threads) for row in store.results()] == [
+        ("new", "float32", 1),
+        ("new", "int8", 1),
+        ("old", "float32", 4),
+    ]
+    assert {row.run for row in store.results(run="old")} == {"old"}
+    assert len(store.results(run="old")) == 3
+
+
+def test_two_results_of_the_same_moment_are_one_result(store):
+    two_schemes(store, run="one")
+    two_schemes(store, run="two")
+
+    assert len(store.results()) == 2
+
+
+@pytest.mark.parametrize(
+    ("chosen", "left"),
+    [
+        ({"device": "pi5-a"}, 1),
+        ({"scheme": "int8"}, 1),
+        ({"model": "tiny-cxr", "runtime": "litert"}, 3),
+        ({"threads": 4}, 1),
+        ({"batch": 2}, 0),
+        ({"device": None}, 3),
+        ({"device": "no' OR 1=1 --"}, 0),
+    ],
+    ids=str,
+)
+def test_filters_narrow_results(store, chosen, left):
+    tell(store, started(), ready(), judged(), judged(make_case(scheme="int8", threads=4)))
+    tell(store, judged(make_case(device="pi5-a")))
+
+    assert len(store.results(**chosen)) == left
+
+
+def test_results_come_in_the_order_people_compare(store):
+    tell(store, started(), ready())
+    for scheme in ("zeta", "int8", "int16x8", "dynamic", "float16", "float32"):
+        tell(store, judged(make_case(scheme=scheme)))
+
+    assert [row.scheme for row in store.results()] == ["float32", "float16", "dynamic", "int8", "int16x8", "zeta"]
+
+
+def test_a_case_that_is_judged_again_keeps_no_old_figure(store):
+    tell(store, started(), ready(), judged(), judged(p90_ns=None, auc_mean=0.5))
+
+    (row,) = store.results()
+
+    assert (row.p50_ns, row.p90_ns, row.auc_mean) == (1_000_000.0, None, 0.5)
+
+
+def test_a_case_whose_build_failed_has_a_result_without_an_artifact(store):
+    tell(store, started(), judged(artifact=None, p50_ns=None, p90_ns=None, auc_mean=None, verdict=Verdict.INVALID))
+
+    (row,) = store.results()
+
+    assert (row.artifact, row.size_bytes, row.p50_ns, row.verdict) == (None, None, None, "INVALID")
+
+
+def test_a_clock_too_coarse_for_the_null_runtime_gives_no_speedup(store):
+    two_schemes(store)
+    tell(store, judged(make_case(scheme="int8"), p50_ns=0.0))
+
+    (row,) = store.results(scheme="int8")
+
+    assert (row.p50_ns, row.speedup) == (0.0, None)

@@ -1,0 +1,98 @@
+"""What a run tells the store, for tests of stores."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from orchestrator.domain import event as happened
+from orchestrator.domain.device import LOCAL
+from orchestrator.domain.plan import EFFORTS, Attempt, Lane, Plan
+from orchestrator.domain.result import CaseResult, Reason, Verdict
+from orchestrator.testing import MIDNIGHT, make_artifact, make_case, make_measurement, make_scores
+
+RUN = "run-1"
+SMOKE = Reason(verdict=Verdict.WARN, code="smoke", message="wiring only", advice="measure longer")
+
+
+def started(run=RUN, **changes):
+    event = happened.RunStarted(
+        run=run,
+        at=MIDNIGHT,
+        suite={"models": ["tiny-cxr"]},
+        seed=7,
+        effort="smoke",
+        dataset="phantom",
+        synthetic=True,
+        farm_version="0.1.0",
+    )
+    return replace(event, **changes)
+
+
+def ready(run=RUN, **changes):
+    return happened.ArtifactReady(run=run, artifact=make_artifact(**changes), reused=False, seconds=1.5)
+
+
+def lane_started(lane="lane-1", run=RUN, device="local"):
+    return happened.LaneStarted(run=run, device=device, lane=lane)
+
+
+def ended(measurement=None, *, run=RUN, offset=None, lane="lane-1"):
+    cursor = None if offset is None else happened.Cursor(lane=lane, offset=offset)
+    return happened.AttemptEnded(run=run, device="local", cursor=cursor, measurement=measurement or make_measurement())
+
+
+def judged(case=None, *, run=RUN, at=MIDNIGHT, **changes):
+    result = CaseResult(
+        run=run,
+        case=case or make_case(),
+        artifact="a" * 64,
+        size_bytes=None,
+        attempts=1,
+        samples=128,
+        p50_ns=1_000_000.0,
+        p90_ns=2_000_000.0,
+        p99_ns=None,
+        auc_mean=0.9,
+        verdict=Verdict.VALID,
+        reasons=(),
+    )
+    return happened.CaseJudged(run=run, at=at, device="local", result=replace(result, **changes))
+
+
+def tell(store, *events):
+    for event in events:
+        store.record(event)
+
+
+def everything_that_can_happen():
+    case, scores = make_case(), make_scores()
+    plan = Plan(
+        run=RUN,
+        effort=EFFORTS["smoke"],
+        seed=7,
+        lanes=(Lane(device="local", steps=(Attempt(id="attempt-1", case=case, number=1),)),),
+        skips=(),
+    )
+    own = {"run": RUN, "at": MIDNIGHT, "device": "local"}
+    named = {"model": "tiny-cxr", "scheme": "float32"}
+    return [
+        started(),
+        happened.RunResumed(run=RUN, at=MIDNIGHT),
+        happened.DeviceProbed(**own, entry=LOCAL, facts={"cores": 4}),
+        happened.LaneSkipped(**own, reason="it is off"),
+        happened.CaseSkipped(**own, case=make_case(runtime="tflite"), reason="no such runtime"),
+        happened.Planned(run=RUN, at=MIDNIGHT, plan=plan),
+        happened.BuildStarted(run=RUN, at=MIDNIGHT, total=1),
+        ready(),
+        happened.BuildFailed(run=RUN, at=MIDNIGHT, **named, batch=1, error="it can't"),
+        happened.BlobSent(**own, what="artifact", sha256="a" * 64, size_bytes=5_000_000_000, sent_bytes=10),
+        lane_started(),
+        happened.AttemptStarted(**own, attempt="attempt-1", case=case, number=1),
+        ended(),
+        happened.ScoringStarted(**own, scoring="scoring-1", **named, runtime="litert"),
+        happened.Scored(**own, scores=scores),
+        happened.LinkLost(**own, reason="the cable"),
+        happened.LaneEnded(**own, lane="lane-1"),
+        judged(case, verdict=Verdict.WARN, reasons=(SMOKE,)),
+        happened.RunEnded(run=RUN, at=MIDNIGHT, exit_status=0),
+    ]
