@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from importlib.metadata import entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from orchestrator.errors import UnknownName
+from orchestrator.errors import UnknownName, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 #: kind -> name -> "module:attribute". Built-ins win over entry points of the group ``farm.<kind>``.
 BUILT_IN: dict[str, dict[str, str]] = {
@@ -56,3 +60,30 @@ def find(kind: str, name: str) -> Any:
         if point.name == name:
             return point.load()
     raise UnknownName(kind, name, names(kind))
+
+
+#: What people call the types that options of plug-ins are annotated with; other annotations are not checked.
+_WORDS: dict[str, tuple[str, tuple[type, ...]]] = {
+    "bool": ("true or false", (bool,)),
+    "int": ("a whole number", (int,)),
+    "float": ("a number", (int, float)),
+    "str": ("text", (str,)),
+}
+
+
+def misfit(plug_in: Any, options: Mapping[str, Any]) -> str | None:
+    """Say which of ``options`` the plug-in does not take, misses or wants of another type; ``None`` where all fit."""
+    parameters = {name: own for name, own in inspect.signature(plug_in).parameters.items() if name != "preprocess"}
+    for name, value in options.items():
+        if name not in parameters:
+            return f"unknown option {name!r}{nearest(name, parameters)}"
+        annotation = parameters[name].annotation
+        kind, _, optional = inspect.formatannotation(annotation).strip("'").partition(" | ")
+        wanted, types = _WORDS.get(kind, ("", ()))
+        if not types or (value is None and optional == "None"):
+            continue
+        # Python counts True as 1; nobody who writes `seed: true` means 1
+        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+            return f"option {name!r} is {wanted}, not {value!r}"
+    missing = [name for name, own in parameters.items() if own.default is own.empty and name not in options]
+    return f"option {missing[0]!r} is missing" if missing else None

@@ -51,11 +51,12 @@ class Dataset(Protocol):
 
 
 def make_dataset(spec: DatasetSpec) -> Dataset:
-    """Return the dataset a suite names; raises `DatasetError` where its options don't fit."""
-    try:
-        return cast("Dataset", registry.find("dataset", spec.kind)(**spec.options))
-    except TypeError as error:
-        raise DatasetError(f"dataset {spec.kind}: {error}") from error
+    """Return the dataset a suite names; raises `DatasetError` naming the option that does not fit."""
+    plug_in = registry.find("dataset", spec.kind)
+    wrong = registry.misfit(plug_in, spec.options)
+    if wrong is not None:
+        raise DatasetError(f"dataset {spec.kind}: {wrong}")
+    return cast("Dataset", plug_in(**spec.options))
 
 
 def resized(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

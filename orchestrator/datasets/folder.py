@@ -15,10 +15,12 @@ from orchestrator.errors import DatasetError, nearest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from PIL import Image
 
     from orchestrator.datasets.base import Part, Task
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
+ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z")
 LAYOUT = "root/train/CLASS/*.png and root/test/CLASS/*.png (or jpg, jpeg)"
 
 
@@ -56,6 +58,8 @@ class Folder:
         self._root = Path(root)
         self.name = name or self._root.name or "folder"
         self._grey = grey
+        if seed < 0:
+            raise DatasetError(f"{self.name}: seed {seed}: at least 0")
         if not (0 < validation < 1 and 0 < calibration < 1 and validation + calibration < 1):
             raise DatasetError(
                 f"{self.name}: validation {validation} and calibration {calibration} must be shares below 1"
@@ -84,7 +88,11 @@ class Folder:
         )
 
     def fingerprint(self) -> str:
-        """Hash the settings, and name, size and time of change of every image: reading 6,000 files would take seconds."""
+        """Hash the settings, and name, size and time of change of every image.
+
+        Not their content: every run asks several times, and the whole of ChestX-ray14 is 42 GB. What calibration saw is
+        in an artifact's recipe by its pixels.
+        """
         digest = hashlib.sha256(repr(self._settings).encode())
         for part, images in sorted(self._parts.items()):
             for image in images:
@@ -112,8 +120,18 @@ class Folder:
     def _subfolders(self, side: str) -> tuple[str, ...]:
         folder = self._root / side
         if not folder.is_dir():
-            raise DatasetError(f"{folder}: no such folder", hint=f"expected {LAYOUT}")
+            raise DatasetError(f"{folder}: no such folder", hint=self._where_instead())
         return tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and entry.name[0] != "."))
+
+    def _where_instead(self) -> str:
+        """Say what is there instead of ``train/`` and ``test/``: an archive, or one more folder around them."""
+        inside = sorted(self._root.iterdir()) if self._root.is_dir() else [self._root]
+        for entry in inside:
+            if (entry / "train").is_dir():
+                return f"did you mean `root: {entry}`?"
+            if entry.is_file() and entry.suffix.lower() in ARCHIVES:
+                return f"unpack {entry} first, then name the folder that holds train/ and test/"
+        return f"expected {LAYOUT}"
 
     def _divided(
         self, pattern: re.Pattern[str], validation: float, calibration: float, seed: int
@@ -146,7 +164,7 @@ class Folder:
             paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != ".")
             if not paths:
                 raise DatasetError(f"{folder}: no image in it", hint=f"expected {', '.join(SUFFIXES)} files")
-            found += [_Image(path=path, label=label, patient=_patient(path, label, pattern)) for path in paths]
+            found += [_Image(path=path, label=label, patient=_patient(path, pattern)) for path in paths]
         return tuple(found)
 
     def _decoded(self, path: Path, height: int, width: int) -> NDArray[np.uint8]:
@@ -154,17 +172,27 @@ class Folder:
 
         try:
             with Image.open(path) as image:
-                shown = image.convert("L" if self._grey else "RGB").resize((width, height), Image.Resampling.BILINEAR)
+                eight_bit = Image.fromarray(_high_byte(image)) if image.mode.startswith("I") else image
+                shown = eight_bit.convert("L" if self._grey else "RGB").resize(
+                    (width, height), Image.Resampling.BILINEAR
+                )
                 decoded: NDArray[np.uint8] = np.asarray(shown, np.uint8).reshape(height, width, -1)
                 return decoded
         except (OSError, ValueError, Image.DecompressionBombError) as error:
             raise DatasetError(f"{path}: can't be read as an image: {error}", hint="remove or replace it") from error
 
 
-def _patient(path: Path, label: str, pattern: re.Pattern[str]) -> str:
+def _high_byte(image: Image.Image) -> NDArray[np.uint8]:
+    """Return a 16-bit grey image in 8 bits, as Pillow does with 16-bit colour; its own ``convert`` clips to white."""
+    shown: NDArray[np.uint8] = np.clip(np.asarray(image) >> 8, 0, 255).astype(np.uint8)
+    return shown
+
+
+def _patient(path: Path, pattern: re.Pattern[str]) -> str:
     match = pattern.search(path.name)
     if match is None:
-        return f"{label}/{path.name}"
+        # with its side and class: many sets number the files of every folder from 1
+        return "/".join(path.parts[-3:])
     return match[1] if pattern.groups and match[1] else match[0]
 
 

@@ -26,8 +26,9 @@ class Model(Protocol):
 
 
 def make_model(spec: ModelSpec) -> Model:
-    """Return the model a suite names; raises `ModelError` where its options don't fit or its files are missing."""
-    try:
-        return cast("Model", registry.find("model", spec.kind)(**spec.options, preprocess=spec.preprocess))
-    except TypeError as error:
-        raise ModelError(f"model {spec.name}: {error}") from error
+    """Return the model a suite names; raises `ModelError` naming the option that does not fit, or a missing file."""
+    plug_in = registry.find("model", spec.kind)
+    wrong = registry.misfit(plug_in, spec.options)
+    if wrong is not None:
+        raise ModelError(f"model {spec.name}: {wrong}")
+    return cast("Model", plug_in(**spec.options, preprocess=spec.preprocess))

@@ -82,11 +82,29 @@ def test_phantoms_come_in_other_sizes_and_from_other_seeds():
 
 
 @pytest.mark.parametrize(
-    ("options", "word"), [({"sed": 1}, "sed"), ({"patients": 0}, "patients"), ({"seed": -1}, "seed")]
+    ("kind", "options", "words"),
+    [
+        ("phantom", {"sed": 1}, "unknown option 'sed'; did you mean 'seed'"),
+        ("phantom", {"patients": 0}, "patients 0"),
+        ("phantom", {"seed": -1}, "seed -1"),
+        ("phantom", {"seed": "x"}, "'seed' is a whole number, not 'x'"),
+        ("phantom", {"seed": True}, "'seed' is a whole number, not True"),
+        ("phantom", {"name": 3}, "'name' is text, not 3"),
+        ("folder", {}, "'root' is missing"),
+        ("folder", {"root": "x", "validation": "a tenth"}, "'validation' is a number"),
+        ("folder", {"root": "x", "grey": 1}, "'grey' is true or false"),
+        ("folder", {"root": "x", "seed": -1}, "seed -1"),
+    ],
 )
-def test_options_that_cannot_be_are_named(options, word):
-    with pytest.raises(DatasetError, match=word):
-        make_dataset(DatasetSpec(kind="phantom", options=options))
+def test_options_that_cannot_be_are_named(kind, options, words):
+    with pytest.raises(DatasetError, match=words):
+        make_dataset(DatasetSpec(kind=kind, options=options))
+
+
+def test_options_that_may_be_left_out_may_be_null_and_whole_numbers_are_numbers(root):
+    options = {"root": str(root), "positive": None, "name": None, "validation": 0.2, "seed": 3}
+
+    assert make_dataset(DatasetSpec(kind="folder", options=options)).classes == ("WELL",)
 
 
 def test_shrinking_averages_instead_of_picking():
@@ -169,6 +187,28 @@ def test_images_of_any_mode_become_grey_or_colour(root, mode, colour):
     assert Folder(str(root), grey=False).load("evaluation", height=8, width=8).pixels.shape == (9, 8, 8, 3)
 
 
+def test_files_numbered_from_one_in_every_folder_are_not_taken_for_the_same_patients(tmp_path):
+    for side in ("train", "test"):
+        for label in ("SICK", "WELL"):
+            for number in range(20):
+                write(tmp_path / side / label / f"{number:03}.png")
+
+    parts = parts_of(Folder(str(tmp_path)))
+
+    assert sum(len(images.pixels) for images in parts.values()) == 80
+    assert len(parts["evaluation"].pixels) == 40
+
+
+def test_sixteen_bits_are_shown_by_their_high_byte(root):
+    path = root / "test" / "SICK" / "person101_0.png"
+    Image.fromarray(np.full((20, 30), 128 * 256 + 99, np.uint16)).save(path)
+
+    folder = Folder(str(root))
+
+    place = sorted(p.name for p in path.parent.iterdir()).index(path.name)
+    assert set(folder.load("evaluation", height=8, width=8).pixels[place].ravel()) == {128}
+
+
 def test_the_fingerprint_notices_a_changed_file_and_a_changed_setting(root):
     before = Folder(str(root)).fingerprint()
 
@@ -192,6 +232,13 @@ def broken(root, how):
         path = root / "test" / "SICK" / "person101_0.png"
         Image.effect_noise((99, 99), 50).save(path)
         path.write_bytes(path.read_bytes()[:500])
+    elif how == "one folder more":
+        (root / "inner").mkdir()
+        for side in ("train", "test"):
+            (root / side).rename(root / "inner" / side)
+    elif how == "not unpacked":
+        (root / "train").rename(root / "other")
+        (root / "images.zip").write_bytes(b"PK")
     return root
 
 
@@ -199,6 +246,8 @@ def broken(root, how):
     ("how", "options", "words"),
     [
         ("no test", {}, ["test", "no such folder", "CLASS"]),
+        ("one folder more", {}, ["train", "did you mean", "inner"]),
+        ("not unpacked", {}, ["train", "unpack", "images.zip"]),
         ("other classes", {}, ["ILL", "SICK"]),
         ("empty class", {}, ["EMPTY", "no image"]),
         ("no image", {}, ["person101_0.png", "image"]),
