@@ -174,6 +174,23 @@ def _of_the_settings(case: Case, good: Sequence[Measurement], facts: Mapping[str
             f"{case.threads} threads were asked for, {' or '.join(map(str, sorted(threads)))} worked",
             "the graph may have too little to share out; compare with --threads 1",
         )
+    for wanted, found in sorted(_missed_delegates(good)):
+        yield _warn(
+            "delegate-not-effective",
+            f"the delegate {wanted} was asked for, {found} worked",
+            "these are not that delegate's figures: the device lacks it, or it can't run this artifact",
+        )
+
+
+def _missed_delegates(good: Sequence[Measurement]) -> set[tuple[str, str]]:
+    """Return (asked for, in force) where they differ, as far as the runtime tells; asking for none takes the default."""
+    missed = set()
+    for attempt in good:
+        wanted = (attempt.requested or {}).get("delegate")
+        effective = attempt.effective or {}
+        if wanted is not None and "delegate" in effective and effective["delegate"] != wanted:
+            missed.add((str(wanted), str(effective["delegate"] or "none")))
+    return missed
 
 
 def _of_the_accuracy(case: Case, scores: Scores | None) -> Iterator[Reason]:

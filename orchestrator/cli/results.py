@@ -9,10 +9,10 @@ import typer
 from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, home, open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from orchestrator.domain.case import Case
-    from orchestrator.store.rows import ResultRow
+    from orchestrator.store.rows import ResultRow, RunRow
 
 results = typer.Typer(
     name="results", rich_markup_mode=None, help="The newest result of every case; list and show say more."
@@ -30,9 +30,15 @@ SHOW_EPILOG = "Example: farm results show local/tiny-cxr/int8/litert/t1/b1 --run
 @results.callback(invoke_without_command=True, epilog="Example: farm results --json")
 def newest(context: typer.Context, *, db: Db = None, inventory: InventoryFile = None, json: Json = False) -> None:
     """Show the newest result of every case."""
-    if context.invoked_subcommand is None:
-        with open_store(db, inventory) as store:
-            _show(store.results(), as_json=json)
+    if context.invoked_subcommand is not None:
+        _refuse_options_before(context)
+        return
+    with open_store(db, inventory) as store:
+        rows = store.results()
+    if json or rows:
+        _show(rows, as_json=json)
+    else:
+        _show_nothing(rows, {})
 
 
 @results.command("list", epilog=LIST_EPILOG)
@@ -49,19 +55,17 @@ def list_results(
     json: Json = False,
 ) -> None:
     """Show results of one run, or the newest of every case, narrowed."""
+    filters = {"device": device, "model": model, "scheme": scheme, "runtime": runtime, "threads": threads}
     with open_store(db, inventory) as store:
-        chosen = store.run(run).id if run else None
-        rows = store.results(
-            run=chosen,
-            device=device,
-            model=model,
-            scheme=scheme,
-            runtime=runtime,
-            threads=threads,
-        )
-        _show(rows, as_json=json)
+        of_run = store.run(run) if run else None
+        chosen = of_run.id if of_run else None
+        rows = store.results(run=chosen, **filters)
+        if json or rows:
+            _show(rows, as_json=json)
+        else:
+            _show_nothing(store.results(run=chosen), filters, of_run)
         if chosen and not json:
-            _show_skips(store.skips(chosen))
+            _show_skips(store.skips(chosen), filters)
 
 
 @results.command("show", epilog=SHOW_EPILOG)
@@ -151,21 +155,44 @@ def check(*, db: Db = None, inventory: InventoryFile = None) -> None:
         raise typer.Exit(1)
 
 
-def _show_skips(skips: Sequence[tuple[Case, str]]) -> None:
+def _refuse_options_before(context: typer.Context) -> None:
+    """Refuse ``farm results --db URL list``: the option would be another command's, and not heard."""
+    from orchestrator.errors import UsageError
+
+    for option in context.command.params:
+        source = context.get_parameter_source(str(option.name))
+        if source is not None and source.name == "COMMANDLINE":
+            name, command = option.opts[0], f"farm results {context.invoked_subcommand}"
+            raise UsageError(
+                f"{name} is in front of {context.invoked_subcommand}", hint=f"say it behind: {command} {name}"
+            )
+
+
+def _show_skips(skips: Sequence[tuple[Case, str]], filters: Mapping[str, str | int | None]) -> None:
     from rich.markup import escape
 
+    chosen = {name: value for name, value in filters.items() if value is not None}
     for case, reason in skips:
+        if any(getattr(case, name) != value for name, value in chosen.items()):
+            continue
         console().print(f"[yellow]skipped[/]  {escape(str(case))}: {escape(reason)}", soft_wrap=True)
 
 
-def _show(rows: list[ResultRow], *, as_json: bool) -> None:
+def _show_nothing(
+    known: Sequence[ResultRow], filters: Mapping[str, str | int | None], run: RunRow | None = None
+) -> None:
+    from rich.markup import escape
+
+    from orchestrator.reports import empty
+
+    errors_console().print(escape(empty.words(known, filters, run)), soft_wrap=True)
+
+
+def _show(rows: Sequence[ResultRow], *, as_json: bool) -> None:
     if as_json:
         from orchestrator.reports import json as json_report
 
         typer.echo(json_report.render(rows))
-        return
-    if not rows:
-        errors_console().print("no results here yet; start with: farm run")
         return
     from orchestrator.reports import table
 

@@ -151,6 +151,42 @@ def test_a_list_of_one_run_tells_what_was_skipped(measured):
     assert skipped == "skipped  local/tiny-cxr/float32/tflite/t1/b1: [Errno 2] no tflite, Python 3.11"
 
 
+def test_what_was_skipped_is_narrowed_too(measured):
+    done = measured.farm("results", "list", "--run", RUN, "--runtime", "litert")
+
+    assert "skipped" not in done.stdout
+    assert "skipped" in measured.farm("results", "list", "--run", RUN, "--runtime", "tflite").stdout
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["--scheme", "int9"], "no result with scheme 'int9'; did you mean 'int8'?"),
+        (["--device", "zzz", "--run", RUN], f"no result with device 'zzz' in run {RUN}; there is local"),
+        (["--threads", "4"], "no result with threads '4'; there is 1"),
+        (["--run", "latest"], "if it was broken off: farm run --resume 20260101-010000-ef01"),
+    ],
+    ids=" ".join,
+)
+def test_a_list_that_is_empty_says_why(measured, argv, words):
+    done = measured.farm("results", "list", *argv)
+
+    assert (done.returncode, done.stdout) == (0, "")
+    assert words in done.stderr
+    assert measured.json("results", "list", *argv) == []
+
+
+@pytest.mark.parametrize(
+    "option", [["--db", "sqlite:///other.db"], ["--json"], ["--inventory", "x.yaml"]], ids=" ".join
+)
+def test_an_option_in_front_of_list_or_show_is_refused_because_they_would_not_hear_it(measured, option):
+    for argv in (["list"], ["show", CASE]):
+        refused(measured.farm("results", *option, *argv), 2, f"farm results {argv[0]} {option[0]}")
+
+    assert not (measured.folder / "other.db").exists()
+    assert measured.farm("results", "list", FARM_DB="sqlite:///farm.db").returncode == 0
+
+
 def test_one_case_is_shown_in_full(measured):
     done = measured.farm("results", "show", CASE, COLUMNS="80")
 

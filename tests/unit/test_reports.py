@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from orchestrator.reports import empty, show, table
 from orchestrator.reports import json as json_report
-from orchestrator.reports import show, table
 from orchestrator.store.rows import ResultRow, RunRow
 from orchestrator.testing import MIDNIGHT, make_artifact, make_case, make_measurement, make_scores
 
@@ -98,6 +98,46 @@ def test_no_cell_is_cut_short(width):
         assert name in header
     for words in ("123 MB", "123×", "123 ms", "0.5000", "-0.1234", "INVALID"):
         assert words in rows[0]
+
+
+TABLE = """\
+tiny-cxr on local, litert, 1 thread, dataset phantom (synthetic images), effort standard
+scheme     size  ratio      p50       p90  speed-up  mean AUC   change  verdict
+───────────────────────────────────────────────────────────────────────────────
+float32  123 kB  1.00×  1.23 ms   2.35 ms     1.00×    0.9123   0.0000  VALID
+float16  123 kB  1.90×  1.23 ms   2.35 ms     0.98×    0.9123  -0.0001  WARN
+int8     123 kB  3.90×  +6 more  +59 more         -    0.8802  -0.0321  INVALID
+
++N more: a p50 takes 11 invocations, a p90 64
+WARN float16, int8: 2 of 3 attempts got slower; let it cool down
+"""
+REASON = {
+    80: "INVALID int8: 1 of 5 attempts failed: Killed by signal 9; these are the worker's\nlast words of all\n",
+    120: "INVALID int8: 1 of 5 attempts failed: Killed by signal 9; these are the worker's last words of all\n",
+}
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_table_looks_like_this(width):
+    own = {"effort": "standard", "synthetic": True}
+    failed = reason(
+        "INVALID",
+        "attempt-failed",
+        "1 of 5 attempts failed: Killed by signal 9",
+        "these are the worker's last words of all",
+    )
+    rows = [
+        make_row(**own),
+        make_row(scheme="float16", size_ratio=1.9, speedup=0.98, auc_change=-0.0001, verdict="WARN", reasons=(reason(),), **own),
+        make_row(
+            scheme="int8", size_ratio=3.9, p50_ns=None, p90_ns=None, samples=5, speedup=None, auc_mean=0.8802,
+            auc_change=-0.0321, verdict="INVALID", reasons=(reason(), failed), **own,
+        ),
+    ]  # fmt: skip
+
+    lines = printed(table.show, rows, width=width)
+
+    assert "\n".join(line.rstrip() for line in lines) + "\n" == TABLE + REASON[width]
 
 
 def test_a_scheme_with_a_long_name_is_shown_whole():
@@ -239,6 +279,56 @@ def test_names_that_look_like_markup_are_shown_as_they_are():
 
 def test_no_rows_are_no_table():
     assert printed(table.show, []) == []
+
+
+def make_run(**changes):
+    row = RunRow(
+        id="20260101-000000-abcd",
+        started_at=MIDNIGHT,
+        ended_at=MIDNIGHT,
+        suite={},
+        seed=0,
+        effort="quick",
+        dataset="phantom",
+        synthetic=True,
+        farm_version="0.1.0",
+        exit_status=0,
+        devices=("local",),
+        cases=1,
+        verdicts={"VALID": 1},
+    )
+    return replace(row, **changes)
+
+
+@pytest.mark.parametrize(
+    ("known", "filters", "run", "words"),
+    [
+        ([], {"device": None}, None, "no results here yet; start with: farm run"),
+        ([], {"device": "pi5-a"}, None, "no results here yet; start with: farm run"),
+        ([], {}, make_run(), "run 20260101-000000-abcd ended without results"),
+        (
+            [],
+            {"device": "pi5-a"},
+            make_run(exit_status=None, ended_at=None),
+            "run 20260101-000000-abcd has no results yet; if it was broken off: farm run --resume 20260101-000000-abcd",
+        ),
+        (
+            [make_row(), make_row(scheme="int8", threads=4)],
+            {"scheme": "int8", "threads": 2},
+            None,
+            "no result with threads '2'; there is 1, 4",
+        ),
+        (
+            [make_row(), make_row(scheme="int8", threads=4)],
+            {"scheme": "int8", "threads": 1},
+            make_run(),
+            "no result has all of this at once in run 20260101-000000-abcd; farm results shows what there is",
+        ),
+    ],
+    ids=["new", "new and narrowed", "nothing worked", "broken off", "a number", "not together"],
+)
+def test_an_empty_list_says_why(known, filters, run, words):
+    assert empty.words(known, filters, run) == words
 
 
 def test_json_keys_stay():

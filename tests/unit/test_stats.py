@@ -241,6 +241,18 @@ def test_threads_that_were_asked_for_and_did_not_work_are_told():
     assert reasons(attempts(effective={"threads": None}), case=make_case(threads=4)) == {}
 
 
+def test_a_delegate_that_was_asked_for_and_did_not_work_is_told():
+    fallen_back = attempts(requested={"threads": 1, "delegate": "gpu"})
+    without = attempts(requested={"delegate": "gpu"}, effective={"delegate": None})
+
+    assert set(reasons(fallen_back)) == {"delegate-not-effective"}
+    found = reasons(fallen_back)["delegate-not-effective"]
+    assert (found.verdict, found.message) == (Verdict.WARN, "the delegate gpu was asked for, xnnpack worked")
+    assert reasons(without)["delegate-not-effective"].message == "the delegate gpu was asked for, none worked"
+    assert reasons(attempts(requested={"delegate": "xnnpack"})) == {}
+    assert reasons(attempts(requested={"delegate": "gpu"}, effective={"threads": 1})) == {}
+
+
 def test_a_device_that_slowed_itself_down_is_told():
     hot = make_measurement(attempt="x", number=3, readings=({"throttled": "0x0"}, {"throttled": "0x4"}))
 

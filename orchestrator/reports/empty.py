@@ -1,0 +1,29 @@
+"""Why a list of results is empty, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.errors import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from orchestrator.store.rows import ResultRow, RunRow
+
+
+def words(known: Sequence[ResultRow], filters: Mapping[str, str | int | None], run: RunRow | None = None) -> str:
+    """Return a sentence; ``known`` are the results that there are without ``filters``, of ``run`` where one was asked for."""
+    if not known and run is None:
+        return "no results here yet; start with: farm run"
+    if not known and run is not None:
+        if run.exit_status is None:
+            return f"run {run.id} has no results yet; if it was broken off: farm run --resume {run.id}"
+        return f"run {run.id} ended without results"
+    chosen = {name: value for name, value in filters.items() if value is not None}
+    of_run = f" in run {run.id}" if run else ""
+    for name, value in chosen.items():
+        there = {str(getattr(row, name)) for row in known}
+        if str(value) not in there:
+            return f"no result with {name} {str(value)!r}{of_run}{nearest(str(value), there)}"
+    return f"no result has all of this at once{of_run}; farm results shows what there is"
