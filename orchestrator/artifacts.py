@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 #: Images of the calibration part that int8 looks at.
 CALIBRATION_IMAGES = 200
 #: Raised whenever the way artifacts are converted or checked changes: older ones are then built anew.
-CONVERSION = 1
+CONVERSION = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +166,7 @@ class Artifacts:
     def _adopt(self, build: Build, dataset: DatasetSpec, path: Path, said: Mapping[str, Any]) -> Artifact:
         content = path.read_bytes()
         path.unlink()
+        recipe = recipe_of(build, dataset)
         artifact = Artifact(
             sha256=self._keep(content),
             size_bytes=len(content),
@@ -173,10 +174,10 @@ class Artifacts:
             scheme=build.scheme,
             batch=build.batch,
             preprocess=make_model(build.model).preprocess,
-            recipe={**recipe_of(build, dataset), "calibration_sha256": said["calibration_sha256"]},
+            recipe={**recipe, "calibration_sha256": said["calibration_sha256"]},
             checks=said["checks"],
         )
-        self._write(key_of(build, dataset), asdict(artifact))
+        self._write(_digest(recipe), asdict(artifact))
         return artifact
 
     def _last_words(self, start: int, status: int) -> str:

@@ -40,6 +40,8 @@ CHECKED_IMAGES = 16
 #: float16 and int8 are far below these on trained networks, files without weights or with a wrong scale far above.
 BOUNDS = {"float32": 1e-3, "float16": 2e-2}
 LARGEST_DIFFERENCE = 0.6
+#: No scheme stores a weight in less than a byte; half of that leaves room for what the converter folds away.
+BYTES_PER_WEIGHT = 0.5
 
 
 def main() -> int:
@@ -101,7 +103,7 @@ class Workshop:
             "calibration_sha256": hashlib.sha256(calibration.tobytes()).hexdigest()
             if calibration is not None
             else None,
-            "checks": self._check(scheme_name, batch, path),
+            "checks": self.check(scheme_name, batch, path),
         }
 
     def _signature(self, batch: int) -> Any:
@@ -123,8 +125,11 @@ class Workshop:
         self._frozen[batch] = serve
         return serve
 
-    def _check(self, scheme: str, batch: int, path: Path) -> dict[str, Any]:
+    def check(self, scheme: str, batch: int, path: Path) -> dict[str, Any]:
         """Score a few images with the agent's own code and compare with Keras; raises `BuildError`."""
+        weights, size = int(self.keras.count_params()), path.stat().st_size
+        if size < weights * BYTES_PER_WEIGHT:
+            raise BuildError(f"the {scheme} artifact has {size} bytes for {weights} weights: they are not in it")
         loaded = find("litert").load(str(path), 1)
         classes = self._expected.shape[1]
         try:
@@ -132,12 +137,14 @@ class Workshop:
         except predict.Unscorable as error:
             raise BuildError(f"the {scheme} artifact can't be scored: {error}") from error
         difference = float(np.abs(scores - self._expected).max())
-        bound = BOUNDS.get(scheme, LARGEST_DIFFERENCE)
+        # scores are within 0..1, but a model may well answer with logits
+        spread = max(1.0, float(np.ptp(self._expected)))
+        bound = BOUNDS.get(scheme, LARGEST_DIFFERENCE) * spread
         if difference > bound:
             raise BuildError(
                 f"the {scheme} artifact's scores differ from Keras by up to {difference:.3g} (at most {bound:g} is plausible)"
             )
-        varies = np.ptp(self._expected, axis=0).max() > 0.05
+        varies = np.ptp(self._expected, axis=0).max() > 0.05 * spread
         if varies and np.ptp(scores, axis=0).max() == 0:
             raise BuildError(f"the {scheme} artifact answers the same to every image")
         return {"max_abs_difference": difference, "images": len(self._pixels), "bound": bound}

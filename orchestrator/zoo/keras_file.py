@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,17 @@ if TYPE_CHECKING:
     from orchestrator.domain.model import Preprocess
 
 FILES = (".keras", ".h5", ".hdf5")
+#: How Keras 3 names a class or function that it does not have, in ``.keras`` and in ``.h5`` files.
+OWN_LAYER = re.compile(
+    r"(?:Could not locate (?:class|function)|Unknown (?:layer|object|activation function):) '?(\w+)'?"
+)
 
 
 class KerasFile:
     """The model at ``path``; ``preprocess`` says what it expects of an image.
 
-    Nothing in the file is executed: models with Lambda layers, which carry Python code, are refused.
+    No Python in the file is executed: Lambda layers are refused, and so are layers of the user's own. A SavedModel is a
+    program of TensorFlow's operators all the same; load none that you would not run.
     """
 
     def __init__(self, path: str, *, preprocess: Preprocess | None = None) -> None:
@@ -60,13 +66,35 @@ class KerasFile:
             else:
                 model = keras.models.load_model(self._path, compile=False, safe_mode=True)
         except Exception as error:
-            raise ModelError(f"{self._path}: Keras can't load it: {str(error).strip().splitlines()[0]}") from error
-        shapes = [tuple(tensor.shape) for tensor in model.inputs]
-        if len(shapes) != 1 or len(shapes[0]) != 4:
-            raise ModelError(f"{self._path}: its inputs are {shapes}; farm feeds one image [height, width, channels]")
-        if any(own not in (None, wanted) for own, wanted in zip(shapes[0][1:], expected, strict=True)):
+            unknown = OWN_LAYER.search(str(error))
+            if unknown is not None:
+                raise ModelError(
+                    f"{self._path}: it has a layer or function of your own, {unknown[1]!r}, and farm runs no code from files",
+                    hint="give farm a SavedModel instead: `model.export('folder')` where that code is",
+                ) from error
+            words = str(error).strip() or type(error).__name__
+            raise ModelError(f"{self._path}: Keras can't load it: {words.splitlines()[0]}") from error
+        self._fits(model, expected)
+        return model
+
+    def _fits(self, model: Any, expected: tuple[int, int, int]) -> None:
+        if not getattr(model, "inputs", None):  # a Sequential says so with an AttributeError
             raise ModelError(
-                f"{self._path}: it takes {shapes[0][1:]}, the suite's `preprocess:` gives {expected}",
+                f"{self._path}: it was saved before it was built, or is a subclass of keras.Model without fixed inputs",
+                hint="save it after training, or give farm a SavedModel: `model.export('folder')`",
+            )
+        inputs, outputs = (_shapes(tensors) for tensors in (model.inputs, model.outputs))
+        if len(inputs) != 1 or len(inputs[0]) != 3:
+            raise ModelError(f"{self._path}: its inputs are {inputs}; farm feeds one image (height, width, channels)")
+        if any(own not in (None, wanted) for own, wanted in zip(inputs[0], expected, strict=True)):
+            raise ModelError(
+                f"{self._path}: it takes {inputs[0]}, the suite's `preprocess:` gives {expected}",
                 hint="correct size and channels in the suite",
             )
-        return model
+        if len(outputs) != 1 or len(outputs[0]) != 1 or outputs[0][0] is None:
+            raise ModelError(f"{self._path}: its outputs are {outputs}; farm reads one vector of scores (classes,)")
+
+
+def _shapes(tensors: Any) -> list[tuple[int | None, ...]]:
+    """Return shapes without the batch."""
+    return [tuple(tensor.shape)[1:] for tensor in tensors]

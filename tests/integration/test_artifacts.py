@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -195,6 +196,56 @@ def test_a_file_without_the_right_weights_is_no_artifact(workshop, tmp_path, mon
 
     with pytest.raises(BuildError, match=words):
         other.build("float32", 1, tmp_path / "broken.tflite")
+
+
+def test_a_file_smaller_than_its_weights_could_be_is_no_artifact(workshop, kept, tmp_path):
+    artifacts, by_scheme = kept
+    whole = artifacts.path(by_scheme["int8", 1].sha256).read_bytes()
+    (tmp_path / "whole.tflite").write_bytes(whole)
+    (tmp_path / "half.tflite").write_bytes(whole[: workshop.keras.count_params() // 2 - 1])
+
+    workshop.check("int8", 1, tmp_path / "whole.tflite")
+    with pytest.raises(BuildError, match="weights: they are not in it"):
+        workshop.check("int8", 1, tmp_path / "half.tflite")
+
+
+@pytest.mark.parametrize("form", ["m.keras", "saved"])
+def test_a_model_of_ones_own_that_answers_with_logits_is_built_too(tmp_path, form):
+    import keras
+
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((64, 64, 1))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(8, 3, strides=2, activation="relu")(inputs))
+    model = keras.Model(inputs, keras.layers.Rescaling(500.0)(keras.layers.Dense(14)(x)))
+    if form == "saved":
+        model.export(tmp_path / form, verbose=False)
+    else:
+        model.save(tmp_path / form)
+    mine = ModelSpec(
+        name="mine",
+        kind="keras",
+        options={"path": str(tmp_path / form)},
+        preprocess=Preprocess(height=64, width=64, channels=1),
+    )
+    workshop = Workshop(make_model(mine), make_dataset(DatasetSpec(kind="phantom", options={"patients": 6})))
+
+    for scheme in ("float32", "int8"):
+        said = workshop.build(scheme, 1, tmp_path / f"{scheme}.tflite")
+        assert 0 < said["checks"]["max_abs_difference"] < said["checks"]["bound"]
+
+
+def test_two_builders_at_once_do_no_harm(tmp_path):
+    with ThreadPoolExecutor(2) as both:
+        waiting = [
+            both.submit(lambda: list(Artifacts(tmp_path).ensure(builds("float32", "int8"), PHANTOM))) for _ in range(2)
+        ]
+        first, second = (done.result() for done in waiting)
+
+    assert [built.artifact.size_bytes for built in first] == [built.artifact.size_bytes for built in second]
+    (found, also) = Artifacts(tmp_path).ensure(builds("float32", "int8"), PHANTOM)
+    assert found.reused
+    assert also.reused
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["blobs", "build.log", "recipes"]
 
 
 def test_a_builder_that_is_killed_fails_with_words_and_leaves_nothing_behind(tmp_path):

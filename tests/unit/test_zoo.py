@@ -94,6 +94,46 @@ def test_a_damaged_file_and_a_wrong_size_are_said_in_words(small, tmp_path):
         make_model(spec(tmp_path / "m.keras", Preprocess(height=9, width=8, channels=1))).load()
 
 
+def odd(how, path):
+    import keras
+
+    class Own(keras.layers.Layer):
+        def call(self, x):
+            return x
+
+    inputs = keras.Input((8, 8, 1))
+    flat = keras.layers.Flatten()(inputs)
+    dense = keras.layers.Dense
+    if how == "unbuilt":
+        keras.Sequential([dense(2)]).save(path)
+        return
+    outputs = {
+        "own layer": lambda: dense(2)(Own()(flat)),
+        "two outputs": lambda: [dense(2)(flat), dense(3)(flat)],
+        "a map": lambda: keras.layers.Conv2D(2, 3)(inputs),
+    }[how]()
+    keras.Model(inputs, outputs).save(path)
+
+
+@pytest.mark.tensorflow
+@pytest.mark.filterwarnings("ignore:You are saving")
+@pytest.mark.parametrize(
+    ("how", "name", "words"),
+    [
+        ("own layer", "m.keras", "'Own'.*\n.*export"),
+        ("own layer", "m.h5", "'Own'.*\n.*export"),
+        ("unbuilt", "m.keras", "before it was built"),
+        ("two outputs", "m.keras", r"outputs are \[\(2,\), \(3,\)\]"),
+        ("a map", "m.keras", r"outputs are \[\(6, 6, 2\)\]"),
+    ],
+)
+def test_models_that_are_no_classifier_of_one_image_are_refused_with_what_they_are(how, name, words, tmp_path):
+    odd(how, tmp_path / name)
+
+    with pytest.raises(ModelError, match=words):
+        make_model(spec(tmp_path / name)).load()
+
+
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("name", ["m.keras", "m.h5"])
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
