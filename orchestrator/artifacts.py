@@ -75,8 +75,16 @@ class Artifacts:
         return self.blobs / sha256
 
     def missing(self, builds: Sequence[Build], dataset: DatasetSpec) -> tuple[Build, ...]:
-        """Return what `ensure` would have to build; does not import TensorFlow."""
-        return tuple(build for build in builds if self._find(build, dataset) is None)
+        """Return what `ensure` would have to build; does not import TensorFlow.
+
+        What it would give up at once, a model whose file is gone, is not among them.
+        """
+        wanted = []
+        for build in builds:
+            with contextlib.suppress(FarmError):
+                if self._find(build, dataset) is None:
+                    wanted.append(build)
+        return tuple(wanted)
 
     def ensure(self, builds: Sequence[Build], dataset: DatasetSpec) -> Iterator[Built | Failed]:
         """Yield every build as it is there: found ones at once, the others from one subprocess.

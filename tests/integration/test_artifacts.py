@@ -157,12 +157,13 @@ def test_a_model_that_does_not_fit_the_dataset_fails_with_both_numbers_and_the_o
     )
     missing = replace(odd, name="gone", options={"path": str(tmp_path / "gone.keras")})
 
-    outcomes = list(
-        Artifacts(tmp_path / "state").ensure(
-            [*builds("float32", model=odd), *builds("float32", model=missing), *builds("float32")], PHANTOM
-        )
-    )
+    artifacts = Artifacts(tmp_path / "state")
+    wanted = [*builds("float32", model=odd), *builds("float32", model=missing), *builds("float32")]
 
+    to_build = artifacts.missing(wanted, PHANTOM)
+    outcomes = list(artifacts.ensure(wanted, PHANTOM))
+
+    assert [build.model.name for build in to_build] == ["three", "tiny-cxr"]
     said = {outcome.build.model.name: outcome for outcome in outcomes}
     assert isinstance(said["three"], Failed)
     assert "3 outputs" in said["three"].error
