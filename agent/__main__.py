@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 from functools import partial
 from typing import Any, Callable, Optional
@@ -110,6 +111,8 @@ def _follow(workdir: Workdir, options: argparse.Namespace) -> None:
     path = lanes.begun(workdir, options.lane)
     journal.check_offset(path, options.offset)
     alive = workdir.lane(options.lane, "alive")
+    # The session that wants to know may be gone; one started under nohup would stay behind.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     follower = journal.Follower(path, options.offset, wait_for_death=partial(wait_until_free, alive), hangup=0)
     _print(wire.JOURNAL_MARK + b"\n")
     for chunk in follower.chunks():
