@@ -90,7 +90,8 @@ def test_float32_of_another_run_is_not_compared_with(store):
     by_scheme = {row.scheme: row for row in store.results()}
 
     assert by_scheme["float32"].run == RUN
-    assert (by_scheme["int8"].run, by_scheme["int8"].speedup) == ("run-2", None)
+    assert (by_scheme["int8"].run, by_scheme["int8"].size_bytes) == ("run-2", 250)
+    assert (by_scheme["int8"].speedup, by_scheme["int8"].size_ratio, by_scheme["int8"].auc_change) == (None, None, None)
 
 
 def test_without_a_run_the_newest_result_of_every_case_is_meant(store):

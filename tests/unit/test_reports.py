@@ -220,6 +220,12 @@ def test_every_setting_has_a_table_of_its_own():
     assert [line.split()[0] for line in lines if "kB" in line] == ["float32", "dynamic", "int8", "float32", "float32"]
 
 
+def test_drawn_and_real_images_never_share_a_table_even_under_one_name():
+    lines = printed(table.show, [make_row(), make_row(scheme="int8", synthetic=True)])
+
+    assert [" (synthetic images)" in line for line in lines if " on " in line] == [False, True]
+
+
 def test_a_batch_is_said_where_there_is_one():
     assert ", 1 thread, batch 8, dataset" in printed(table.show, [replace(make_row(), batch=8)])[0]
 
