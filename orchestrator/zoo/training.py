@@ -53,7 +53,7 @@ def fit(
 
     The best is the one with the highest mean AUC on the validation part. The same seed on the same machine gives the
     same model. ``augmentation`` multiplies `SHIFT` and `CONTRAST`: more of it where training and test images were taken
-    differently. Raises `ModelError` where ``out`` is no ``.keras`` file, `DatasetError` for an empty part.
+    differently. Raises `ModelError` where ``out`` is no ``.keras`` file, `DatasetError` for too few images.
     """
     if out.suffix != ".keras":
         raise ModelError(f"{out}: a trained model is saved as a .keras file")
@@ -61,8 +61,11 @@ def fit(
         raise ModelError(f"{out}: there is no folder {out.parent}")
     train = dataset.load("train", height=preprocess.height, width=preprocess.width)
     validation = dataset.load("validation", height=preprocess.height, width=preprocess.width)
-    if not len(train.pixels) or not len(validation.pixels):
-        raise DatasetError(f"{dataset.name}: no images to train on, or none to validate with")
+    if len(train.pixels) < BATCH or not len(validation.pixels):
+        raise DatasetError(
+            f"{dataset.name}: {len(train.pixels)} images to train on and {len(validation.pixels)} to validate with"
+            f" are too few; at least {BATCH} and 1"
+        )
     yield from _fit(
         architecture,
         train,

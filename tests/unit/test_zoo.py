@@ -199,11 +199,12 @@ def test_training_refuses_a_place_where_nothing_can_be_saved_before_it_starts(tm
             next(training.fit("tiny-cxr", Phantom(), SMALL, path, epochs=1, seed=0))
 
 
-def test_training_on_nothing_is_refused(tmp_path):
-    class Empty(Handful):
+@pytest.mark.parametrize("count", [0, training.BATCH - 1])
+def test_training_on_less_than_one_batch_is_refused(tmp_path, count):
+    class Few(Handful):
         def load(self, part, *, height, width):
             images = super().load(part, height=height, width=width)
-            return type(images)(pixels=images.pixels[:0], labels=images.labels[:0], patients=())
+            return type(images)(pixels=images.pixels[:count], labels=images.labels[:count], patients=())
 
-    with pytest.raises(DatasetError, match="no images"):
-        next(training.fit("tiny-cxr", Empty(), SMALL, tmp_path / "m.keras", epochs=1, seed=0))
+    with pytest.raises(DatasetError, match=f"{count} images to train on"):
+        next(training.fit("tiny-cxr", Few(), SMALL, tmp_path / "m.keras", epochs=1, seed=0))
