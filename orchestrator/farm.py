@@ -37,7 +37,7 @@ from orchestrator.remote import Remote
 from orchestrator.translation import Materials
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from orchestrator.domain.artifact import Artifact, ImageSet
@@ -143,7 +143,7 @@ class Farm:
         artifacts: dict[tuple[str, str, int], Artifact] = {}
         failures: dict[tuple[str, str, int], str] = {}
         yield from self._build(run, suite, plan, artifacts, failures)
-        images = self._images(suite, plan) if artifacts else {}
+        images = self._images(suite, {model for model, _, _ in artifacts})
         carriers = self._carriers(plan, devices, prospects=prospects, artifacts=artifacts, images=images, store=store)
         given_up = 0
         for event in self._walked(carriers):
@@ -229,12 +229,11 @@ class Farm:
                 failures[key] = outcome.error
                 yield BuildFailed(run=run, model=key[0], scheme=key[1], batch=key[2], error=outcome.error)
 
-    def _images(self, suite: Suite, plan: Plan) -> dict[str, ImageSet]:
-        measured = {case.model for case in plan.cases}
+    def _images(self, suite: Suite, models: Collection[str]) -> dict[str, ImageSet]:
         return {
             model.name: self._artifacts.image_set(model, suite.dataset)
             for model in suite.models
-            if model.name in measured
+            if model.name in models
         }
 
     def _carriers(

@@ -202,8 +202,14 @@ def _of_the_accuracy(case: Case, scores: Scores | None) -> Iterator[Reason]:
         yield _invalid(
             "accuracy-failed", f"scoring failed: {scores.error}", "these are the worker's last words on the device"
         )
-    elif metrics.mean_auc(scores.auc) is None:
+    elif (mean := metrics.mean_auc(scores.auc)) is None:
         yield _warn("no-auc", "no class has both labels in the evaluation part", "evaluate on more images")
+    elif mean < 0.5:
+        yield _warn(
+            "auc-below-half",
+            f"the mean AUC-ROC of {mean:.3f} is worse than tossing a coin",
+            "is the positive class the right one (`positive:` of a folder, the model's last output)?",
+        )
     elif not _agree(scores.device_auc, scores.auc):
         yield _invalid(
             "auc-differs",

@@ -230,7 +230,8 @@ def _options(
 ) -> dict[str, Any]:
     """Check the plug-in's own keys against its signature, expand ``${…}``, and make paths absolute."""
     _check_kind(document, (*location, "kind"), what, kind)
-    parameters = inspect.signature(registry.find(what, kind)).parameters
+    plug_in = registry.find(what, kind)
+    parameters = inspect.signature(plug_in).parameters
     known = [name for name in parameters if name != "preprocess"]
     options = {}
     for key, value in extra.items():
@@ -240,8 +241,12 @@ def _options(
         plain = documents.expand(document, (*location, key), value) if isinstance(value, str) else value
         if key in ("path", "root"):
             plain = str(document.path.absolute().parent / Path(str(plain)).expanduser())
-        options[key] = json.loads(json.dumps(plain))  # without the YAML library's own types
+        options[key] = json.loads(json.dumps(plain, default=str))  # without the YAML library's own types
     missing = [name for name in known if parameters[name].default is inspect.Parameter.empty and name not in options]
     if missing:
         raise document.complain(location, f"{what} {kind} needs `{missing[0]}:`")
+    wrong = registry.misfit(plug_in, options)
+    if wrong is not None:
+        named = [key for key in options if repr(key) in wrong]
+        raise document.complain((*location, *named[:1]), f"{what} {kind}: {wrong}")
     return options

@@ -314,6 +314,13 @@ def test_a_scoring_that_failed_is_invalid_and_has_the_last_words():
     assert (result.verdict, result.auc_mean) == (Verdict.INVALID, None)
 
 
+def test_an_auc_below_one_half_asks_which_class_is_the_positive_one():
+    found = reasons(attempts(), scores=make_scores(auc=(0.06,), device_auc=(0.06,)))
+
+    assert set(found) == {"auc-below-half"}
+    assert "positive" in found["auc-below-half"].advice
+
+
 def test_images_of_one_label_only_have_no_auc():
     found = reasons(attempts(), scores=make_scores(auc=(None, None), device_auc=(None, None)))
 

@@ -83,6 +83,11 @@ def test_a_suite_survives_the_store(tmp_path, monkeypatch):
             "models: tiny-cxr\ndataset:\n  kind: folder\n  root: ${FARM_NO_SUCH}/x\n",
             ["suite.yaml:4:", "FARM_NO_SUCH", "not set", "export"],
         ),
+        (
+            "models: tiny-cxr\ndataset:\n  kind: phantom\n  seed: x\n",
+            ["suite.yaml:4:", "'seed'", "a whole number", "'x'"],
+        ),
+        ("models: tiny-cxr\ndataset:\n  kind: phantom\n  seed: 2026-01-01\n", ["suite.yaml:4:", "'seed'"]),
         ("models: [tiny-cxr\n", ["suite.yaml:2:"]),
         ("models: tiny-cxr\nmodels: tiny-cxr\n", ["suite.yaml:2:", "duplicate"]),
         ("- a\n", ["suite.yaml:1:", "key: value"]),
