@@ -83,6 +83,13 @@ def test_an_unchanged_second_run_builds_nothing_and_sends_no_blob(project):
     assert all(event["reused"] for event in project.events("ArtifactReady"))
 
 
+def test_a_terminal_that_knows_no_unicode_gets_its_table_all_the_same(project):
+    done = project.farm("run", "--effort", "smoke", "--schemes", "float32", PYTHONIOENCODING="ascii")
+
+    assert done.returncode == 0, done.stderr
+    assert "float32" in done.stdout
+
+
 def test_options_narrow_the_suite_and_the_plan_says_what_would_be_done_and_what_not(project):
     (project.folder / "inventory.yaml").write_text("devices:\n  off:\n    address: 127.0.0.1\n    port: 9\n")
 
