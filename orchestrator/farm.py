@@ -29,7 +29,7 @@ from orchestrator.domain.event import (
 )
 from orchestrator.domain.plan import EFFORTS
 from orchestrator.domain.result import CaseResult, Reason, Verdict
-from orchestrator.errors import DeviceUnfit, FarmError
+from orchestrator.errors import DeviceUnfit, FarmError, UsageError
 from orchestrator.inventory import Inventory
 from orchestrator.lane import Carrier
 from orchestrator.provision import Target, choose, environment_for
@@ -140,9 +140,12 @@ class Farm:
         if not plan.lanes:
             yield RunEnded(run=run, exit_status=3)
             return
+        announced = store.artifacts_announced(run)  # by the controller that began it, where this one resumes
         artifacts: dict[tuple[str, str, int], Artifact] = {}
         failures: dict[tuple[str, str, int], str] = {}
-        yield from self._build(run, suite, plan, artifacts, failures)
+        for event in self._build(run, suite, plan, artifacts, failures):
+            _refuse_another(event, announced)
+            yield event
         images = self._images(suite, {model for model, _, _ in artifacts})
         carriers = self._carriers(plan, devices, prospects=prospects, artifacts=artifacts, images=images, store=store)
         given_up = 0
@@ -307,6 +310,19 @@ class Farm:
             scores=store.scores(run, case),
             facts=prospects.facts.get(case.device, {}),
             effort=EFFORTS[suite.effort],
+        )
+
+
+def _refuse_another(event: Event, announced: Mapping[tuple[str, str, int], str]) -> None:
+    """Raise `UsageError` where a resumed run would mix attempts of two artifacts in one case."""
+    if not isinstance(event, ArtifactReady):
+        return
+    artifact = event.artifact
+    if announced.get((artifact.model, artifact.scheme, artifact.batch), artifact.sha256) != artifact.sha256:
+        raise UsageError(
+            f"run {event.run} can't go on: {artifact.model} {artifact.scheme} is another artifact now, because the model, "
+            "its calibration images or TensorFlow changed",
+            hint="start a new run: farm run",
         )
 
 

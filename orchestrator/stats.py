@@ -72,6 +72,7 @@ def judge(
         *_of_the_latency(good),
         *_of_the_settings(case, good, facts),
         *_of_the_accuracy(case, scores),
+        *_of_the_artifact(measurements, scores),
     )
     verdict = Verdict.VALID
     for reason in reasons:
@@ -215,6 +216,16 @@ def _of_the_accuracy(case: Case, scores: Scores | None) -> Iterator[Reason]:
             "auc-differs",
             "device and controller computed different AUCs from the same scores",
             "please report this with the output of farm results show",
+        )
+
+
+def _of_the_artifact(measurements: Sequence[Measurement], scores: Scores | None) -> Iterator[Reason]:
+    found = {attempt.artifact for attempt in measurements} | ({scores.artifact} if scores else set())
+    if len(found) > 1:
+        yield _invalid(
+            "artifact-changed",
+            f"its attempts and scores come from {len(found)} different artifacts",
+            "the model, its images or TensorFlow changed before the run was resumed; start a new one: farm run",
         )
 
 

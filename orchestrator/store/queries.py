@@ -100,6 +100,13 @@ class Queries:
             query = select(kind).where(kind.sha256.in_(used)).order_by(kind.model, kind.scheme, kind.batch, kind.sha256)
             return tuple(_artifact(row) for row in session.scalars(query))
 
+    def artifacts_announced(self, run: str) -> dict[tuple[str, str, int], str]:
+        """Return the sha256 that a run first announced for (model, scheme, batch): what its lanes were ordered with."""
+        with Session(self._engine) as session:
+            kind = schema.Event
+            query = select(kind.detail).where(kind.run == run, kind.kind == "ArtifactReady").order_by(kind.id.desc())
+            return {(said["model"], said["scheme"], said["batch"]): said["artifact"] for said in session.scalars(query)}
+
     def facts(self, run: str, device: str) -> Mapping[str, Any]:
         """Return what the device said of itself at the beginning of the run, last told first; empty where unknown."""
         with Session(self._engine) as session:

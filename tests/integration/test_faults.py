@@ -171,3 +171,38 @@ def test_ctrl_c_stops_the_lane_on_the_device_and_resume_goes_on(project):
     resumed = project.farm("run", "--resume", "latest")
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     assert len(attempts(project)) == 6
+
+
+def test_a_run_whose_model_changed_meanwhile_is_not_resumed(project):
+    import shutil
+
+    from orchestrator.zoo.tiny_cxr import WEIGHTS
+
+    model = project.folder / "mine.keras"
+    shutil.copy(WEIGHTS, model)
+    (project.folder / "suite.yaml").write_text(
+        "models:\n  - path: mine.keras\n    preprocess: {size: 64, scale: 0.00784313725490196, mean: 1}\n"
+        "dataset: phantom\nschemes: float32\neffort: quick\n"
+    )
+    run = project.start("run", "suite.yaml")
+    wait_for(lambda: attempts(project))
+    run.send_signal(signal.SIGKILL)
+    run.communicate()
+    before = attempts(project)
+    scale_weights(model)
+
+    resumed = project.farm("run", "--resume", "latest")
+
+    assert resumed.returncode == 2
+    assert "another artifact now" in resumed.stderr
+    assert "farm run" in resumed.stderr
+    assert attempts(project) == before
+
+
+def scale_weights(path):
+    """Change every weight of a Keras file a little."""
+    import keras
+
+    model = keras.models.load_model(path, compile=False)
+    model.set_weights([weight * 1.001 for weight in model.get_weights()])
+    model.save(path)

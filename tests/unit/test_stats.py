@@ -314,6 +314,13 @@ def test_a_scoring_that_failed_is_invalid_and_has_the_last_words():
     assert (result.verdict, result.auc_mean) == (Verdict.INVALID, None)
 
 
+def test_attempts_of_two_artifacts_are_never_one_result():
+    mixed = [*attempts()[:-1], replace(attempts()[-1], artifact="b" * 64)]
+
+    assert set(reasons(mixed)) == {"artifact-changed"}
+    assert set(reasons(attempts(), scores=make_scores(artifact="b" * 64))) == {"artifact-changed"}
+
+
 def test_an_auc_below_one_half_asks_which_class_is_the_positive_one():
     found = reasons(attempts(), scores=make_scores(auc=(0.06,), device_auc=(0.06,)))
 
