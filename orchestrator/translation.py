@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import math
 import socket
+import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -134,11 +135,29 @@ class Translator:
     def event(self, recorded: Recorded) -> Event | None:
         """Return what a record says, or ``None`` for one that only the journal needs.
 
-        Raises `AgentFailed` where a record speaks of something that was never ordered.
+        Raises `AgentFailed` where a record speaks of something that was never ordered, or makes no sense: a device is
+        believed its numbers, not trusted with our process.
         """
         named = getattr(recorded.record, "id", None)
         if named is not None and named not in self._steps:
             raise AgentFailed(f"{self._device}: the journal of lane {self._lane} speaks of an unknown step {named!r}")
+        try:
+            return self._event(recorded)
+        except (
+            ArithmeticError,
+            AssertionError,
+            AttributeError,
+            LookupError,
+            TypeError,
+            ValueError,
+            zlib.error,
+        ) as error:
+            kind = type(recorded.record).__name__
+            raise AgentFailed(
+                f"{self._device}: the journal of lane {self._lane} has a {kind} that makes no sense: {error}"
+            ) from error
+
+    def _event(self, recorded: Recorded) -> Event | None:
         common: dict[str, Any] = {
             "run": self._run,
             "device": self._device,

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from agent import wire
 from orchestrator import planner
 from orchestrator.domain.artifact import ImageSet
 from orchestrator.domain.event import (
@@ -194,7 +197,45 @@ def test_a_journal_that_speaks_of_what_was_never_ordered_ends_the_lane_with_the_
     assert "unknown step" in events[-1].reason
 
 
-def planted(request):
-    from dataclasses import replace
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        lambda record: replace(record, latency_ns="not base64!"),
+        lambda record: replace(record, latency_ns="eJwDAAAAAAE"),
+        lambda record: replace(record, latency_ns=wire.pack_bytes(b"seven77")),
+        lambda record: replace(record, began_at_ns=10**30),
+        lambda record: replace(record, ended_at_ns="now"),
+        lambda record: wire.ScoringDone(record.id, began_at_ns=2, ended_at_ns=3, wall_ns=1),
+    ],
+    ids=["no base64", "no zlib", "no integers", "the year 31 billion", "no time", "scores of an attempt"],
+)
+def test_a_record_that_makes_no_sense_ends_the_lane_with_the_reason_and_not_the_run(materials, nonsense):
+    remote = FakeRemote()
+    real = FakeRemote._journal
+    remote._journal = lambda request: [
+        nonsense(record) if isinstance(record, wire.AttemptDone) else record for record in real(request)
+    ]
 
+    events = list(make_carrier(remote, materials).events())
+
+    assert isinstance(events[-1], LaneSkipped)
+    assert "makes no sense" in events[-1].reason
+
+
+def test_scores_of_another_shape_end_the_lane_with_the_reason(materials):
+    np.save(materials.blobs / "labels.npy", np.array([[0], [1]], np.uint8))
+    (materials.blobs / "labels.npy").rename(materials.blobs / ("c" * 64))
+    remote = FakeRemote()
+    real = FakeRemote._journal
+    scores = {"scores": wire.pack_bytes(b"\0" * 12), "shape": (3, 1), "auc": (0.5,), "error": None}
+    remote._journal = lambda request: [
+        replace(record, **scores) if isinstance(record, wire.ScoringDone) else record for record in real(request)
+    ]
+
+    events = list(make_carrier(remote, materials).events())
+
+    assert "makes no sense" in events[-1].reason
+
+
+def planted(request):
     return replace(request, steps=(replace(request.steps[0], id="planted"),))
