@@ -194,7 +194,9 @@ class Farm:
         self, device: Device, suite: Suite, facts: Mapping[str, Any], prospects: Prospects, *, fetch: bool
     ) -> None:
         for runtime in suite.runtimes:
-            if facts["runtimes"][runtime].get("works"):
+            tried = facts.get("runtimes")
+            found = tried.get(runtime) if isinstance(tried, dict) else None
+            if isinstance(found, dict) and found.get("works"):
                 continue
             try:
                 if not fetch:

@@ -110,8 +110,13 @@ class Remote:
 
     def missing(self, hashes: Iterable[str]) -> dict[str, int]:
         """Return which blobs the device lacks, with the bytes of each that have arrived already."""
-        answer = self._ask(["have"], json.dumps(sorted(set(hashes))).encode())
-        return dict(answer["missing"])
+        asked = set(hashes)
+        missing = self._ask(["have"], json.dumps(sorted(asked)).encode()).get("missing")
+        if not isinstance(missing, dict) or not asked >= missing.keys():
+            raise AgentFailed(f"{self.device.name}: the agent speaks of blobs it was not asked for")
+        return {
+            sha256: arrived if isinstance(arrived, int) and arrived > 0 else 0 for sha256, arrived in missing.items()
+        }
 
     def send(self, path: Path, sha256: str, *, arrived: int = 0, progress: Callable[[int], None] | None = None) -> int:
         """Send a blob from byte ``arrived`` on and return the bytes sent; raises `TransferBroken` if it arrives wrong."""
@@ -152,7 +157,7 @@ class Remote:
 
     def stop(self, lane: str) -> bool:
         """Stop a lane; return False where it was over already."""
-        return bool(self._ask(["stop", lane])["stopped"])
+        return bool(self._ask(["stop", lane]).get("stopped"))
 
     @property
     def _python(self) -> str:
@@ -172,6 +177,7 @@ class Remote:
         try:
             found = dict(json.loads(done.out.splitlines()[-1]))
             version = tuple(found["python"])
+            _ = found["present"], found["agent"], found["workdir"]
         except (IndexError, ValueError, KeyError, TypeError) as error:
             raise DeviceUnfit(
                 f"{name}: {python} is no Python: it printed {done.out[-200:]!r}",
@@ -202,10 +208,9 @@ class Remote:
         if done.status:
             raise self._refusal(done.out if done.status == wire.REFUSED else done.err, done.status)
         try:
-            answer = json.loads(done.out.splitlines()[-1])
-        except (IndexError, ValueError) as error:
+            return dict(json.loads(done.out.splitlines()[-1]))
+        except (IndexError, TypeError, ValueError) as error:
             raise AgentFailed(f"{self.device.name}: the agent answered {argv[0]} with {done.out[-200:]!r}") from error
-        return dict(answer)
 
     def _refusal(self, printed: bytes, status: int) -> Exception:
         """Turn the refusal in the last line of ``printed`` into our error."""

@@ -168,7 +168,7 @@ def test_architectures_take_any_size_and_end_in_sigmoids(architecture, channels)
 class Handful(Phantom):
     """Phantoms, but few."""
 
-    def load(self, part, *, height, width):  # noqa: ARG002
+    def load(self, part, *, height, width):
         images = super().load("calibration", height=height, width=width)
         return type(images)(pixels=images.pixels[:70], labels=images.labels[:70], patients=images.patients[:70])
 

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from orchestrator.domain.device import Device
+from orchestrator.errors import AgentFailed, DeviceUnfit, FarmError
+from orchestrator.remote import Remote, pack_agent
+from orchestrator.transports.base import Completed
+
+LOCATED = {"workdir": "/w", "agent": "/w/agents/x.zip", "present": True, "python": [3, 11]}
+
+
+class Scripted:
+    """A device that prints what the test says, whatever it is asked; the last answer repeats."""
+
+    def __init__(self, *answers, status=0):
+        self.answers = [answer if isinstance(answer, bytes) else json.dumps(answer).encode() for answer in answers]
+        self.status = status
+
+    def run(self, argv, *, stdin=b"", timeout_s=60.0, progress=None):
+        out = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return Completed(status=self.status, out=out, err=b"")
+
+    def close(self):
+        pass
+
+
+def remote(*answers, **settings):
+    return Remote(Scripted(*answers, **settings), Device(name="pi", address="pi"))
+
+
+def test_the_agent_is_packed_to_the_same_bytes_each_time():
+    first = pack_agent()
+    pack_agent.cache_clear()
+
+    assert pack_agent() == first
+    assert len(first) < 100_000
+
+
+@pytest.mark.parametrize("answer", [b"", b"hello", b"[1, 2]", b"17", b"null", b'"x"'], ids=repr)
+def test_an_agent_that_answers_nonsense_is_an_error_in_words(answer):
+    with pytest.raises(AgentFailed, match="pi: the agent answered probe"):
+        remote(LOCATED, answer).probe(["litert"])
+
+
+@pytest.mark.parametrize("missing", [None, [], {"../../etc": 0}, {"f" * 64: 0}], ids=repr)
+def test_a_device_may_speak_only_of_blobs_it_was_asked_for(missing):
+    with pytest.raises(AgentFailed, match="not asked for"):
+        remote(LOCATED, {"missing": missing}).missing(["a" * 64])
+
+
+def test_absurd_lengths_of_what_arrived_mean_nothing_did():
+    sha256 = "a" * 64
+
+    for absurd in (-1, "many", None, 1.5):
+        assert remote(LOCATED, {"missing": {sha256: absurd}}).missing([sha256]) == {sha256: 0}
+    assert remote(LOCATED, {"missing": {sha256: 7}}).missing([sha256]) == {sha256: 7}
+
+
+def test_noise_of_a_login_shell_before_the_answer_is_passed_over():
+    noisy = b"Welcome!\n{not json}\n" + json.dumps({"missing": {}}).encode()
+
+    assert remote(LOCATED, noisy).missing(["a" * 64]) == {}
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [
+        (LOCATED | {"python": [3, 8]}, "Python 3.8"),
+        (LOCATED | {"python": None}, "no Python"),
+        ({"python": [3, 11]}, "no Python"),
+        (b"Python was not found", "no Python"),
+        (b"", "no Python"),
+    ],
+    ids=repr,
+)
+def test_a_python_that_is_old_or_none_is_refused_with_what_to_do(answer, word):
+    with pytest.raises(DeviceUnfit, match=word) as caught:
+        remote(answer).ensure_agent()
+
+    assert "python:" in caught.value.hint
+
+
+def test_a_device_without_python_is_told_what_it_needs():
+    with pytest.raises(FarmError, match="python3 does not run there"):
+        remote(b"sh: python3: not found", status=127).ensure_agent()
