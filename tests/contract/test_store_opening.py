@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -249,3 +250,25 @@ def next_farm(folder, monkeypatch, more="pass"):
         f"    {more}\n"
     )
     monkeypatch.setattr(migrate, "folder", lambda: folder)
+
+
+def test_connections_to_a_new_file_at_the_same_moment_all_succeed(tmp_path):
+    refused = []
+
+    def connect(barrier, url):
+        barrier.wait()
+        try:
+            engine.connect(url).dispose()
+        except StoreError as error:
+            refused.append(error.message)
+
+    for number in range(100):  # without `_write_ahead`, about every tenth moment refuses one
+        barrier = threading.Barrier(4)
+        url = f"sqlite:///{tmp_path / str(number)}.db"
+        threads = [threading.Thread(target=connect, args=(barrier, url)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert refused == []
