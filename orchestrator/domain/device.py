@@ -6,8 +6,22 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What farm may ask of a device; ``None`` sets no limit."""
+
+    #: An attempt waits until the device is cooler than this.
+    start_below_c: float | None = None
+    #: The most that farm's files may take there.
+    disk_bytes: int | None = None
+    #: The most that one worker process may take there.
+    memory_bytes: int | None = None
+    #: The longest that one attempt may take, whatever the effort says.
+    attempt_timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
-    """An entry of ``inventory.yaml``."""
+    """An entry of ``inventory.yaml``, with what its groups say in it."""
 
     name: str
     #: How to reach it: a name in the registry, ``ssh`` or ``local``.
@@ -18,11 +32,20 @@ class Device:
     #: ``None`` lets ~/.ssh/config decide, then 22.
     port: int | None = None
     identity_file: str | None = None
+    #: The jump host: another device of the inventory, or one that is nothing but an address. It may have one itself.
+    via: Device | None = None
     tags: tuple[str, ...] = ()
+    #: The groups it belongs to, in the order in which their settings count: the last one wins.
+    groups: tuple[str, ...] = ()
     #: The Python to run the agent with, a name on the device's PATH or a path; for ``local`` farm's own.
     python: str = "python3"
     #: Where the agent keeps its files; relative means below the user's home directory on the device.
     workdir: str = ".farm-agent"
+    #: The runtimes that may be measured there; none named means any.
+    runtimes: tuple[str, ...] = ()
+    limits: Limits = Limits()
+    #: For people.
+    notes: str = ""
 
     @property
     def destination(self) -> str:
