@@ -46,7 +46,7 @@ class Document:
             location = _path(first)
             where = ".".join(str(part) for part in location)
             if first["type"] == "extra_forbidden":
-                known = _fields_at(model, location[:-1])
+                known = fields_at(model, location[:-1])
                 raise self.complain(
                     location, f"unknown key {location[-1]!r}{nearest(str(location[-1]), known)}"
                 ) from None
@@ -56,16 +56,21 @@ class Document:
 
 def read(path: Path, error: type[UsageError]) -> Document:
     """Read and parse ``path``; raises ``error`` where it can't be read or is no YAML mapping."""
-    import ruamel.yaml
-    from ruamel.yaml.comments import CommentedMap
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as reason:
         raise error(f"{path}: {reason.strerror}") from reason
     except UnicodeDecodeError as reason:
         raise error(f"{path}: not UTF-8 at byte {reason.start}") from reason
+    return parse(text, path, error)
+
+
+def parse(text: str, path: Path, error: type[UsageError]) -> Document:
+    """Parse ``text``, which is or will be in ``path``; raises ``error`` where it is no YAML mapping."""
+    import ruamel.yaml
+    from ruamel.yaml.comments import CommentedMap
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
     try:
         data = ruamel.yaml.YAML(typ="rt").load(text)
     except MarkedYAMLError as reason:
@@ -117,7 +122,7 @@ def _line(data: Any, location: Sequence[str | int]) -> int:
     return line
 
 
-def _fields_at(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
+def fields_at(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
     """Return the keys that ``model`` knows at ``location``."""
     import typing
 

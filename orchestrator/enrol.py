@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator import inventory as inventories
-from orchestrator import registry
+from orchestrator import inventory_file, registry
 from orchestrator.domain.device import Device
 from orchestrator.errors import FarmError, InventoryError, UsageError
-from orchestrator.inventory import NAME, Inventory
+from orchestrator.inventory import Inventory
 from orchestrator.remote import Remote
 from orchestrator.transports import known_hosts as host_keys
 
@@ -30,8 +28,6 @@ RUNTIMES = ("litert", "tflite")
 #: Devices asked at once; a device that is off costs a thread some 5 s of waiting.
 AT_ONCE = 32
 
-_ADDRESS = re.compile(r"(?:(?P<user>[^@\s]+)@)?(?:\[(?P<v6>[^\]\s]+)\]|(?P<host>[^@:\[\]\s/]+))(?::(?P<port>\d{1,5}))?")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -42,33 +38,13 @@ class Answer:
     error: FarmError | None = None
 
 
-def parse_address(text: str) -> tuple[str | None, str, int | None]:
-    """Return user, address and port of ``USER@HOST:PORT``; IPv6 with a port is ``[fe80::1]:22``.
-
-    Raises `UsageError` saying what is wrong.
-    """
-    bare_v6 = re.fullmatch(r"(?:([^@\s]+)@)?([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[^@\s\[\]]*)", text)
-    if bare_v6:
-        return bare_v6[1], bare_v6[2], None
-    match = _ADDRESS.fullmatch(text)
-    if match is None:
-        raise UsageError(f"{text!r} is no address", hint="write it as USER@HOST:PORT, and IPv6 as USER@[fe80::1]:22")
-    port = int(match["port"]) if match["port"] else None
-    if port is not None and not 1 <= port <= 65535:
-        raise UsageError(f"{text!r}: there is no port {port}; they go from 1 to 65535")
-    return match["user"], match["v6"] or match["host"], port
-
-
 def enrol(device: Device, inventory: Path, known_hosts: Path, confirm: Confirm) -> Mapping[str, Any]:
     """Take ``device`` in and return its facts: its host key is confirmed, then it is probed, then both are written.
 
     Nothing is left behind when a step fails. Raises `InventoryError` for a name that can't be or is taken, and what
     ``confirm``, connecting and probing raise.
     """
-    if not NAME.fullmatch(device.name) or device.name == inventories.ALL:
-        raise InventoryError(
-            f"{device.name!r} can't be a device's name: letters, digits, dots, dashes and underscores, and not `all`"
-        )
+    inventory_file.check_name(device.name)
     if any(present.name == device.name for present in Inventory.load(inventory).devices):
         raise InventoryError(
             f"{inventory}: there is a device {device.name!r} already", hint=f"farm devices check {device.name}"
@@ -83,7 +59,7 @@ def enrol(device: Device, inventory: Path, known_hosts: Path, confirm: Confirm) 
     previous = host_keys.known(known_hosts, key.name)
     host_keys.trust(known_hosts, key)
     try:
-        inventories.add(inventory, device)
+        inventory_file.add(inventory, device)
     except (FarmError, OSError):
         host_keys.forget(known_hosts, key.name)
         for old in previous:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from orchestrator import planner, registry, stats
+from orchestrator import planner, registry, selectors, stats
 from orchestrator import suite as suites
 from orchestrator.artifacts import Artifacts, Build, Built
 from orchestrator.datasets.base import make_dataset
@@ -91,10 +91,13 @@ class Farm:
         transport = registry.find("transport", device.transport)
         return Remote(transport(device, known_hosts=self._state / "known_hosts"), device)
 
-    def plan(self, suite: Suite) -> Plan:
-        """Probe the devices and say what `run` would do, without doing or storing it."""
+    def plan(self, suite: Suite, store: Store | None = None) -> Plan:
+        """Probe the devices and say what `run` would do, without doing or storing it.
+
+        ``store`` knows what devices are, where selectors ask for that.
+        """
         prospects = Prospects()
-        devices = self.inventory.select(suite.devices)
+        devices = self._selected(suite, store)
         for _ in self._probe("dry-run", suite, devices, prospects, fetch=False):
             pass
         return self._planned("dry-run", suite, devices, prospects)
@@ -122,8 +125,13 @@ class Farm:
         row = store.run(run)
         return self._recorded(row.id, suites.Suite.from_json(row.suite), store, RunResumed(run=row.id))
 
+    def _selected(self, suite: Suite, store: Store | None) -> tuple[Device, ...]:
+        asks = store is not None and selectors.needs_facts(suite.devices)
+        known = {row.name: row.facts for row in store.devices()} if store is not None and asks else {}
+        return selectors.select(self.inventory.devices, suite.devices, known)
+
     def _recorded(self, run: str, suite: Suite, store: Store, first: Event) -> Iterator[Event]:
-        devices = self.inventory.select(suite.devices)
+        devices = self._selected(suite, store)
         store.record(first)
         yield first
         for event in self._events(run, suite, devices, store):
@@ -296,8 +304,7 @@ class Farm:
     def _stop(self, carrier: Carrier) -> Iterator[Event]:
         lane = carrier.cancel()
         if lane is not None:
-            (device,) = self.inventory.select([carrier.device])
-            remote = self.remote(device)
+            remote = self.remote(self.inventory.device(carrier.device))
             # A device that can't be told goes on, and `farm run --resume` collects what it does.
             with contextlib.suppress(FarmError):
                 remote.stop(lane)

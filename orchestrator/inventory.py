@@ -1,69 +1,28 @@
-"""``inventory.yaml``: the devices farm may use."""
+"""``inventory.yaml``: the devices farm may use, with what their groups say filled in."""
 
 from __future__ import annotations
 
 import fnmatch
-import io
 import re
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import pydantic
 
 from orchestrator import documents, registry
-from orchestrator.domain.device import LOCAL, Device
-from orchestrator.errors import InventoryError, UnknownName, nearest
-from orchestrator.rewrite import rewriting
+from orchestrator.addresses import parse_address
+from orchestrator.domain.device import LOCAL, Device, Limits
+from orchestrator.errors import InventoryError, UnknownName, UsageError, nearest
+from orchestrator.inventory_schema import ALL, NAME, REFERRING, Entry, File, Group, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
-#: A name stands in case names (``device/model/…``), file names and on the command line.
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-#: Means every device, so none may be called that.
-ALL = "all"
+__all__ = ["ALL", "NAME", "Inventory"]
 
-HEADER = """\
-# The devices farm may use; `farm devices add` writes here, and you may too. docs/devices.md says what each key means.
-devices:
-"""
-
-
-def _plain_address(text: str) -> str:
-    if not text or re.search(r"[\s/@\[\]]", text) or re.fullmatch(r"[^:]*:\d+", text):
-        raise ValueError(f"{text!r} is not a bare name or IP address; user and port have keys of their own")
-    return text
-
-
-def _not_empty(text: str) -> str:
-    if not text.strip():
-        raise ValueError("it may not be empty")
-    return text
-
-
-def _tag(text: str) -> str:
-    if not NAME.fullmatch(text):
-        raise ValueError(f"{text!r} is no tag: letters, digits, dots, dashes and underscores only")
-    return text
-
-
-Text = Annotated[str, pydantic.AfterValidator(_not_empty)]
-
-
-class _Entry(pydantic.BaseModel):
-    """A device as the file writes it."""
-
-    model_config = pydantic.ConfigDict(extra="forbid", strict=True)
-
-    transport: Text | None = None
-    address: Annotated[str, pydantic.AfterValidator(_plain_address)] | None = None
-    user: Text | None = None
-    port: Annotated[int, pydantic.Field(ge=1, le=65535)] | None = None
-    identity_file: Text | None = None
-    tags: list[Annotated[str, pydantic.AfterValidator(_tag)]] = []
-    python: Text = LOCAL.python
-    workdir: Text = LOCAL.workdir
+#: Keys of a person who thinks that farm keeps passwords.
+SECRETS = ("password", "ssh_pass", "passphrase", "ansible_password", "ansible_ssh_pass", "become_password", "token")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,195 +36,198 @@ class Inventory:
         """Read ``path``; no file means `LOCAL` alone. Raises `InventoryError` with file, line and key."""
         if path is None or not path.exists():
             return cls(devices=(LOCAL,))
-        return cls._of(documents.read(path, InventoryError))
+        return cls.of(documents.read(path, InventoryError))
 
     @classmethod
-    def _of(cls, document: documents.Document) -> Inventory:
+    def of(cls, document: documents.Document) -> Inventory:
+        """Read a parsed file; raises `InventoryError`."""
         if not document.data:
             raise document.complain((), "there is nothing in it", hint="it begins with a line `devices:`; or delete it")
         for key in document.data:
-            if key != "devices":
-                raise document.complain((key,), f"unknown key {key!r}{nearest(str(key), ['devices'])}")
-        entries = document.data["devices"] or {}
-        if not isinstance(entries, dict):
-            raise document.complain(("devices",), "devices: expected `name:` lines with their keys below")
-        found = tuple(_device(document, name, entry) for name, entry in entries.items())
-        if any(device.name == LOCAL.name for device in found):
-            return cls(devices=found)
-        return cls(devices=(LOCAL, *found))
+            if key not in File.model_fields:
+                raise document.complain((key,), f"unknown key {key!r}{nearest(str(key), File.model_fields)}")
+        devices = _Reader(document).devices()
+        if not any(device.name == LOCAL.name for device in devices):
+            devices = (LOCAL, *devices)
+        return cls(devices=devices)
 
     def device(self, name: str) -> Device:
         """Return the device called ``name``; raises `UnknownName` with the nearest name."""
         for device in self.devices:
             if device.name == name:
                 return device
-        raise UnknownName("device", name, [device.name for device in self.devices])
-
-    def select(self, names: Sequence[str]) -> tuple[Device, ...]:
-        """Return the devices that ``names`` mean, each once, in the order of the inventory.
-
-        A selector is a name, ``all``, a glob such as ``pi5-*``, ``tag:NAME``, or any of these after ``!``, which takes
-        devices away. Only such ones mean: all but these. Raises `UnknownName` for one that means no device.
-        """
-        wanted = {name for selector in names if not selector.startswith("!") for name in self._meant(selector)}
-        unwanted = {name for selector in names if selector.startswith("!") for name in self._meant(selector[1:])}
-        if names and all(selector.startswith("!") for selector in names):
-            wanted = {device.name for device in self.devices}
-        return tuple(device for device in self.devices if device.name in wanted - unwanted)
-
-    def _meant(self, selector: str) -> set[str]:
-        every = [device.name for device in self.devices]
-        if selector == ALL:
-            return set(every)
-        if selector.startswith("tag:"):
-            tag = selector.removeprefix("tag:")
-            tagged = {device.name for device in self.devices if tag in device.tags}
-            if not tagged:
-                raise UnknownName("tag", tag, {tag for device in self.devices for tag in device.tags})
-            return tagged
-        meant = set(fnmatch.filter(every, selector)) if re.search(r"[*?\[]", selector) else {selector} & set(every)
-        if not meant:
-            raise UnknownName("device", selector, every, hint="farm devices list")
-        return meant
+        raise UnknownName("device", name, [device.name for device in self.devices], hint="farm devices list")
 
 
-def add(path: Path, device: Device) -> None:
-    """Write ``device`` into the inventory at ``path``, keeping every other byte of it; a missing file is created.
+class _Reader:
+    """One parsed file on its way to devices: groups first, then entries over them, then who goes through whom."""
 
-    Raises `InventoryError` where the file is wrong or has a device of that name.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Inventory.load(path)  # says what is wrong with a file before it is touched
-    with rewriting(path) as text:
-        if not text.before:
-            text.after = HEADER + _written(device, indent=2)
-            return
-        document = documents.read(path, InventoryError)
-        present = Inventory._of(document)  # noqa: SLF001  the class of this very module
-        entries = document.data["devices"] or {}
-        if device.name in entries:
-            raise document.complain(("devices", device.name), f"there is a device {device.name!r} already")
-        text.after = _appended(text.before, document, device)
-        _check(path, text.after, present, device)
+    def __init__(self, document: documents.Document) -> None:
+        self._document = document
+        self._entries = self._mapping("devices", Entry, "device")
+        self._groups = self._mapping("groups", Group, "group")
+        self._check_groups()
+        self._depth = {name: self._depth_of(name, ()) for name in self._groups}
 
+    def devices(self) -> tuple[Device, ...]:
+        """Return them with their jump hosts; a circle of those is an error."""
+        merged = {name: self._merged(name, entry) for name, entry in self._entries.items()}
+        done: dict[str, Device] = {}
 
-def _appended(before: str, document: documents.Document, device: Device) -> str:
-    """Return the file with the entry at its end, where new entries belong: ``devices`` is its only key."""
-    entries = document.data["devices"]
-    if entries:
-        if entries.fa.flow_style():  # `devices: {…}` on one line can't be appended to
-            return _dumped(document, device)
-        indent = entries.lc.col
-    elif entries is None:
-        indent = 2
-    else:
-        return _dumped(document, device)
-    newline = "\r\n" if "\r\n" in before else "\n"
-    glue = "" if before.endswith("\n") else newline
-    return before + glue + _written(device, indent=indent).replace("\n", newline)
+        def resolve(name: str, on_the_way: tuple[str, ...]) -> Device:
+            if name not in done:
+                values = dict(merged[name])
+                via = values.pop("via", None)
+                done[name] = Device(name=name, via=self._hop(name, via, on_the_way, resolve, merged), **values)
+            return done[name]
 
+        return tuple(resolve(name, ()) for name in merged)
 
-def _dumped(document: documents.Document, device: Device) -> str:
-    import ruamel.yaml
+    def _mapping(self, key: str, model: type[Any], kind: str) -> dict[str, Any]:
+        """Return every entry of ``devices`` or ``groups``, checked by itself."""
+        written = self._document.data.get(key)
+        if written is None:
+            return {}
+        if not isinstance(written, dict):
+            raise self._document.complain((key,), f"{key}: expected `name:` lines with their keys below")
+        for name in written:
+            if not isinstance(name, str) or not NAME.fullmatch(name) or (name == ALL and kind == "device"):
+                words = "letters, digits, dots, dashes and underscores, 64 at most, and not `all`"
+                raise self._document.complain((key, name), f"{name!r} can't be a {kind}'s name: {words}")
+        return {name: self._checked(key, name, entry, model, kind) for name, entry in written.items()}
 
-    document.data["devices"][device.name] = _plain(device)
-    out = io.StringIO()
-    ruamel.yaml.YAML(typ="rt").dump(document.data, out)
-    return out.getvalue()
-
-
-def _check(path: Path, after: str, present: Inventory, device: Device) -> None:
-    """Read back what is about to be written: an odd file must lead to a refusal, not to a broken inventory."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        draft = Path(folder) / path.name
-        draft.write_bytes(after.encode())
-        reason: InventoryError | None = None
-        now: tuple[Device, ...] = ()
+    def _checked(self, key: str, name: str, entry: Any, model: type[Any], kind: str) -> Any:
+        location = (key, name)
+        if entry is not None and not isinstance(entry, dict):
+            raise self._document.complain(location, f"{kind} {name}: expected `key: value` lines below it")
+        for secret in entry or ():
+            if secret in SECRETS:
+                words = f"{kind} {name}: {secret}: an inventory is no place for secrets; farm logs in with keys"
+                raise self._document.complain((*location, secret), words, hint=f"ssh-copy-id, then remove {secret}")
         try:
-            now = Inventory.load(draft).devices
-        except InventoryError as error:
-            reason = error
-    kept = tuple(entry for entry in present.devices if entry.name != device.name)
-    if tuple(entry for entry in now if entry.name != device.name) != kept or device not in now:
-        raise InventoryError(
-            f"{path}: can't add {device.name!r} to a file of this form", hint="add it by hand:\n" + _written(device)
-        ) from reason
+            return model.model_validate(self._expanded(entry or {}, location))
+        except pydantic.ValidationError as invalid:
+            raise _complaint(self._document, location, kind, model, invalid) from None
 
+    def _expanded(self, value: Any, location: tuple[str | int, ...]) -> Any:
+        """Replace ``${NAME}``; where a number is meant, digits that come from the environment are one."""
+        if isinstance(value, dict):
+            return {key: self._expanded(inner, (*location, key)) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self._expanded(inner, (*location, number)) for number, inner in enumerate(value)]
+        if not isinstance(value, str) or "${" not in value:
+            return value
+        text = documents.expand(self._document, location, value)
+        if location[-1] in REFERRING and re.fullmatch(r"\d+(\.\d+)?", text):
+            return float(text) if "." in text else int(text)
+        return text
 
-def _device(document: documents.Document, name: Any, entry: Any) -> Device:
-    """Return the device that the file writes below ``name``."""
-    location = ("devices", name)
-    if not isinstance(name, str) or not NAME.fullmatch(name) or name == ALL:
-        raise document.complain(
-            location,
-            f"{name!r} can't be a device's name: letters, digits, dots, dashes and underscores, 64 at most, and not `all`",
-        )
-    if entry is None:
-        entry = {}
-    if not isinstance(entry, dict):
-        raise document.complain(location, f"device {name}: expected `key: value` lines below it")
-    try:
-        read = _Entry.model_validate(entry)
-    except pydantic.ValidationError as invalid:
-        raise _complaint(document, location, invalid) from None
-    values = {key: value for key, value in read.model_dump().items() if value is not None}
-    values["tags"] = tuple(values["tags"])
-    if name == LOCAL.name and read.address is None:
-        values.setdefault("transport", LOCAL.transport)
-    device = Device(name=name, **values)
-    known = registry.names("transport")
-    if device.transport not in known:
-        raise document.complain(
-            (*location, "transport"),
-            f"device {name}: no transport {device.transport!r}{nearest(device.transport, known)}",
-        )
-    if device.transport == "ssh" and device.address is None:
-        raise document.complain(
-            location, f"device {name}: it has no address", hint="add a line `address: 192.168.1.20`"
-        )
-    return device
+    def _check_groups(self) -> None:
+        for name, group in self._groups.items():
+            for number, pattern in enumerate(group.devices):
+                if not fnmatch.filter(self._entries, pattern):
+                    words = f"group {name}: no device {pattern!r}{nearest(pattern, self._entries)}"
+                    raise self._document.complain(("groups", name, "devices", number), words)
+            for number, child in enumerate(group.children):
+                if child not in self._groups:
+                    words = f"group {name}: no group {child!r}{nearest(child, self._groups)}"
+                    raise self._document.complain(("groups", name, "children", number), words)
+        for name, entry in self._entries.items():
+            for number, group in enumerate(entry.groups):
+                if group not in self._groups:
+                    words = f"device {name}: no group {group!r}{nearest(group, self._groups)}"
+                    raise self._document.complain(("devices", name, "groups", number), words)
+
+    def _depth_of(self, name: str, below: tuple[str, ...]) -> int:
+        """Return how many groups a group is nested in, at most; what is deeper counts later."""
+        if name in below:
+            words = f"group {name}: it is its own child, by way of {' and '.join(below)}"
+            raise self._document.complain(("groups", name, "children"), words)
+        parents = [parent for parent, group in self._groups.items() if name in group.children]
+        return max((1 + self._depth_of(parent, (*below, name)) for parent in parents), default=0)
+
+    def _groups_of(self, name: str, entry: Entry) -> tuple[str, ...]:
+        own = {
+            group
+            for group, written in self._groups.items()
+            if group in entry.groups or any(fnmatch.fnmatchcase(name, pattern) for pattern in written.devices)
+        }
+        while True:
+            more = {parent for parent, group in self._groups.items() if own & set(group.children)} - own
+            if not more:
+                break
+            own |= more
+        if ALL in self._groups:
+            own.add(ALL)
+        order = list(self._groups)
+        return tuple(sorted(own, key=lambda group: (group != ALL, self._depth[group], order.index(group))))
+
+    def _merged(self, name: str, entry: Entry) -> dict[str, Any]:
+        """Return the fields of the device: those of its groups, outermost first, then its own."""
+        groups = self._groups_of(name, entry)
+        values: dict[str, Any] = {}
+        tags: list[str] = []
+        limits: dict[str, Any] = {}
+        layers: Iterable[Settings] = (*(self._groups[group] for group in groups), entry)
+        for layer in layers:
+            given = layer.given()
+            tags += given.pop("tags", ())
+            limits |= given.pop("limits", {})
+            values |= given
+        values["tags"] = tuple(dict.fromkeys(tags))
+        values["groups"] = tuple(group for group in groups if group != ALL)
+        values["limits"] = Limits(**limits)
+        if name == LOCAL.name and "address" not in values:
+            values["transport"] = entry.transport or LOCAL.transport
+        self._check_device(name, values)
+        return values
+
+    def _check_device(self, name: str, values: Mapping[str, Any]) -> None:
+        location = ("devices", name)
+        known = registry.names("transport")
+        transport = values.get("transport", "ssh")
+        if transport not in known:
+            words = f"device {name}: no transport {transport!r}{nearest(transport, known)}"
+            raise self._document.complain((*location, "transport"), words)
+        if transport == "ssh" and "address" not in values:
+            words = f"device {name}: it has no address"
+            raise self._document.complain(location, words, hint="add a line `address: 192.168.1.20`")
+
+    def _hop(self, name: str, via: str | None, on_the_way: tuple[str, ...], resolve: Any, merged: Any) -> Device | None:
+        """Return the jump host that ``via`` means: a device of the file, or nothing but an address."""
+        if via is None:
+            return None
+        location = ("devices", name, "via")
+        if via in (name, *on_the_way):
+            words = f"device {name}: via: {via} is reached through {name} itself"
+            raise self._document.complain(location, words)
+        if via in merged:
+            hop: Device = resolve(via, (*on_the_way, name))
+            if hop.address is None:
+                raise self._document.complain(location, f"device {name}: via: {via} has no address to go through")
+            return hop
+        if not re.search(r"[@.:]", via):
+            words = f"device {name}: via: no device {via!r}{nearest(via, merged)}"
+            raise self._document.complain(location, words, hint="or an address: USER@HOST:PORT")
+        try:
+            user, address, port = parse_address(via)
+        except UsageError as wrong:
+            raise self._document.complain(location, f"device {name}: via: {wrong.message}", hint=wrong.hint) from None
+        return Device(name=via, address=address, user=user, port=port)
 
 
 def _complaint(
-    document: documents.Document, location: tuple[str, str], invalid: pydantic.ValidationError
-) -> InventoryError:
+    document: documents.Document, location: tuple[str, str], kind: str, model: type[Any], invalid: Any
+) -> UsageError:
     # A misspelt key makes the right one missing: the misspelling is the one to name.
     first = min(invalid.errors(), key=lambda found: found["type"] != "extra_forbidden")
-    key = first["loc"][0]
+    where = tuple(part for part in first["loc"] if isinstance(part, int) or re.fullmatch(r"[a-z][a-z_]*", part))
     if first["type"] == "extra_forbidden":
-        words = f"unknown key {key!r}{nearest(str(key), _Entry.model_fields)}"
+        where = first["loc"]
+        known = documents.fields_at(model, where[:-1])
+        words = f"unknown key {where[-1]!r}{nearest(str(where[-1]), known)}"
     else:
         message = first["msg"].removeprefix("Value error, ")
-        words = f"{key}: {message[:1].lower()}{message[1:]}"
-    where = tuple(part for part in first["loc"] if part in _Entry.model_fields or isinstance(part, int))
-    error = document.complain((*location, *(where or (key,))), f"device {location[1]}: {words}")
-    assert isinstance(error, InventoryError)  # noqa: S101  the document was read to raise these
-    return error
-
-
-def _plain(device: Device) -> Mapping[str, Any]:
-    """Return the keys of ``device`` that differ from what an entry means without them."""
-    plain: dict[str, Any] = {}
-    for field in fields(Device):
-        value = getattr(device, field.name)
-        if field.name != "name" and value != field.default:
-            plain[field.name] = list(value) if isinstance(value, tuple) else value
-    return plain
-
-
-def _written(device: Device, *, indent: int = 2) -> str:
-    """Return the lines of the entry for ``device``."""
-    import ruamel.yaml
-    from ruamel.yaml.comments import CommentedMap, CommentedSeq
-
-    entry = CommentedMap(_plain(device))
-    if "tags" in entry:
-        entry["tags"] = CommentedSeq(entry["tags"])
-        entry["tags"].fa.set_flow_style()
-    yaml = ruamel.yaml.YAML(typ="rt")
-    yaml.width = 4096
-    out = io.StringIO()
-    yaml.dump({device.name: entry}, out)
-    return "".join(" " * indent + line for line in out.getvalue().splitlines(keepends=True))
+        named = ".".join(part for part in where if isinstance(part, str))
+        words = f"{named}: {message[:1].lower()}{message[1:]}"
+    return document.complain((*location, *where), f"{kind} {location[1]}: {words}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
 NS_PER_US = 1_000
@@ -21,6 +23,20 @@ def format_bytes(count: float) -> str:
         if count >= size:
             return f"{_three(count / size)} {unit}"
     return f"{count:.0f} B"
+
+
+#: Of ``parse_bytes``; one letter and ``iB`` count in powers of 1024, as in ``free`` and ``ls``.
+_SIZES = {"": 1, "B": 1}
+for _power, _letter in enumerate("KMGT", 1):
+    _SIZES |= {f"{_letter}B": 1000**_power, f"{_letter}IB": 1024**_power, _letter: 1024**_power}
+
+
+def parse_bytes(text: str) -> int:
+    """Return a size such as ``2GB``, ``1.5 GiB`` or ``512`` in bytes; raises `ValueError`."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
+    if match is None or match[2].upper() not in _SIZES:
+        raise ValueError(f"{text!r} is no size; write it as 500MB, 2GB or 1.5GiB")
+    return int(float(match[1]) * _SIZES[match[2].upper()])
 
 
 def format_ratio(ratio: float) -> str:

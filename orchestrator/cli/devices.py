@@ -62,8 +62,9 @@ TRUST_EPILOG = """Examples:
 def list_devices(names: Names = None, inventory: InventoryFile = None, json: Json = False) -> None:
     """List the devices, asking them nothing."""
     from orchestrator.inventory import Inventory
+    from orchestrator.selectors import select
 
-    devices = Inventory.load(home(inventory=inventory).inventory).select(names or ["all"])
+    devices = select(Inventory.load(home(inventory=inventory).inventory).devices, names or ["all"])
     if json:
         _print_json([_entry(device) for device in devices])
         return
@@ -79,9 +80,10 @@ def check(names: Names = None, inventory: InventoryFile = None, json: Json = Fal
     """Ask devices whether they answer, and what they are."""
     from orchestrator.enrol import ask
     from orchestrator.inventory import Inventory
+    from orchestrator.selectors import select
 
     files = home(inventory=inventory)
-    devices = Inventory.load(files.inventory).select(names or ["all"])
+    devices = select(Inventory.load(files.inventory).devices, names or ["all"])
     answers = list(ask(devices, files.known_hosts))
     if json:
         _print_json([_answer(answer) for answer in answers])
@@ -109,8 +111,9 @@ def add(
     inventory: InventoryFile = None,
 ) -> None:
     """Take a device in, after you confirmed its host key."""
+    from orchestrator.addresses import parse_address
     from orchestrator.domain.device import Device
-    from orchestrator.enrol import enrol, parse_address
+    from orchestrator.enrol import enrol
 
     files = home(inventory=inventory)
     user, host, port = parse_address(address)

@@ -17,7 +17,7 @@ from orchestrator.domain.result import Measurement, Scores
 from orchestrator.errors import UnknownName
 from orchestrator.store import schema
 from orchestrator.store.comparison import IDENTITY, results_of
-from orchestrator.store.rows import LaneRow, RunRow
+from orchestrator.store.rows import DeviceRow, LaneRow, RunRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,6 +43,12 @@ class Queries:
         with Session(self._engine) as session:
             rows = session.scalars(select(schema.Run).order_by(schema.Run.started_at.desc())).all()
             return tuple(_run_row(session, row) for row in rows)
+
+    def devices(self) -> tuple[DeviceRow, ...]:
+        """Return every device that ever answered, with what it said last."""
+        with Session(self._engine) as session:
+            rows = session.scalars(select(schema.Device).order_by(schema.Device.name)).all()
+            return tuple(DeviceRow(name=row.name, last_seen_at=row.last_seen_at, facts=row.facts or {}) for row in rows)
 
     def run(self, name: str) -> RunRow:
         """Return the run with this id, its unique beginning, or ``latest``; raises `UnknownName`."""

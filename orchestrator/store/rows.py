@@ -33,6 +33,15 @@ class RunRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceRow:
+    """A device as it was when it last answered."""
+
+    name: str
+    last_seen_at: datetime
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LaneRow:
     """A lane as `--resume` needs it."""
 

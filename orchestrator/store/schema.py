@@ -90,13 +90,14 @@ class Run(Base):
 
 
 class Device(Base):
-    """A device as its inventory entry was when it was last probed."""
+    """A device as its inventory entry was, and what it said of itself, when it last answered."""
 
     __tablename__ = "devices"
 
     name: Mapped[str] = mapped_column(Id, primary_key=True)
     entry: Mapped[dict[str, Any]]
     last_seen_at: Mapped[datetime]
+    facts: Mapped[dict[str, Any] | None]
 
 
 class DeviceFacts(Base):

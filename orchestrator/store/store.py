@@ -6,7 +6,7 @@ import sys
 from array import array
 from dataclasses import asdict, fields
 from functools import singledispatchmethod
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
@@ -19,12 +19,14 @@ from orchestrator.store.events import plain, row_of
 from orchestrator.store.queries import Queries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
     from types import TracebackType
 
     from sqlalchemy import Engine
 
     from orchestrator.domain.case import Case
+    from orchestrator.domain.device import Device
     from orchestrator.domain.event import Event
     from orchestrator.domain.result import CaseResult
 
@@ -76,6 +78,35 @@ class Store(Queries):
                 raise StoreError(f"the results database refused {type(event).__name__}: {error.message}") from error
             return
 
+    def saw(self, device: Device, facts: Mapping[str, Any], at: datetime) -> None:
+        """Remember what a device said of itself outside any run."""
+        with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
+            session = Session(bind=connection)
+            _seen(session, device, facts, at)
+            session.flush()
+
+    def rename_device(self, old: str, new: str) -> None:
+        """Let everything that is known of the device ``old`` be known of ``new``.
+
+        Raises `StoreError` where ``new`` has results of its own.
+        """
+        with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
+            session = Session(bind=connection)
+            if (
+                session.get(schema.Device, new) is not None
+                or session.scalars(select(schema.Case.id).where(schema.Case.device == new).limit(1)).first()
+            ):
+                raise StoreError(f"the database has results of a device {new!r} already", hint="choose another name")
+            row = session.get(schema.Device, old)
+            if row is not None:
+                session.add(schema.Device(name=new, entry=row.entry, last_seen_at=row.last_seen_at, facts=row.facts))
+                session.flush()
+            for table in (schema.DeviceFacts, schema.Case, schema.Lane, schema.Event, schema.Scores):
+                session.execute(update(table).where(table.device == old).values(device=new))
+            if row is not None:
+                session.delete(row)
+            session.flush()
+
     def _record(self, event: Event) -> None:
         with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
             session = Session(bind=connection)
@@ -113,10 +144,8 @@ class Store(Queries):
 
     @_store.register
     def _(self, event: happened.DeviceProbed, session: Session) -> None:
-        name = event.entry.name
-        session.merge(schema.Device(name=name, entry=plain(asdict(event.entry)), last_seen_at=event.at))
-        session.flush()
-        session.add(schema.DeviceFacts(run=event.run, device=name, at=event.at, facts=plain(event.facts)))
+        _seen(session, event.entry, event.facts, event.at)
+        session.add(schema.DeviceFacts(run=event.run, device=event.entry.name, at=event.at, facts=plain(event.facts)))
 
     @_store.register
     def _(self, event: happened.Planned, session: Session) -> None:
@@ -198,6 +227,11 @@ class Store(Queries):
             .where(schema.Run.id == event.run)
             .values(ended_at=event.at, exit_status=event.exit_status)
         )
+
+
+def _seen(session: Session, device: Device, facts: Mapping[str, Any], at: datetime) -> None:
+    session.merge(schema.Device(name=device.name, entry=plain(asdict(device)), last_seen_at=at, facts=plain(facts)))
+    session.flush()
 
 
 def _advance(session: Session, cursor: happened.Cursor) -> bool:

@@ -101,10 +101,11 @@ def test_in_a_checkout_the_migrations_are_at_its_top():
 
 
 def test_a_percent_sign_in_the_folder_does_no_harm(tmp_path, monkeypatch):
+    newest = migrate.newest()
     shutil.copytree(migrate.folder(), tmp_path / "100%s")
     monkeypatch.setattr(migrate, "folder", lambda: tmp_path / "100%s")
 
-    assert migrate.newest() == "0001"
+    assert migrate.newest() == newest
 
 
 def test_a_folder_without_migrations_is_no_silent_success(tmp_path, monkeypatch, empty):
@@ -140,3 +141,31 @@ def test_the_wheel_brings_the_migrations_along(tmp_path):
 
     assert done.stderr == ""
     assert done.stdout.strip() == str(site / "orchestrator" / "store" / "migrations")
+
+
+def test_a_device_keeps_the_facts_of_its_last_run_through_the_upgrade(empty):
+    migrate.upgrade(empty)
+    with empty.connect().execution_options(writes=True) as connection, connection.begin():
+        config = migrate._config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+        connection.execute(
+            sqlalchemy.text(
+                "INSERT INTO runs (id, started_at, suite, seed, effort, dataset, synthetic, farm_version)"
+                " VALUES ('r', '2026-01-01', '{}', 0, 'smoke', 'phantom', true, '0')"
+            )
+        )
+        connection.execute(sqlalchemy.text("INSERT INTO devices VALUES ('pi', '{}', '2026-01-01')"))
+        for number, cores in enumerate((2, 4)):
+            connection.execute(
+                sqlalchemy.text(
+                    "INSERT INTO device_facts (id, run, device, at, facts) VALUES (:id, 'r', 'pi', '2026-01-01', :facts)"
+                ),
+                {"id": number, "facts": f'{{"cores": {cores}}}'},
+            )
+
+    migrate.upgrade(empty)
+
+    with empty.connect() as connection:
+        said = connection.execute(sqlalchemy.text("SELECT CAST(facts AS TEXT) FROM devices")).scalar_one()
+        assert said == '{"cores": 4}'

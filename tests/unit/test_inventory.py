@@ -10,7 +10,9 @@ import pytest
 
 from orchestrator.domain.device import LOCAL, Device
 from orchestrator.errors import InventoryError, UnknownName
-from orchestrator.inventory import Inventory, add
+from orchestrator.inventory import Inventory
+from orchestrator.inventory_file import add, change
+from orchestrator.selectors import select
 
 FULL = """\
 # our ward
@@ -168,7 +170,7 @@ def test_a_file_of_the_wrong_form_is_refused(tmp_path, content, words):
     ids=str,
 )
 def test_selectors_mean_devices_in_the_order_of_the_file(inventory, selectors, expected):
-    assert [device.name for device in Inventory.load(inventory).select(selectors)] == expected
+    assert [device.name for device in select(Inventory.load(inventory).devices, selectors)] == expected
 
 
 @pytest.mark.parametrize(
@@ -183,7 +185,7 @@ def test_selectors_mean_devices_in_the_order_of_the_file(inventory, selectors, e
 )
 def test_a_selector_that_means_nothing_names_the_nearest(inventory, selector, words):
     with pytest.raises(UnknownName) as caught:
-        Inventory.load(inventory).select([selector])
+        select(Inventory.load(inventory).devices, [selector])
 
     assert words in caught.value.message
 
@@ -191,9 +193,8 @@ def test_a_selector_that_means_nothing_names_the_nearest(inventory, selector, wo
 def test_adding_keeps_every_byte_that_was_there(inventory):
     add(inventory, NEW)
 
-    text = inventory.read_text()
-    assert text.startswith(FULL)
-    assert text.removeprefix(FULL) == "  new:\n    address: 10.0.0.9\n    user: pi\n    tags: [pi]\n"
+    added = "  new:\n    address: 10.0.0.9\n    user: pi\n    tags: [pi]\n"
+    assert inventory.read_text() == FULL.replace("# the end\n", f"{added}# the end\n")
     assert Inventory.load(inventory).devices == (LOCAL, PI, JETSON, NEW)
 
 
@@ -232,13 +233,13 @@ def test_a_device_can_be_added_to_any_form_of_file(tmp_path, before):
     assert path.read_bytes().count(b"\r\n") in (0, path.read_bytes().count(b"\n"))
 
 
-def test_a_file_that_ends_its_document_is_refused_and_left_alone(tmp_path):
+def test_a_file_whose_entries_are_an_alias_is_refused_and_left_alone(tmp_path):
     path = tmp_path / "inventory.yaml"
-    before = "devices:\n  old:\n    address: x\n...\n"
+    before = "groups: &same\n  pis: {devices: [old]}\ndevices:\n  old: &entry\n    address: x\n  twin: *entry\n"
     path.write_text(before)
 
-    with pytest.raises(InventoryError, match="can't add 'new' to a file of this form"):
-        add(path, NEW)
+    with pytest.raises(InventoryError, match="can't change 'twin' in a file of this form"):
+        change(path, "twin", {("user",): "pi"})
 
     assert path.read_text() == before
 

@@ -1,0 +1,26 @@
+"""Read ``USER@HOST:PORT`` as people write it."""
+
+from __future__ import annotations
+
+import re
+
+from orchestrator.errors import UsageError
+
+_ADDRESS = re.compile(r"(?:(?P<user>[^@\s]+)@)?(?:\[(?P<v6>[^\]\s]+)\]|(?P<host>[^@:\[\]\s/]+))(?::(?P<port>\d{1,5}))?")
+
+
+def parse_address(text: str) -> tuple[str | None, str, int | None]:
+    """Return user, address and port of ``USER@HOST:PORT``; IPv6 with a port is ``[fe80::1]:22``.
+
+    Raises `UsageError` saying what is wrong.
+    """
+    bare_v6 = re.fullmatch(r"(?:([^@\s]+)@)?([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[^@\s\[\]]*)", text)
+    if bare_v6:
+        return bare_v6[1], bare_v6[2], None
+    match = _ADDRESS.fullmatch(text)
+    if match is None:
+        raise UsageError(f"{text!r} is no address", hint="write it as USER@HOST:PORT, and IPv6 as USER@[fe80::1]:22")
+    port = int(match["port"]) if match["port"] else None
+    if port is not None and not 1 <= port <= 65535:
+        raise UsageError(f"{text!r}: there is no port {port}; they go from 1 to 65535")
+    return match["user"], match["v6"] or match["host"], port

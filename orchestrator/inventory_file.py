@@ -1,0 +1,245 @@
+"""Edit ``inventory.yaml`` as its owner would: one entry, and not one byte of the rest."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any
+
+from orchestrator import documents, splice
+from orchestrator.domain.device import LOCAL, Device, Limits
+from orchestrator.errors import InventoryError, UnknownName, UsageError, nearest
+from orchestrator.inventory import ALL, NAME, Inventory
+from orchestrator.inventory_schema import REFERRING, Entry, LimitsOf
+from orchestrator.rewrite import rewriting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+HEADER = """\
+# The devices farm may use; `farm devices add` writes here, and you may too. docs/devices.md says what each key means.
+"""
+LISTS = frozenset({"tags", "groups", "runtimes"})
+
+
+def check_name(name: str) -> None:
+    """Raise `InventoryError` for a name that no device can have."""
+    if not NAME.fullmatch(name) or name == ALL:
+        words = "letters, digits, dots, dashes and underscores, 64 at most, and not `all`"
+        raise InventoryError(f"{name!r} can't be a device's name: {words}")
+
+
+def add(path: Path, device: Device) -> None:
+    """Write ``device`` into the inventory at ``path``, keeping every other byte of it; a missing file is created.
+
+    Raises `InventoryError` where the file is wrong or has a device of that name.
+    """
+    check_name(device.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+    def edit(text: str, data: dict[str, Any], document: documents.Document) -> tuple[str, dict[str, Any]]:
+        if device.name in (data.get("devices") or {}):
+            words = f"there is a device {device.name!r} already"
+            raise document.complain(("devices", device.name), words, hint=f"farm devices check {device.name}")
+        data["devices"] = (data.get("devices") or {}) | {device.name: written(device) or None}
+        return splice.put(text or HEADER, ("devices", device.name), written(device)), data
+
+    _edit(path, edit, f"add {device.name!r}", splice.block({device.name: written(device)}, indent=2))
+
+
+def change(path: Path, name: str, values: Mapping[tuple[str, ...], Any]) -> None:
+    """Set keys of the entry ``name``, such as ``("limits", "disk")``; ``None`` takes a key away.
+
+    Raises `UnknownName` where there is no such entry, `InventoryError` where the file would be wrong with it.
+    """
+
+    def edit(text: str, data: dict[str, Any], document: documents.Document) -> tuple[str, dict[str, Any]]:
+        _require(data, document, name)
+        for keys, value in values.items():
+            where = ("devices", name, *keys)
+            text = _dropped(text, data, where) if value is None else _put(text, data, where, value)
+        return text, data
+
+    _edit(path, edit, f"change {name!r}", f"edit {path}")
+
+
+def remove(path: Path, names: Sequence[str]) -> None:
+    """Take entries out; raises `InventoryError` where another entry still goes through one of them."""
+
+    def edit(text: str, data: dict[str, Any], document: documents.Document) -> tuple[str, dict[str, Any]]:
+        for name in names:
+            _require(data, document, name)
+            for other, entry in data["devices"].items():
+                if (entry or {}).get("via") == name and other not in names:
+                    where = ("devices", other, "via")
+                    raise document.complain(where, f"device {other} goes through {name}; it has to go first")
+            for group, entry in (data.get("groups") or {}).items():
+                if name in ((entry or {}).get("devices") or ()):
+                    kept = [member for member in entry["devices"] if member != name]
+                    text = _put(text, data, ("groups", group, "devices"), kept)
+            text = splice.drop(text, ("devices", name))
+            del data["devices"][name]
+        return text, data
+
+    _edit(path, edit, f"remove {', '.join(names)}", f"edit {path}")
+
+
+def rename(path: Path, old: str, new: str) -> None:
+    """Call an entry ``new``, wherever the file names it."""
+    check_name(new)
+
+    def edit(text: str, data: dict[str, Any], document: documents.Document) -> tuple[str, dict[str, Any]]:
+        _require(data, document, old)
+        if new in data["devices"]:
+            raise document.complain(("devices", new), f"there is a device {new!r} already")
+        for other, entry in data["devices"].items():
+            if (entry or {}).get("via") == old:
+                text = _put(text, data, ("devices", other, "via"), new)
+        for group, entry in (data.get("groups") or {}).items():
+            members = (entry or {}).get("devices") or ()
+            if old in members:
+                renamed = [new if member == old else member for member in members]
+                text = _put(text, data, ("groups", group, "devices"), renamed)
+        text = splice.rename(text, ("devices", old), new)
+        data["devices"] = {new if name == old else name: entry for name, entry in data["devices"].items()}
+        return text, data
+
+    _edit(path, edit, f"rename {old!r}", f"edit {path}")
+
+
+def replace(path: Path, before: str, after: str) -> None:
+    """Put a text that a person edited in place of ``before``, if it is right and nobody else was there meanwhile."""
+    Inventory.of(documents.parse(after, path, InventoryError))
+    with rewriting(path) as text:
+        if text.before != before:
+            raise InventoryError(f"{path}: it was changed by somebody else meanwhile", hint="try again")
+        text.after = after
+
+
+def assignment(text: str, entry: Mapping[str, Any]) -> tuple[tuple[str, ...], Any]:
+    """Read ``KEY=VALUE`` as a person types it: ``port=2222``, ``tags+=lab``, ``limits.disk=2GB``; no value takes away.
+
+    ``entry`` is the present entry, to which ``+=`` and ``-=`` refer. Raises `UsageError` with the nearest key.
+    """
+    key, equals, value = text.partition("=")
+    operator = key[-1:] if key[-1:] in "+-" else ""
+    keys = tuple(key.removesuffix(operator).split(".") if operator else key.split("."))
+    known = [name for name in Entry.model_fields if name != "limits"]
+    known += [f"limits.{name}" for name in LimitsOf.model_fields]
+    name = ".".join(keys)
+    if not equals or name not in known:
+        why = f"no key {name!r}{nearest(name, known)}" if equals else "it has no `=`"
+        raise UsageError(f"{text!r}: {why}", hint="write KEY=VALUE, such as user=pi, tags+=lab, limits.disk=2GB")
+    if name not in LISTS:
+        if operator:
+            raise UsageError(f"{text!r}: {name} is no list, so nothing can be added to it or taken from it")
+        return keys, _scalar(keys[-1], value) if value else None
+    words = [word.strip() for word in value.split(",") if word.strip()]
+    present = list(entry.get(name) or ())
+    if operator == "+":
+        words = list(dict.fromkeys([*present, *words]))
+    elif operator == "-":
+        words = [word for word in present if word not in words]
+    return keys, words or None
+
+
+def entry_of(path: Path, name: str) -> Mapping[str, Any]:
+    """Return the entry as the file writes it, nothing filled in; raises `UnknownName`."""
+    document = documents.read(path, InventoryError) if path.exists() else documents.parse("", path, InventoryError)
+    data = _plain(document.data)
+    _require(data, document, name)
+    return data["devices"][name] or {}
+
+
+def written(device: Device) -> dict[str, Any]:
+    """Return the keys of ``device`` that differ from what an entry means without them."""
+    plain: dict[str, Any] = {}
+    for field in fields(Device):
+        value = getattr(device, field.name)
+        if field.name == "name" or value == field.default:
+            continue
+        if isinstance(value, Limits):
+            names = {"disk_bytes": "disk", "memory_bytes": "memory"}
+            value = {names.get(key, key): number for key, number in asdict(value).items() if number is not None}
+        elif isinstance(value, Device):
+            value = value.name
+        if field.name == "transport" and device.name == LOCAL.name and value == LOCAL.transport:
+            continue
+        plain[field.name] = list(value) if isinstance(value, tuple) else value
+    return plain
+
+
+def _edit(path: Path, edit: Callable[..., tuple[str, dict[str, Any]]], what: str, by_hand: str) -> None:
+    """Rewrite the file; what comes out must say exactly what was meant, whatever form the file has."""
+    if path.exists():
+        Inventory.load(path)  # says what is wrong with a file before it is touched
+    with rewriting(path) as text:
+        document = documents.parse(text.before, path, InventoryError)
+        try:
+            after, meant = edit(text.before, _plain(document.data), document)
+        except (splice.CannotSplice, KeyError) as reason:
+            raise InventoryError(f"{path}: can't {what} in a file of this form: {reason}", hint=by_hand) from reason
+        said = documents.parse(after, path, InventoryError)
+        if _plain(said.data) != meant:
+            raise InventoryError(f"{path}: can't {what} in a file of this form", hint=f"by hand:\n{by_hand}")
+        Inventory.of(said)
+        text.after = after
+
+
+def _put(text: str, data: dict[str, Any], where: tuple[str, ...], value: Any) -> str:
+    inner = data
+    for key in where[:-1]:
+        if inner.get(key) is None:
+            inner[key] = {}
+        inner = inner[key]
+    inner[where[-1]] = value
+    return splice.put(text, where, value)
+
+
+def _dropped(text: str, data: dict[str, Any], where: tuple[str, ...]) -> str:
+    """Take a key away, and the mapping that is empty without it, but never the device's own."""
+    inner: Any = data
+    for key in where[:-1]:
+        inner = (inner or {}).get(key)
+    if not inner or where[-1] not in inner:
+        return text
+    text = splice.drop(text, where)
+    del inner[where[-1]]
+    if inner:
+        return text
+    parent = data["devices"]
+    if len(where) > 3:
+        return _dropped(text, data, where[:-1])
+    if parent[where[1]] == {} and splice.is_null(text, where[:-1]):
+        parent[where[1]] = None
+    return text
+
+
+def _require(data: Mapping[str, Any], document: documents.Document, name: str) -> None:
+    known = list(data.get("devices") or ())
+    if name not in known:
+        if name == LOCAL.name:
+            raise InventoryError(f"{document.path}: `local` is built in; the file says nothing of it")
+        raise UnknownName("device", name, known, hint="farm devices list")
+
+
+def _scalar(key: str, value: str) -> Any:
+    if key not in REFERRING or "${" in value:
+        return value
+    try:
+        return int(value)
+    except ValueError:
+        try:
+            return float(value)
+        except ValueError:
+            return value  # the schema says what is wrong with it
+
+
+def _plain(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {str(key): _plain(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_plain(value) for value in data]
+    if isinstance(data, str):
+        return str(data)
+    return data
