@@ -8,4 +8,10 @@ from hypothesis import settings
 settings.register_profile("farm", deadline=None)
 settings.load_profile("farm")
 
-pytest_plugins = ["tests.lab.postgres", "tests.lab.sshd", "tests.lab.project", "tests.lab.xrays"]
+pytest_plugins = [
+    "tests.lab.postgres",
+    "tests.lab.sshd",
+    "tests.lab.laboratory",
+    "tests.lab.project",
+    "tests.lab.xrays",
+]

@@ -1,0 +1,226 @@
+"""The files of an emulated aarch64 board: Debian's Python and nothing else, made once by the machine's own apt, kept in a cache."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import inspect
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: What the board has. Its dependencies come along; Python's own are the C library, zlib, expat, libffi, OpenSSL and such.
+PACKAGES = ("busybox-static", "libpython3-stdlib", "libstdc++6", "python3-minimal")
+#: The commands of a small Linux that busybox gives; what Debian's packages bring themselves comes first.
+COMMANDS = (Path(__file__).parent / "data" / "commands").read_text().split()
+FOLDERS = (
+    "bin",
+    "dev",
+    "etc",
+    "home",
+    "mnt",
+    "proc",
+    "root",
+    "run",
+    "sys",
+    "tmp",
+    "usr/bin",
+    "usr/local/bin",
+    "var/tmp",
+)
+ACCOUNTS = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/nonexistent:/usr/sbin/nologin\n"
+#: In /usr/share, of no use on a board that installs nothing.
+NEEDLESS = ("doc", "info", "lintian", "locale", "man")
+
+MACHINE = "aarch64"
+#: Debian's word for it.
+ARCHITECTURE = "arm64"
+BINFMT = Path("/proc/sys/fs/binfmt_misc")
+#: How the kernel knows an aarch64 program: the ELF header's first bytes, its type (2 or 3) and its machine (183).
+MAGIC = r"\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00"
+MASK = r"\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff"
+#: P hands over argv[0], which this QEMU expects by the ending of its name; F opens it now, so it works in every root.
+FLAGS, QEMU = "PF", f"{MACHINE}-binfmt-P"
+
+
+class BoardError(RuntimeError):
+    """The board can't be made here; the message says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """What the cache holds."""
+
+    folder: Path
+
+    @property
+    def rootfs(self) -> Path:
+        """The board's root file system; mount it read-only, for every board shares it."""
+        return self.folder / "rootfs"
+
+    @property
+    def qemu(self) -> Path:
+        """The emulator, a static program of this machine."""
+        return self.folder / QEMU
+
+
+def cache_folder() -> Path:
+    """Return where boards are kept: FARM_LAB_CACHE, or a folder in the user's cache."""
+    said = os.environ.get("FARM_LAB_CACHE")
+    return Path(said) if said else Path.home() / ".cache" / "farm-lab"
+
+
+def missing() -> str | None:
+    """Say why no board can be made here; ``None`` where one can."""
+    if platform.machine() != "x86_64" or release().get("ID") != "debian":
+        return "the emulated board is made from Debian's packages on an x86-64 Debian; this machine is none"
+    if _sources() is None:
+        return "the emulated board needs the machine's own apt sources, and /etc/apt names none"
+    programs = [name for name in ("apt-get", "dpkg-deb", "mmdebstrap") if shutil.which(name) is None]
+    return f"the emulated board needs {', '.join(programs)}: apt install mmdebstrap" if programs else None
+
+
+def prepare() -> Board:
+    """Return the board, made now if it is not in the cache, with the kernel ready to run its programs.
+
+    Raises:
+        BoardError: A package can't be had, or the kernel lets nobody register an emulator.
+    """
+    if words := missing():
+        raise BoardError(words)
+    cache = cache_folder()
+    cache.mkdir(parents=True, exist_ok=True)
+    recipe = (
+        PACKAGES,
+        COMMANDS,
+        FOLDERS,
+        ACCOUNTS,
+        inspect.getsource(_fill),
+        sorted(release().items()),
+        sys.version_info[:2],
+    )
+    key = hashlib.sha256(repr(recipe).encode()).hexdigest()[:16]
+    board = Board(folder=cache / f"{MACHINE}-{key}")
+    with _locked(cache / f"{board.folder.name}.lock"):
+        if not board.folder.exists():
+            with tempfile.TemporaryDirectory(dir=cache, prefix=f".{MACHINE}-") as scratch:
+                made = Board(folder=Path(scratch) / "board")
+                made.folder.mkdir(mode=0o755)
+                _fetch_qemu(made)
+                _fill(made.rootfs)
+                made.folder.rename(board.folder)
+        _register(board)
+    done = subprocess.run(
+        ["chroot", board.rootfs, "/bin/uname", "-m"], capture_output=True, text=True, cwd="/", check=False
+    )
+    if done.stdout.strip() != MACHINE:
+        raise BoardError(f"the kernel does not run the board's programs: {(done.stderr or done.stdout).strip()}")
+    return board
+
+
+def _fetch_qemu(board: Board) -> None:
+    """Take the one program out of its package, of which the machine needs nothing else."""
+    with tempfile.TemporaryDirectory(dir=board.folder) as scratch:
+        folder = Path(scratch)
+        folder.chmod(0o755)
+        try:
+            _run("apt-get", "-qq", "download", "qemu-user-static", cwd=folder)
+        except BoardError:  # a machine that never asked for the lists of packages
+            _run("apt-get", "-qq", "update", cwd=folder)
+            _run("apt-get", "-qq", "download", "qemu-user-static", cwd=folder)
+        (package,) = folder.glob("*.deb")
+        _run("dpkg-deb", "--extract", package.name, "unpacked", cwd=folder)
+        (folder / "unpacked" / "usr" / "bin" / f"qemu-{MACHINE}-static").rename(board.qemu)
+
+
+def _fill(rootfs: Path) -> None:
+    """Unpack the packages and make of them what logs in."""
+    _run(
+        *("mmdebstrap", "--quiet", "--mode=root", f"--architectures={ARCHITECTURE}", "--variant=extract"),
+        *(f"--include={','.join(PACKAGES)}", '--aptopt=APT::Install-Recommends "false"'),
+        *(release()["VERSION_CODENAME"], str(rootfs), str(_sources())),
+        cwd=rootfs.parent,
+    )
+    for name in (*(f"usr/share/{name}" for name in NEEDLESS), "dev", "var/cache", "var/lib/apt"):
+        shutil.rmtree(rootfs / name, ignore_errors=True)
+    for name in FOLDERS:
+        (rootfs / name).mkdir(parents=True, exist_ok=True)
+    for name in ("tmp", "var/tmp"):
+        (rootfs / name).chmod(0o1777)
+    (rootfs / "root").chmod(0o700)
+    for name in COMMANDS:
+        if not os.path.lexists(rootfs / "bin" / name) and not os.path.lexists(rootfs / "usr" / "bin" / name):
+            (rootfs / "bin" / name).symlink_to("busybox")
+    known = release()
+    described = "".join(f'{key}="{known[key]}"\n' for key in ("PRETTY_NAME", "VERSION_ID", "ID") if key in known)
+    for name, text in (
+        ("passwd", ACCOUNTS),
+        ("group", "root:x:0:\nnogroup:x:65534:\n"),
+        ("hosts", "127.0.0.1 localhost\n"),
+        ("os-release", described),
+    ):
+        path = rootfs / "etc" / name
+        path.unlink(missing_ok=True)
+        path.write_text(text)
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if (library := rootfs / "usr" / "lib" / f"python{version}").is_dir():
+        # The same on both machines; without it every import there costs a second more.
+        _run(sys.executable, "-m", "compileall", "-q", "-j2", "-s", str(rootfs), "-p", "/", str(library), cwd=rootfs)
+
+
+def _register(board: Board) -> None:
+    """Tell the kernel what runs aarch64 programs, unless somebody has; the registration stays till the next boot."""
+    try:
+        if not (BINFMT / "register").exists():
+            _run("mount", "-t", "binfmt_misc", "binfmt_misc", str(BINFMT), cwd=Path("/"))
+        if not (BINFMT / f"qemu-{MACHINE}").exists():
+            # `write_text` would do, but the kernel wants it in one piece
+            (BINFMT / "register").write_bytes(f":qemu-{MACHINE}:M::{MAGIC}:{MASK}:{board.qemu}:{FLAGS}".encode())
+    except (OSError, BoardError) as error:
+        raise BoardError(f"the kernel takes no emulator for {MACHINE} programs (binfmt_misc): {error}") from error
+
+
+def release() -> dict[str, str]:
+    """Return what /etc/os-release says; nothing where there is none."""
+    try:
+        return platform.freedesktop_os_release()
+    except OSError:
+        return {}
+
+
+def _sources() -> Path | None:
+    """Return Debian's part of the machine's apt sources, and nobody else's."""
+    places = (Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list"))
+    return next((path for path in places if path.is_file() and path.stat().st_size), None)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _run(*command: str, cwd: Path) -> None:
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip()[-2000:]
+        raise BoardError(f"{' '.join(command)} exited {done.returncode}: {said}")

@@ -1,0 +1,286 @@
+"""Test devices on this machine: each its own network, processes, home and SSH server, on a cable that can be pulled out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.domain.device import Device
+from tests.lab.namespaces import Inhabitant
+from tests.lab.sshd import make_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.lab.laboratory import Lab
+
+DATA = Path(__file__).parent / "data"
+#: The first /24 holds what the controller reaches; every jump host has one of its own behind it.
+NETWORK = "10.77"
+#: sshd takes the first value of a setting, so a host's own come before these.
+CONFIG = """\
+{extra}
+Port 22
+HostKey /mnt/host/host_key
+AuthorizedKeysFile .ssh/authorized_keys
+PidFile none
+StrictModes no
+UsePAM no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitRootLogin prohibit-password
+UseDNS no
+PrintMotd no
+PrintLastLog no
+MaxStartups 200
+MaxSessions 64
+Subsystem sftp internal-sftp
+"""
+#: The board's programs think they run on a Raspberry Pi 4's processor.
+ENVIRONMENT = {"QEMU_CPU": "cortex-a72"}
+ARM_CONFIG = "ChrootDirectory /mnt/python\nSetEnv " + " ".join(f"{key}={value}" for key, value in ENVIRONMENT.items())
+SHELL = "/bin/sh"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostSpec:
+    """What a host is."""
+
+    name: str
+    #: ``openssh``, or ``dropbear``, which has no sftp server.
+    server: str = "openssh"
+    #: The host through which alone it can be reached.
+    behind: str | None = None
+    #: An emulated aarch64 board with nothing but Python on it.
+    arm: bool = False
+    #: The Python it has; none named means the one that runs this. A board has its own.
+    python: str | None = None
+    #: The login shell.
+    shell: str = SHELL
+    #: Lines for sshd's configuration.
+    extra: str = ""
+    #: Shell commands that its first process runs before it is reachable, as root in its own namespaces.
+    dress: str = ""
+
+
+@dataclass(kw_only=True)
+class Host:
+    """One device of a lab."""
+
+    spec: HostSpec
+    lab: Lab = field(repr=False)
+    #: Its number in the lab, and the last two numbers of its address.
+    number: int
+    network: int
+    station: int
+
+    @property
+    def name(self) -> str:
+        """Its name, which is its hostname too."""
+        return self.spec.name
+
+    @property
+    def folder(self) -> Path:
+        """Its files on the machine: ``root`` is its home directory, ``tmp`` its /tmp, ``log`` what its server says."""
+        return self.lab.folder / self.name
+
+    @property
+    def address(self) -> str:
+        """Its address, of use inside the lab only."""
+        return f"{NETWORK}.{self.network}.{self.station}"
+
+    @property
+    def device(self) -> Device:
+        """Its entry of the inventory."""
+        return Device(
+            name=self.name,
+            address=self.address,
+            port=22,
+            user="root",
+            identity_file=str(self.lab.identity_file),
+            via=self.lab[self.spec.behind].device if self.spec.behind else None,
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of its host key, by ssh-keygen."""
+        shown = output_of("ssh-keygen", "-lf", self.folder / "host_key.pub")
+        return shown.split()[1]
+
+    @property
+    def known_hosts_line(self) -> str:
+        """What a known_hosts file says of it."""
+        return " ".join([self.address, *(self.folder / "host_key.pub").read_text().split()[:2]])
+
+    @property
+    def log(self) -> str:
+        """What its first process and its server said so far."""
+        path = self.folder / "log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    @property
+    def inhabitant(self) -> Inhabitant | None:
+        """Its first process while it is on."""
+        return Inhabitant.read(self.folder / "pid")
+
+    def run(self, *argv: str, check: bool = True, timeout: float = 60) -> str:
+        """Do something in there as root, without a login; return what it prints."""
+        process = self.inhabitant
+        assert process is not None, f"{self.name} is off"
+        if self.spec.arm:
+            variables = [f"{key}={value}" for key, value in ENVIRONMENT.items()]
+            argv = ("env", *variables, "chroot", "/mnt/python", *argv)
+        return output_of(*process.command(*argv, everything=True), check=check, timeout=timeout)
+
+    def link_down(self) -> None:
+        """Pull its cable out: what was sent is lost, and nobody is told."""
+        self.lab.keeper.ip(f"link set v{self.number} down")
+
+    def link_up(self) -> None:
+        """Put its cable back."""
+        self.lab.keeper.ip(f"link set v{self.number} up")
+
+    def kill(self) -> None:
+        """Cut its power: every process ends at once, what was written to its home stays."""
+        if (process := self.inhabitant) is not None:
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+        self.lab.reap(self.name)
+        wait_for(lambda: self.inhabitant is None, f"{self.name} does not end")
+
+    def start(self) -> None:
+        """Switch it on and return before it answers; `ready` waits."""
+        assert self.inhabitant is None, f"{self.name} is on already"
+        keeper, spec = self.lab.keeper, self.spec
+        prefix, python = (str(self.lab.board.rootfs), "") if spec.arm else _python(spec.python)
+        process = subprocess.Popen(
+            [
+                *("nsenter", f"--target={keeper.pid}", "--net", "--pid", "--"),
+                *("unshare", "--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child=SIGKILL"),
+                *("sh", DATA / "boot.sh", self.name, self.folder),
+                *("arm" if spec.arm else spec.server, prefix, python),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+            cwd="/",
+        )
+        with process.stdout, process.stdin:
+            said = process.stdout.readline()
+            if not said.strip():
+                process.wait()
+                raise AssertionError(f"{self.name} does not boot: {self.log}")
+            self.lab.adopt(self.name, process)
+            inside = Inhabitant.of(int(said))
+            inside.write(self.folder / "pid")
+            self._plug(inside)
+            process.stdin.write("plugged\n")
+
+    def boot(self) -> None:
+        """Switch it on, and return when its SSH server answers."""
+        self.start()
+        self.ready()
+
+    def ready(self) -> None:
+        """Wait until its SSH server answers."""
+
+        def answers() -> bool:
+            process = self.inhabitant
+            assert process is not None, f"{self.name} went off: {self.log}"
+            with suppress(OSError), process.entered(), socket.create_connection(("127.0.0.1", 22), 1) as probe:
+                return probe.recv(4) == b"SSH-"
+            return False
+
+        wait_for(answers, f"{self.name} does not answer")
+
+    def prepare(self) -> None:
+        """Write its files, once in its life."""
+        for name in ("root/.ssh", "tmp"):
+            (self.folder / name).mkdir(parents=True)
+        (self.folder / "tmp").chmod(0o1777)
+        for name in ("root", "root/.ssh"):
+            (self.folder / name).chmod(0o700)
+        shutil.copy(f"{self.lab.identity_file}.pub", self.folder / "root" / ".ssh" / "authorized_keys")
+        shutil.copy(DATA / "cpuinfo-pi4", self.folder / "cpuinfo")
+        users = (
+            f"root:x:0:0:root:/root:{self.spec.shell}",
+            "sshd:x:100:65534::/run/sshd:/usr/sbin/nologin",
+            "nobody:x:65534:65534::/nonexistent:/usr/sbin/nologin",
+        )
+        (self.folder / "passwd").write_text("".join(f"{user}\n" for user in users))
+        extra = self.spec.extra + ("\n" + ARM_CONFIG if self.spec.arm else "")
+        (self.folder / "sshd_config").write_text(CONFIG.format(extra=extra))
+        if self.spec.dress:
+            (self.folder / "dress.sh").write_text(self.spec.dress)
+        self.make_host_key()
+
+    def make_host_key(self) -> None:
+        """Have a new host key, as a re-imaged device; an SSH server that runs keeps the old one."""
+        for path in self.folder.glob("host_key*"):
+            path.unlink()
+        make_key(self.folder / "host_key")
+        if self.spec.server == "dropbear":
+            output_of("dropbearconvert", "openssh", "dropbear", self.folder / "host_key", self.folder / "dropbear_key")
+
+    def _plug(self, inside: Inhabitant) -> None:
+        """Lay a cable from its eth0 to the bridge, and from a jump host's eth1 to the bridge behind it."""
+        cables = [("v", self.network, self.station, "eth0")]
+        if self.name in self.lab.behind:
+            cables.append(("w", self.lab.behind[self.name], 1, "eth1"))
+        for kind, network, station, device in cables:
+            plug = f"{kind}{self.number}"
+            with suppress(AssertionError):  # the other end went with a former life, and this one soon
+                self.lab.keeper.ip(f"link del {plug}")
+            # A fixed hardware address: after a power cut nobody waits for an old one to be forgotten.
+            hardware = f"02:77:00:{network:02x}:00:{station:02x}"
+            self.lab.keeper.ip(
+                f"link add {plug} type veth peer name {device} address {hardware} netns {inside.pid}",
+                f"link set {plug} master br{network} addrgenmode none up",
+            )
+            inside.ip(f"addr add {NETWORK}.{network}.{station}/24 dev {device}", f"link set {device} up")
+
+
+def _python(named: str | None) -> tuple[str, str]:
+    """Return the prefix of a Python and the path of its executable in there."""
+    if named is None:
+        prefix, executable = sys.base_prefix, sys._base_executable
+    else:
+        said = output_of(
+            named, "-c", "import sys; print(sys.base_prefix); print(getattr(sys, '_base_executable', sys.executable))"
+        )
+        prefix, executable = said.splitlines()
+    prefix = os.path.realpath(prefix)
+    return prefix, os.path.relpath(os.path.realpath(executable), prefix)
+
+
+def output_of(*command: str | Path, check: bool = True, timeout: float = 60) -> str:
+    """Run a command to its end and return what it prints."""
+    done = subprocess.run(
+        list(map(str, command)),
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=timeout,
+        check=False,
+    )
+    assert done.returncode == 0 or not check, f"{' '.join(map(str, command))}: {done.stderr.strip()}"
+    return done.stdout
+
+
+def wait_for(condition: Callable[[], bool], otherwise: str, *, seconds: float = 60) -> None:
+    """Return when the condition holds; fail with the words when the time is up."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, otherwise
+        time.sleep(0.005)
