@@ -1,35 +1,37 @@
-"""Wheels to bring along to a device that lacks a runtime, or the internet to get it from.
+"""Which runtime a device can have, and the wheels to bring along where it lacks one, or the internet to get it from.
 
-Which ones is data: ``orchestrator/wheels/RUNTIME.sha256`` pins every file by its hash, so that an environment's name is
-known, and the same everywhere, before anything is fetched.
+Wheels are pinned by their hashes (`orchestrator.pins`), so that an environment's name is known, and the same
+everywhere, before anything is fetched.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-import shutil
-import subprocess
-import sys
-import tempfile
-from dataclasses import dataclass
-from importlib.resources import files
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.domain.blob import Blob, Environment
 from orchestrator.errors import DeviceUnfit
-from orchestrator.rewrite import locked
+from orchestrator.pins import Pin, own, pins
+from orchestrator.units import format_bytes
+from orchestrator.wheelhouse import obtain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from pathlib import Path
 
-#: Fetching one wheel; the biggest has 22 MB.
-FETCH_TIMEOUT_S = 900
-#: What ``manylinux2014`` means (PEP 599).
-MANYLINUX2014 = (2, 17)
+    from orchestrator.pins import Own
 
-_PLATFORM = re.compile(r"manylinux(?:2014|_(\d+)_(\d+))_(\w+)")
+#: Runtimes to choose among, best first; why in that order: LiteRT is maintained and delegates int8 graphs to XNNPACK.
+BEST_FIRST = ("litert", "tflite")
+OLDEST_PYTHON = (3, 9)
+#: Room a wheel needs, in sizes of its file: itself, 3.6 at most unpacked, and byte code (measured on those of the table).
+ROOM = 5
+
+#: What runs on a kernel for the first machine in a userland of so many bits.
+_USERLAND = {("aarch64", 32): "armv7l", ("x86_64", 32): "i686"}
+_SPELLINGS = {"AMD64": "x86_64", "arm64": "aarch64", "armv8l": "armv7l"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,76 +42,54 @@ class Target:
     python: tuple[int, int]
     #: ``None`` for another C library, such as musl.
     glibc: tuple[int, int] | None
+    libc: str = ""
+    #: The kernel's own machine, where the userland is another.
+    kernel: str | None = None
+    has_ctypes: bool = True
+    #: Whether the work directory is on a mount from which nothing may be executed.
+    noexec: bool = False
+    #: Version of the numpy that this Python has by itself.
+    numpy: str | None = None
+    #: All Pythons there, with their paths.
+    pythons: tuple[tuple[tuple[int, int], str], ...] = ()
+    free_bytes: int | None = None
+    #: Names of those it has already, which need no more room.
+    environments: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Target:
-        """Read the facts ``machine``, ``python`` (``3.11.2``) and ``libc`` (``glibc 2.36``) of the agent's probe."""
-        python = re.search(r"(\d+)\.(\d+)", str(facts.get("python", "")))
-        glibc = re.search(r"glibc\D*(\d+)\.(\d+)", str(facts.get("libc", "")))
-        machine = str(facts.get("machine", "unknown"))
+        """Read the facts of the agent's probe, of which each may be absent.
+
+        They are ``machine``, ``bits`` (of the userland), ``python`` (``3.11.2``), ``libc`` (``glibc 2.36``),
+        ``has_ctypes``, ``noexec``, ``numpy`` (``1.24.2``), ``pythons`` (``{"3.11": "/usr/bin/python3.11"}``),
+        ``disk_free_bytes`` and ``environments``.
+        """
+        libc = str(facts.get("libc", ""))
+        glibc = re.search(r"glibc\D*(\d+)\.(\d+)", libc)
+        said = str(facts.get("machine", "unknown"))
+        kernel = _SPELLINGS.get(said, said)
+        machine = _USERLAND.get((kernel, facts.get("bits", 64)), kernel)
+        pythons, free, here = facts.get("pythons"), facts.get("disk_free_bytes"), facts.get("environments")
         return cls(
-            machine={"AMD64": "x86_64", "arm64": "aarch64"}.get(machine, machine),
-            python=(int(python[1]), int(python[2])) if python else (0, 0),
+            machine=machine,
+            python=_python(facts.get("python")),
             glibc=(int(glibc[1]), int(glibc[2])) if glibc else None,
+            libc=libc,
+            kernel=kernel if kernel != machine else None,
+            has_ctypes=facts.get("has_ctypes") is not False,
+            noexec=bool(facts.get("noexec")),
+            numpy=str(facts["numpy"]) if facts.get("numpy") else None,
+            pythons=tuple((_python(version), str(path)) for version, path in pythons.items())
+            if isinstance(pythons, dict)
+            else (),
+            free_bytes=free if isinstance(free, int) else None,
+            environments=frozenset(map(str, here)) if isinstance(here, list) else frozenset(),
         )
 
     def __str__(self) -> str:
-        libc = "glibc {}.{}".format(*self.glibc) if self.glibc else "no glibc"
-        return "{} with Python {}.{} and {}".format(self.machine, *self.python, libc)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pin:
-    """One wheel, known by its hash; its file name says what it runs on (PEP 427, PEP 600)."""
-
-    filename: str
-    sha256: str
-
-    @property
-    def requirement(self) -> str:
-        """The wheel as pip is asked for it, this very file and no other."""
-        project, version = self.filename.split("-")[:2]
-        return f"{project}=={version} --hash=sha256:{self.sha256}"
-
-    @property
-    def project(self) -> str:
-        """Its distribution: ``numpy``."""
-        return self.filename.split("-")[0]
-
-    @property
-    def python(self) -> tuple[int, int]:
-        """The one Python it is built for."""
-        tag = self.filename.split("-")[2].removeprefix("cp")
-        return int(tag[0]), int(tag[1:])
-
-    @property
-    def platforms(self) -> tuple[str, ...]:
-        """Its platform tags; any one of them suffices."""
-        return tuple(self.filename.removesuffix(".whl").split("-")[-1].split("."))
-
-    @property
-    def machine(self) -> str:
-        """The processor it is built for."""
-        return self._platforms[0][1]
-
-    @property
-    def glibc(self) -> tuple[int, int]:
-        """The oldest C library it runs with."""
-        return min(glibc for glibc, _ in self._platforms)
-
-    @property
-    def _platforms(self) -> tuple[tuple[tuple[int, int], str], ...]:
-        matches = [match for tag in self.platforms if (match := _PLATFORM.fullmatch(tag))]
-        return tuple(((int(m[1]), int(m[2])) if m[1] else MANYLINUX2014, m[3]) for m in matches)
-
-
-def pins(runtime: str) -> tuple[Pin, ...]:
-    """Return every wheel we know for ``runtime``, for all devices; none where its name is unknown."""
-    listed = files("orchestrator") / "wheels" / f"{runtime}.sha256"
-    if not listed.is_file():
-        return ()
-    rows = [line.split() for line in listed.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
-    return tuple(Pin(sha256=sha256, filename=filename) for sha256, filename in rows)
+        libc = "glibc {}.{}".format(*self.glibc) if self.glibc else self.libc or "no glibc"
+        userland = f" (a 32-bit system on a 64-bit {self.kernel} kernel)" if self.kernel else ""
+        return "{}{} with Python {}.{} and {}".format(self.machine, userland, *self.python, libc)
 
 
 def choose(target: Target, runtime: str, table: Sequence[Pin] | None = None) -> tuple[Pin, ...]:
@@ -120,19 +100,138 @@ def choose(target: Target, runtime: str, table: Sequence[Pin] | None = None) -> 
             f"the device has no runtime {runtime}, and farm has no wheels of it to bring along",
             hint="install it on the device for the Python that the inventory names",
         )
-    if target.glibc is None:
-        raise _unfit(target, runtime, "its wheels need glibc")
+    companions = own(runtime) if table is None else ()
+    try:
+        return _fitting(target, every, companions)
+    except _Misfit as misfit:
+        another = _another_python(target, every, companions)
+        raise DeviceUnfit(
+            f"no {runtime} can be brought to {target}: {misfit}",
+            hint=f"the device has one that fits; put `python: {another}` into its inventory entry"
+            if another
+            else misfit.hint,
+        ) from None
+
+
+class _Misfit(Exception):  # noqa: N818  half a DeviceUnfit: it does not know the runtime's name yet
+    """Why wheels do not fit."""
+
+    def __init__(self, why: str, hint: str) -> None:
+        super().__init__(why)
+        self.hint = hint
+
+
+def _fitting(target: Target, every: Sequence[Pin], companions: Sequence[Own]) -> tuple[Pin, ...]:
+    _refuse_unfit_system(target)
     for_machine = [pin for pin in every if pin.machine == target.machine]
     if not for_machine:
-        raise _unfit(target, runtime, f"there are wheels for {_listed(pin.machine for pin in every)}")
+        hint = "install a 64-bit system on the device" if target.kernel or target.machine == "armv7l" else _ELSEWHERE
+        raise _Misfit(f"there are wheels for {_listed(pin.machine for pin in every)}", hint)
     for_python = [pin for pin in for_machine if pin.python == target.python]
     if {pin.project for pin in for_python} != {pin.project for pin in for_machine}:
         pythons = sorted({pin.python for pin in for_machine})
-        raise _unfit(target, runtime, "there are wheels for Python {}.{} to {}.{}".format(*pythons[0], *pythons[-1]))
+        words = "there are wheels for Python {}.{} to {}.{}".format(*pythons[0], *pythons[-1])
+        raise _Misfit(words, _ELSEWHERE)
     needed = max(pin.glibc for pin in for_python)
-    if target.glibc < needed:
-        raise _unfit(target, runtime, "its wheels need glibc {}.{}".format(*needed))
+    if target.glibc is None or target.glibc < needed:
+        words = "its wheels need glibc {}.{}".format(*needed)
+        raise _Misfit(words, "install a newer system on the device, or the runtime itself if there is one for it")
+    for companion in companions:
+        if companion.machine == target.machine and not companion.fits(target.numpy):
+            has = f"the device has {target.numpy}" if target.numpy else "the device has none"
+            words = f"it needs {companion}, which is not published for {target.machine}, and {has}"
+            raise _Misfit(words, f"on the device: sudo apt install python3-{companion.project}")
+    _refuse_too_little_room(target, for_python)
     return tuple(for_python)
+
+
+_ELSEWHERE = "install the runtime on the device itself, or name another Python there with `python:` in the inventory"
+
+
+def _refuse_unfit_system(target: Target) -> None:
+    """Raise `_Misfit` where no wheel whatever would do."""
+    if target.glibc is None:
+        words = f"its wheels need glibc, not {target.libc}" if target.libc else "its wheels need glibc"
+        raise _Misfit(words, "use a system with glibc there, such as Debian, Ubuntu or Raspberry Pi OS")
+    if target.python < OLDEST_PYTHON:
+        raise _Misfit(
+            "farm needs Python {}.{} or later there".format(*OLDEST_PYTHON),
+            "install a newer Python on the device and name it with `python:` in the inventory",
+        )
+    if not target.has_ctypes:
+        raise _Misfit(
+            "its Python has no module ctypes",
+            "install all of Python there (Debian: sudo apt install python3; OpenWrt: opkg install python3-ctypes), or "
+            "name another Python with `python:` in the inventory",
+        )
+    if target.noexec:
+        raise _Misfit(
+            "its work directory is on a mount with `noexec`, from which no library can be loaded",
+            "name a directory on another mount with `workdir:` in the inventory",
+        )
+
+
+def _refuse_too_little_room(target: Target, chosen: Sequence[Pin]) -> None:
+    needed = ROOM * sum(pin.size_bytes for pin in chosen)
+    if target.free_bytes is None or target.free_bytes >= needed or name_of(chosen) in target.environments:
+        return
+    raise _Misfit(
+        f"it takes about {format_bytes(needed)}, and {format_bytes(target.free_bytes)} are free there",
+        "make room (`farm devices clean` removes what farm no longer uses there), or name a directory on another disk "
+        "with `workdir:` in the inventory",
+    )
+
+
+def _another_python(target: Target, every: Sequence[Pin], companions: Sequence[Own]) -> str | None:
+    """Return the path of the newest other Python there with which the wheels would fit."""
+    for version, path in sorted(target.pythons, reverse=True):
+        if version == target.python:
+            continue
+        try:  # what we know of ctypes and numpy, we know of the Python that was asked
+            _fitting(replace(target, python=version, has_ctypes=True, numpy=None), every, companions)
+        except _Misfit:
+            continue
+        return path
+    return None
+
+
+def runtimes_for(facts: Mapping[str, Any], allowed: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the runtimes that a device has by itself or can be brought, best first; only ``allowed`` ones, if any."""
+    return tuple(runtime for runtime, unfit in _judged(facts, allowed).items() if unfit is None)
+
+
+def choose_runtime(facts: Mapping[str, Any], allowed: Collection[str] = ()) -> str:
+    """Return the best runtime for a device; raises `DeviceUnfit` saying of each why it does not fit."""
+    judged = _judged(facts, allowed)
+    for runtime, unfit in judged.items():
+        if unfit is None:
+            return runtime
+    reasons = [f"{runtime}: {unfit.message}" for runtime, unfit in judged.items() if unfit is not None]
+    hints = dict.fromkeys(unfit.hint for unfit in judged.values() if unfit is not None and unfit.hint)
+    raise DeviceUnfit("no runtime fits the device\n  " + "\n  ".join(reasons), hint="; or ".join(hints))
+
+
+def _judged(facts: Mapping[str, Any], allowed: Collection[str]) -> dict[str, DeviceUnfit | None]:
+    """Return why each runtime does not fit, ``None`` for one that does, best first; ``null`` measures nothing."""
+    tried = facts.get("runtimes")
+    by_itself = {
+        name
+        for name, found in (tried.items() if isinstance(tried, dict) else ())
+        if isinstance(found, dict) and found.get("works")
+    }
+    names = [*BEST_FIRST, *sorted(by_itself.difference(BEST_FIRST)), *sorted(set(allowed).difference(BEST_FIRST))]
+    target = Target.of(facts)
+    judged: dict[str, DeviceUnfit | None] = {}
+    for name in names:
+        if name == "null" or (allowed and name not in allowed):
+            continue
+        judged[name] = None
+        if name not in by_itself:
+            try:
+                choose(target, name)
+            except DeviceUnfit as unfit:
+                judged[name] = unfit
+    return judged
 
 
 def environment_for(
@@ -149,14 +248,12 @@ def environment_for(
     from, their hashes are checked. Raises `DeviceUnfit` where none fit, or they can't be had.
     """
     chosen = choose(Target.of(facts), runtime, table)
-    cache.mkdir(parents=True, exist_ok=True)
-    with locked(cache):  # devices are probed side by side, and most need the same files
-        missing = [pin for pin in chosen if not _is_intact(cache / pin.filename, pin)]
-        for pin in missing:
-            _obtain(pin, cache, wheelhouse)
+    paths = obtain(chosen, cache, wheelhouse)
     return Environment(
         name=name_of(chosen),
-        wheels=tuple(Blob(what=pin.filename, sha256=pin.sha256, path=cache / pin.filename) for pin in chosen),
+        wheels=tuple(
+            Blob(what=pin.filename, sha256=pin.sha256, path=path) for pin, path in zip(chosen, paths, strict=True)
+        ),
     )
 
 
@@ -165,56 +262,10 @@ def name_of(chosen: Sequence[Pin]) -> str:
     return hashlib.sha256("\n".join(sorted(pin.sha256 for pin in chosen)).encode()).hexdigest()
 
 
-def _obtain(pin: Pin, cache: Path, wheelhouse: Path | None) -> None:
-    """Put the wheel into ``cache``, whole and checked, or not at all."""
-    with tempfile.TemporaryDirectory(dir=cache) as folder:
-        there = Path(folder) / pin.filename
-        at_hand = wheelhouse / pin.filename if wheelhouse else None
-        if at_hand is not None and at_hand.is_file():
-            shutil.copyfile(at_hand, there)
-        else:
-            _fetch(pin, Path(folder), wheelhouse)
-        if not _is_intact(there, pin):
-            raise DeviceUnfit(
-                f"{at_hand or pin.filename}: its sha256 is not {pin.sha256}", hint="it is damaged or not the original"
-            )
-        there.replace(cache / pin.filename)
+def _python(version: Any) -> tuple[int, int]:
+    numbers = re.search(r"(\d+)\.(\d+)", str(version))
+    return (int(numbers[1]), int(numbers[2])) if numbers else (0, 0)
 
 
-def _fetch(pin: Pin, folder: Path, wheelhouse: Path | None) -> None:
-    wanted = folder / "requirements.txt"
-    wanted.write_text(pin.requirement + "\n", encoding="utf-8")
-    platforms = [word for platform in pin.platforms for word in ("--platform", platform)]
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"]
-    command += ["--no-deps", "--only-binary=:all:", "--implementation", "cp", "--python-version"]
-    command += ["{}.{}".format(*pin.python), *platforms, "--require-hashes", "-r", str(wanted), "--dest", str(folder)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=FETCH_TIMEOUT_S, check=False)
-        failed = done.returncode != 0
-        words = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("WARNING")]
-    except subprocess.TimeoutExpired:
-        failed, words = True, [f"pip was not done within {FETCH_TIMEOUT_S} s"]
-    if failed:
-        looked = f" (and it is not in {wheelhouse})" if wheelhouse else ""
-        raise DeviceUnfit(
-            f"{pin.filename} can't be fetched{looked}: {words[-1] if words else 'pip said nothing'}",
-            hint="without internet here, put the wheel into a folder and name it: --wheelhouse DIR",
-        )
-
-
-def _is_intact(path: Path, pin: Pin) -> bool:
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == pin.sha256
-
-
-def _unfit(target: Target, runtime: str, why: str) -> DeviceUnfit:
-    return DeviceUnfit(
-        f"no {runtime} can be brought to {target}: {why}",
-        hint="install the runtime on the device itself, or name another Python there with `python:` in the inventory",
-    )
-
-
-def _listed(words: Any) -> str:
+def _listed(words: Iterable[str]) -> str:
     return " and ".join(sorted(set(words)))

@@ -1,28 +1,31 @@
-"""Which wheels a device needs is a table; getting them never trusts anything but their hashes."""
+"""Which runtime a device can have is a table and the device's facts; every refusal says what to do."""
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import re
-import shutil
-import zipfile
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from orchestrator.errors import DeviceUnfit
-from orchestrator.provision import Pin, Target, choose, environment_for, name_of, pins
+from orchestrator.pins import Own, Pin, own, pins
+from orchestrator.provision import Target, choose, choose_runtime, name_of, runtimes_for
 
 RUNTIMES = ("litert", "tflite", "null")
+PI = {"machine": "aarch64", "python": "3.11.2", "libc": "glibc 2.36"}
 
 
-def facts(machine="aarch64", python="3.11.2", libc="glibc 2.36"):
-    return {"machine": machine, "python": python, "libc": libc}
+def facts(**different):
+    return {**PI, **different}
 
 
-def chosen(runtime, **device):
-    return {pin.project: pin.filename.split("-")[1] for pin in choose(Target.of(facts(**device)), runtime)}
+def chosen(runtime, **different):
+    return {pin.project: pin.filename.split("-")[1] for pin in choose(Target.of(facts(**different)), runtime)}
+
+
+def refusal(runtime, **different):
+    with pytest.raises(DeviceUnfit) as caught:
+        choose(Target.of(facts(**different)), runtime)
+    return caught.value
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
@@ -46,25 +49,37 @@ def test_the_table_gives_each_python_its_wheels(machine, runtime, python, expect
 
 
 @pytest.mark.parametrize(
-    ("runtime", "device", "words"),
+    ("runtime", "different", "words"),
     [
         ("litert", {"machine": "armv7l"}, "there are wheels for aarch64 and x86_64"),
-        ("litert", {"python": "3.8.10"}, "there are wheels for Python 3.9 to 3.14"),
+        ("litert", {"machine": "riscv64"}, "there are wheels for aarch64 and x86_64"),
+        ("litert", {"python": "3.8.10"}, "farm needs Python 3.9 or later"),
         ("litert", {"python": "3.15.0"}, "there are wheels for Python 3.9 to 3.14"),
         ("tflite", {"python": "3.12.3"}, "there are wheels for Python 3.9 to 3.11"),
-        ("litert", {"libc": "glibc 2.24"}, "its wheels need glibc 2.27"),
-        ("tflite", {"libc": "glibc 2.31"}, "its wheels need glibc 2.34"),
-        ("litert", {"libc": "musl"}, "its wheels need glibc"),
+        ("litert", {"libc": "glibc 2.31"}, "its wheels need glibc 2.34"),
+        ("litert", {"libc": "glibc 2.28", "python": "3.9.2"}, "its wheels need glibc 2.30"),
+        ("litert", {"libc": "glibc 2.24", "machine": "x86_64"}, "its wheels need glibc 2.27"),
+        ("tflite", {"libc": "glibc 2.24"}, "its wheels need glibc 2.27"),
+        ("tflite", {"libc": "glibc 2.28", "machine": "x86_64"}, "its wheels need glibc 2.29"),
+        ("litert", {"libc": "musl"}, "its wheels need glibc, not musl"),
+        ("litert", {"has_ctypes": False}, "no module ctypes"),
+        ("litert", {"noexec": True}, "noexec"),
+        ("litert", {"disk_free_bytes": 50_000_000}, "it takes about 152 MB, and 50.0 MB are free there"),
         ("litert-gpu", {}, "farm has no wheels of it"),
     ],
     ids=str,
 )
-def test_a_device_that_no_wheel_fits_is_told_why_and_what_to_do(runtime, device, words):
-    with pytest.raises(DeviceUnfit) as caught:
-        choose(Target.of(facts(**device)), runtime)
+def test_a_device_that_no_wheel_fits_is_told_why_and_what_to_do(runtime, different, words):
+    unfit = refusal(runtime, **different)
 
-    assert words in caught.value.message
-    assert caught.value.hint
+    assert words in unfit.message
+    assert unfit.hint
+
+
+def test_a_raspberry_pi_with_bullseye_gets_both_runtimes():
+    bullseye = facts(python="3.9.2", libc="glibc 2.31")
+
+    assert runtimes_for(bullseye) == ("litert", "tflite")
 
 
 def test_facts_that_are_missing_are_unfit_and_no_crash():
@@ -76,6 +91,87 @@ def test_a_mac_that_is_called_arm64_has_no_glibc():
     assert Target.of({"machine": "arm64", "python": "3.12.1", "libc": ""}).glibc is None
 
 
+def test_a_32_bit_system_on_a_64_bit_kernel_counts_as_what_it_is():
+    assert chosen("tflite", bits=32, numpy="1.24.2") == {"tflite_runtime": "2.14.0"}
+
+    unfit = refusal("litert", bits=32)
+    assert "armv7l (a 32-bit system on a 64-bit aarch64 kernel)" in unfit.message
+    assert unfit.hint == "install a 64-bit system on the device"
+
+
+@pytest.mark.parametrize(
+    ("numpy", "words"),
+    [
+        (None, "the device has none"),
+        ("1.19.5", "the device has 1.19.5"),
+        ("2.2.4", "the device has 2.2.4"),
+        ("2.0.0rc1", "the device has 2.0.0rc1"),
+    ],
+)
+def test_where_no_numpy_is_published_the_devices_own_must_do(numpy, words):
+    unfit = refusal("tflite", machine="armv7l", numpy=numpy)
+
+    assert "it needs numpy 1.23.2 or later, below 2, which is not published for armv7l, and " + words in unfit.message
+    assert unfit.hint == "on the device: sudo apt install python3-numpy"
+
+
+@pytest.mark.parametrize("numpy", ["1.23.2", "1.24.2", "1.26.4+deb13"])
+def test_a_numpy_of_the_device_that_fits_is_enough(numpy):
+    assert chosen("tflite", machine="armv7l", numpy=numpy) == {"tflite_runtime": "2.14.0"}
+
+
+def test_another_python_on_the_device_that_fits_is_named():
+    pythons = {"3.8": "/usr/bin/python3.8", "3.9": "/usr/bin/python3.9", "3.11": "/usr/bin/python3.11", "3.15": "/x"}
+
+    for different in ({"python": "3.8.10"}, {"python": "3.15.1"}, {"has_ctypes": False, "python": "3.10.2"}):
+        unfit = refusal("litert", pythons=pythons, **different)
+        assert "`python: /usr/bin/python3.11`" in unfit.hint
+
+
+def test_another_python_that_does_not_help_is_not_named():
+    pythons = {"3.11": "/usr/bin/python3.11", "3.12": "/usr/bin/python3.12"}
+
+    assert "/usr/bin" not in refusal("tflite", python="3.13.5", pythons={"3.12": "/usr/bin/python3.12"}).hint
+    assert "/usr/bin" not in refusal("litert", libc="musl", python="3.8.1", pythons=pythons).hint
+    assert "/usr/bin" not in refusal("tflite", machine="armv7l", python="3.13.5", pythons=pythons).hint
+
+
+def test_an_environment_that_is_there_needs_no_more_room():
+    there = name_of(choose(Target.of(facts()), "litert"))
+
+    assert chosen("litert", disk_free_bytes=1000, environments=[there])
+    assert refusal("litert", disk_free_bytes=1000, environments=["another"])
+
+
+def test_a_device_gets_the_best_runtime_it_can_have():
+    assert choose_runtime(facts()) == "litert"
+    assert choose_runtime(facts(), allowed=["tflite"]) == "tflite"
+    assert choose_runtime(facts(bits=32, numpy="1.24.2")) == "tflite"
+
+
+def test_what_a_device_has_by_itself_needs_no_wheel():
+    tried = {"litert": {"error": "No module named …"}, "tflite": {"works": True}, "acme": {"works": True}}
+
+    assert runtimes_for(facts(libc="musl", runtimes=tried)) == ("tflite", "acme")
+
+
+def test_null_is_no_choice():
+    with pytest.raises(DeviceUnfit):
+        choose_runtime(facts(libc="musl", runtimes={"null": {"works": True}}))
+
+    assert runtimes_for(facts(), allowed=["null"]) == ()
+
+
+def test_a_device_without_any_choice_is_told_of_each_runtime_why():
+    with pytest.raises(DeviceUnfit) as caught:
+        choose_runtime(facts(machine="armv7l"))
+
+    assert re.search(r"litert: .* there are wheels for aarch64 and x86_64\n", caught.value.message)
+    assert re.search(r"tflite: .* it needs numpy", caught.value.message)
+    assert "64-bit system" in caught.value.hint
+    assert "apt install python3-numpy" in caught.value.hint
+
+
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_every_line_of_the_table_is_a_wheel_with_its_hash(runtime):
     table = pins(runtime)
@@ -84,15 +180,33 @@ def test_every_line_of_the_table_is_a_wheel_with_its_hash(runtime):
     for pin in table:
         assert re.fullmatch(r"[0-9a-f]{64}", pin.sha256)
         assert pin.filename.endswith(".whl")
-        assert pin.machine in ("x86_64", "aarch64")
-        assert pin.glibc >= (2, 17)
+        assert pin.machine in ("x86_64", "aarch64", "armv7l")
+        assert (2, 17) <= pin.glibc <= (2, 34)
         assert (3, 9) <= pin.python <= (3, 14)
+        assert 1_000_000 < pin.size_bytes < 30_000_000
 
 
-def test_a_file_has_one_hash_wherever_it_is_listed():
-    rows = {(pin.filename, pin.sha256) for runtime in RUNTIMES for pin in pins(runtime)}
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_each_machine_and_python_of_the_table_has_one_of_each_package(runtime):
+    by_host = {}
+    for pin in pins(runtime):
+        by_host.setdefault((pin.machine, pin.python), []).append(pin.project)
+    own_projects = {(companion.machine, companion.project) for companion in own(runtime)}
 
-    assert len(rows) == len({filename for filename, _ in rows})
+    everything = {pin.project for pin in pins(runtime)}
+    for (machine, _), projects in by_host.items():
+        assert sorted(projects) == sorted(everything - {project for at, project in own_projects if at == machine})
+
+
+def test_what_a_device_must_have_by_itself_is_in_the_table():
+    assert own("tflite") == (Own(project="numpy", at_least="1.23.2", below="2", machine="armv7l"),)
+    assert own("litert") == own("no such") == ()
+
+
+def test_a_file_has_one_hash_and_one_size_wherever_it_is_listed():
+    rows = {(pin.filename, pin.sha256, pin.size_bytes, pin.glibc) for runtime in RUNTIMES for pin in pins(runtime)}
+
+    assert len(rows) == len({row[0] for row in rows}) == len({row[1] for row in rows})
 
 
 def test_the_name_of_an_environment_depends_on_the_hashes_alone():
@@ -100,94 +214,3 @@ def test_the_name_of_an_environment_depends_on_the_hashes_alone():
 
     assert name_of([one, two]) == name_of([two, one])
     assert name_of([one]) != name_of([two])
-
-
-@pytest.fixture
-def wheelhouse(tmp_path):
-    """Give a folder with two small wheels, such as pip accepts."""
-    folder = tmp_path / "wheelhouse"
-    folder.mkdir()
-    for project in ("little", "numpy"):
-        path = folder / f"{project}-1.0-cp311-cp311-manylinux_2_17_aarch64.manylinux2014_aarch64.whl"
-        info = f"{project}-1.0.dist-info"
-        tag = "Tag: cp311-cp311-manylinux_2_17_aarch64\n"
-        with zipfile.ZipFile(path, "w") as wheel:
-            wheel.writestr(f"{project}/__init__.py", "")
-            wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {project}\nVersion: 1.0\n")
-            wheel.writestr(f"{info}/WHEEL", f"Wheel-Version: 1.0\nRoot-Is-Purelib: false\n{tag}")
-            wheel.writestr(f"{info}/RECORD", "")
-    return folder
-
-
-@pytest.fixture
-def little(wheelhouse, tmp_path):
-    """Give ``little(wheelhouse=…)``: the environment of a runtime whose table lists the wheels of `wheelhouse`."""
-    table = [
-        Pin(filename=path.name, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
-        for path in sorted(wheelhouse.iterdir())
-    ]
-    return functools.partial(environment_for, facts(), "little", cache=tmp_path / "cache", table=table)
-
-
-def test_a_wheelhouse_is_enough_without_any_network(little, wheelhouse, tmp_path):
-    environment = little(wheelhouse=wheelhouse)
-
-    assert [wheel.path.parent for wheel in environment.wheels] == [tmp_path / "cache"] * 2
-    for wheel in environment.wheels:
-        assert hashlib.sha256(wheel.path.read_bytes()).hexdigest() == wheel.sha256
-
-
-def test_the_cache_is_enough_the_second_time(little, wheelhouse):
-    first = little(wheelhouse=wheelhouse)
-    shutil.rmtree(wheelhouse)
-
-    assert little() == first
-
-
-def test_a_damaged_file_in_the_cache_is_replaced(little, wheelhouse):
-    first = little(wheelhouse=wheelhouse)
-    first.wheels[0].path.write_bytes(b"torn")
-
-    again = little(wheelhouse=wheelhouse)
-
-    assert again.wheels[0].path.read_bytes() != b"torn"
-
-
-def test_a_wheel_with_another_hash_is_refused_and_not_kept(little, wheelhouse, tmp_path):
-    wrong = next(iter(wheelhouse.iterdir()))
-    wrong.write_bytes(b"something else")
-
-    with pytest.raises(DeviceUnfit, match="its sha256 is not"):
-        little(wheelhouse=wheelhouse)
-
-    assert not (tmp_path / "cache" / wrong.name).exists()
-
-
-@pytest.fixture
-def offline(monkeypatch):
-    """Let pip see no index, whatever this machine's configuration says."""
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
-
-
-def test_a_wheel_that_can_not_be_had_names_itself_and_the_way_without_internet(little, tmp_path, offline):
-    with pytest.raises(DeviceUnfit, match="little") as caught:
-        little()
-
-    assert "--wheelhouse" in caught.value.hint
-    assert list((tmp_path / "cache").iterdir()) == []
-
-
-def test_pip_finds_the_very_file_for_a_foreign_platform(little, wheelhouse, offline, monkeypatch):
-    monkeypatch.setenv("PIP_FIND_LINKS", str(wheelhouse))
-
-    assert all(wheel.path.is_file() for wheel in little().wheels)
-
-
-def test_devices_probed_side_by_side_share_one_cache(little, wheelhouse, tmp_path):
-    with ThreadPoolExecutor(8) as pool:
-        results = list(pool.map(lambda _: little(wheelhouse=wheelhouse), range(16)))
-
-    assert len(set(results)) == 1
-    assert len(list((tmp_path / "cache").iterdir())) == 2

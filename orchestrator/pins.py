@@ -1,0 +1,121 @@
+"""The wheels we know, by their hashes, with what each asks of a device.
+
+They are data: ``orchestrator/wheels/RUNTIME.sha256``, whose comments say how each figure was found.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+
+#: What ``manylinux2014`` means (PEP 599).
+MANYLINUX2014 = (2, 17)
+
+_PLATFORM = re.compile(r"manylinux(?:2014|_(\d+)_(\d+))_(\w+)")
+_OWN = re.compile(r"(\w+)>=([\d.]+),<([\d.]+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """One wheel, known by its hash; its file name says what it runs on (PEP 427, PEP 600)."""
+
+    filename: str
+    sha256: str
+    size_bytes: int = 0
+    #: What its libraries ask for, where the file name is wrong about it.
+    true_glibc: tuple[int, int] | None = None
+
+    @property
+    def requirement(self) -> str:
+        """The wheel as pip is asked for it, this very file and no other."""
+        project, version = self.filename.split("-")[:2]
+        return f"{project}=={version} --hash=sha256:{self.sha256}"
+
+    @property
+    def project(self) -> str:
+        """Its distribution: ``numpy``."""
+        return self.filename.split("-")[0]
+
+    @property
+    def python(self) -> tuple[int, int]:
+        """The one Python it is built for."""
+        tag = self.filename.split("-")[2].removeprefix("cp")
+        return int(tag[0]), int(tag[1:])
+
+    @property
+    def platforms(self) -> tuple[str, ...]:
+        """Its platform tags; any one of them suffices."""
+        return tuple(self.filename.removesuffix(".whl").split("-")[-1].split("."))
+
+    @property
+    def machine(self) -> str:
+        """The processor it is built for."""
+        return self._platforms[0][1]
+
+    @property
+    def glibc(self) -> tuple[int, int]:
+        """The oldest C library it runs with."""
+        return self.true_glibc or min(glibc for glibc, _ in self._platforms)
+
+    @property
+    def _platforms(self) -> tuple[tuple[tuple[int, int], str], ...]:
+        matches = [match for tag in self.platforms if (match := _PLATFORM.fullmatch(tag))]
+        return tuple(((int(m[1]), int(m[2])) if m[1] else MANYLINUX2014, m[3]) for m in matches)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Own:
+    """A package that a device must have by itself, because no wheel of it is published for its machine."""
+
+    project: str
+    at_least: str
+    below: str
+    machine: str
+
+    def fits(self, version: str | None) -> bool:
+        """Say whether the version that the device has (``None``: it has none) will do."""
+        return version is not None and _numbers(self.at_least) <= _numbers(version) < _numbers(self.below)
+
+    def __str__(self) -> str:
+        return f"{self.project} {self.at_least} or later, below {self.below}"
+
+
+def pins(runtime: str) -> tuple[Pin, ...]:
+    """Return every wheel we know for ``runtime``, for all devices; none where its name is unknown."""
+    return tuple(
+        Pin(
+            sha256=row[0],
+            size_bytes=int(row[1]),
+            filename=row[2],
+            true_glibc=_version(row[3].removeprefix("glibc=")) if len(row) > 3 else None,
+        )
+        for row in _rows(runtime)
+        if row[0] != "system"
+    )
+
+
+def own(runtime: str) -> tuple[Own, ...]:
+    """Return what devices must have by themselves for the wheels of ``runtime``."""
+    return tuple(
+        Own(project=said[1], at_least=said[2], below=said[3], machine=row[2])
+        for row in _rows(runtime)
+        if row[0] == "system" and (said := _OWN.fullmatch(row[1]))
+    )
+
+
+def _rows(runtime: str) -> list[list[str]]:
+    listed = files("orchestrator") / "wheels" / f"{runtime}.sha256"
+    if not listed.is_file():
+        return []
+    return [line.split() for line in listed.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+
+
+def _version(text: str) -> tuple[int, int]:
+    major, minor = text.split(".")
+    return int(major), int(minor)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Return the leading numbers of a version: (1, 24, 2) of ``1.24.2+deb12``."""
+    return tuple(int(part) for part in re.match(r"[\d.]*", version)[0].split(".") if part)  # type: ignore[index]  # it matches
