@@ -180,10 +180,15 @@ def _edit(path: Path, edit: Callable[..., tuple[str, dict[str, Any]]], what: str
         except (splice.CannotSplice, KeyError) as reason:
             raise InventoryError(f"{path}: can't {what} in a file of this form: {reason}", hint=by_hand) from reason
         said = documents.parse(after, path, InventoryError)
-        if _plain(said.data) != meant:
+        if _without_nothing(_plain(said.data)) != _without_nothing(meant):
             raise InventoryError(f"{path}: can't {what} in a file of this form", hint=f"by hand:\n{by_hand}")
         Inventory.of(said)
         text.after = after
+
+
+def _without_nothing(data: dict[str, Any]) -> dict[str, Any]:
+    """Return ``data`` where ``devices:`` without entries is no more and no less than none."""
+    return {key: value for key, value in data.items() if value}
 
 
 def _put(text: str, data: dict[str, Any], where: tuple[str, ...], value: Any) -> str:
