@@ -177,3 +177,33 @@ def test_a_lab_ends_with_the_process_that_started_it_even_by_a_kill(fleet, tmp_p
         assert host is not None
         child.send_signal(signal.SIGKILL)
     wait_for(lambda: not any(Path(f"/proc/{process.pid}").exists() for process in (keeper, host)), "it lives on")
+
+
+def test_the_command_line_keeps_a_lab_up_until_it_is_told_otherwise(fleet, tmp_path):
+    folder = tmp_path / "lab"
+
+    def tell(*argv: str) -> str:
+        return said(
+            subprocess.run(
+                [sys.executable, "-m", "tests.lab", "--folder", folder, *argv],
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+        )
+
+    tell("up", "1", "--behind", "1")
+    try:
+        hosts = Lab.find(folder)
+        tell("kill", "pc-1")
+        states = [line.split()[3] for line in tell("status").splitlines()]
+        assert states == ["off", "on"]
+        tell("boot", "pc-1")
+        tell("link", "pc-1", "down")
+        tell("link", "pc-1", "up")
+        assert tell("exec", "ssh", "-F", str(hosts.ssh_config), "behind-1", "hostname") == "behind-1\n"
+    finally:
+        tell("down")
+    assert not hosts.is_up
+    assert not folder.exists()

@@ -109,14 +109,24 @@ class Lab:
         return found
 
     @property
+    def is_up(self) -> bool:
+        """Whether it is up; single hosts may be off."""
+        return Inhabitant.read(self.folder / "keeper") is not None
+
+    @property
     def identity_file(self) -> Path:
         """The private key that every host takes."""
         return self.folder / "client_key"
 
     @property
     def known_hosts(self) -> Path:
-        """A file that trusts every host's key."""
-        return self.folder / "known_hosts"
+        """A file that trusts every host's key, where farm looks for it beside the inventory."""
+        return self.folder / ".farm" / "known_hosts"
+
+    @property
+    def inventory(self) -> Path:
+        """An inventory of every host."""
+        return self.folder / "inventory.yaml"
 
     @property
     def ssh_config(self) -> Path:
@@ -151,8 +161,15 @@ class Lab:
         )
 
     def tell(self) -> None:
-        """Write known_hosts and ssh_config for the hosts as they are."""
+        """Write known_hosts, an inventory and a configuration of ssh for the hosts as they are."""
+        self.known_hosts.parent.mkdir(exist_ok=True)
         self.known_hosts.write_text("".join(f"{host.known_hosts_line}\n" for host in self))
+        entries = {
+            host.name: {"address": host.address, "user": "root", "identity_file": str(self.identity_file)}
+            | ({"via": host.spec.behind} if host.spec.behind else {})
+            for host in self
+        }
+        self.inventory.write_text(json.dumps({"devices": entries}, indent=1) + "\n")  # which is YAML too
         text = (
             f"Host *\n  User root\n  IdentityFile {self.identity_file}\n  IdentitiesOnly yes\n  BatchMode yes\n"
             f"  UserKnownHostsFile {self.known_hosts}\n  GlobalKnownHostsFile /dev/null\n  StrictHostKeyChecking yes\n"
