@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import signal
 import sys
+from contextlib import suppress
 from functools import partial
 from typing import Any, Callable, Optional
 
-from agent import blobs, environments, facts, journal, lanes, wire
+from agent import blobs, environments, facts, garbage, journal, lanes, spawn, wire
 from agent.lock import Lock, is_held, wait_until_free
 from agent.refusals import Refused
 from agent.runtimes import check
@@ -78,7 +80,8 @@ def _probe(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
         if not os.path.isdir(directory):
             raise Refused(wire.BLOB_MISSING, "there is no environment %s here" % request.environment)
     tried = {name: check.try_runtime(name, directory) for name in request.runtimes}
-    return {**facts.gather(workdir.path), "runtimes": tried}
+    here = {"environments": environments.names(workdir), "numpy": check.version_of("numpy")}
+    return {**facts.gather(workdir.path), **{name: fact for name, fact in here.items() if fact}, "runtimes": tried}
 
 
 def _have(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
@@ -86,7 +89,13 @@ def _have(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
     hashes = _json()
     if not isinstance(hashes, list):
         raise Refused(wire.BAD_REQUEST, "standard input is not a list of sha256")
-    return {"missing": blobs.missing(workdir, hashes)}
+    with suppress(OSError):
+        os.utime(spawn.ROOT)  # what is used now, no garbage collection takes away
+    return {
+        "missing": blobs.missing(workdir, hashes),
+        "used_bytes": garbage.size_of(workdir.path),
+        "free_bytes": shutil.disk_usage(workdir.path).free,
+    }
 
 
 def _receive(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
@@ -147,7 +156,7 @@ def _gc(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
     try:
         if not device.take():
             raise lanes.busy(workdir, device)
-        return {"removed_bytes": blobs.collect_garbage(workdir, unused_days=options.unused_days)}
+        return garbage.collect(workdir, unused_days=options.unused_days, running=spawn.ROOT)
     finally:
         device.release()
         starting.release()

@@ -1,4 +1,4 @@
-"""Files known by their sha256: which are there, taking in one that arrives, throwing away old ones."""
+"""Files known by their sha256: which are there, and taking in one that arrives."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import fcntl
 import hashlib
 import os
 import shutil
-import time
 from typing import TYPE_CHECKING, BinaryIO
 
 from agent import wire
@@ -24,7 +23,7 @@ CHUNK = 1 << 20
 def missing(workdir: Workdir, hashes: Iterable[str]) -> dict[str, int]:
     """Return the blobs that are not there, with the bytes of each that arrived already.
 
-    Those that are there count as used now, which keeps them from `collect_garbage`.
+    Those that are there count as used now, which keeps them from `agent.garbage`.
     """
     absent = {}
     for sha256 in hashes:
@@ -103,27 +102,6 @@ def _keep_if_right(descriptor: int, partial: str, sha256: str, arrived: int, siz
     if ours:
         os.replace(partial, partial[: -len(".partial")])
         sync_folder(os.path.dirname(partial))
-
-
-def collect_garbage(workdir: Workdir, *, unused_days: float) -> int:
-    """Remove blobs, environments and lanes that nothing has used for so long; return the bytes freed."""
-    oldest = time.time() - unused_days * 86400
-    freed = 0
-    for folder in ("blobs", "environments", "lanes"):
-        for entry in os.scandir(workdir.file(folder)):
-            if entry.stat(follow_symlinks=False).st_mtime < oldest:
-                freed += _remove(entry.path)
-    return freed
-
-
-def _remove(path: str) -> int:
-    if not os.path.isdir(path) or os.path.islink(path):
-        size = os.lstat(path).st_size
-        os.unlink(path)
-        return size
-    freed = sum(os.lstat(os.path.join(root, name)).st_size for root, _, names in os.walk(path) for name in names)
-    shutil.rmtree(path)
-    return freed
 
 
 def _sha256(descriptor: int) -> str:

@@ -8,6 +8,9 @@ import sys
 
 import agent
 
+#: The zip or folder that this program was started from.
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(agent.__file__)))
+
 #: Whatever Python would put in front (the current directory) goes: nothing there may shadow a module of ours.
 _BOOTSTRAP = (
     "import sys; sys.path[:] = [sys.argv[1], *(entry for entry in sys.path if entry)];"
@@ -17,8 +20,7 @@ _BOOTSTRAP = (
 
 def command(module: str, *arguments: str) -> list[str]:
     """Return the words that run ``module.main(arguments)`` in a fresh process of this Python."""
-    root = os.path.dirname(os.path.dirname(os.path.abspath(agent.__file__)))
-    return [sys.executable, "-c", _BOOTSTRAP, root, module, *arguments]
+    return [sys.executable, "-c", _BOOTSTRAP, ROOT, module, *arguments]
 
 
 def surroundings() -> dict[str, str]:

@@ -9,14 +9,16 @@ Commands, as ``python3 agent.zip --workdir DIR COMMAND …``:
 command              standard input               standard output
 ==================== ============================ ===========================================================
 ``probe``            ProbeRequest                 the device's facts, one JSON object
-``have``             JSON list of sha256          ``{"missing": {sha256: bytes already received}}``
+``have``             JSON list of sha256          ``{"missing": {sha256: bytes already received}, "used_bytes": …,
+                                                  "free_bytes": …}``: what is ours there, what is left on that disk
 ``receive SHA``      the blob from ``--offset``   ``{"sha256": …, "size_bytes": …}``
 ``environment``      EnvironmentRequest           ``{"environment": …, "reused": bool}``
 ``start``            LaneRequest                  ``{"lane": …}``
 ``follow LANE``      (held open; its end stops)   `JOURNAL_MARK` line, then journal lines from ``--from OFFSET``
 ``collect LANE``     nothing                      the same, without waiting for more
 ``stop LANE``        nothing                      ``{"stopped": bool}``
-``gc``               nothing                      ``{"removed_bytes": …}``
+``gc``               nothing                      ``{"removed_bytes": …, "removed": {"environments": …, "blobs": …,
+                                                  "agents": …, "lanes": …}, "kept_bytes": …}``
 ==================== ============================ ===========================================================
 
 An answer is the **last line** of standard output, one JSON object, because login shells may print before it. A refusal

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 #: Runtimes to choose among, best first; why in that order: LiteRT is maintained and delegates int8 graphs to XNNPACK.
 BEST_FIRST = ("litert", "tflite")
 OLDEST_PYTHON = (3, 9)
-#: Room a wheel needs, in sizes of its file: itself, 3.6 at most unpacked, and byte code (measured on those of the table).
+#: Room an environment takes, in sizes of its wheels: themselves, and 3.9 unpacked and byte-compiled at most (measured).
 ROOM = 5
 
 #: What runs on a kernel for the first machine in a userland of so many bits.

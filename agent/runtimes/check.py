@@ -46,6 +46,16 @@ def try_runtime(name: str, environment: Optional[str] = None) -> dict[str, Any]:
     return answer if done.returncode == 0 else {"error": spawn.last_words(done.stderr, done.returncode)}
 
 
+def version_of(package: str) -> Optional[str]:
+    """Return which version of a package this Python has by itself, without importing it; ``None`` for none."""
+    from importlib import metadata  # slow, and few commands need it
+
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
 def main(arguments: list[str]) -> int:
     """Run the tiny artifact and print the answer; in the process that `try_runtime` started."""
     name, environment = arguments
