@@ -9,6 +9,8 @@ import time
 from typing import IO, TYPE_CHECKING, Any, Optional, Union
 
 from agent import spawn, wire
+from agent.sensors import Sensors
+from agent.settle import settle
 
 if TYPE_CHECKING:
     from agent.journal import Writer
@@ -50,6 +52,8 @@ class Walk:
         self._writer.append(wire.LaneDone(at_ns=time.time_ns(), error="stopped" if self.stopped() else None))
 
     def _take(self, step: wire.Step) -> Union[wire.AttemptDone, wire.ScoringDone]:
+        if step.start_below_c is not None:
+            settle(Sensors.of_this_device(), step.start_below_c, self.stopped)
         began_at, began = time.time_ns(), time.monotonic_ns()
         answer = self._spawn(step)
         kind = wire.AttemptDone if step.kind == "measure" else wire.ScoringDone
@@ -93,7 +97,10 @@ class Walk:
             except ValueError:
                 answer = {}
             if worker.returncode or not answer:
-                return {"error": spawn.last_words(_tail(log), worker.returncode)}
+                limit = (
+                    "" if step.memory_bytes is None else "; it may take %d MB at most" % (step.memory_bytes // 10**6)
+                )
+                return {"error": spawn.last_words(_tail(log), worker.returncode) + limit}
             return answer
 
 

@@ -26,6 +26,8 @@ def main(arguments: list[str]) -> int:
     answers = os.dup(1)
     os.dup2(2, 1)
     signal.setitimer(signal.ITIMER_REAL, step.timeout_s * _SPARE + 1.0)
+    if step.memory_bytes is not None:  # private memory, since Linux 4.7; files that are only mapped do not count
+        resource.setrlimit(resource.RLIMIT_DATA, (step.memory_bytes, step.memory_bytes))
     if step.environment is not None:
         sys.path.insert(0, workdir.environment(step.environment))
     from agent.predict import Unscorable  # numpy may come from the environment
@@ -72,7 +74,11 @@ def measure(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
         "latency_ns": wire.pack_ints(timings.latency_ns),
         "peak_rss_bytes": _peak_rss_bytes(),
         "readings": timings.readings,
-        "requested": {"threads": step.threads, "delegate": None},
+        "requested": {
+            "threads": step.threads,
+            "delegate": None,
+            **({} if step.start_below_c is None else {"start_below_c": step.start_below_c}),
+        },
         "effective": effective,
         "versions": {
             "python": "%d.%d.%d" % sys.version_info[:3],

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from orchestrator import planner, registry, selectors, stats
+from orchestrator import health, planner, registry, selectors, stats
 from orchestrator import suite as suites
 from orchestrator.artifacts import Artifacts, Build, Built
 from orchestrator.datasets.base import make_dataset
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from orchestrator.domain.device import Device
     from orchestrator.domain.event import Event
     from orchestrator.domain.plan import Plan
+    from orchestrator.selectors import Known
     from orchestrator.store.store import Store
     from orchestrator.suite import Suite
 
@@ -61,6 +62,8 @@ class Prospects:
     unfit: dict[tuple[str, str], str] = field(default_factory=dict)
     #: (device, runtime) -> what to bring along
     environments: dict[tuple[str, str], Environment] = field(default_factory=dict)
+    #: device -> when its name was last answered by what is another machine now
+    strangers: dict[str, datetime] = field(default_factory=dict)
 
 
 class Farm:
@@ -91,13 +94,13 @@ class Farm:
         transport = registry.find("transport", device.transport)
         return Remote(transport(device, known_hosts=self._state / "known_hosts"), device)
 
-    def plan(self, suite: Suite, store: Store | None = None) -> Plan:
+    def plan(self, suite: Suite, known: Known | None = None) -> Plan:
         """Probe the devices and say what `run` would do, without doing or storing it.
 
-        ``store`` knows what devices are, where selectors ask for that.
+        ``known`` is what devices said of themselves before, where selectors ask for that.
         """
         prospects = Prospects()
-        devices = self._selected(suite, store)
+        devices = selectors.select(self.inventory.devices, suite.devices, known)
         for _ in self._probe("dry-run", suite, devices, prospects, fetch=False):
             pass
         return self._planned("dry-run", suite, devices, prospects)
@@ -125,13 +128,10 @@ class Farm:
         row = store.run(run)
         return self._recorded(row.id, suites.Suite.from_json(row.suite), store, RunResumed(run=row.id))
 
-    def _selected(self, suite: Suite, store: Store | None) -> tuple[Device, ...]:
-        asks = store is not None and selectors.needs_facts(suite.devices)
-        known = {row.name: row.facts for row in store.devices()} if store is not None and asks else {}
-        return selectors.select(self.inventory.devices, suite.devices, known)
-
     def _recorded(self, run: str, suite: Suite, store: Store, first: Event) -> Iterator[Event]:
-        devices = self._selected(suite, store)
+        asks = selectors.needs_facts(suite.devices)
+        known = {row.name: row.facts for row in store.devices()} if asks else {}
+        devices = selectors.select(self.inventory.devices, suite.devices, known)
         store.record(first)
         yield first
         for event in self._events(run, suite, devices, store):
@@ -140,7 +140,11 @@ class Farm:
 
     def _events(self, run: str, suite: Suite, devices: Sequence[Device], store: Store) -> Iterator[Event]:
         prospects = Prospects()
+        before = {row.name: row for row in store.devices()}
         yield from self._probe(run, suite, devices, prospects)
+        for name, facts in prospects.facts.items():
+            if name in before and health.other_machine(before[name].facts, facts):
+                prospects.strangers[name] = before[name].last_seen_at
         plan = self._planned(run, suite, devices, prospects)
         yield Planned(run=run, plan=plan)
         for skip in plan.skips:
@@ -202,6 +206,10 @@ class Farm:
         self, device: Device, suite: Suite, facts: Mapping[str, Any], prospects: Prospects, *, fetch: bool
     ) -> None:
         for runtime in suite.runtimes:
+            if device.runtimes and runtime not in device.runtimes:
+                allowed = " and ".join(device.runtimes)
+                prospects.unfit[device.name, runtime] = f"the inventory allows only {allowed} on {device.name}"
+                continue
             tried = facts.get("runtimes")
             found = tried.get(runtime) if isinstance(tried, dict) else None
             if isinstance(found, dict) and found.get("works"):
@@ -274,6 +282,7 @@ class Farm:
                     if device == lane.device
                 },
                 blobs=self._artifacts.blobs,
+                limits=entries[lane.device].limits,
             )
             own = [row for row in earlier if row.device == lane.device]
             carriers.append(
@@ -318,6 +327,7 @@ class Farm:
             measurements=store.measurements(run, case),
             scores=store.scores(run, case),
             facts=prospects.facts.get(case.device, {}),
+            stranger_since=prospects.strangers.get(case.device),
             effort=EFFORTS[suite.effort],
         )
 

@@ -96,15 +96,12 @@ class Carrier:
                 return
 
     def _push(self, steps: list[Step]) -> Iterator[Event]:
-        blobs = {blob.sha256: blob for blob in self._materials.needed(steps)}
-        for sha256, arrived in self._remote.missing(blobs).items():
-            blob = blobs[sha256]
-            sent = self._remote.send(blob.path, sha256, arrived=arrived)
+        for blob, sent in self._remote.push(self._materials.needed(steps)):
             yield BlobSent(
                 run=self.run,
                 device=self.device,
                 what=blob.what,
-                sha256=sha256,
+                sha256=blob.sha256,
                 size_bytes=blob.path.stat().st_size,
                 sent_bytes=sent,
             )

@@ -15,6 +15,7 @@ from orchestrator.units import format_ns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from numpy.typing import NDArray
 
@@ -63,14 +64,19 @@ def judge(
     scores: Scores | None,
     facts: Mapping[str, Any],
     effort: Effort,
+    stranger_since: datetime | None = None,
 ) -> CaseResult:
-    """Return a case's figures, over all samples of its successful attempts, and its verdict with reasons."""
+    """Return a case's figures, over all samples of its successful attempts, and its verdict with reasons.
+
+    ``stranger_since`` is when the device's name was last answered by what is another machine now.
+    """
     good = [attempt for attempt in measurements if attempt.error is None]
     samples = np.concatenate([np.asarray(attempt.latency_ns, np.int64) for attempt in good] or [np.empty(0, np.int64)])
     reasons = (
         *_of_the_attempts(measurements, samples, effort),
         *_of_the_latency(good),
         *_of_the_settings(case, good, facts),
+        *_of_the_device(good, facts, stranger_since),
         *_of_the_accuracy(case, scores),
         *_of_the_artifact(measurements, scores),
     )
@@ -181,6 +187,36 @@ def _of_the_settings(case: Case, good: Sequence[Measurement], facts: Mapping[str
             f"the delegate {wanted} was asked for, {found} worked",
             "these are not that delegate's figures: the device lacks it, or it can't run this artifact",
         )
+
+
+def _of_the_device(
+    good: Sequence[Measurement], facts: Mapping[str, Any], stranger_since: datetime | None
+) -> Iterator[Reason]:
+    if facts.get("emulated"):
+        yield _warn(
+            "emulated",
+            "the processor is emulated: its scores are right, its timings say nothing about real hardware",
+            "measure on the hardware itself",
+        )
+    if stranger_since is not None:
+        yield _warn(
+            "other-machine",
+            f"another machine answers to this name than on {stranger_since:%Y-%m-%d %H:%M} UTC",
+            "results from before are not its own; farm devices rename gives them another name",
+        )
+    warm = [attempt for attempt in good if _began_too_warm(attempt)]
+    if warm:
+        yield _warn(
+            "too-warm",
+            f"{len(warm)} of {len(good)} attempts began above the device's `start_below_c`, after waiting for 300 s",
+            "cool the device better, or raise limits.start_below_c in the inventory",
+        )
+
+
+def _began_too_warm(attempt: Measurement) -> bool:
+    limit = (attempt.requested or {}).get("start_below_c")
+    first = next((reading["temperature_c"] for reading in attempt.readings if "temperature_c" in reading), None)
+    return isinstance(limit, int | float) and isinstance(first, int | float) and first >= limit
 
 
 def _missed_delegates(good: Sequence[Measurement]) -> set[tuple[str, str]]:

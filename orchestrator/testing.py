@@ -11,7 +11,7 @@ from orchestrator.domain.artifact import Artifact
 from orchestrator.domain.case import Case
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
 from orchestrator.domain.result import Measurement, Scores
-from orchestrator.remote import Recorded
+from orchestrator.remote import Recorded, Remote
 from orchestrator.suite import Suite
 
 if TYPE_CHECKING:
@@ -105,6 +105,8 @@ class FakeRemote:
     """
 
     GONE = frozenset({wire.LANE_DIED, wire.UNKNOWN_LANE})
+
+    push = Remote.push
 
     def __init__(self) -> None:
         self.faults: dict[str, list[Exception | None]] = {}

@@ -6,7 +6,7 @@ import getpass
 import math
 import socket
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from agent import wire
 from orchestrator import metrics
 from orchestrator.domain.blob import Blob
+from orchestrator.domain.device import Limits
 from orchestrator.domain.event import (
     AttemptEnded,
     AttemptStarted,
@@ -56,6 +57,8 @@ class Materials:
     environments: Mapping[str, Environment]
     #: folder of blobs named by their sha256
     blobs: Path
+    #: what the inventory allows on the device
+    limits: Limits = field(default_factory=Limits)
 
     def artifact(self, step: Step) -> Artifact | None:
         """Return what ``step`` executes, or ``None`` where it could not be built."""
@@ -105,6 +108,8 @@ def _step(step: Step, materials: Materials) -> wire.Step | None:
     environment = materials.environments.get(of.runtime)
     measure = isinstance(step, Attempt)
     seconds = effort.seconds / effort.attempts
+    limits = materials.limits
+    timeout_s = SPARE_S + effort.warmup_max_s + seconds if measure else 6 * SPARE_S
     return wire.Step(
         id=step.id,
         kind="measure" if measure else "score",
@@ -117,10 +122,12 @@ def _step(step: Step, materials: Materials) -> wire.Step | None:
         pixels=images.pixels_sha256,
         labels=images.labels_sha256,
         preprocess=preprocess,
-        timeout_s=SPARE_S + effort.warmup_max_s + seconds if measure else 6 * SPARE_S,
+        timeout_s=min(timeout_s, limits.attempt_timeout_s or timeout_s),
         min_invocations=math.ceil(effort.invocations / effort.attempts) if measure else 0,
         min_seconds=seconds if measure else 0.0,
         warmup_max_s=effort.warmup_max_s,
+        memory_bytes=limits.memory_bytes,
+        start_below_c=limits.start_below_c if measure else None,
     )
 
 

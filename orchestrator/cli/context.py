@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console
 
+    from orchestrator.store.rows import DeviceRow
     from orchestrator.store.store import Store
 
 # Options that mean the same on every command that takes them.
@@ -30,6 +33,10 @@ InventoryFile = Annotated[
     typer.Option(
         "--inventory", envvar="FARM_INVENTORY", metavar="FILE", help="The devices (default: ./inventory.yaml)."
     ),
+]
+Wheelhouse = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", envvar="FARM_WHEELHOUSE", help="Wheels for devices, where there is no internet."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables for people.")]
 
@@ -62,6 +69,16 @@ def open_store(db: str | None = None, inventory: Path | None = None) -> Store:
     from orchestrator.store.store import Store
 
     return Store.open(home(db, inventory).db)
+
+
+def known_devices(files: Home) -> Mapping[str, DeviceRow]:
+    """Return what devices said when they were last asked, by name; a database is not made for the question."""
+    from orchestrator.store.store import Store
+
+    if files.db.startswith("sqlite:///") and not Path(files.db.removeprefix("sqlite:///")).exists():
+        return {}
+    with Store.open(files.db) as store:
+        return {row.name: row for row in store.devices()}
 
 
 def console() -> Console:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, home
+from orchestrator.cli.context import Db, InventoryFile, Json, Wheelhouse, console, errors_console, home, known_devices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,9 @@ def run(
     ] = None,
     devices: Annotated[
         str,
-        typer.Option(metavar="A,B", help="Devices: names, globs, tag:x, !name.", show_default="what the suite says"),
+        typer.Option(
+            metavar="A,B", help="Devices: names, pi5-*, tag:x, arch:x, !name.", show_default="what the suite says"
+        ),
     ] = "",
     models: Annotated[str, typer.Option(metavar="A,B", help="Only these models of the suite.")] = "",
     schemes: Annotated[str, typer.Option(metavar="A,B", help="Schemes: float32, dynamic, float16, int8.")] = "",
@@ -51,10 +53,7 @@ def run(
     patience: Annotated[
         float, typer.Option(metavar="SECONDS", help="How long a device may be out of reach before it is given up.")
     ] = 300.0,
-    wheelhouse: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", envvar="FARM_WHEELHOUSE", help="Wheels for devices, where there is no internet."),
-    ] = None,
+    wheelhouse: Wheelhouse = None,
     db: Db = None,
     inventory: InventoryFile = None,
     json: Json = False,
@@ -63,6 +62,7 @@ def run(
     from orchestrator import suite as suites
     from orchestrator.errors import UsageError
     from orchestrator.farm import Farm
+    from orchestrator.selectors import needs_facts
 
     place = home(db, inventory)
     farm = Farm(place.inventory, place.state, patience_s=patience, wheelhouse=wheelhouse)
@@ -81,9 +81,9 @@ def run(
         )
     chosen = suites.narrow(suites.load(suite) if suite else suites.built_in(), **narrowing)  # type: ignore[arg-type]
     if dry_run:
-        _show_plan(farm.plan(chosen), as_json=json)
+        known = known_devices(place) if needs_facts(chosen.devices) else {}
+        _show_plan(farm.plan(chosen, {name: row.facts for name, row in known.items()}), as_json=json)
         return
-
     from orchestrator.store.store import Store
 
     with Store.open(place.db) as store:

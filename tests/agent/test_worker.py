@@ -38,6 +38,16 @@ def test_an_attempt_brings_back_everything_that_was_measured(device):
 
 
 @linux
+def test_a_worker_that_wants_more_memory_than_it_may_have_fails_its_own_attempt_only(device):
+    device.start(device.step("a", memory_bytes=1_000_000), device.step("b", memory_bytes=2_000_000_000))
+    done = device.done()
+
+    assert done["a"].error is not None
+    assert "it may take 1 MB at most" in done["a"].error
+    assert done["b"].error is None
+
+
+@linux
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_the_effective_threads_are_counted_not_believed(device, threads):
     device.start(device.step("a", threads=threads))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -290,6 +291,27 @@ def test_throttling_is_what_happened_between_the_first_reading_and_the_last(said
 
     assert stats.was_throttled(readings) is throttled
     assert stats.was_throttled([{"temperature_c": 99.0}, *readings, {"frequency_hz": 1}]) is throttled
+
+
+def test_an_emulated_processor_is_told():
+    assert set(reasons(attempts(), facts=FACTS | {"emulated": True})) == {"emulated"}
+
+
+def test_a_name_that_another_machine_answers_to_is_told_with_the_day():
+    found = reasons(attempts(), stranger_since=datetime(2026, 1, 2, 3, 4, tzinfo=UTC))
+
+    assert set(found) == {"other-machine"}
+    assert "2026-01-02 03:04 UTC" in found["other-machine"].message
+
+
+@pytest.mark.parametrize(("celsius", "told"), [(54.9, False), (55.0, True), (None, False)])
+def test_an_attempt_that_began_too_warm_is_told(celsius, told):
+    readings = ({"temperature_c": celsius},) if celsius is not None else ({"frequency_hz": 1},)
+    warm = make_measurement(attempt="x", number=3, requested={"start_below_c": 55.0}, readings=readings)
+
+    found = reasons([*attempts(2), warm])
+
+    assert set(found) == ({"too-warm"} if told else set())
 
 
 def test_accuracy_that_was_never_checked_is_invalid():

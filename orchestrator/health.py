@@ -1,0 +1,54 @@
+"""What a device's own facts say against trusting or using it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.units import format_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: An environment with numpy and LiteRT takes some 150 MB unpacked.
+LITTLE_DISK_BYTES = 300_000_000
+#: Two seconds: results of several devices could no longer be put in order.
+CLOCK_OFF_NS = 2_000_000_000
+
+
+def complaints(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return a word or two and a sentence of advice for everything that is not as it should be."""
+    found = []
+    if facts.get("emulated"):
+        found.append(("emulated", "its processor is emulated: its timings say nothing about real hardware"))
+    governor = facts.get("governor")
+    if governor not in (None, "performance"):
+        advice = f"its governor is {governor}: timings vary with it; as root: cpupower frequency-set -g performance"
+        found.append((str(governor), advice))
+    if _throttled(facts.get("throttled")):
+        found.append(("throttled", "it slows itself down, by heat or low voltage: check cooling and power supply"))
+    free = facts.get("disk_free_bytes")
+    if isinstance(free, int) and free < LITTLE_DISK_BYTES:
+        found.append(("disk", f"only {format_bytes(free)} are free there; farm devices clean gives some back"))
+    if facts.get("noexec"):
+        found.append(("noexec", "its work directory forbids programs: set `workdir:` to one on another file system"))
+    if facts.get("bits") == 32 and facts.get("machine") == "aarch64":
+        found.append(
+            ("32-bit", "its kernel has 64 bits and its programs 32: only tflite runs; a 64-bit image is faster")
+        )
+    offset = facts.get("clock_offset_ns")
+    if isinstance(offset, int) and abs(offset) > CLOCK_OFF_NS:
+        found.append(("clock", f"its clock is {offset / 1e9:+.0f} s off; switch time synchronisation on"))
+    return tuple(found)
+
+
+def other_machine(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Say whether a name answers from another machine than before; not knowing is no."""
+    keys = before.get("hardware_key"), now.get("hardware_key")
+    return None not in keys and keys[0] != keys[1]
+
+
+def _throttled(said: Any) -> bool:
+    """Read the agent's throttle state in any of its forms: a truth, a bit mask, or a mapping of named states."""
+    if isinstance(said, dict):
+        return any(bool(value) for name, value in said.items() if "now" in str(name))
+    return bool(said)
