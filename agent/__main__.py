@@ -14,7 +14,7 @@ from typing import Any, Callable, Optional
 
 from agent import blobs, environments, facts, garbage, journal, lanes, spawn, wire
 from agent.lock import Lock, is_held, wait_until_free
-from agent.refusals import Refused
+from agent.refusals import Refused, no_space_refused
 from agent.runtimes import check
 from agent.workdir import Workdir
 
@@ -24,8 +24,9 @@ def main(arguments: Optional[list[str]] = None) -> int:
     options = _parser().parse_args(arguments)
     streams = options.command in ("follow", "collect")
     try:
-        workdir = Workdir(options.workdir).make()
-        answer = COMMANDS[options.command](workdir, options)
+        with no_space_refused("what %s writes" % options.command):
+            workdir = Workdir(options.workdir).make()
+            answer = COMMANDS[options.command](workdir, options)
     except Refused as refusal:
         print(json.dumps(refusal.to_json()), file=sys.stderr if streams else sys.stdout, flush=True)
         return wire.REFUSED

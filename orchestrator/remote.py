@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from agent import wire
-from orchestrator.errors import AgentFailed, DeviceBusy, DeviceUnfit, TransferBroken
+from orchestrator.errors import AgentFailed, DeviceBusy, DeviceUnfit, FarmError, TransferBroken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -33,9 +33,10 @@ _LOCATE = (
     "print(json.dumps({'workdir':w,'agent':p,'present':os.path.exists(p),'python':list(sys.version_info[:2])}))"
 )
 _INSTALL = (
-    "import hashlib,os,sys;"
+    "import hashlib,os,shutil,sys;"
     "p=sys.argv[1];os.makedirs(os.path.dirname(p),0o700,exist_ok=True);"
     "b=sys.stdin.buffer.read();"
+    "sys.exit('no space left on the device') if shutil.disk_usage(os.path.dirname(p)).free < 2*len(b) else None;"
     "sys.exit('arrived damaged') if hashlib.sha256(b).hexdigest() not in p else None;"
     "t=p+'.'+str(os.getpid());f=open(t,'wb');f.write(b);f.flush();os.fsync(f.fileno());f.close();os.replace(t,p);"
     "print('{}')"
@@ -73,6 +74,14 @@ class Recorded:
     offset: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Space:
+    """Room on the disk of the device's work directory."""
+
+    used_bytes: int
+    free_bytes: int
+
+
 class Remote:
     """One device with its agent. Errors of the transport pass through; refusals of the agent are translated."""
 
@@ -98,7 +107,7 @@ class Remote:
         if not found["present"]:
             done = self._transport.run([self._python, "-c", _INSTALL, found["agent"]], stdin=packed)
             if done.status:
-                raise TransferBroken(f"{self.device.name}: the agent could not be installed: {_last_words(done)}")
+                raise self._not_installed(done)
             sent = len(packed)
         self._agent, self._workdir = found["agent"], found["workdir"]
         return sent
@@ -137,6 +146,18 @@ class Remote:
     def start(self, request: wire.LaneRequest) -> None:
         """Start a lane, detached; starting the same lane twice starts it once. Raises `DeviceBusy`."""
         self._ask(["start"], wire.to_json(request))
+
+    def space(self) -> Space:
+        """Return how much room farm takes up on the device, and how much is left there."""
+        answer = self._ask(["have"], b"[]")
+        try:
+            return Space(used_bytes=int(answer["used_bytes"]), free_bytes=int(answer["free_bytes"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise AgentFailed(f"{self.device.name}: the agent does not say how much room there is") from error
+
+    def collect_garbage(self, unused_days: float = 30.0) -> dict[str, Any]:
+        """Remove what nothing has used for so long; return what `agent.wire` says of ``gc``. Raises `DeviceBusy`."""
+        return self._ask(["gc", "--unused-days", str(unused_days)], timeout_s=300)
 
     #: Codes of refusals that mean: the lane is no longer there, nothing more will come.
     GONE = frozenset({wire.LANE_DIED, wire.UNKNOWN_LANE})
@@ -190,6 +211,12 @@ class Remote:
             )
         return found
 
+    def _not_installed(self, done: Completed) -> FarmError:
+        message = f"{self.device.name}: the agent could not be installed: {_last_words(done)}"
+        if b"arrived damaged" in done.err:
+            return TransferBroken(message)
+        return DeviceUnfit(message, hint="make room there, or name another directory with `workdir:` in the inventory")
+
     def _command(self, argv: list[str]) -> list[str]:
         if self._agent is None:
             self.ensure_agent()
@@ -225,7 +252,9 @@ class Remote:
             return DeviceBusy(f"{name}: {message}", hint="wait for it, or ask its holder to stop it")
         if code == wire.BLOB_BROKEN:
             return TransferBroken(f"{name}: {message}")
-        if code in (wire.UNFIT, wire.NO_SPACE):
+        if code == wire.NO_SPACE:
+            return DeviceUnfit(f"{name}: {message}", hint=f"make room there: farm devices clean {name}")
+        if code == wire.UNFIT:
             return DeviceUnfit(f"{name}: {message}")
         return AgentFailed(f"{name}: {message}", status=status, code=code)
 

@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.domain.device import Device
 from orchestrator.errors import AgentFailed, DeviceUnfit, FarmError
-from orchestrator.remote import Remote, pack_agent
+from orchestrator.remote import Remote, Space, pack_agent
 from orchestrator.transports.base import Completed
 
 LOCATED = {"workdir": "/w", "agent": "/w/agents/x.zip", "present": True, "python": [3, 11]}
@@ -86,3 +86,21 @@ def test_a_python_that_is_old_or_none_is_refused_with_what_to_do(answer, word):
 def test_a_device_without_python_is_told_what_it_needs():
     with pytest.raises(FarmError, match="python3 does not run there"):
         remote(b"sh: python3: not found", status=127).ensure_agent()
+
+
+def test_what_garbage_was_collected_is_told_as_the_agent_tells_it():
+    answer = {"removed_bytes": 7, "removed": {"blobs": 1}, "kept_bytes": 0}
+
+    assert remote(LOCATED, answer).collect_garbage(3) == answer
+
+
+def test_a_device_tells_how_much_room_there_is():
+    answer = {"missing": {}, "used_bytes": 5, "free_bytes": 7}
+
+    assert remote(LOCATED, answer).space() == Space(used_bytes=5, free_bytes=7)
+
+
+@pytest.mark.parametrize("answer", [{"missing": {}}, {"used_bytes": None, "free_bytes": 7}], ids=repr)
+def test_a_device_that_does_not_tell_its_room_is_an_error_in_words(answer):
+    with pytest.raises(AgentFailed, match="how much room"):
+        remote(LOCATED, answer).space()

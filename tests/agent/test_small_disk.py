@@ -1,0 +1,133 @@
+"""A disk that is full, and one from which nothing may be executed: real ones, mounted for the test."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import subprocess
+
+import pytest
+
+from agent import wire
+from orchestrator.domain.device import Device as Entry
+from orchestrator.errors import DeviceUnfit
+from orchestrator.remote import Remote
+from orchestrator.transports.local import LocalTransport
+from tests.agent.device import Device, wheel
+
+CONTENT = os.urandom(3_000_000)
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a small disk")
+
+
+@contextlib.contextmanager
+def mounted(folder, options):
+    """Mount a disk in memory; skips where even root may not (a container)."""
+    folder.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", options, "none", str(folder)], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        pytest.skip(f"needs to mount a small disk: {done.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture
+def small(agent_zip, tmp_path):
+    """A device whose disk has 4 MiB."""
+    with mounted(tmp_path / "disk", "size=4m") as folder:
+        yield Device(zip=agent_zip, workdir=folder)
+
+
+def fill(device, *, leave):
+    """Fill the disk up to ``leave`` bytes and return what fills it."""
+    filler = device.workdir / "filler"
+    disk = os.statvfs(device.workdir)
+    filler.write_bytes(bytes(disk.f_bavail * disk.f_frsize - leave))
+    return filler
+
+
+def files_below(folder):
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_a_blob_that_does_not_fit_is_refused_and_fits_once_there_is_room(small):
+    small.ask("have", stdin=b"[]")
+    filler = fill(small, leave=1_000_000)
+
+    refusal = small.refusal("receive", SHA256, "--size", str(len(CONTENT)), stdin=CONTENT)
+
+    assert refusal["error"] == wire.NO_SPACE
+    assert files_below(small.workdir) == [filler]
+    filler.unlink()
+    small.ask("receive", SHA256, "--size", str(len(CONTENT)), stdin=CONTENT)
+    assert small.ask("have", stdin=json.dumps([SHA256]).encode())["missing"] == {}
+
+
+def request_for(device, files):
+    sha256 = device.push(wheel(files))
+    return wire.to_json(wire.EnvironmentRequest("env-1", (wire.Wheel("some-1.whl", sha256),)))
+
+
+def test_an_environment_that_does_not_fit_is_refused_and_fits_once_there_is_room(small):
+    request = request_for(small, {"a.py": "x = 1\n" + "#" * 500_000})
+    small.ask("have", stdin=b"[]")
+    filler = fill(small, leave=300_000)
+
+    refusal = small.refusal("environment", stdin=request)
+
+    assert refusal["error"] == wire.NO_SPACE
+    assert str(small.workdir) in refusal["message"]
+    assert list((small.workdir / "environments").iterdir()) == []
+    filler.unlink()
+    assert small.ask("environment", stdin=request)["reused"] is False
+
+
+def test_a_disk_that_fills_up_while_wheels_are_unpacked_leaves_nothing_half_made(small):
+    # No room for so many inodes: what no count of bytes tells beforehand.
+    subprocess.run(["mount", "-o", "remount,nr_inodes=20", str(small.workdir)], check=True)
+    request = request_for(small, {f"{number}.py": "" for number in range(40)})
+
+    refusal = small.refusal("environment", stdin=request)
+
+    assert refusal["error"] == wire.NO_SPACE
+    assert list((small.workdir / "environments").iterdir()) == []
+    subprocess.run(["mount", "-o", "remount,nr_inodes=1000", str(small.workdir)], check=True)
+    assert small.ask("environment", stdin=request)["reused"] is False
+
+
+def test_a_disk_without_any_room_is_a_refusal_whatever_is_asked(small):
+    fill(small, leave=0)
+
+    assert small.refusal("receive", SHA256, "--size", "10", stdin=CONTENT[:10])["error"] == wire.NO_SPACE
+
+
+def test_a_disk_without_room_for_the_agent_is_unfit_with_what_to_do(small):
+    filler = fill(small, leave=10_000)
+    remote = Remote(LocalTransport(Entry(name="pi")), Entry(name="pi", transport="local", workdir=str(small.workdir)))
+
+    with pytest.raises(DeviceUnfit, match="pi: the agent could not be installed: no space left") as caught:
+        remote.ensure_agent()
+
+    assert "make room" in caught.value.hint
+    assert files_below(small.workdir) == [filler]
+    filler.unlink()
+    assert remote.ensure_agent() > 0
+
+
+def test_libraries_are_not_unpacked_where_none_can_be_loaded(agent_zip, tmp_path):
+    with mounted(tmp_path / "disk", "size=4m,noexec") as folder:
+        device = Device(zip=agent_zip, workdir=folder)
+
+        refusal = device.refusal("environment", stdin=request_for(device, {"pkg/_c.cpython-311.so": "x"}))
+        answer = device.ask("environment", stdin=request_for(device, {"pkg/a.py": ""}))
+
+    assert refusal["error"] == wire.UNFIT
+    assert "noexec" in refusal["message"]
+    assert answer["reused"] is False
