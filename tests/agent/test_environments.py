@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import subprocess
+import sys
+from importlib import metadata
 
 import pytest
 
@@ -94,3 +98,38 @@ def test_a_wheel_that_is_not_there_is_named(device):
 @pytest.mark.parametrize("name", ["../x", ".", "", "a/b", "x" * 201])
 def test_the_name_of_an_environment_leads_nowhere_else(device, name):
     assert device.refusal("environment", stdin=ask(device, {"a.py": ""}, name))["error"] == wire.BAD_REQUEST
+
+
+def test_processes_that_unpack_the_same_at_once_make_it_once_and_all_succeed(device):
+    request = ask(device, {f"pkg/{number}.py": f"x = {number}\n" for number in range(50)})
+    pipe = subprocess.PIPE
+    several = [subprocess.Popen(device.argv("environment"), stdin=pipe, stdout=pipe) for _ in range(4)]
+    for process in several:
+        process.stdin.write(request)
+    for process in several:  # nothing begins before its request ended
+        process.stdin.close()
+
+    answers = [json.loads(process.stdout.read()) for process in several]
+
+    assert [process.wait() for process in several] == [0] * 4
+    assert [answer["reused"] for answer in answers].count(False) == 1
+    assert [path.name for path in (device.workdir / "environments").iterdir()] == ["env-1"]
+    for process in several:
+        process.stdout.close()
+
+
+def test_what_is_there_is_told_with_the_facts(device):
+    device.ask("environment", stdin=ask(device, {"a.py": ""}))
+    (device.workdir / "environments" / "env-2.1.tmp").mkdir()
+
+    told = device.ask("probe", stdin=b"{}")
+
+    assert told["environments"] == ["env-1"]
+    assert told["numpy"] == metadata.version("numpy")
+
+
+def test_a_python_without_numpy_says_nothing_of_it(device):
+    argv = [sys.executable, "-I", "-S", *device.argv("probe")[1:]]
+    done = subprocess.run(argv, input=b"{}", capture_output=True, check=True)
+
+    assert "numpy" not in json.loads(done.stdout)
