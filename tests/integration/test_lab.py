@@ -8,6 +8,8 @@ import socket
 import subprocess
 import sys
 import textwrap
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -123,6 +125,40 @@ def test_a_cable_is_pulled_out_and_put_back(fleet):
     host.link_up()
 
     assert said(fleet.ssh("pc-b", "hostname")).strip() == "pc-b"
+
+
+def round_trip_ms(fleet: Lab, name: str) -> float:
+    """Return the quickest of three answers to a SYN."""
+    times = []
+    with fleet.entered():
+        for _ in range(3):
+            begin = time.perf_counter()
+            socket.create_connection((fleet[name].address, 22), timeout=30).close()
+            times.append(1e3 * (time.perf_counter() - begin))
+    return min(times)
+
+
+def test_a_cable_may_be_slow_or_lossy(lab):
+    fleet = lab(HostSpec(name="pc-s"))
+    host = fleet["pc-s"]
+    host.cable(delay_ms=60)
+    # never less than both ways; how much more, a busy machine decides
+    assert round_trip_ms(fleet, "pc-s") > 119
+    assert said(fleet.ssh("pc-s", "hostname")).strip() == "pc-s"
+
+    host.kill()
+    host.boot()
+    assert round_trip_ms(fleet, "pc-s") > 119
+
+    def lost() -> bool:
+        with fleet.entered(), suppress(OSError), socket.create_connection((host.address, 22), timeout=0.5):
+            return False
+        return True
+
+    host.cable(loss_percent=100)
+    wait_for(lost, "a cable that loses everything lets it through")
+    host.cable(rate_mbit=100)
+    wait_for(lambda: not lost(), "it stays lost")
 
 
 @pytest.mark.parametrize("name", ["pc-a", "board-a"])

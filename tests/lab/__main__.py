@@ -74,6 +74,12 @@ def link(asked: argparse.Namespace) -> None:
         host.link_down()
 
 
+def cable(asked: argparse.Namespace) -> None:
+    find(asked)[asked.host].cable(
+        delay_ms=asked.delay_ms, jitter_ms=asked.jitter_ms, loss_percent=asked.loss_percent, rate_mbit=asked.rate_mbit
+    )
+
+
 def kill(asked: argparse.Namespace) -> None:
     find(asked)[asked.host].kill()
 
@@ -116,6 +122,10 @@ def main() -> None:
     linking = command("link", link, "pull a host's cable out, or put it back")
     linking.add_argument("host")
     linking.add_argument("state", choices=["up", "down"])
+    laying = command("cable", cable, "give a host a slow or lossy cable, or change what it is like")
+    laying.add_argument("host")
+    for name in ("--delay-ms", "--jitter-ms", "--loss-percent", "--rate-mbit"):
+        laying.add_argument(name, type=float, default=0, metavar="N")
     command("kill", kill, "cut a host's power").add_argument("host")
     command("boot", boot, "switch a host on").add_argument("host")
     asked = parser.parse_args()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -10,11 +11,12 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.domain.device import Device
+from tests.lab.cable import Quality
 from tests.lab.namespaces import Inhabitant
 from tests.lab.sshd import make_key
 
@@ -154,6 +156,7 @@ class Host:
         if (process := self.inhabitant) is not None:
             with suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)
+        self._unlay()
         self.lab.reap(self.name)
         wait_for(lambda: self.inhabitant is None, f"{self.name} does not end")
 
@@ -233,6 +236,19 @@ class Host:
         if self.spec.server == "dropbear":
             output_of("dropbearconvert", "openssh", "dropbear", self.folder / "host_key", self.folder / "dropbear_key")
 
+    def cable(self, **quality: float) -> None:
+        """Have a slow or lossy cable (`tests.lab.cable.Quality`) from now on, also after a power cut; changes take 0.2 s."""
+        first = not self._quality.exists()
+        draft = self.folder / "cable.draft"
+        draft.write_text(json.dumps(asdict(Quality(**quality))))
+        draft.rename(self._quality)
+        if first and (inside := self.inhabitant) is not None:
+            self._plug(inside)
+
+    @property
+    def _quality(self) -> Path:
+        return self.folder / "cable.json"
+
     def _plug(self, inside: Inhabitant) -> None:
         """Lay a cable from its eth0 to the bridge, and from a jump host's eth1 to the bridge behind it."""
         cables = [("v", self.network, self.station, "eth0")]
@@ -244,11 +260,42 @@ class Host:
                 self.lab.keeper.ip(f"link del {plug}")
             # A fixed hardware address: after a power cut nobody waits for an old one to be forgotten.
             hardware = f"02:77:00:{network:02x}:00:{station:02x}"
-            self.lab.keeper.ip(
-                f"link add {plug} type veth peer name {device} address {hardware} netns {inside.pid}",
-                f"link set {plug} master br{network} addrgenmode none up",
-            )
+            if kind == "v" and self._quality.exists():
+                self._lay(inside, plug, hardware)
+            else:
+                self.lab.keeper.ip(
+                    f"link add {plug} type veth peer name {device} address {hardware} netns {inside.pid}"
+                )
+            self.lab.keeper.ip(f"link set {plug} master br{network} addrgenmode none up")
             inside.ip(f"addr add {NETWORK}.{network}.{station}/24 dev {device}", f"link set {device} up")
+
+    def _lay(self, inside: Inhabitant, plug: str, hardware: str) -> None:
+        """Start the process that is the cable; it ends with the lab."""
+        keeper = self.lab.keeper
+        self._unlay()
+        process = subprocess.Popen(
+            [
+                *("nsenter", f"--target={keeper.pid}", "--pid", "--", sys.executable, "-m", "tests.lab.cable"),
+                *(str(keeper.pid), str(inside.pid), plug, hardware, self._quality),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            cwd=Path(__file__).parents[2],
+        )
+        with process.stdout:
+            said = process.stdout.readline()
+        self.lab.adopt(f"{self.name}/cable", process)
+        assert said.strip(), f"{self.name} has no cable"
+        Inhabitant.of(int(said)).write(self.folder / "cable.pid")
+
+    def _unlay(self) -> None:
+        """End the process that is the cable: it holds the host's network."""
+        if (process := Inhabitant.read(self.folder / "cable.pid")) is not None:
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+        self.lab.reap(f"{self.name}/cable")
 
 
 def _python(named: str | None) -> tuple[str, str]:

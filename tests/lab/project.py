@@ -25,6 +25,8 @@ class Project:
     """A folder with an inventory, a database and farm's own files."""
 
     folder: Path
+    #: What farm's commands are given to: `Lab.command` without words has them run where the lab's hosts can be reached.
+    prefix: tuple[str, ...] = ()
 
     @property
     def workdir(self) -> Path:
@@ -40,7 +42,7 @@ class Project:
     def farm(self, *argv: str, timeout: float = 240, **extra: str) -> subprocess.CompletedProcess[str]:
         """Run `farm` to its end."""
         return subprocess.run(
-            [*FARM, *argv],
+            [*self.prefix, *FARM, *argv],
             cwd=self.folder,
             env=self.environment | extra,
             capture_output=True,
@@ -53,7 +55,7 @@ class Project:
     def start(self, *argv: str) -> subprocess.Popen[str]:
         """Start `farm` and return at once."""
         return subprocess.Popen(
-            [*FARM, *argv],
+            [*self.prefix, *FARM, *argv],
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
