@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab import dress
 from tests.lab.hosts import HostSpec, wait_for
 from tests.lab.laboratory import Lab
 
@@ -172,6 +173,37 @@ def test_a_power_cut_ends_every_process_and_keeps_the_files(fleet, name):
 
     assert said(fleet.ssh(name, "cat ~/kept")) == "kept\n"
     assert "sleep 1234" not in host.run("ps", "-ef")
+
+
+def test_every_host_and_every_start_has_an_identity_of_its_own(fleet):
+    def identity(name):
+        return said(fleet.ssh(name, "cat /etc/machine-id /proc/sys/kernel/random/boot_id")).split()
+
+    before = {name: identity(name) for name in ("pc-a", "pc-b", "board-a")}
+    fleet["pc-b"].kill()
+    fleet["pc-b"].boot()
+    machine, start = identity("pc-b")
+
+    assert len({word for words in before.values() for word in words}) == 6
+    assert machine == before["pc-b"][0]
+    assert start != before["pc-b"][1]
+
+
+def test_a_host_is_dressed_as_a_raspberry_pi_whose_facts_change(lab):
+    fleet = lab(
+        HostSpec(name="pi-a", arm=True, dress=dress.RASPBERRY_PI_4), HostSpec(name="pi-b", dress=dress.RASPBERRY_PI_4)
+    )
+    look = (
+        "tr -d '\\0' </sys/firmware/devicetree/base/model; echo; cat /sys/class/thermal/thermal_zone0/temp"
+        " /sys/devices/system/cpu/cpu0/cpufreq/scaling_governor; vcgencmd get_throttled; grep -c BCM2835 /proc/cpuinfo"
+    )
+    model = "Raspberry Pi 4 Model B Rev 1.4"
+    for host in fleet:
+        assert said(fleet.ssh(host.name, look)).splitlines() == [model, "48312", "ondemand", "throttled=0x0", "1"]
+        dress.set_temperature(host, 81.5)
+        dress.set_governor(host, "performance")
+        dress.set_throttled(host, 0x50005)
+        assert said(fleet.ssh(host.name, look)).splitlines()[1:4] == ["81500", "performance", "throttled=0x50005"]
 
 
 def test_the_lab_has_no_way_out(fleet):

@@ -167,6 +167,7 @@ def _fill(rootfs: Path) -> None:
         ("passwd", ACCOUNTS),
         ("group", "root:x:0:\nnogroup:x:65534:\n"),
         ("hosts", "127.0.0.1 localhost\n"),
+        ("machine-id", ""),
         ("os-release", described),
     ):
         path = rootfs / "etc" / name

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -216,6 +217,7 @@ class Host:
             (self.folder / name).chmod(0o700)
         shutil.copy(f"{self.lab.identity_file}.pub", self.folder / "root" / ".ssh" / "authorized_keys")
         shutil.copy(DATA / "cpuinfo-pi4", self.folder / "cpuinfo")
+        (self.folder / "machine-id").write_text(f"{uuid.uuid4().hex}\n")
         users = (
             f"root:x:0:0:root:/root:{self.spec.shell}",
             "sshd:x:100:65534::/run/sshd:/usr/sbin/nologin",

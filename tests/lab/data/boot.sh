@@ -30,6 +30,10 @@ mount -t tmpfs -o mode=755 tmpfs /run
 mkdir /run/sshd
 mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 mount --bind /mnt/host/passwd /etc/passwd
+# what tells two machines apart, and two starts of one
+cat /proc/sys/kernel/random/uuid >/mnt/boot_id
+mount --bind /mnt/boot_id /proc/sys/kernel/random/boot_id
+if [ -e /etc/machine-id ]; then mount --bind /mnt/host/machine-id /etc/machine-id; fi
 
 if [ "$kind" = arm ]; then
     board=/mnt/python
@@ -40,6 +44,8 @@ if [ "$kind" = arm ]; then
     mount --bind /mnt/host/root $board/root
     mount --bind /mnt/host/tmp $board/tmp
     mount --bind /mnt/host/tmp $board/var/tmp
+    mount --bind /mnt/boot_id $board/proc/sys/kernel/random/boot_id
+    mount --bind /mnt/host/machine-id $board/etc/machine-id
     # what the runtimes read to choose their code; the machine's own is no ARM's
     mount --bind /mnt/host/cpuinfo $board/proc/cpuinfo
     mount -o remount,bind,ro $board
