@@ -40,8 +40,7 @@ class Pin:
     @property
     def python(self) -> tuple[int, int]:
         """The one Python it is built for."""
-        tag = self.filename.split("-")[2].removeprefix("cp")
-        return int(tag[0]), int(tag[1:])
+        return _python(self.filename.split("-")[2])
 
     @property
     def platforms(self) -> tuple[str, ...]:
@@ -72,6 +71,7 @@ class Own:
     at_least: str
     below: str
     machine: str
+    python: tuple[int, int]
 
     def fits(self, version: str | None) -> bool:
         """Say whether the version that the device has (``None``: it has none) will do."""
@@ -98,7 +98,7 @@ def pins(runtime: str) -> tuple[Pin, ...]:
 def own(runtime: str) -> tuple[Own, ...]:
     """Return what devices must have by themselves for the wheels of ``runtime``."""
     return tuple(
-        Own(project=said[1], at_least=said[2], below=said[3], machine=row[2])
+        Own(project=said[1], at_least=said[2], below=said[3], machine=row[2], python=_python(row[3]))
         for row in _rows(runtime)
         if row[0] == "system" and (said := _OWN.fullmatch(row[1]))
     )
@@ -109,6 +109,12 @@ def _rows(runtime: str) -> list[list[str]]:
     if not listed.is_file():
         return []
     return [line.split() for line in listed.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+
+
+def _python(tag: str) -> tuple[int, int]:
+    """Return the Python of a tag: (3, 11) of ``cp311``."""
+    digits = tag.removeprefix("cp")
+    return int(digits[0]), int(digits[1:])
 
 
 def _version(text: str) -> tuple[int, int]:

@@ -137,7 +137,8 @@ def _fitting(target: Target, every: Sequence[Pin], companions: Sequence[Own]) ->
         words = "its wheels need glibc {}.{}".format(*needed)
         raise _Misfit(words, "install a newer system on the device, or the runtime itself if there is one for it")
     for companion in companions:
-        if companion.machine == target.machine and not companion.fits(target.numpy):
+        ours = (companion.machine, companion.python) == (target.machine, target.python)
+        if ours and not companion.fits(target.numpy):
             has = f"the device has {target.numpy}" if target.numpy else "the device has none"
             words = f"it needs {companion}, which is not published for {target.machine}, and {has}"
             raise _Misfit(words, f"on the device: sudo apt install python3-{companion.project}")

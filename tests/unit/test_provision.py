@@ -115,9 +115,18 @@ def test_where_no_numpy_is_published_the_devices_own_must_do(numpy, words):
     assert unfit.hint == "on the device: sudo apt install python3-numpy"
 
 
-@pytest.mark.parametrize("numpy", ["1.23.2", "1.24.2", "1.26.4+deb13"])
-def test_a_numpy_of_the_device_that_fits_is_enough(numpy):
-    assert chosen("tflite", machine="armv7l", numpy=numpy) == {"tflite_runtime": "2.14.0"}
+@pytest.mark.parametrize(
+    ("python", "numpy", "version"),
+    [
+        ("3.9.2", "1.19.5", "2.11.0"),
+        ("3.10.12", "1.21.5", "2.13.0"),
+        ("3.11.2", "1.23.2", "2.14.0"),
+        ("3.11.2", "1.24.2", "2.14.0"),
+        ("3.11.2", "1.26.4+deb13", "2.14.0"),
+    ],
+)
+def test_a_numpy_of_the_device_that_fits_is_enough(python, numpy, version):
+    assert chosen("tflite", machine="armv7l", python=python, numpy=numpy) == {"tflite_runtime": version}
 
 
 def test_another_python_on_the_device_that_fits_is_named():
@@ -199,7 +208,10 @@ def test_each_machine_and_python_of_the_table_has_one_of_each_package(runtime):
 
 
 def test_what_a_device_must_have_by_itself_is_in_the_table():
-    assert own("tflite") == (Own(project="numpy", at_least="1.23.2", below="2", machine="armv7l"),)
+    numpy = {companion.python: companion for companion in own("tflite")}
+
+    assert numpy[3, 11] == Own(project="numpy", at_least="1.23.2", below="2", machine="armv7l", python=(3, 11))
+    assert set(numpy) == {pin.python for pin in pins("tflite") if pin.machine == "armv7l"}
     assert own("litert") == own("no such") == ()
 
 
