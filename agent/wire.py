@@ -120,6 +120,10 @@ class Step:
     min_invocations: int = 0
     min_seconds: float = 0.0
     warmup_max_s: float = 30.0
+    #: The most that the worker may take, ``None`` for no limit.
+    memory_bytes: int | None = None
+    #: Wait until the device is cooler than this before measuring, 300 s at most.
+    start_below_c: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
