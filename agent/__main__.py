@@ -81,7 +81,7 @@ def _probe(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
         if not os.path.isdir(directory):
             raise Refused(wire.BLOB_MISSING, "there is no environment %s here" % request.environment)
     tried = {name: check.try_runtime(name, directory) for name in request.runtimes}
-    here = {"environments": environments.names(workdir), "numpy": check.version_of("numpy")}
+    here = {"environments": environments.names(workdir), "numpy": check.numpy_version()}
     return {**facts.gather(workdir.path), **{name: fact for name, fact in here.items() if fact}, "runtimes": tried}
 
 

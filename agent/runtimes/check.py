@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import pkgutil
+import re
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,8 @@ from agent.runtimes import RUNTIMES, find
 
 #: A Raspberry Pi Zero needs about 10 s to import numpy and a runtime from a cold card.
 TIMEOUT_S = 90.0
+#: ``numpy-2.4.6.dist-info``, or as Debian names it, ``numpy-1.24.2.egg-info`` and ``numpy-1.19.5-py3.9.egg-info``.
+_NUMPY = re.compile(r"numpy-([^-]+)(?:-.*)?\.(?:dist|egg)-info$")
 
 
 def try_runtime(name: str, environment: Optional[str] = None) -> dict[str, Any]:
@@ -46,14 +49,18 @@ def try_runtime(name: str, environment: Optional[str] = None) -> dict[str, Any]:
     return answer if done.returncode == 0 else {"error": spawn.last_words(done.stderr, done.returncode)}
 
 
-def version_of(package: str) -> Optional[str]:
-    """Return which version of a package this Python has by itself, without importing it; ``None`` for none."""
-    from importlib import metadata  # slow, and few commands need it
-
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
+def numpy_version() -> Optional[str]:
+    """Return which numpy this Python has by itself, as the folder says that its installer left; ``None`` for none."""
+    for folder in sys.path:  # `importlib.metadata` finds the same, and takes 40 ms where this takes one
+        try:
+            names = os.listdir(folder or ".")
+        except OSError:
+            continue
+        for name in names:
+            found = _NUMPY.match(name)
+            if found:
+                return found[1]
+    return None
 
 
 def main(arguments: list[str]) -> int:
@@ -64,11 +71,18 @@ def main(arguments: list[str]) -> int:
     try:
         answer = _run(name)
     except ImportError as error:
-        answer = {"error": str(error)}
+        answer = {"error": _hindrance(environment) + str(error)}
     except Exception as error:  # noqa: BLE001  whatever a foreign package raises is the answer
-        answer = {"error": "%s: %s" % (type(error).__name__, error)}
+        answer = {"error": "%s%s: %s" % (_hindrance(environment), type(error).__name__, error)}
     sys.stdout.write(json.dumps(answer) + "\n")
     return 0
+
+
+def _hindrance(environment: str) -> str:
+    """Return what stands in the way of every library there, for an error that would only name the first of them."""
+    if environment and os.statvfs(environment).f_flag & getattr(os, "ST_NOEXEC", 0):
+        return "%s is on a mount with `noexec`, so that no library can be loaded from there: " % environment
+    return ""
 
 
 def _run(name: str) -> dict[str, Any]:

@@ -133,3 +133,24 @@ def test_a_python_without_numpy_says_nothing_of_it(device):
     done = subprocess.run(argv, input=b"{}", capture_output=True, check=True)
 
     assert "numpy" not in json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("left", "expected"),
+    [
+        ("numpy-1.24.2.egg-info", "1.24.2"),
+        ("numpy-1.19.5-py3.9.egg-info", "1.19.5"),
+        ("numpy-2.4.6.dist-info", "2.4.6"),
+        ("numpy_financial-1.0.0.dist-info", None),
+        ("numpy-2.4.6.data", None),
+    ],
+)
+def test_numpy_is_known_by_what_its_installer_left(device, tmp_path, left, expected):
+    (tmp_path / left).mkdir()
+    code = f"import sys; sys.path.append({str(tmp_path)!r}); sys.argv = ['agent', *sys.argv[2:]]; "
+    code += f"sys.path.insert(0, {str(device.zip)!r}); from agent.__main__ import main; sys.exit(main())"
+    argv = [sys.executable, "-I", "-S", "-c", code, "", *device.argv("probe")[2:]]
+
+    done = subprocess.run(argv, input=b"{}", capture_output=True, check=True)
+
+    assert json.loads(done.stdout).get("numpy") == expected

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import _ctypes
 import contextlib
 import hashlib
 import json
 import os
 import subprocess
+import zipfile
+from io import BytesIO
 
 import pytest
 
@@ -131,3 +134,26 @@ def test_libraries_are_not_unpacked_where_none_can_be_loaded(agent_zip, tmp_path
     assert refusal["error"] == wire.UNFIT
     assert "noexec" in refusal["message"]
     assert answer["reused"] is False
+
+
+def test_a_runtime_that_can_no_longer_be_loaded_says_why(small):
+    sha256 = small.push(library_wheel(_ctypes.__file__))
+    request = wire.EnvironmentRequest("env-1", (wire.Wheel("some-1.whl", sha256),))
+    small.ask("environment", stdin=wire.to_json(request))
+    subprocess.run(["mount", "-o", "remount,noexec", str(small.workdir)], check=True)
+
+    probe = wire.ProbeRequest(runtimes=("litert",), environment="env-1")
+    error = small.ask("probe", stdin=wire.to_json(probe))["runtimes"]["litert"]["error"]
+
+    assert error.startswith(f"{small.workdir}/environments/env-1 is on a mount with `noexec`")
+    assert "failed to map" in error
+
+
+def library_wheel(library):
+    """Return a wheel of a runtime that loads a real library."""
+    out = BytesIO()
+    code = "import ctypes, os\nctypes.CDLL(os.path.join(os.path.dirname(__file__), 'it.so'))\n"
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("ai_edge_litert/__init__.py", code)
+        archive.write(library, "ai_edge_litert/it.so")
+    return out.getvalue()
