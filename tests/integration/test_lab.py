@@ -63,6 +63,13 @@ def test_the_board_has_nothing_but_python_and_a_raspberry_pi_s_processor(fleet):
     assert said(done).split("\n")[:3] == ["[]", "True", "True"]
 
 
+def test_a_32_bit_board_has_an_old_userland_and_numpy(lab):
+    fleet = lab(HostSpec(name="board-o", arm=True, bits=32))
+    script = "import numpy, platform, struct; print(platform.machine(), struct.calcsize(chr(80)), numpy.eye(2).sum())"
+
+    assert said(fleet.ssh("board-o", f"uname -m; python3 -c '{script}'")).split("\n")[:2] == ["armv7l", "armv7l 4 2.0"]
+
+
 def test_a_pc_has_nothing_but_python_either(fleet):
     done = fleet.ssh("pc-a", "python3", "-c", "'import numpy'")
 

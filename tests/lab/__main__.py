@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def specs(hosts: int, *, arm: int, dropbear: int, behind: int) -> list[HostSpec]:
+def specs(hosts: int, *, arm: int, armv7l: int, dropbear: int, behind: int) -> list[HostSpec]:
     """Name the hosts that a command asks for."""
     return [
         *(HostSpec(name=f"pc-{number}") for number in range(1, hosts + 1)),
         *(HostSpec(name=f"dropbear-{number}", server="dropbear") for number in range(1, dropbear + 1)),
         *(HostSpec(name=f"behind-{number}", behind="pc-1") for number in range(1, behind + 1)),
         *(HostSpec(name=f"board-{number}", arm=True) for number in range(1, arm + 1)),
+        *(HostSpec(name=f"old-board-{number}", arm=True, bits=32) for number in range(1, armv7l + 1)),
     ]
 
 
@@ -36,7 +37,7 @@ def up(asked: argparse.Namespace) -> None:
         shutil.rmtree(folder)
     if folder.exists():
         sys.exit(f"{folder} exists and holds no lab")
-    wanted = specs(asked.hosts, arm=asked.arm, dropbear=asked.dropbear, behind=asked.behind)
+    wanted = specs(asked.hosts, arm=asked.arm, armv7l=asked.armv7l, dropbear=asked.dropbear, behind=asked.behind)
     if words := missing(wanted):
         sys.exit(words)
     begin = time.monotonic()
@@ -50,10 +51,10 @@ def up(asked: argparse.Namespace) -> None:
 
 def status(asked: argparse.Namespace) -> None:
     for host in find(asked):
-        kind = "arm" if host.spec.arm else host.spec.server
+        kind = host.spec.processor.machine if host.spec.arm else host.spec.server
         through = f"behind {host.spec.behind}" if host.spec.behind else ""
         state = "on" if host.inhabitant else "off"
-        print(f"{host.name:<14}{host.address:<14}{kind:<10}{state:<5}{host.fingerprint}  {through}".rstrip())  # noqa: T201  to a person
+        print(f"{host.name:<13} {host.address:<14}{kind:<10}{state:<5}{host.fingerprint}  {through}".rstrip())  # noqa: T201  to a person
 
 
 def down(asked: argparse.Namespace) -> None:
@@ -113,6 +114,7 @@ def main() -> None:
     starting = command("up", up, "start a lab, which stays up until `down`")
     starting.add_argument("hosts", type=int, nargs="?", default=3, help="how many PCs with OpenSSH (default: 3)")
     starting.add_argument("--arm", type=int, default=0, metavar="N", help="and N emulated aarch64 boards")
+    starting.add_argument("--armv7l", type=int, default=0, metavar="N", help="and N 32-bit ones, armv7l with numpy")
     starting.add_argument("--dropbear", type=int, default=0, metavar="N", help="and N hosts without an sftp server")
     starting.add_argument("--behind", type=int, default=0, metavar="N", help="and N hosts behind pc-1")
     command("down", down, "end every host and remove the lab's files")

@@ -1,4 +1,4 @@
-"""The files of an emulated aarch64 board: Debian's Python and nothing else, made once by the machine's own apt, kept in a cache."""
+"""The files of an emulated ARM board: Debian's Python and nothing else, made once by the machine's own apt, kept in a cache."""
 
 from __future__ import annotations
 
@@ -42,15 +42,53 @@ ACCOUNTS = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/nonexistent:/u
 #: In /usr/share, of no use on a board that installs nothing.
 NEEDLESS = ("doc", "info", "lintian", "locale", "man")
 
-MACHINE = "aarch64"
-#: Debian's word for it.
-ARCHITECTURE = "arm64"
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
-#: How the kernel knows an aarch64 program: the ELF header's first bytes, its type (2 or 3) and its machine (183).
-MAGIC = r"\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xb7\x00"
+#: How the kernel knows a program: the ELF header's class (1 or 2), its type (2 or 3) and its machine.
+MAGIC = r"\x7fELF\x0{elf_class}\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x{elf_machine:02x}\x00"
 MASK = r"\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff"
 #: P hands over argv[0], which this QEMU expects by the ending of its name; F opens it now, so it works in every root.
-FLAGS, QEMU = "PF", f"{MACHINE}-binfmt-P"
+FLAGS, ENDING = "PF", "binfmt-P"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Processor:
+    """What a board may have."""
+
+    #: As `uname -m` says it.
+    machine: str
+    #: Debian's word for it, and QEMU's.
+    architecture: str
+    qemu: str
+    #: QEMU's name of the very processor, and a file of tests/lab/data that says what its /proc/cpuinfo says.
+    model: str
+    cpuinfo: str
+    elf_class: int
+    elf_machine: int
+    packages: tuple[str, ...] = PACKAGES
+
+
+#: By bits: a Raspberry Pi 4's, and a Raspberry Pi 2's. Nobody publishes a numpy for the latter: it has Debian's.
+PROCESSORS = {
+    64: Processor(
+        machine="aarch64",
+        architecture="arm64",
+        qemu="aarch64",
+        model="cortex-a72",
+        cpuinfo="cpuinfo-pi4",
+        elf_class=2,
+        elf_machine=183,
+    ),
+    32: Processor(
+        machine="armv7l",
+        architecture="armhf",
+        qemu="arm",
+        model="cortex-a7",
+        cpuinfo="cpuinfo-pi2",
+        elf_class=1,
+        elf_machine=40,
+        packages=(*PACKAGES, "python3-numpy"),
+    ),
+}
 
 
 class BoardError(RuntimeError):
@@ -62,6 +100,7 @@ class Board:
     """What the cache holds."""
 
     folder: Path
+    processor: Processor
 
     @property
     def rootfs(self) -> Path:
@@ -71,7 +110,7 @@ class Board:
     @property
     def qemu(self) -> Path:
         """The emulator, a static program of this machine."""
-        return self.folder / QEMU
+        return self.folder / f"{self.processor.qemu}-{ENDING}"
 
 
 def cache_folder() -> Path:
@@ -90,7 +129,7 @@ def missing() -> str | None:
     return f"the emulated board needs {', '.join(programs)}: apt install mmdebstrap" if programs else None
 
 
-def prepare() -> Board:
+def prepare(bits: int = 64) -> Board:
     """Return the board, made now if it is not in the cache, with the kernel ready to run its programs.
 
     Raises:
@@ -100,8 +139,9 @@ def prepare() -> Board:
         raise BoardError(words)
     cache = cache_folder()
     cache.mkdir(parents=True, exist_ok=True)
+    processor = PROCESSORS[bits]
     recipe = (
-        PACKAGES,
+        processor,
         COMMANDS,
         FOLDERS,
         ACCOUNTS,
@@ -110,20 +150,20 @@ def prepare() -> Board:
         sys.version_info[:2],
     )
     key = hashlib.sha256(repr(recipe).encode()).hexdigest()[:16]
-    board = Board(folder=cache / f"{MACHINE}-{key}")
+    board = Board(folder=cache / f"{processor.machine}-{key}", processor=processor)
     with _locked(cache / f"{board.folder.name}.lock"):
         if not board.folder.exists():
-            with tempfile.TemporaryDirectory(dir=cache, prefix=f".{MACHINE}-") as scratch:
-                made = Board(folder=Path(scratch) / "board")
+            with tempfile.TemporaryDirectory(dir=cache, prefix=f".{processor.machine}-") as scratch:
+                made = Board(folder=Path(scratch) / "board", processor=processor)
                 made.folder.mkdir(mode=0o755)
                 _fetch_qemu(made)
-                _fill(made.rootfs)
+                _fill(made)
                 made.folder.rename(board.folder)
         _register(board)
     done = subprocess.run(
         ["chroot", board.rootfs, "/bin/uname", "-m"], capture_output=True, text=True, cwd="/", check=False
     )
-    if done.stdout.strip() != MACHINE:
+    if done.stdout.strip() != processor.machine:
         raise BoardError(f"the kernel does not run the board's programs: {(done.stderr or done.stdout).strip()}")
     return board
 
@@ -140,15 +180,16 @@ def _fetch_qemu(board: Board) -> None:
             _run("apt-get", "-qq", "download", "qemu-user-static", cwd=folder)
         (package,) = folder.glob("*.deb")
         _run("dpkg-deb", "--extract", package.name, "unpacked", cwd=folder)
-        (folder / "unpacked" / "usr" / "bin" / f"qemu-{MACHINE}-static").rename(board.qemu)
+        (folder / "unpacked" / "usr" / "bin" / f"qemu-{board.processor.qemu}-static").rename(board.qemu)
 
 
-def _fill(rootfs: Path) -> None:
+def _fill(board: Board) -> None:
     """Unpack the packages and make of them what logs in."""
+    rootfs, processor = board.rootfs, board.processor
     _run(
-        *("mmdebstrap", "--quiet", "--mode=root", f"--architectures={ARCHITECTURE}", "--variant=extract"),
-        *(f"--include={','.join(PACKAGES)}", '--aptopt=APT::Install-Recommends "false"'),
-        *(release()["VERSION_CODENAME"], str(rootfs), str(_sources())),
+        *("mmdebstrap", "--quiet", "--mode=root", f"--architectures={processor.architecture}", "--variant=extract"),
+        *(f"--include={','.join(processor.packages)}", '--aptopt=APT::Install-Recommends "false"'),
+        *(release()["VERSION_CODENAME"], str(rootfs), str(_main_sources(board.folder))),
         cwd=rootfs.parent,
     )
     for name in (*(f"usr/share/{name}" for name in NEEDLESS), "dev", "var/cache", "var/lib/apt"):
@@ -161,6 +202,9 @@ def _fill(rootfs: Path) -> None:
     for name in COMMANDS:
         if not os.path.lexists(rootfs / "bin" / name) and not os.path.lexists(rootfs / "usr" / "bin" / name):
             (rootfs / "bin" / name).symlink_to("busybox")
+    for library in (*rootfs.glob("usr/lib/*/blas/*.so.3"), *rootfs.glob("usr/lib/*/lapack/*.so.3")):
+        # an alternative, which an installation would have linked
+        (library.parents[1] / library.name).symlink_to(library.relative_to(library.parents[1]))
     known = release()
     described = "".join(f'{key}="{known[key]}"\n' for key in ("PRETTY_NAME", "VERSION_ID", "ID") if key in known)
     for name, text in (
@@ -180,15 +224,19 @@ def _fill(rootfs: Path) -> None:
 
 
 def _register(board: Board) -> None:
-    """Tell the kernel what runs aarch64 programs, unless somebody has; the registration stays till the next boot."""
+    """Tell the kernel what runs the board's programs, unless somebody has; the registration stays till the next boot."""
+    processor = board.processor
+    name = f"qemu-{processor.qemu}"
+    magic = MAGIC.format(elf_class=processor.elf_class, elf_machine=processor.elf_machine)
     try:
         if not (BINFMT / "register").exists():
             _run("mount", "-t", "binfmt_misc", "binfmt_misc", str(BINFMT), cwd=Path("/"))
-        if not (BINFMT / f"qemu-{MACHINE}").exists():
-            # `write_text` would do, but the kernel wants it in one piece
-            (BINFMT / "register").write_bytes(f":qemu-{MACHINE}:M::{MAGIC}:{MASK}:{board.qemu}:{FLAGS}".encode())
+        if not (BINFMT / name).exists():
+            (BINFMT / "register").write_bytes(f":{name}:M::{magic}:{MASK}:{board.qemu}:{FLAGS}".encode())
     except (OSError, BoardError) as error:
-        raise BoardError(f"the kernel takes no emulator for {MACHINE} programs (binfmt_misc): {error}") from error
+        raise BoardError(
+            f"the kernel takes no emulator for {processor.machine} programs (binfmt_misc): {error}"
+        ) from error
 
 
 def release() -> dict[str, str]:
@@ -203,6 +251,17 @@ def _sources() -> Path | None:
     """Return Debian's part of the machine's apt sources, and nobody else's."""
     places = (Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list"))
     return next((path for path in places if path.is_file() and path.stat().st_size), None)
+
+
+def _main_sources(folder: Path) -> Path:
+    """Write the machine's sources without those of security updates: a test board needs none, and a list less to fetch."""
+    known = _sources()
+    assert known is not None
+    between = "\n\n" if known.suffix == ".sources" else "\n"
+    parts = [part for part in known.read_text().split(between) if "-security" not in part]
+    written = folder / known.name
+    written.write_text(between.join(parts) + "\n")
+    return written
 
 
 @contextmanager

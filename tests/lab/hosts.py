@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.domain.device import Device
+from tests.lab.armboard import PROCESSORS, Processor
 from tests.lab.cable import Quality
 from tests.lab.namespaces import Inhabitant
 from tests.lab.sshd import make_key
@@ -48,9 +49,6 @@ MaxStartups 200
 MaxSessions 64
 Subsystem sftp internal-sftp
 """
-#: The board's programs think they run on a Raspberry Pi 4's processor.
-ENVIRONMENT = {"QEMU_CPU": "cortex-a72"}
-ARM_CONFIG = "ChrootDirectory /mnt/python\nSetEnv " + " ".join(f"{key}={value}" for key, value in ENVIRONMENT.items())
 SHELL = "/bin/sh"
 
 
@@ -65,6 +63,8 @@ class HostSpec:
     behind: str | None = None
     #: An emulated aarch64 board with nothing but Python on it.
     arm: bool = False
+    #: A board's: 64, or 32 for an armv7l one, which has Debian's numpy too.
+    bits: int = 64
     #: The Python it has; none named means the one that runs this. A board has its own.
     python: str | None = None
     #: The login shell.
@@ -73,6 +73,11 @@ class HostSpec:
     extra: str = ""
     #: Shell commands that its first process runs before it is reachable, as root in its own namespaces.
     dress: str = ""
+
+    @property
+    def processor(self) -> Processor:
+        """A board's processor."""
+        return PROCESSORS[self.bits]
 
 
 @dataclass(kw_only=True)
@@ -140,8 +145,7 @@ class Host:
         process = self.inhabitant
         assert process is not None, f"{self.name} is off"
         if self.spec.arm:
-            variables = [f"{key}={value}" for key, value in ENVIRONMENT.items()]
-            argv = ("env", *variables, "chroot", "/mnt/python", *argv)
+            argv = ("env", f"QEMU_CPU={self.spec.processor.model}", "chroot", "/mnt/python", *argv)
         return output_of(*process.command(*argv, everything=True), check=check, timeout=timeout)
 
     def link_down(self) -> None:
@@ -165,7 +169,7 @@ class Host:
         """Switch it on and return before it answers; `ready` waits."""
         assert self.inhabitant is None, f"{self.name} is on already"
         keeper, spec = self.lab.keeper, self.spec
-        prefix, python = (str(self.lab.board.rootfs), "") if spec.arm else _python(spec.python)
+        prefix, python = (str(self.lab.boards[spec.bits].rootfs), "") if spec.arm else _python(spec.python)
         process = subprocess.Popen(
             [
                 *("nsenter", f"--target={keeper.pid}", "--net", "--pid", "--"),
@@ -216,7 +220,7 @@ class Host:
         for name in ("root", "root/.ssh"):
             (self.folder / name).chmod(0o700)
         shutil.copy(f"{self.lab.identity_file}.pub", self.folder / "root" / ".ssh" / "authorized_keys")
-        shutil.copy(DATA / "cpuinfo-pi4", self.folder / "cpuinfo")
+        shutil.copy(DATA / self.spec.processor.cpuinfo, self.folder / "cpuinfo")
         (self.folder / "machine-id").write_text(f"{uuid.uuid4().hex}\n")
         users = (
             f"root:x:0:0:root:/root:{self.spec.shell}",
@@ -224,7 +228,9 @@ class Host:
             "nobody:x:65534:65534::/nonexistent:/usr/sbin/nologin",
         )
         (self.folder / "passwd").write_text("".join(f"{user}\n" for user in users))
-        extra = self.spec.extra + ("\n" + ARM_CONFIG if self.spec.arm else "")
+        extra = self.spec.extra
+        if self.spec.arm:
+            extra += f"\nChrootDirectory /mnt/python\nSetEnv QEMU_CPU={self.spec.processor.model}"
         (self.folder / "sshd_config").write_text(CONFIG.format(extra=extra))
         if self.spec.dress:
             (self.folder / "dress.sh").write_text(self.spec.dress)

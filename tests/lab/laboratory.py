@@ -56,8 +56,7 @@ class Lab:
         lab = cls(folder=folder.resolve(), specs=tuple(specs))
         lab.folder.mkdir(parents=True)
         (lab.folder / "lab.json").write_text(json.dumps([asdict(spec) for spec in lab.specs], indent=1) + "\n")
-        if any(spec.arm for spec in lab.specs):
-            _ = lab.board
+        _ = lab.boards
         make_key(lab.identity_file)
         try:
             lab._keep(standing=standing)
@@ -97,9 +96,9 @@ class Lab:
         return {name: number for number, name in enumerate(names, 2)}
 
     @cached_property
-    def board(self) -> armboard.Board:
-        """The files of its emulated boards."""
-        return armboard.prepare()
+    def boards(self) -> dict[int, armboard.Board]:
+        """The files of its emulated boards, by their bits."""
+        return {bits: armboard.prepare(bits) for bits in sorted({spec.bits for spec in self.specs if spec.arm})}
 
     @property
     def keeper(self) -> Inhabitant:
