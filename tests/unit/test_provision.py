@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from orchestrator.errors import DeviceUnfit
 from orchestrator.pins import Own, Pin, own, pins
 from orchestrator.provision import Target, choose, choose_runtime, name_of, runtimes_for
 
+PAGE = Path(__file__).parents[2] / "docs" / "devices.md"
 RUNTIMES = ("litert", "tflite", "null")
 PI = {"machine": "aarch64", "python": "3.11.2", "libc": "glibc 2.36"}
 
@@ -219,6 +221,21 @@ def test_a_file_has_one_hash_and_one_size_wherever_it_is_listed():
     rows = {(pin.filename, pin.sha256, pin.size_bytes, pin.glibc) for runtime in RUNTIMES for pin in pins(runtime)}
 
     assert len(rows) == len({row[0] for row in rows}) == len({row[1] for row in rows})
+
+
+def test_the_page_says_of_machines_pythons_and_glibc_what_the_table_says():
+    row = r"\| `(\w+)` \| ([\w-]+) \| 3\.(\d+)(?: to 3\.(\d+))? \| glibc (\d+)\.(\d+) \| "
+    said = {}
+    for runtime, machine, first, last, *glibc in re.findall(row, PAGE.read_text(encoding="utf-8")):
+        for minor in range(int(first), int(last or first) + 1):
+            said[runtime, machine.replace("x86-64", "x86_64"), (3, minor)] = tuple(map(int, glibc))
+
+    known = {}
+    for runtime in ("litert", "tflite"):
+        for pin in pins(runtime):
+            key = runtime, pin.machine, pin.python
+            known[key] = max(pin.glibc, known.get(key, pin.glibc))
+    assert said == known
 
 
 def test_the_name_of_an_environment_depends_on_the_hashes_alone():
