@@ -18,6 +18,8 @@ from tests.lab import dress
 from tests.lab.hosts import HostSpec, wait_for
 from tests.lab.laboratory import Lab
 
+pytestmark = pytest.mark.sshd
+
 WHO = """python3 -c '
 import platform, struct, sys
 print(platform.node(), platform.machine(), struct.calcsize("P") * 8, sys.version_info >= (3, 8))'"""
