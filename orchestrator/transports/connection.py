@@ -14,6 +14,7 @@ from fabric import Config, Connection
 from orchestrator.errors import HostKeyRefused
 from orchestrator.transports.keys import OurKeys
 from orchestrator.transports.known_hosts import fingerprint, known, name_at
+from orchestrator.transports.translate import FOREIGN, translate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,17 +71,22 @@ class FarmConnection(Connection):  # type: ignore[misc]  # Fabric is untyped
     """``fabric.Connection`` with host keys checked on every hop, time-outs on every step, and no Nagle.
 
     Host, user, port and jump hosts come from ~/.ssh/config where the inventory does not say; known hosts never do.
+    ``hop`` is a jump host of ~/.ssh/config on the way to ``device``; ``beyond`` says that ``device`` itself is a jump host,
+    and of which device.
     """
 
-    def __init__(self, device: Device, known_hosts: Path, *, hop: str | None = None, **given: Any) -> None:
+    def __init__(
+        self, device: Device, known_hosts: Path, *, hop: str | None = None, beyond: Device | None = None, **given: Any
+    ) -> None:
         config = given.pop("config", None)
         if config is None:
             config = Config(lazy=True)  # neither fabric.yaml nor FABRIC_* may change how we connect
             config.load_ssh_config()
         # Fabric's contexts keep their own attributes apart from configuration by `_set`.
-        self._set(
-            device=device, known_hosts=known_hosts, who=f"{device.name} (jump host {hop})" if hop else device.name
-        )
+        who = f"{device.name} (jump host {hop})" if hop else device.name
+        if beyond is not None:
+            who = f"{beyond.name} (jump host {device.name})"
+        self._set(device=device, known_hosts=known_hosts, who=who, beyond=beyond)
         super().__init__(
             hop or device.address,
             user=None if hop else device.user,
@@ -115,7 +121,9 @@ class FarmConnection(Connection):  # type: ignore[misc]  # Fabric is untyped
         return name_at(self.host, self.port)
 
     def get_gateway(self) -> Connection | str | None:
-        """Return the way there that ~/.ssh/config gives, or ``None``; Fabric's own would not check the hops' keys."""
+        """Return the way there that the inventory gives, or ~/.ssh/config; Fabric's own would not check the hops' keys."""
+        if self.device.via is not None:
+            return FarmConnection(self.device.via, self.known_hosts, beyond=self.device)
         written = self.ssh_config.get("proxyjump")
         if written is None:
             return super().get_gateway()
@@ -133,12 +141,17 @@ class FarmConnection(Connection):  # type: ignore[misc]  # Fabric is untyped
         """Connect and log in, unless that is done; on failure nothing stays open."""
         if self.is_connected:
             return
-        if not self.gateway:
-            self.connect_kwargs["sock"] = _dial(self.host, self.port)
         try:
+            if not self.gateway:
+                self.connect_kwargs["sock"] = _dial(self.host, self.port)
             super().open()
         except paramiko.BadHostKeyException as error:
             raise self._changed(error) from error
+        except FOREIGN as error:
+            if self.beyond is None:
+                raise
+            said = translate(error, self.device, opening=True)
+            raise type(said)(f"{self.beyond.name}: its jump host {said.message}", hint=said.hint) from error
         finally:
             sock = self.connect_kwargs.pop("sock", None)
             if not self.is_connected:

@@ -348,6 +348,65 @@ def test_a_jump_host_with_an_unknown_key_is_refused(sshd, home):
     assert "gate" in caught.value.message
 
 
+def both(tmp_path, *servers):
+    trusted = tmp_path / "both"
+    trusted.write_text("".join(server.known_hosts.read_text() for server in servers))
+    return trusted
+
+
+def test_the_inventory_s_jump_host_is_used_with_its_own_key_and_login(sshd, home, tmp_path):
+    jump, server = sshd("gate"), sshd("pi5-a")
+    far, near = replace(server.device, via=replace(jump.device, address="localhost")), tmp_path / "near"
+    near.write_text(jump.known_hosts.read_text().replace("127.0.0.1", "localhost") + server.known_hosts.read_text())
+    (home / ".ssh" / "config").write_text("Host 127.0.0.1\n  ProxyJump nobody@nowhere.invalid\n")
+
+    assert run(far, near).out == b"hello\n"
+    assert "Accepted publickey" in jump.log
+    assert "Accepted publickey" in server.log
+
+
+def test_jump_hosts_are_passed_one_after_the_other(sshd, home, tmp_path):
+    outer, inner, server = sshd("outer"), sshd("inner"), sshd("pi5-a")
+    far = replace(server.device, via=replace(inner.device, via=outer.device))
+
+    assert run(far, both(tmp_path, outer, inner, server)).out == b"hello\n"
+    assert all("Accepted publickey" in each.log for each in (outer, inner, server))
+
+
+def test_the_inventory_s_jump_host_with_an_unknown_key_is_refused_by_its_name(sshd, home):
+    jump, server = sshd("gate"), sshd("pi5-a")
+
+    with pytest.raises(HostKeyRefused) as caught:
+        run(replace(server.device, via=jump.device), server.known_hosts)
+
+    assert f"pi5-a (jump host gate): unknown host key {jump.fingerprint}" in caught.value.message
+    assert "farm devices trust gate" in caught.value.hint
+
+
+def test_a_jump_host_whose_key_changed_is_refused_by_its_name(sshd, home, tmp_path):
+    jump, server = sshd("gate"), sshd("pi5-a")
+    trusted = both(tmp_path, jump, server)
+    jump.renew_host_key()
+
+    with pytest.raises(HostKeyRefused) as caught:
+        run(replace(server.device, via=jump.device), trusted)
+
+    assert jump.fingerprint in caught.value.message
+    assert "farm devices trust gate" in caught.value.hint
+
+
+def test_a_jump_host_that_is_off_or_takes_no_key_is_told_apart_from_the_device(sshd, home, tmp_path):
+    jump, server = sshd("gate"), sshd("pi5-a")
+    far, trusted = replace(server.device, via=jump.device), both(tmp_path, jump, server)
+    (jump.folder / "authorized_keys").write_text("")
+
+    with pytest.raises(AuthenticationRefused, match=r"pi5-a \(jump host gate\): no login as"):
+        run(far, trusted)
+    jump.stop()
+    with pytest.raises(Unreachable, match=r"pi5-a: its jump host gate .*no SSH server listens there"):
+        run(far, trusted)
+
+
 def test_a_device_that_is_off_behind_a_jump_host_is_unreachable(sshd, home):
     jump = sshd("gate")
     through(home, jump)
