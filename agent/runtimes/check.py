@@ -71,17 +71,19 @@ def main(arguments: list[str]) -> int:
     try:
         answer = _run(name)
     except ImportError as error:
-        answer = {"error": _hindrance(environment) + str(error)}
+        answer = {"error": _hindrance(environment, error) + str(error)}
     except Exception as error:  # noqa: BLE001  whatever a foreign package raises is the answer
-        answer = {"error": "%s%s: %s" % (_hindrance(environment), type(error).__name__, error)}
+        answer = {"error": "%s%s: %s" % (_hindrance(environment, error), type(error).__name__, error)}
     sys.stdout.write(json.dumps(answer) + "\n")
     return 0
 
 
-def _hindrance(environment: str) -> str:
-    """Return what stands in the way of every library there, for an error that would only name the first of them."""
+def _hindrance(environment: str, error: Exception) -> str:
+    """Return what a person can mend, before an error that only names the first library that could not be loaded."""
     if environment and os.statvfs(environment).f_flag & getattr(os, "ST_NOEXEC", 0):
         return "%s is on a mount with `noexec`, so that no library can be loaded from there: " % environment
+    if "libstdc++.so.6: cannot open" in str(error):  # Python itself does without
+        return "the device lacks the C++ library (Debian: sudo apt install libstdc++6): "
     return ""
 
 

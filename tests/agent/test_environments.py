@@ -154,3 +154,13 @@ def test_numpy_is_known_by_what_its_installer_left(device, tmp_path, left, expec
     done = subprocess.run(argv, input=b"{}", capture_output=True, check=True)
 
     assert json.loads(done.stdout).get("numpy") == expected
+
+
+def test_a_device_without_the_cpp_library_is_told_how_to_get_it(device):
+    words = "libstdc++.so.6: cannot open shared object file: No such file or directory"
+    device.ask("environment", stdin=ask(device, {"ai_edge_litert/__init__.py": f"raise ImportError({words!r})"}))
+    request = wire.ProbeRequest(runtimes=("litert",), environment="env-1")
+
+    error = device.ask("probe", stdin=wire.to_json(request))["runtimes"]["litert"]["error"]
+
+    assert error == f"the device lacks the C++ library (Debian: sudo apt install libstdc++6): {words}"
