@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator import inventory_file, registry
+from orchestrator import health, inventory_file
+from orchestrator.addresses import parse_address
 from orchestrator.domain.device import Device
-from orchestrator.errors import FarmError, InventoryError, UsageError
+from orchestrator.errors import AuthenticationRefused, FarmError, InventoryError, UnknownName, UsageError
 from orchestrator.inventory import Inventory
-from orchestrator.remote import Remote
+from orchestrator.ready import AT_ONCE, RUNTIMES, way_to
 from orchestrator.transports import known_hosts as host_keys
 
 if TYPE_CHECKING:
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
 
     from orchestrator.transports.known_hosts import HostKey
 
-    #: Given the key a device shows and those trusted for its address so far, returns or raises `FarmError`.
-    Confirm = Callable[[HostKey, Sequence[HostKey]], None]
+    #: Given a device, the key it shows and those trusted for its address so far, returns or raises `FarmError`.
+    Confirm = Callable[[Device, HostKey, Sequence[HostKey]], None]
+    #: Given a refusal and the known_hosts to use, returns whether the device takes a key of ours now.
+    LetIn = Callable[[AuthenticationRefused, Path], bool]
 
-#: Runtimes worth telling a person about; ``null`` runs everywhere.
-RUNTIMES = ("litert", "tflite")
-#: Devices asked at once; a device that is off costs a thread some 5 s of waiting.
-AT_ONCE = 32
+#: What to do about a name that answers from another machine.
+OTHER_MACHINE = "results from before are not its own: farm devices rename, or take the new machine in under a new name"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,71 +37,152 @@ class Answer:
     device: Device
     facts: Mapping[str, Any] | None = None
     error: FarmError | None = None
+    #: What to mind about a device that answered.
+    advice: tuple[str, ...] = ()
 
 
-def enrol(device: Device, inventory: Path, known_hosts: Path, confirm: Confirm) -> Mapping[str, Any]:
+def entry_for(inventory: Path, name: str, address: str, *, via: str | None, **own: Any) -> Device:
+    """Return the entry that ``farm devices add`` writes; ``via`` is a device of the inventory, or an address.
+
+    Raises `InventoryError` for a name that can't be or is taken, `UsageError` for an address that is none.
+    """
+    inventory_file.check_name(name)
+    present = Inventory.load(inventory).devices
+    if any(device.name == name for device in present):
+        raise InventoryError(f"{inventory}: there is a device {name!r} already", hint=f"farm devices check {name}")
+    user, host, port = parse_address(address)
+    hop = next((device for device in present if device.name == via), None)
+    if via is not None and hop is None:
+        if not any(letter in via for letter in "@.:"):
+            raise UnknownName("device", via, [device.name for device in present], hint="or --via USER@HOST:PORT")
+        hop_user, hop_host, hop_port = parse_address(via)
+        hop = Device(name=via, address=hop_host, user=hop_user, port=hop_port)
+    return Device(name=name, address=host, user=user, port=port, via=hop, **own)
+
+
+def enrol(
+    device: Device, inventory: Path, known_hosts: Path, confirm: Confirm, *, let_in: LetIn | None = None
+) -> Mapping[str, Any]:
     """Take ``device`` in and return its facts: its host key is confirmed, then it is probed, then both are written.
 
-    Nothing is left behind when a step fails. Raises `InventoryError` for a name that can't be or is taken, and what
-    ``confirm``, connecting and probing raise.
+    ``let_in`` may help where the device takes none of our keys. Nothing is left behind here when a step fails. Raises
+    what ``confirm``, connecting and probing raise.
     """
-    inventory_file.check_name(device.name)
-    if any(present.name == device.name for present in Inventory.load(inventory).devices):
-        raise InventoryError(
-            f"{inventory}: there is a device {device.name!r} already", hint=f"farm devices check {device.name}"
-        )
-    key = _confirmed(device, known_hosts, confirm)
-    before = known_hosts.read_text(encoding="utf-8") if known_hosts.exists() else ""
-    with tempfile.TemporaryDirectory() as folder:
+    known_hosts.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=known_hosts.parent) as folder:
         draft = Path(folder) / "known_hosts"
-        draft.write_text(before, encoding="utf-8")
-        host_keys.trust(draft, key)
-        facts = _probe(device, draft)
-    previous = host_keys.known(known_hosts, key.name)
-    host_keys.trust(known_hosts, key)
+        draft.write_text(known_hosts.read_text(encoding="utf-8") if known_hosts.exists() else "", encoding="utf-8")
+        keys = _confirmed(device, draft, confirm)
+        try:
+            facts = _probe(device, draft)
+        except AuthenticationRefused as refused:
+            if let_in is None or not let_in(refused, draft):
+                raise
+            facts = _probe(device, draft)
+    previous = [old for key in keys for old in host_keys.known(known_hosts, key.name)]
+    for key in keys:
+        host_keys.trust(known_hosts, key)
     try:
         inventory_file.add(inventory, device)
     except (FarmError, OSError):
-        host_keys.forget(known_hosts, key.name)
+        for key in keys:
+            host_keys.forget(known_hosts, key.name)
         for old in previous:
             host_keys.trust(known_hosts, old)
         raise
     return facts
 
 
+def our_public_key(device: Device) -> tuple[Path, str] | None:
+    """Return the public half of the key that would be offered first, and its text; ``None`` where there is none."""
+    from orchestrator.transports.keys import DEFAULT_NAMES
+
+    named = [Path(f"{device.identity_file}.pub").expanduser()] if device.identity_file else []
+    usual = [Path("~/.ssh").expanduser() / f"{name}.pub" for name in DEFAULT_NAMES]
+    for path in named or usual:
+        if path.is_file():
+            return path, path.read_text(encoding="utf-8").strip()
+    return None
+
+
 def trust(device: Device, known_hosts: Path, confirm: Confirm) -> HostKey:
     """Trust the host key that ``device`` shows now, in place of any other; raises what ``confirm`` raises."""
     if device.address is None:
         raise UsageError(f"{device.name}: it is reached without SSH, so it has no host key")
-    key = _confirmed(device, known_hosts, confirm)
-    host_keys.trust(known_hosts, key)
-    return key
+    known_hosts.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=known_hosts.parent) as folder:
+        draft = Path(folder) / "known_hosts"
+        draft.write_text(known_hosts.read_text(encoding="utf-8") if known_hosts.exists() else "", encoding="utf-8")
+        keys = _confirmed(device, draft, confirm)
+    for key in keys:
+        host_keys.trust(known_hosts, key)
+    return keys[-1]
 
 
-def ask(devices: Sequence[Device], known_hosts: Path) -> Iterator[Answer]:
-    """Probe the devices side by side and yield an answer for each, in their order."""
+def rename(old: str, new: str, inventory: Path, db: str | None) -> None:
+    """Call a device ``new`` in the inventory and, where there is a database ``db``, in the results."""
+    from orchestrator.store.store import Store
+
+    inventory_file.check_name(new)
+    inventory_file.rename(inventory, old, new)
+    if db is None:
+        return
+    try:
+        with Store.open(db) as store:
+            store.rename_device(old, new)
+    except FarmError:
+        inventory_file.rename(inventory, new, old)
+        raise
+
+
+def remove(devices: Sequence[Device], inventory: Path, known_hosts: Path) -> None:
+    """Take devices out of the inventory and forget the host keys that no other device shows."""
+    inventory_file.remove(inventory, [device.name for device in devices])
+    left = {(device.address, device.port) for device in Inventory.load(inventory).devices}
+    for device in devices:
+        if device.address is not None and (device.address, device.port) not in left:
+            host_keys.forget(known_hosts, host_keys.name_at(device.address, device.port or host_keys.SSH_PORT))
+
+
+def ask(
+    devices: Sequence[Device], known_hosts: Path, before: Mapping[str, Mapping[str, Any]] | None = None
+) -> Iterator[Answer]:
+    """Probe the devices side by side and yield an answer for each, in their order.
+
+    ``before`` are the facts when last seen: a name that answers from another machine now is told.
+    """
 
     def one(device: Device) -> Answer:
         try:
-            return Answer(device=device, facts=_probe(device, known_hosts))
+            facts = _probe(device, known_hosts)
         except FarmError as error:
             return Answer(device=device, error=error)
+        advice = [words for _, words in health.complaints(facts)]
+        if health.other_machine((before or {}).get(device.name, {}), facts):
+            advice.append(f"another machine answers to this name than when it was last seen; {OTHER_MACHINE}")
+        return Answer(device=device, facts=facts, advice=tuple(advice))
 
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         yield from pool.map(one, devices)
 
 
-def _confirmed(device: Device, known_hosts: Path, confirm: Confirm) -> HostKey:
+def _confirmed(device: Device, draft: Path, confirm: Confirm) -> list[HostKey]:
+    """Confirm the key that ``device`` shows, and before it those of jump hosts unknown so far; write them to ``draft``."""
     from orchestrator.transports.ssh import shown_key
 
-    key = shown_key(device, known_hosts)
-    confirm(key, host_keys.known(known_hosts, key.name))
-    return key
+    keys = []
+    if device.via is not None:
+        hop = device.via
+        if not host_keys.known(draft, host_keys.name_at(str(hop.address), hop.port or host_keys.SSH_PORT)):
+            keys += _confirmed(hop, draft, confirm)
+    key = shown_key(device, draft)
+    confirm(device, key, host_keys.known(draft, key.name))
+    host_keys.trust(draft, key)
+    return [*keys, key]
 
 
 def _probe(device: Device, known_hosts: Path) -> Mapping[str, Any]:
-    transport = registry.find("transport", device.transport)
-    remote = Remote(transport(device, known_hosts=known_hosts), device)
+    remote = way_to(device, known_hosts)
     try:
         return remote.probe(RUNTIMES)
     finally:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
     from pathlib import Path
 
+    from orchestrator.domain.blob import Blob
     from orchestrator.domain.device import Device
     from orchestrator.transports.base import Completed, Transport
 
@@ -135,6 +136,12 @@ class Remote:
             argv = ["receive", sha256, "--size", str(size), "--offset", str(arrived)]
             self._ask(argv, source, timeout_s=3600, progress=progress)
         return size - arrived
+
+    def push(self, blobs: Iterable[Blob]) -> Iterator[tuple[Blob, int]]:
+        """Send what the device lacks of ``blobs``; yield each blob that arrived, with the bytes sent for it."""
+        wanted = {blob.sha256: blob for blob in blobs}
+        for sha256, arrived in self.missing(wanted).items():
+            yield wanted[sha256], self.send(wanted[sha256].path, sha256, arrived=arrived)
 
     def ensure_environment(self, name: str, wheels: Iterable[tuple[str, str]]) -> None:
         """Unpack wheels, (file name, sha256) of blobs that are there, into the environment ``name``."""

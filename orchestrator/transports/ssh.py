@@ -14,6 +14,7 @@ from orchestrator.errors import AgentFailed, ConnectionLost
 from orchestrator.transports.base import Completed
 from orchestrator.transports.connection import DEAD, LOGIN_TIMEOUT_S, FarmConnection, answers, hang_up
 from orchestrator.transports.known_hosts import HostKey
+from orchestrator.transports.passwords import LEAVE_KEY, AskedPassword
 from orchestrator.transports.pump import Alarm, Drain, pieces
 from orchestrator.transports.translate import FOREIGN, translate
 
@@ -157,6 +158,28 @@ def shown_key(device: Device, known_hosts: Path) -> HostKey:
     except FOREIGN as error:
         raise translate(error, device, opening=True) from error
     raise AssertionError("an empty known_hosts let a connection through")
+
+
+def install_public_key(device: Device, known_hosts: Path, public_key: str, ask: Callable[[str], str]) -> None:
+    """Leave a public key in the device's ``authorized_keys``, once, logging in with the password that ``ask`` returns.
+
+    Raises `AuthenticationRefused`, or `AgentFailed` where the home directory can't be written to.
+    """
+    transport = SshTransport(device, known_hosts)
+    try:
+        connection = FarmConnection(device, known_hosts)
+        strategy = AskedPassword(who=device.name, user=connection.user, ask=ask)
+        connection.connect_kwargs["auth_strategy"] = strategy
+        connection.open()
+        transport._connection = connection  # noqa: SLF001  the class of this very module
+        done = transport.run(["sh", "-c", LEAVE_KEY], stdin=public_key.strip().encode())
+    except FOREIGN as error:
+        raise translate(error, device, opening=True) from error
+    finally:
+        transport.close()
+    if done.status:
+        words = (done.err or done.out).decode(errors="replace").strip()[-500:]
+        raise AgentFailed(f"{device.name}: the public key could not be left there: {words}", status=done.status)
 
 
 class _Seen(Exception):  # noqa: N818  no error: what we came for

@@ -15,6 +15,20 @@ from tests.lab.sshd import free_port
 
 pytestmark = pytest.mark.sshd
 
+COMMANDS = [
+    "list",
+    "show",
+    "check",
+    "add",
+    "trust",
+    "edit",
+    "rename",
+    "remove",
+    "setup",
+    "clean",
+    "wheels",
+]
+
 
 @pytest.fixture
 def project(tmp_path):
@@ -29,20 +43,20 @@ def address(server):
 
 def add(project, server, *more, name="pi5-a", **environment):
     argv = ["devices", "add", name, "--address", address(server), "--identity-file", str(server.identity_file)]
-    return project.farm(*argv, "--workdir", str(server.folder / "work"), *more, **environment)
+    return project.farm(*argv, "--workdir", str(server.folder / "work"), "--no-setup", *more, **environment)
 
 
 def untouched(project):
     return not (project.folder / "inventory.yaml").exists() and not (project.folder / ".farm" / "known_hosts").exists()
 
 
-def at_a_terminal(project, argv, typed):
+def at_a_terminal(project, argv, typed, **environment):
     """Run farm with a terminal at its standard input and error; return its status and what it printed there."""
     master, slave = os.openpty()
     process = subprocess.Popen(
         [*FARM, *argv],
         cwd=project.folder,
-        env=project.environment | {"TERM": "xterm"},
+        env=project.environment | {"TERM": "xterm"} | environment,
         stdin=slave,
         stdout=subprocess.DEVNULL,
         stderr=slave,
@@ -80,6 +94,7 @@ def test_a_device_is_added_by_its_fingerprint_and_then_answers(project, sshd):
 def test_a_person_at_a_terminal_is_shown_the_fingerprint_and_asked(project, sshd):
     server = sshd()
     argv = ["devices", "add", "pi5-a", "--address", address(server), "--identity-file", str(server.identity_file)]
+    argv += ["--no-setup"]
 
     status, said = at_a_terminal(project, [*argv, "--workdir", str(server.folder / "work")], "y")
 
@@ -91,6 +106,7 @@ def test_a_person_at_a_terminal_is_shown_the_fingerprint_and_asked(project, sshd
 def test_a_person_who_says_no_changes_nothing(project, sshd):
     server = sshd()
     argv = ["devices", "add", "pi5-a", "--address", address(server), "--identity-file", str(server.identity_file)]
+    argv += ["--no-setup"]
 
     status, said = at_a_terminal(project, argv, "n")
 
@@ -244,7 +260,7 @@ def test_a_mistake_in_the_inventory_is_said_with_its_line(project):
     assert "inventory.yaml:3: device pi: unknown key 'adress'; did you mean 'address'?" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["list", "check", "add", "trust"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_examples_in_its_help(project, command):
     done = project.farm("devices", command, "--help")
 

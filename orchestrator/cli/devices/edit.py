@@ -1,0 +1,132 @@
+"""Change entries of the inventory; comments, order and formatting of the file stay."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.context import Db, InventoryFile, console, errors_console, home, interactive
+from orchestrator.cli.devices.words import plain
+from orchestrator.errors import InventoryError, UsageError
+
+EDIT_EPILOG = """No value takes a key away; without KEY=VALUE the file opens in $EDITOR.  Examples:
+
+\b
+  farm devices edit pi5-a user=pi port=2222
+  farm devices edit pi5-a tags+=ward-3 tags-=lab
+  farm devices edit pi5-a via=gate limits.disk=2GB notes=
+  farm devices edit"""
+RENAME_EPILOG = """Results, groups and jump hosts follow.  Example:
+
+\b
+  farm devices rename pi5-a ward-3-pi"""
+REMOVE_EPILOG = """Results stay in the database.  Examples:
+
+\b
+  farm devices remove pi5-a
+  farm devices remove tag:broken --yes"""
+
+
+def edit(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A device of the inventory.")] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="What to set; KEY+=VALUE and KEY-=VALUE for lists."),
+    ] = None,
+    inventory: InventoryFile = None,
+) -> None:
+    """Change keys of an entry, or open the inventory in your editor."""
+    from orchestrator import inventory_file
+
+    path = home(inventory=inventory).inventory
+    if not assignments:
+        if not interactive():
+            raise UsageError("nothing to change", hint=f"farm devices edit {name or 'NAME'} KEY=VALUE")
+        _in_editor(path)
+        return
+    assert name is not None  # noqa: S101  typer fills arguments in their order
+    entry = inventory_file.entry_of(path, name)
+    inventory_file.change(path, name, dict(inventory_file.assignment(text, entry) for text in assignments))
+    console().print(f"[green]changed[/] [bold]{name}[/] in {path}", soft_wrap=True)
+
+
+def rename(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A device of the inventory.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Its new name.")],
+    db: Db = None,
+    inventory: InventoryFile = None,
+) -> None:
+    """Give a device another name, in the inventory and in the results."""
+    from orchestrator.cli.context import known_devices
+    from orchestrator.enrol import rename as rename_device
+
+    files = home(db, inventory)
+    rename_device(name, new, files.inventory, files.db if known_devices(files) else None)
+    console().print(f"[green]renamed[/] {name} to [bold]{new}[/]", soft_wrap=True)
+
+
+def remove(
+    names: Annotated[
+        list[str], typer.Argument(metavar="DEVICE...", help="Names, globs such as pi5-*, tag:x and other selectors.")
+    ],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    db: Db = None,
+    inventory: InventoryFile = None,
+) -> None:
+    """Take devices out of the inventory, and forget their host keys."""
+    from orchestrator.cli.context import known_devices
+    from orchestrator.enrol import remove as remove_devices
+    from orchestrator.inventory import Inventory
+    from orchestrator.selectors import select
+
+    files = home(db, inventory)
+    known = {name: row.facts for name, row in known_devices(files).items()}
+    devices = select(Inventory.load(files.inventory).devices, names, known)
+    listed = ", ".join(device.name for device in devices)
+    if not yes:
+        if not interactive():
+            raise UsageError(f"nobody is here to confirm removing {listed}", hint="add --yes")
+        typer.confirm(f"Remove {listed} from {files.inventory}?", err=True, abort=True)
+    remove_devices(devices, files.inventory, files.known_hosts)
+    console().print(f"[green]removed[/] {listed}; results stay", soft_wrap=True)
+
+
+def _edited(text: str) -> str:
+    """Return what a person's editor makes of ``text``."""
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / "inventory.yaml"
+        draft.write_text(text, encoding="utf-8")
+        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+        try:
+            status = subprocess.run([*shlex.split(editor), str(draft)], check=False).returncode
+        except OSError as reason:
+            raise UsageError(f"the editor {editor!r} can't be started: {reason.strerror}", hint="set $EDITOR") from None
+        return draft.read_text(encoding="utf-8") if status == 0 else text
+
+
+def _in_editor(path: Path) -> None:
+    """Let a person edit the file until it is right, or given up; what is wrong never replaces what was right."""
+    from orchestrator import inventory_file
+
+    before = path.read_text(encoding="utf-8") if path.exists() else inventory_file.HEADER
+    text = before
+    while True:
+        edited = _edited(text)
+        if edited in (text, before):
+            errors_console().print("nothing changed")
+            return
+        text = edited
+        try:
+            inventory_file.replace(path, before if path.exists() else "", text)
+        except InventoryError as wrong:
+            errors_console().print(f"[bold red]farm:[/] {plain(str(wrong))}", soft_wrap=True)
+            typer.confirm("Edit again? (no: everything stays as it was)", err=True, abort=True, default=True)
+            continue
+        console().print(f"[green]changed[/] {path}", soft_wrap=True)
+        return
