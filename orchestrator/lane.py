@@ -96,7 +96,9 @@ class Carrier:
                 return
 
     def _push(self, steps: list[Step]) -> Iterator[Event]:
-        for blob, sent in self._remote.push(self._materials.needed(steps)):
+        for blob, sent in self._remote.push(
+            self._materials.needed(steps), disk_limit_bytes=self._materials.limits.disk_bytes
+        ):
             yield BlobSent(
                 run=self.run,
                 device=self.device,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.domain.blob import Blob, Environment
 from orchestrator.errors import DeviceUnfit
 from orchestrator.pins import Pin, own, pins
+from orchestrator.remote import ROOM
 from orchestrator.units import format_bytes
 from orchestrator.wheelhouse import obtain
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 #: Runtimes to choose among, best first; why in that order: LiteRT is maintained and delegates int8 graphs to XNNPACK.
 BEST_FIRST = ("litert", "tflite")
 OLDEST_PYTHON = (3, 9)
-#: Room an environment takes, in sizes of its wheels: themselves, and 3.9 unpacked and byte-compiled at most (measured).
-ROOM = 5
 
 #: What runs on a kernel for the first machine in a userland of so many bits.
 _USERLAND = {("aarch64", 32): "armv7l", ("x86_64", 32): "i686"}

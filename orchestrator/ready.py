@@ -100,7 +100,7 @@ def make_ready(
     remote = way_to(device, known_hosts)
     try:
         sent = remote.ensure_agent()
-        for blob, size in remote.push(environment.wheels):
+        for blob, size in remote.push(environment.wheels, disk_limit_bytes=device.limits.disk_bytes):
             tell(f"{device.name}: sent {blob.what}")
             sent += size
         tell(f"{device.name}: unpacking {runtime}")

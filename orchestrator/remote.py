@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from agent import wire
 from orchestrator.errors import AgentFailed, DeviceBusy, DeviceUnfit, FarmError, TransferBroken
+from orchestrator.units import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from orchestrator.transports.base import Completed, Transport
 
 OLDEST_PYTHON = (3, 9)
+#: Room an environment takes, in sizes of its wheels: themselves, and 3.9 unpacked and byte-compiled at most (measured).
+ROOM = 5
 
 # Two programs for a device that has nothing of ours yet. One line each, no ``!``: csh and fish must pass them through.
 _LOCATE = (
@@ -137,10 +140,23 @@ class Remote:
             self._ask(argv, source, timeout_s=3600, progress=progress)
         return size - arrived
 
-    def push(self, blobs: Iterable[Blob]) -> Iterator[tuple[Blob, int]]:
-        """Send what the device lacks of ``blobs``; yield each blob that arrived, with the bytes sent for it."""
+    def push(self, blobs: Iterable[Blob], *, disk_limit_bytes: int | None = None) -> Iterator[tuple[Blob, int]]:
+        """Send what the device lacks of ``blobs``; yield each blob that arrived, with the bytes sent for it.
+
+        Raises `DeviceUnfit`, before anything is sent, where farm's files would take more than ``disk_limit_bytes`` there.
+        """
         wanted = {blob.sha256: blob for blob in blobs}
-        for sha256, arrived in self.missing(wanted).items():
+        missing = self.missing(wanted)
+        if missing and disk_limit_bytes is not None:
+            used = self.space().used_bytes
+            more = sum(_room(wanted[sha256].path) - arrived for sha256, arrived in missing.items())
+            if used + more > disk_limit_bytes:
+                raise DeviceUnfit(
+                    f"{self.device.name}: farm's files take {format_bytes(used)} there and need {format_bytes(more)} more; "
+                    f"the inventory allows {format_bytes(disk_limit_bytes)}",
+                    hint=f"farm devices clean {self.device.name} --unused-days 0, or raise limits.disk",
+                )
+        for sha256, arrived in missing.items():
             yield wanted[sha256], self.send(wanted[sha256].path, sha256, arrived=arrived)
 
     def ensure_environment(self, name: str, wheels: Iterable[tuple[str, str]]) -> None:
@@ -264,6 +280,12 @@ class Remote:
         if code == wire.UNFIT:
             return DeviceUnfit(f"{name}: {message}")
         return AgentFailed(f"{name}: {message}", status=status, code=code)
+
+
+def _room(path: Path) -> int:
+    """Return what a blob takes on a device; a wheel is unpacked beside itself."""
+    size = path.stat().st_size
+    return size * ROOM if path.suffix == ".whl" else size
 
 
 def _records(chunks: Iterable[bytes], offset: int) -> Iterator[Recorded]:

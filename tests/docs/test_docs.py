@@ -41,6 +41,7 @@ def test_the_reference_of_the_command_line_is_what_the_commands_say():
     loader.exec_module(module)
 
     assert module.reference() == TEXT[ROOT / "docs" / "cli.md"], "run scripts/reference"
+    assert module.schema() == (ROOT / "docs" / "inventory.schema.json").read_text(), "run scripts/reference"
 
 
 @pytest.mark.parametrize("kind", sorted(registry.BUILT_IN))

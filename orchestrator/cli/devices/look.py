@@ -191,6 +191,7 @@ def _entry(device: Device, row: DeviceRow | None) -> dict[str, Any]:
         "works": working_runtimes(facts) if row else None,
         "governor": facts.get("governor"),
         "health": [advice for _, advice in complaints(facts)] if row else None,
+        "noise_floor": None,  # nothing measures it yet
     }
 
 
