@@ -1,0 +1,49 @@
+"""What a device says of itself; every fact may be absent."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Optional
+
+from agent.facts import gpus, identity, power, processor, surroundings, system
+from agent.facts.processor import parse_cpu_model
+from agent.facts.reading import Root, say
+from agent.facts.surroundings import parse_virtual
+
+__all__ = ["gather", "parse_cpu_model", "parse_virtual"]
+
+
+def gather(workdir: str, root: str = "/", path: Optional[str] = None) -> dict[str, object]:
+    """Return the facts of this machine, files read below ``root``; unknown ones are absent keys. Takes milliseconds.
+
+    ``path`` is where programs are looked for: the environment's where it is ``None``, nowhere for another ``root``.
+    docs/facts.md lists every fact with its unit and source.
+    """
+    if path is None and root != "/":
+        path = ""
+    files = Root(root)
+    cpuinfo = files.text("proc/cpuinfo")
+    said = say({"vcgencmd": ("vcgencmd", "get_throttled"), "nvidia-smi": gpus.NVIDIA_SMI}, path)
+    about = processor.gather(files, cpuinfo)
+    compatible = identity.compatible(files)
+    cores = len(processor.parse_cores(cpuinfo))
+    facts: dict[str, object] = {
+        **system.gather(files, workdir, path),
+        **about,
+        "cores": _cores(),
+        "soc": compatible[-1] if compatible else None,
+        **identity.gather(files, parse_cpu_model(cpuinfo), cores),
+        **power.gather(files, said.get("vcgencmd", "")),
+        **gpus.gather(files, said.get("nvidia-smi", ""), compatible),
+        **surroundings.gather(files, cpuinfo, os.uname().machine, os.environ),
+        "clock_ns": time.time_ns(),
+    }
+    return {name: value for name, value in facts.items() if value not in (None, "", [], {})}
+
+
+def _cores() -> Optional[int]:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS
+        return os.cpu_count()

@@ -1,0 +1,85 @@
+"""Which machine it is: its board, and a key that changes with the hardware alone."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import Optional
+
+from agent.facts.reading import Root
+
+_TREE = ("proc/device-tree/", "sys/firmware/devicetree/base/")
+_DMI = "sys/class/dmi/id/"
+#: What makers leave in DMI where they should have written something.
+_NOTHING = frozenset(
+    ("", "none", "default string", "to be filled by o.e.m.", "system serial number", "not specified", "unknown")
+)
+
+
+def gather(root: Root, cpu_model: Optional[str], cores: int) -> dict[str, object]:
+    """Return ``board compatible hardware_key hardware_key_from``."""
+    board = tree(root, "model") or _dmi_board(root)
+    parts = _key_parts(root, board, cpu_model, cores)
+    text = "\n".join("%s=%s" % part for part in parts)
+    return {
+        "board": board,
+        "compatible": compatible(root),
+        "hardware_key": hashlib.sha256(text.encode()).hexdigest()[:16] if parts else None,
+        "hardware_key_from": [name for name, _ in parts],
+    }
+
+
+def tree(root: Root, name: str) -> Optional[str]:
+    """Return a property of the device tree's root."""
+    return next((text for base in _TREE if (text := root.text(base + name))), None)
+
+
+def compatible(root: Root) -> list[str]:
+    """Return what the device tree says the board is, most exact first, the SoC last."""
+    return [word for word in (tree(root, "compatible") or "").split("\0") if word]
+
+
+def _dmi_board(root: Root) -> Optional[str]:
+    words = [root.text(_DMI + name) for name in ("sys_vendor", "product_name")]
+    return " ".join(word for word in words if meaningful(word)) or None
+
+
+def meaningful(text: str) -> bool:
+    """Say whether a serial number or name is one, rather than what stands in for none."""
+    return text.lower() not in _NOTHING and bool(text.strip("0-Ff "))
+
+
+def _key_parts(root: Root, board: Optional[str], cpu_model: Optional[str], cores: int) -> list[tuple[str, str]]:
+    serial = tree(root, "serial-number")
+    if serial and meaningful(serial):
+        return [("serial-number", serial)]
+    for name in ("product_uuid", "board_serial"):
+        said = root.text(_DMI + name)
+        if meaningful(said):
+            return [(name, said)]
+    macs = _macs(root)
+    if not macs:
+        return []
+    return [("board", board or ""), ("cpu_model", cpu_model or ""), ("cores", str(cores)), ("mac", " ".join(macs))]
+
+
+def _macs(root: Root) -> list[str]:
+    """Return the burnt-in addresses of the network cards that are not on USB."""
+    found = []
+    for name in root.names("sys/class/net"):
+        base = "sys/class/net/%s/" % name
+        address = root.text(base + "address").lower()
+        if root.exists(base + "device") and "/usb" not in os.path.realpath(root.at(base + "device")):
+            permanent = root.text(base + "addr_assign_type") in ("", "0")
+            if permanent and is_burnt_in(address):
+                found.append(address)
+    return sorted(found)
+
+
+def is_burnt_in(address: str) -> bool:
+    """Say whether a MAC address is of one card and globally unique, not chosen by software."""
+    try:
+        octets = bytes.fromhex(address.replace(":", ""))
+    except ValueError:
+        return False
+    return len(octets) == 6 and any(octets) and not octets[0] & 3

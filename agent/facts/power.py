@@ -1,0 +1,88 @@
+"""What heats, slows and feeds the machine."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+from agent.facts.reading import Root, whole
+
+_COOLING = "sys/class/thermal/"
+#: Bits of ``vcgencmd get_throttled`` (Raspberry Pi documentation, "vcgencmd").
+_PI_BITS = {
+    0: "under_voltage_now",
+    1: "frequency_capped_now",
+    2: "throttled_now",
+    3: "soft_temperature_limit_now",
+    16: "under_voltage_occurred",
+    17: "frequency_capped_occurred",
+    18: "throttled_occurred",
+    19: "soft_temperature_limit_occurred",
+}
+#: Cooling devices that slow the machine, unlike fans, by the kernel's and L4T's names for them.
+_SLOWING = ("cpufreq", "thermal-cpufreq", "devfreq", "cpu-balanced", "gpu-balanced", "emergency-balanced")
+
+
+def gather(root: Root, vcgencmd: str) -> dict[str, object]:
+    """Return ``thermal_zones`` (°C), ``throttled``, ``power_source``, and ``battery`` where there is one."""
+    supplies = [
+        {
+            "type": root.text(base + "type"),
+            "online": root.number(base + "online"),
+            "status": root.text(base + "status"),
+            "percent": root.number(base + "capacity"),
+            "scope": root.text(base + "scope"),
+        }
+        for base in ("sys/class/power_supply/%s/" % name for name in root.names("sys/class/power_supply"))
+    ]
+    # A scope of "Device" is a mouse's battery.
+    own = [supply for supply in supplies if supply["type"] == "Battery" and supply["scope"] != "Device"]
+    mains = [supply["online"] for supply in supplies if supply["type"] in ("Mains", "USB")]
+    battery = {name: own[0][name] for name in ("status", "percent") if own[0][name] not in (None, "")} if own else None
+    on_battery = own and (own[0]["status"] == "Discharging" if not mains else 1 not in mains)
+    known = bool(own or mains)
+    return {
+        "thermal_zones": _zones(root),
+        "throttled": _throttled(root, vcgencmd),
+        "power_source": ("battery" if on_battery else "mains") if known else None,
+        "battery": battery,
+    }
+
+
+def parse_throttled_bits(text: str) -> Optional[dict[str, bool]]:
+    """Read ``throttled=0x50005`` into its documented names; ``None`` for anything else."""
+    name, _, bits = text.strip().partition("=")
+    if name != "throttled":
+        return None
+    try:
+        mask = int(bits, 16)
+    except ValueError:
+        return None
+    return {meaning: bool(mask >> bit & 1) for bit, meaning in _PI_BITS.items()}
+
+
+def _zones(root: Root) -> list[dict[str, object]]:
+    zones: list[dict[str, object]] = []
+    for name in root.names(_COOLING, "thermal_zone"):
+        milli = whole(root.text(_COOLING + name + "/temp"))
+        if milli is not None:
+            zones.append({"type": root.text(_COOLING + name + "/type"), "celsius": milli / 1000})
+    return zones
+
+
+def _throttled(root: Root, vcgencmd: str) -> Optional[dict[str, object]]:
+    found: dict[str, object] = dict(parse_throttled_bits(vcgencmd) or {})
+    cpu = "sys/devices/system/cpu/"
+    for kind in ("core", "package"):
+        counts = [root.number("%s%s/thermal_throttle/%s_throttle_count" % (cpu, name, kind)) for name in _cpus(root)]
+        said = [count for count in counts if count is not None]
+        if said:  # a package's cores all repeat the package's count
+            found[kind + "_throttle_count"] = sum(said) if kind == "core" else max(said)
+    for name in root.names(_COOLING, "cooling_device"):
+        kind, state = root.text(_COOLING + name + "/type"), root.number(_COOLING + name + "/cur_state")
+        if state is not None and kind.startswith(_SLOWING):
+            found[kind + "_now"] = state
+    return found or None
+
+
+def _cpus(root: Root) -> list[str]:
+    return [name for name in root.names("sys/devices/system/cpu", "cpu") if name[3:].isdecimal()]

@@ -1,0 +1,89 @@
+"""Whether the machine is one of iron: virtual, in a container, or emulated."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Optional
+
+from agent.facts.reading import Root
+
+#: What the makers of hypervisors write into DMI, in lower case.
+_HYPERVISORS = {
+    "qemu": "qemu",
+    "kvm": "kvm",
+    "google compute engine": "google",
+    "amazon ec2": "amazon",
+    "vmware": "vmware",
+    "virtualbox": "virtualbox",
+    "innotek": "virtualbox",
+    "virtual machine": "hyper-v",
+    "xen": "xen",
+    "digitalocean": "kvm",
+    "openstack": "kvm",
+    "parallels": "parallels",
+    "hetzner": "kvm",
+}
+
+
+def gather(root: Root, cpuinfo: str, machine: str, environ: Mapping[str, str]) -> dict[str, object]:
+    """Return ``virtual virtualisation container emulated``, each only where it is known."""
+    dmi = [root.text("sys/class/dmi/id/" + name) for name in ("sys_vendor", "product_name")]
+    name = root.text("sys/hypervisor/type") or parse_hypervisor(" ".join(dmi))
+    flagged = parse_virtual(cpuinfo)
+    return {
+        "virtual": flagged if flagged is not None or not name else True,
+        "virtualisation": name,
+        "container": _container(root),
+        "emulated": emulated(machine, cpuinfo, _program(root), environ) or None,
+    }
+
+
+def parse_virtual(cpuinfo: str) -> Optional[bool]:
+    """Return whether x86's hypervisor flag is set; ``None`` where /proc/cpuinfo lists no x86 flags."""
+    for line in cpuinfo.splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == "flags":
+            return "hypervisor" in value.split()
+    return None
+
+
+def parse_hypervisor(dmi: str) -> Optional[str]:
+    """Return whose virtual machine it is, from DMI's vendor and product; ``None`` for real hardware."""
+    lower = dmi.lower()
+    return next((name for word, name in _HYPERVISORS.items() if word in lower), None)
+
+
+def emulated(machine: str, cpuinfo: str, program: str, environ: Mapping[str, str]) -> bool:
+    """Say whether qemu-user plays this processor.
+
+    It hides itself in ``/proc/self/exe`` and not in ``/proc/thread-self/exe``, which is ``program`` here. An ARM that
+    has an x86 PC's /proc/cpuinfo is played too, and so is one that is told by ``QEMU_CPU`` which processor to play.
+    """
+    if os.path.basename(program).startswith("qemu-"):
+        return True
+    arm = machine.startswith(("arm", "aarch64"))
+    return arm and ("QEMU_CPU" in environ or "vendor_id" in cpuinfo)
+
+
+def parse_container(cgroup: str) -> Optional[str]:
+    """Return the kind of container that /proc/1/cgroup names."""
+    for word in ("docker", "kubepods", "lxc", "libpod", "containerd"):
+        if word in cgroup:
+            return {"kubepods": "kubernetes", "libpod": "podman"}.get(word, word)
+    return None
+
+
+def _container(root: Root) -> Optional[str]:
+    if root.exists(".dockerenv"):
+        return "docker"
+    if root.exists("run/.containerenv"):
+        return "podman"
+    return parse_container(root.text("proc/1/cgroup"))
+
+
+def _program(root: Root) -> str:
+    try:
+        return os.readlink(root.at("proc/thread-self/exe"))
+    except OSError:
+        return ""
