@@ -56,4 +56,5 @@ def mali(root: Root) -> str:
 
 
 def _stem(name: str) -> str:
-    return os.path.splitext(name)[0]
+    """Return whose driver a file such as ``radeon_icd.x86_64.json`` is."""
+    return os.path.splitext(name)[0].partition("_icd")[0]

@@ -11,8 +11,10 @@ _CPU = "sys/devices/system/cpu"
 _KHZ = 1000
 #: What decides how fast int8 and fp16 kernels run, as /proc/cpuinfo spells it.
 FEATURES = frozenset(
-    ("avx", "avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "amx_tile")  # x86
-    + ("neon", "vfpv4", "asimd", "asimddp", "asimdhp", "i8mm", "bf16", "sve", "sve2")  # ARM
+    (
+        *("avx", "avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "amx_tile"),  # x86
+        *("neon", "vfpv4", "asimd", "asimddp", "asimdhp", "i8mm", "bf16", "sve", "sve2"),  # ARM
+    )
 )
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 

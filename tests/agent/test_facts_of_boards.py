@@ -1,0 +1,117 @@
+"""What boards of many kinds say of themselves, from files in the formats that they document."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent import facts
+from agent.facts import gpus, identity, power, processor, surroundings, system
+
+BOARDS = Path(__file__).parent.parent / "data" / "facts"
+#: What Python says of the machine the test runs on, whatever the root; and what the tests' own environment decides.
+OF_THIS_MACHINE = {
+    *("hostname", "machine", "bits", "userland", "system", "kernel", "libc", "python", "python_executable", "pythons"),
+    *("has_ctypes", "disk_free_bytes", "cores", "clock_ns", "emulated"),
+}
+
+
+def told(board, scratch):
+    """The facts of a board's captured files, with programs that print what its own printed."""
+    for said in (board / "commands").glob("*.txt"):
+        program = scratch / said.stem
+        program.write_text(f"#!/bin/sh\nexec /bin/cat '{said}'\n")
+        program.chmod(0o755)
+    found = facts.gather(str(scratch), str(board / "root"), path=str(scratch))
+    return {name: value for name, value in found.items() if name not in OF_THIS_MACHINE}
+
+
+@pytest.mark.parametrize(
+    "board", sorted(path.parent for path in BOARDS.glob("*/expected.json")), ids=lambda it: it.name
+)
+def test_a_board_tells_what_it_is(board, tmp_path):
+    assert told(board, tmp_path) == json.loads((board / "expected.json").read_text())
+
+
+def test_this_machine_answers_in_json_and_soon(tmp_path):
+    began = time.process_time()
+
+    assert json.loads(json.dumps(facts.gather(str(tmp_path))))["has_ctypes"] is True
+
+    assert time.process_time() - began < 1
+
+
+def test_a_program_that_fails_leaves_its_fact_out(tmp_path):
+    for name in ("vcgencmd", "nvidia-smi"):
+        (tmp_path / name).write_text("#!/bin/sh\necho throttled=0x1, 1, 1, 1\nexit 1\n")
+        (tmp_path / name).chmod(0o755)
+
+    assert not {"throttled", "gpus"} & set(facts.gather(str(tmp_path), str(tmp_path), path=str(tmp_path)))
+
+
+def test_files_of_noise_are_no_facts_and_no_failure(tmp_path):
+    for name in ("proc/cpuinfo", "proc/meminfo", "etc/os-release", "proc/device-tree/compatible", "proc/self/mounts"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(bytes(range(256)) * 9)
+
+    json.dumps(facts.gather(str(tmp_path), str(tmp_path)))
+
+
+PARSERS = (
+    *(processor.parse_cores, processor.parse_cpu_model, processor.parse_features, processor.parse_bytes),
+    *(power.parse_throttled_bits, gpus.parse_nvidia, surroundings.parse_virtual, surroundings.parse_hypervisor),
+    *(surroundings.parse_container, identity.is_burnt_in, identity.meaningful),
+    *(system.parse_os_release, system.parse_meminfo, lambda text: system.parse_noexec(text, "/home")),
+)
+LINES = st.lists(
+    st.sampled_from(["processor\t: 0", "CPU part\t:", "flags:", "MemTotal: x kB", "throttled=", "a / b", "a,1,2,3"])
+    | st.text(max_size=20)
+).map("\n".join)
+
+
+@given(LINES)
+def test_no_text_makes_a_parser_fail(text):
+    for parse in PARSERS:
+        json.dumps(parse(text))
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_make_gather_fail(data):
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "proc").mkdir()
+        for name in ("cpuinfo", "meminfo"):
+            (Path(folder) / "proc" / name).write_bytes(data)
+        assert facts.gather(folder, folder)["clock_ns"] > 0
+
+
+def test_an_emulated_processor_is_known_by_any_one_trace():
+    pc, pi = "vendor_id\t: GenuineIntel\n", "CPU part\t: 0xd08\n"
+    assert surroundings.emulated("aarch64", pi, "/usr/libexec/qemu-aarch64-static", {})
+    assert surroundings.emulated("aarch64", pi, "", {"QEMU_CPU": "cortex-a72"})
+    assert surroundings.emulated("armv7l", pc, "", {})
+    assert not surroundings.emulated("aarch64", pi, "/usr/bin/python3.11", {})
+    assert not surroundings.emulated("x86_64", pc, "/usr/bin/python3.11", {"QEMU_CPU": "cortex-a72"})
+
+
+def test_a_mount_that_forbids_programs_is_found_by_the_longest_path():
+    mounts = "/dev/a / ext4 rw 0 0\n/dev/b /home ext4 rw,noexec 0 0\n/dev/c /home/my\\040pi ext4 rw 0 0\n"
+    assert system.parse_noexec(mounts, "/homes") is False
+    assert system.parse_noexec(mounts, "/home/pi") is True
+    assert system.parse_noexec(mounts, "/home/my pi/farm") is False
+    assert system.parse_noexec("", "/home") is None
+
+
+def test_a_userland_of_32_bits_on_a_kernel_of_64_is_told():
+    assert system.userland("aarch64", 32) == "armv7l"
+    assert system.userland("aarch64", 64) == "aarch64"
+
+
+@pytest.mark.parametrize("address", ["42:01:0a:80:00:02", "01:00:5e:00:00:01", "00:00:00:00:00:00", "zz", ""])
+def test_an_address_that_software_chose_identifies_no_machine(address):
+    assert not identity.is_burnt_in(address)
