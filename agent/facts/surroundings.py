@@ -60,7 +60,8 @@ def emulated(machine: str, cpuinfo: str, program: str, environ: Mapping[str, str
     It hides itself in ``/proc/self/exe`` and not in ``/proc/thread-self/exe``, which is ``program`` here. An ARM that
     has an x86 PC's /proc/cpuinfo is played too, and so is one that is told by ``QEMU_CPU`` which processor to play.
     """
-    if os.path.basename(program).startswith("qemu-"):
+    name = os.path.basename(program)
+    if name.startswith("qemu-") or "-binfmt" in name:  # Debian's static build is called aarch64-binfmt-P too
         return True
     arm = machine.startswith(("arm", "aarch64"))
     return arm and ("QEMU_CPU" in environ or "vendor_id" in cpuinfo)

@@ -94,6 +94,7 @@ def test_an_emulated_processor_is_known_by_any_one_trace():
     pc, pi = "vendor_id\t: GenuineIntel\n", "CPU part\t: 0xd08\n"
     assert surroundings.emulated("aarch64", pi, "/usr/libexec/qemu-aarch64-static", {})
     assert surroundings.emulated("aarch64", pi, "", {"QEMU_CPU": "cortex-a72"})
+    assert surroundings.emulated("aarch64", pi, "/cache/aarch64-binfmt-P", {})
     assert surroundings.emulated("armv7l", pc, "", {})
     assert not surroundings.emulated("aarch64", pi, "/usr/bin/python3.11", {})
     assert not surroundings.emulated("x86_64", pc, "/usr/bin/python3.11", {"QEMU_CPU": "cortex-a72"})
