@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     #: Given a device, the key it shows and those trusted for its address so far, returns or raises `FarmError`.
     Confirm = Callable[[Device, HostKey, Sequence[HostKey]], None]
-    #: Given a refusal and the known_hosts to use, returns whether the device takes a key of ours now.
-    LetIn = Callable[[AuthenticationRefused, Path], bool]
+    #: Given a device, its refusal and the known_hosts to use, returns whether it takes a key of ours now.
+    LetIn = Callable[[Device, AuthenticationRefused, Path], bool]
 
 #: What to do about a name that answers from another machine.
 OTHER_MACHINE = "results from before are not its own: farm devices rename, or take the new machine in under a new name"
@@ -72,13 +72,14 @@ def enrol(
     with tempfile.TemporaryDirectory(dir=known_hosts.parent) as folder:
         draft = Path(folder) / "known_hosts"
         draft.write_text(known_hosts.read_text(encoding="utf-8") if known_hosts.exists() else "", encoding="utf-8")
-        keys = _confirmed(device, draft, confirm)
+        meant = inventory_file.preview(inventory, device)
+        keys = _confirmed(meant, draft, confirm)
         try:
-            facts = _probe(device, draft)
+            facts = _probe(meant, draft)
         except AuthenticationRefused as refused:
-            if let_in is None or not let_in(refused, draft):
+            if let_in is None or not let_in(meant, refused, draft):
                 raise
-            facts = _probe(device, draft)
+            facts = _probe(meant, draft)
     previous = [old for key in keys for old in host_keys.known(known_hosts, key.name)]
     for key in keys:
         host_keys.trust(known_hosts, key)

@@ -36,7 +36,19 @@ def add(path: Path, device: Device) -> None:
     """
     check_name(device.name)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _edit(path, _adding(device), f"add {device.name!r}", splice.block({device.name: written(device)}, indent=2))
 
+
+def preview(path: Path, device: Device) -> Device:
+    """Return ``device`` as the inventory would mean it if it were added: with what its groups say. Raises as `add`."""
+    check_name(device.name)
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    document = documents.parse(text, path, InventoryError)
+    after, _ = _adding(device)(text, _plain(document.data), document)
+    return Inventory.of(documents.parse(after, path, InventoryError)).device(device.name)
+
+
+def _adding(device: Device) -> Callable[..., tuple[str, dict[str, Any]]]:
     def edit(text: str, data: dict[str, Any], document: documents.Document) -> tuple[str, dict[str, Any]]:
         if device.name in (data.get("devices") or {}):
             words = f"there is a device {device.name!r} already"
@@ -44,7 +56,7 @@ def add(path: Path, device: Device) -> None:
         data["devices"] = (data.get("devices") or {}) | {device.name: written(device) or None}
         return splice.put(text or HEADER, ("devices", device.name), written(device)), data
 
-    _edit(path, edit, f"add {device.name!r}", splice.block({device.name: written(device)}, indent=2))
+    return edit
 
 
 def change(path: Path, name: str, values: Mapping[tuple[str, ...], Any]) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from orchestrator import errors, registry, suite
 from orchestrator.domain.plan import EFFORTS
+from orchestrator.inventory import Inventory
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").glob("*/README.md"))]
@@ -96,6 +97,15 @@ def test_suites_on_a_page_can_be_read(block, tmp_path, monkeypatch):
     path.write_text(block if "dataset:" in block else block + "dataset: phantom\n", encoding="utf-8")
 
     assert suite.load(path).models
+
+
+@pytest.mark.parametrize("block", [block for block in blocks("yaml") if re.search("^devices:$", block.values[0], re.MULTILINE)])
+def test_inventories_on_a_page_can_be_read(block, tmp_path, monkeypatch):
+    monkeypatch.setenv("FARM_KEYS", "keys")
+    path = tmp_path / "inventory.yaml"
+    path.write_text(block, encoding="utf-8")
+
+    assert len(Inventory.load(path).devices) > 1
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("examples/*/suite.yaml")), ids=lambda path: path.parent.name)

@@ -12,7 +12,7 @@ from orchestrator import splice
 from orchestrator.domain.device import Device, Limits
 from orchestrator.errors import InventoryError, UnknownName, UsageError
 from orchestrator.inventory import Inventory
-from orchestrator.inventory_file import add, assignment, change, entry_of, remove, rename, replace
+from orchestrator.inventory_file import add, assignment, change, entry_of, preview, remove, rename, replace
 
 TEXT = """\
 # our ward
@@ -203,3 +203,18 @@ def test_any_text_survives_being_written_on_one_line(text):
         return
     if text.isprintable():
         assert ruamel.yaml.YAML(typ="rt").load(before) == {"a": {"b": text}}
+
+
+def test_a_device_to_come_has_what_its_groups_would_say(path):
+    with path.open("a") as file:
+        file.write("  # more groups\n  pis: {devices: ['pi-*'], user: pi, port: 2222}\n")
+    before = path.read_text()
+
+    meant = preview(path, Device(name="pi-z", address="x", groups=("near",)))
+
+    assert (meant.user, meant.port, meant.groups) == ("pi", 2222, ("near", "pis"))
+    assert path.read_text() == before
+    with pytest.raises(InventoryError, match="no group 'far'"):
+        preview(path, Device(name="pi-z", address="x", groups=("far",)))
+    with pytest.raises(InventoryError, match="there is a device 'nuc' already"):
+        preview(path, Device(name="nuc", address="x"))

@@ -12,11 +12,11 @@ from orchestrator.cli.context import Db, InventoryFile, Json, Wheelhouse, consol
 from orchestrator.cli.devices.words import describe, plain, print_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from orchestrator.cli.context import Home
     from orchestrator.domain.device import Device
-    from orchestrator.enrol import Confirm
+    from orchestrator.enrol import Confirm, LetIn
     from orchestrator.errors import AuthenticationRefused
     from orchestrator.ready import Ready
     from orchestrator.transports.known_hosts import HostKey
@@ -79,6 +79,7 @@ def add(
 ) -> None:
     """Take a device in: confirm its host key, probe it, bring it a runtime, measure once."""
     from orchestrator.enrol import enrol, entry_for
+    from orchestrator.inventory import Inventory
 
     files = home(db, inventory)
     device = entry_for(
@@ -92,9 +93,10 @@ def add(
         python=python,
         workdir=workdir,
     )
-    let_in = _let_in(device, yes=yes) if interactive() else None
+    let_in = _let_in(yes=yes) if interactive() else None
     facts = enrol(device, files.inventory, files.known_hosts, _confirm(device, fingerprint), let_in=let_in)
     errors_console().print(f"[green]added[/] [bold]{name}[/] to {files.inventory}", soft_wrap=True)
+    device = Inventory.load(files.inventory).device(name)
     _remember(device, facts, files)
     first = _first_case(device, facts, files, wheelhouse) if set_up else None
     if json:
@@ -157,7 +159,7 @@ def _show_added(name: str, facts: Mapping[str, Any], first: tuple[Ready, Mapping
     """Say what the device is, in five lines."""
     from orchestrator.health import complaints
 
-    system = ", ".join(str(facts[key]) for key in ("os", "kernel", "libc") if facts.get(key))
+    system = ", ".join(str(facts[key]) for key in ("kernel", "libc", "hypervisor") if facts.get(key))
     lines = [("is", describe(facts)), ("runs", system)]
     if first is not None:
         made, smoke = first
@@ -179,11 +181,11 @@ def _smoke_words(smoke: Mapping[str, Any]) -> str:
     return f"{smoke['case']}: {fastest} an image, the fastest of {smoke['invocations']} (it works; that is no result)"
 
 
-def _let_in(device: Device, *, yes: bool) -> Callable[[AuthenticationRefused, Path], bool]:
+def _let_in(*, yes: bool) -> LetIn:
     """Return who helps when the device takes none of our keys: a public key is copied there, with its password once."""
     from orchestrator.enrol import our_public_key
 
-    def let_in(refused: AuthenticationRefused, known_hosts: Path) -> bool:
+    def let_in(device: Device, refused: AuthenticationRefused, known_hosts: Path) -> bool:
         public = our_public_key(device)
         if public is None:
             return False
