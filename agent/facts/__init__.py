@@ -27,13 +27,12 @@ def gather(workdir: str, root: str = "/", path: Optional[str] = None) -> dict[st
     said = say({"vcgencmd": ("vcgencmd", "get_throttled"), "nvidia-smi": gpus.NVIDIA_SMI}, path)
     about = processor.gather(files, cpuinfo)
     compatible = identity.compatible(files)
-    cores = len(processor.parse_cores(cpuinfo))
     facts: dict[str, object] = {
         **system.gather(files, workdir, path),
         **about,
         "cores": _cores(),
         "soc": compatible[-1] if compatible else None,
-        **identity.gather(files, parse_cpu_model(cpuinfo), cores),
+        **identity.gather(files, parse_cpu_model(cpuinfo)),
         **power.gather(files, said.get("vcgencmd", "")),
         **gpus.gather(files, said.get("nvidia-smi", ""), compatible),
         **surroundings.gather(files, cpuinfo, os.uname().machine, os.environ),

@@ -16,10 +16,10 @@ _NOTHING = frozenset(
 )
 
 
-def gather(root: Root, cpu_model: Optional[str], cores: int) -> dict[str, object]:
+def gather(root: Root, cpu_model: Optional[str]) -> dict[str, object]:
     """Return ``board compatible hardware_key hardware_key_from``."""
     board = tree(root, "model") or _dmi_board(root)
-    parts = _key_parts(root, board, cpu_model, cores)
+    parts = _key_parts(root, board, cpu_model)
     text = "\n".join("%s=%s" % part for part in parts)
     return {
         "board": board,
@@ -49,18 +49,19 @@ def meaningful(text: str) -> bool:
     return text.lower() not in _NOTHING and bool(text.strip("0-Ff "))
 
 
-def _key_parts(root: Root, board: Optional[str], cpu_model: Optional[str], cores: int) -> list[tuple[str, str]]:
+def _key_parts(root: Root, board: Optional[str], cpu_model: Optional[str]) -> list[tuple[str, str]]:
+    """Return what makes the key; only what every user may read, or another user would be another machine.
+
+    DMI's serial numbers are for root alone. Without a serial or a card's address there is no key: boards of one kind
+    would share it.
+    """
     serial = tree(root, "serial-number")
     if serial and meaningful(serial):
         return [("serial-number", serial)]
-    for name in ("product_uuid", "board_serial"):
-        said = root.text(_DMI + name)
-        if meaningful(said):
-            return [(name, said)]
     macs = _macs(root)
     if not macs:
         return []
-    return [("board", board or ""), ("cpu_model", cpu_model or ""), ("cores", str(cores)), ("mac", " ".join(macs))]
+    return [("board", board or ""), ("cpu_model", cpu_model or ""), ("mac", " ".join(macs))]
 
 
 def _macs(root: Root) -> list[str]:
