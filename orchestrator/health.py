@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 #: An environment with numpy and LiteRT takes some 150 MB unpacked.
 LITTLE_DISK_BYTES = 300_000_000
+#: Kernels swap a little out without need.
+LITTLE_SWAP_BYTES = 100_000_000
 #: Two seconds: results of several devices could no longer be put in order.
 CLOCK_OFF_NS = 2_000_000_000
 
@@ -26,6 +28,12 @@ def complaints(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         found.append((str(governor), advice))
     if _throttled(facts.get("throttled")):
         found.append(("throttled", "it slows itself down, by heat or low voltage: check cooling and power supply"))
+    if facts.get("power_source") == "battery":
+        found.append(("battery", "it runs on battery, and slower for it: plug it in"))
+    swap = facts.get("swap")
+    used = swap.get("used_bytes") if isinstance(swap, dict) else None
+    if isinstance(used, int) and used > LITTLE_SWAP_BYTES:
+        found.append(("swap", f"{format_bytes(used)} of its memory are swapped out: end what else runs there"))
     free = facts.get("disk_free_bytes")
     if isinstance(free, int) and free < LITTLE_DISK_BYTES:
         found.append(("disk", f"only {format_bytes(free)} are free there; farm devices clean gives some back"))
@@ -35,8 +43,8 @@ def complaints(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         found.append(
             ("32-bit", "its kernel has 64 bits and its programs 32: only tflite runs; a 64-bit image is faster")
         )
-    offset = facts.get("clock_offset_ns")
-    if isinstance(offset, int) and abs(offset) > CLOCK_OFF_NS:
+    offset, unsure = facts.get("clock_offset_ns"), facts.get("clock_uncertainty_ns", 0)
+    if isinstance(offset, int) and isinstance(unsure, int) and abs(offset) - unsure > CLOCK_OFF_NS:
         found.append(("clock", f"its clock is {offset / 1e9:+.0f} s off; switch time synchronisation on"))
     return tuple(found)
 
@@ -48,7 +56,5 @@ def other_machine(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
 
 
 def _throttled(said: Any) -> bool:
-    """Read the agent's throttle state in any of its forms: a truth, a bit mask, or a mapping of named states."""
-    if isinstance(said, dict):
-        return any(bool(value) for name, value in said.items() if "now" in str(name))
-    return bool(said)
+    """Say whether the device slows itself down now; what happened since boot, such as counts, is no news."""
+    return isinstance(said, dict) and any(value is True for name, value in said.items() if str(name).endswith("_now"))

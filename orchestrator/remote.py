@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import sys
+import time
 import zipfile
 from dataclasses import dataclass
 from functools import cache
@@ -117,9 +118,20 @@ class Remote:
         return sent
 
     def probe(self, runtimes: Iterable[str] = (), environment: str | None = None) -> dict[str, Any]:
-        """Return the device's facts; ``runtimes`` are tried for real, in ``environment`` if one is named."""
+        """Return the device's facts; ``runtimes`` are tried for real, in ``environment`` if one is named.
+
+        ``clock_offset_ns`` is how far its clock is ahead of ours, give or take ``clock_uncertainty_ns``: half of what asking took.
+        """
         request = wire.ProbeRequest(runtimes=tuple(runtimes), environment=environment)
-        return self._ask(["probe"], wire.to_json(request), timeout_s=120)
+        if self._agent is None:
+            self.ensure_agent()
+        asked = time.time_ns()
+        facts = self._ask(["probe"], wire.to_json(request), timeout_s=120)
+        answered = time.time_ns()
+        if isinstance(facts.get("clock_ns"), int):
+            facts["clock_offset_ns"] = facts["clock_ns"] - (asked + answered) // 2
+            facts["clock_uncertainty_ns"] = (answered - asked) // 2
+        return facts
 
     def missing(self, hashes: Iterable[str]) -> dict[str, int]:
         """Return which blobs the device lacks, with the bytes of each that have arrived already."""

@@ -74,14 +74,14 @@ def select(devices: Sequence[Device], words: Iterable[str], known: Known | None 
 
 def has(facts: Mapping[str, Any]) -> frozenset[str]:
     """Return what ``has:`` may ask of a device with these facts: CPU features, runtimes that work, gpu, battery and the like."""
-    features = facts.get("cpu_features") or facts.get("features") or ()
+    features = facts.get("features") or ()
     found = {str(word) for word in features} if isinstance(features, list | tuple) else set()
     runtimes = facts.get("runtimes")
     if isinstance(runtimes, dict):
         found |= {str(name) for name, tried in runtimes.items() if isinstance(tried, dict) and tried.get("works")}
-    for word in ("gpus", "vulkan", "opencl", "battery", "container", "virtual", "emulated", "swap"):
-        if facts.get(word):
-            found.add(word.removesuffix("s") if word == "gpus" else word)
+    for fact in ("gpus", "vulkan", "opencl", "battery", "container", "virtual", "emulated"):
+        if facts.get(fact):
+            found.add("gpu" if fact == "gpus" else fact)
     return frozenset(found)
 
 

@@ -89,6 +89,7 @@ def test_a_device_is_added_by_its_fingerprint_and_then_answers(project, sshd):
     (answer,) = project.json("devices", "check", "pi5-a")
     assert answer["reached"]
     assert answer["facts"]["machine"] == os.uname().machine
+    assert abs(answer["facts"]["clock_offset_ns"]) <= answer["facts"]["clock_uncertainty_ns"]  # it is the same clock
 
 
 def test_a_person_at_a_terminal_is_shown_the_fingerprint_and_asked(project, sshd):

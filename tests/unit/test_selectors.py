@@ -23,7 +23,7 @@ KNOWN = {
         "cores": 8,
         "python": "3.12.1",
         "gpus": [{"name": "RTX"}],
-        "cpu_features": ["avx2"],
+        "features": ["avx2"],
         "runtimes": {"litert": {"works": True, "version": "2.3.0"}, "tflite": {"works": False}},
     },
 }
@@ -104,6 +104,6 @@ def test_only_words_about_facts_need_facts():
 
 
 def test_facts_of_another_form_are_no_crash():
-    assert has({"cpu_features": 7, "runtimes": "all", "gpus": []}) == frozenset()
+    assert has({"features": 7, "runtimes": "all", "gpus": []}) == frozenset()
     with pytest.raises(UsageError):
         select(DEVICES, ["memory<1GB"], {"pi-a": {}})
