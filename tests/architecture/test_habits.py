@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,12 @@ def test_nothing_tracked_names_a_registry_a_download_or_this_machine():
         assert not address.search(content), name
         assert name == ".ci/run" or not outside.search(content), name
         assert len(content) <= 1_000_000, f"{name} is too big for a repository"
+
+
+def test_every_room_of_the_controller_has_its_layer():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layered = {name.strip() for layer in contracts[0]["layers"] for name in layer.split("|")}
+    rooms = {f"orchestrator.{path.stem}" for path in (ROOT / "orchestrator").iterdir() if path.suffix == ".py"}
+    rooms |= {f"orchestrator.{path.parent.name}" for path in (ROOT / "orchestrator").glob("*/__init__.py")}
+
+    assert rooms - layered == {"orchestrator.__init__", "orchestrator.testing"}  # what tests and plug-in authors use
