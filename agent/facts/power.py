@@ -18,8 +18,11 @@ _PI_BITS = {
     18: "throttled_occurred",
     19: "soft_temperature_limit_occurred",
 }
-#: Cooling devices that slow the machine, unlike fans, by the kernel's and L4T's names for them.
-_SLOWING = ("cpufreq", "thermal-cpufreq", "devfreq", "cpu-balanced", "gpu-balanced", "emergency-balanced")
+#: Cooling devices that slow the machine, unlike fans: by the kernel's names (cpufreq_cooling, devfreq_cooling, ACPI) and L4T's.
+_SLOWING = (
+    *("cpufreq", "thermal-cpufreq", "devfreq", "thermal-devfreq", "Processor"),
+    *("cpu-balanced", "gpu-balanced", "emergency-balanced"),
+)
 
 
 def gather(root: Root, vcgencmd: str) -> dict[str, object]:
@@ -51,8 +54,11 @@ def gather(root: Root, vcgencmd: str) -> dict[str, object]:
 def parse_throttled_bits(text: str) -> Optional[dict[str, bool]]:
     """Read ``throttled=0x50005`` into its documented names; ``None`` for anything else."""
     name, _, bits = text.strip().partition("=")
-    if name != "throttled":
-        return None
+    return parse_throttled_mask(bits) if name == "throttled" else None
+
+
+def parse_throttled_mask(bits: str) -> Optional[dict[str, bool]]:
+    """Read a Raspberry Pi's throttling bits in hexadecimal, with or without ``0x``."""
     try:
         mask = int(bits, 16)
     except ValueError:
@@ -70,18 +76,31 @@ def _zones(root: Root) -> list[dict[str, object]]:
 
 
 def _throttled(root: Root, vcgencmd: str) -> Optional[dict[str, object]]:
-    found: dict[str, object] = dict(parse_throttled_bits(vcgencmd) or {})
+    found: dict[str, object] = dict(parse_throttled_bits(vcgencmd) or _firmware(root))
     cpu = "sys/devices/system/cpu/"
     for kind in ("core", "package"):
         counts = [root.number("%s%s/thermal_throttle/%s_throttle_count" % (cpu, name, kind)) for name in _cpus(root)]
         said = [count for count in counts if count is not None]
         if said:  # a package's cores all repeat the package's count
             found[kind + "_throttle_count"] = sum(said) if kind == "core" else max(said)
-    for name in root.names(_COOLING, "cooling_device"):
-        kind, state = root.text(_COOLING + name + "/type"), root.number(_COOLING + name + "/cur_state")
-        if state is not None and kind.startswith(_SLOWING):
-            found[kind + "_now"] = state
+    for device in root.names(_COOLING, "cooling_device"):
+        kind, state = root.text(_COOLING + device + "/type"), root.number(_COOLING + device + "/cur_state")
+        if state is not None and kind.startswith(_SLOWING):  # several may be of one type; idle ones say 0 or -1
+            name = kind.lower() + "_now"
+            found[name] = bool(found.get(name)) or state > 0
     return found or None
+
+
+def _firmware(root: Root) -> dict[str, bool]:
+    """Return what the kernel tells of a Raspberry Pi where ``vcgencmd`` is absent or not for this user."""
+    mask = parse_throttled_mask(root.text("sys/devices/platform/soc/soc:firmware/get_throttled"))
+    if mask is not None:
+        return mask
+    for name in root.names("sys/class/hwmon"):
+        if root.text("sys/class/hwmon/%s/name" % name) == "rpi_volt":  # raspberrypi-hwmon: within its last two seconds
+            alarm = root.number("sys/class/hwmon/%s/in0_lcrit_alarm" % name)
+            return {} if alarm is None else {"under_voltage_now": alarm == 1}
+    return {}
 
 
 def _cpus(root: Root) -> list[str]:

@@ -28,7 +28,7 @@ def gather(root: Root, cpuinfo: str) -> dict[str, object]:
         "core_classes": _core_classes(root, cpuinfo),
         "features": parse_features(cpuinfo),
         "caches": _caches(root),
-        "governor": root.text(policy + "scaling_governor"),
+        "governor": _governor(root),
         "frequency_min_hz": low * _KHZ if low else None,
         "frequency_max_hz": high * _KHZ if high else None,
     }
@@ -77,6 +77,13 @@ def parse_bytes(text: str) -> Optional[int]:
     """Read the kernel's ``512K`` into bytes."""
     number = whole(text[:-1]) if text else None
     return number * _UNITS[text[-1]] if number and text[-1] in _UNITS else None
+
+
+def _governor(root: Root) -> Optional[str]:
+    """Return the governor of the cores; where they differ, the first that is not ``performance``, for it is what slows."""
+    policies = ["/cpufreq/" + name for name in root.names(_CPU + "/cpufreq", "policy")]
+    found = [root.text(_CPU + policy + "/scaling_governor") for policy in policies or ["/cpu0/cpufreq"]]
+    return next((name for name in found if name not in ("", "performance")), found[0] or None)
 
 
 def _core_classes(root: Root, cpuinfo: str) -> list[dict[str, object]]:

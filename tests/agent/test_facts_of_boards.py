@@ -65,7 +65,13 @@ def test_files_of_noise_are_no_facts_and_no_failure(tmp_path):
 
 PARSERS = (
     *(processor.parse_cores, processor.parse_cpu_model, processor.parse_features, processor.parse_bytes),
-    *(power.parse_throttled_bits, gpus.parse_nvidia, surroundings.parse_virtual, surroundings.parse_hypervisor),
+    *(
+        power.parse_throttled_bits,
+        power.parse_throttled_mask,
+        gpus.parse_nvidia,
+        surroundings.parse_virtual,
+        surroundings.parse_hypervisor,
+    ),
     *(surroundings.parse_container, identity.is_burnt_in, identity.meaningful),
     *(system.parse_os_release, system.parse_meminfo, lambda text: system.parse_noexec(text, "/home")),
 )
@@ -116,3 +122,17 @@ def test_a_userland_of_32_bits_on_a_kernel_of_64_is_told():
 @pytest.mark.parametrize("address", ["42:01:0a:80:00:02", "01:00:5e:00:00:01", "00:00:00:00:00:00", "zz", ""])
 def test_an_address_that_software_chose_identifies_no_machine(address):
     assert not identity.is_burnt_in(address)
+
+
+def test_a_pi_whose_user_may_not_ask_vcgencmd_is_asked_by_the_kernels_file(tmp_path):
+    mask = tmp_path / "sys/devices/platform/soc/soc:firmware/get_throttled"
+    mask.parent.mkdir(parents=True)
+    mask.write_text("50004\n")
+
+    told = facts.gather(str(tmp_path), str(tmp_path))["throttled"]
+
+    assert [name for name, set_ in told.items() if set_] == [
+        "throttled_now",
+        "under_voltage_occurred",
+        "throttled_occurred",
+    ]
