@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,8 +12,10 @@ from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_co
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from orchestrator.cli.context import Home
     from orchestrator.domain.case import Case
     from orchestrator.store.rows import ResultRow, RunRow
+    from orchestrator.store.store import Store
 
 results = typer.Typer(
     name="results", rich_markup_mode=None, help="The newest result of every case; list and show say more."
@@ -44,7 +47,9 @@ def newest(context: typer.Context, *, db: Db = None, inventory: InventoryFile = 
 @results.command("list", epilog=LIST_EPILOG)
 def list_results(
     run: Annotated[str | None, typer.Option(metavar="RUN", help="A run: its id, its beginning, or latest.")] = None,
-    device: Annotated[str | None, typer.Option(help="Only this device.")] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Only these devices: names, pi5-*, tag:x, arch:x, !name.")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Only this model.")] = None,
     scheme: Annotated[str | None, typer.Option(help="Only this scheme.")] = None,
     runtime: Annotated[str | None, typer.Option(help="Only this runtime.")] = None,
@@ -55,17 +60,34 @@ def list_results(
     json: Json = False,
 ) -> None:
     """Show results of one run, or the newest of every case, narrowed."""
-    filters = {"device": device, "model": model, "scheme": scheme, "runtime": runtime, "threads": threads}
+    named = device if device and re.fullmatch(r"[\w.-]+", device) and device != "all" else None
+    filters = {"device": named, "model": model, "scheme": scheme, "runtime": runtime, "threads": threads}
     with open_store(db, inventory) as store:
         of_run = store.run(run) if run else None
         chosen = of_run.id if of_run else None
         rows = store.results(run=chosen, **filters)
+        if device and not named:
+            wanted = _selected(device, rows, store, home(db, inventory))
+            rows = [row for row in rows if row.device in wanted]
         if json or rows:
             _show(rows, as_json=json)
         else:
             _show_nothing(store.results(run=chosen), filters, of_run)
         if chosen and not json:
             _show_skips(store.skips(chosen), filters)
+
+
+def _selected(words: str, rows: Sequence[ResultRow], store: Store, files: Home) -> frozenset[str]:
+    """Return the names that selectors mean, of the inventory's devices and of those that are only left in results."""
+    from orchestrator.domain.device import Device
+    from orchestrator.inventory import Inventory
+    from orchestrator.selectors import select
+
+    devices = Inventory.load(files.inventory).devices
+    gone = sorted({row.device for row in rows} - {device.name for device in devices})
+    known = {row.name: row.facts for row in store.devices()}
+    every = (*devices, *(Device(name=name) for name in gone))
+    return frozenset(device.name for device in select(every, words.split(","), known))
 
 
 @results.command("show", epilog=SHOW_EPILOG)

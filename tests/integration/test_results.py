@@ -144,6 +144,16 @@ def test_a_list_can_be_narrowed(measured):
     assert len(measured.json("results", "list", "--device", "local", "--model", "tiny-cxr", "--runtime", "litert")) == 2
 
 
+def test_devices_of_a_list_are_selected_like_anywhere_else(measured):
+    every = len(measured.json("results", "list", "--device", "local"))
+
+    assert every > 0
+    assert len(measured.json("results", "list", "--device", "loc*,all")) == every
+    assert measured.json("results", "list", "--device", "!local") == []
+    refused = measured.farm("results", "list", "--device", "tag:nothing")
+    assert (refused.returncode, "no tag called 'nothing'" in refused.stderr) == (2, True)
+
+
 def test_a_list_of_one_run_tells_what_was_skipped(measured):
     done = measured.farm("results", "list", "--run", "20260101-00")
 
