@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Optional
 
 from agent.facts.reading import Root, whole
@@ -13,25 +14,70 @@ NVIDIA_SMI = (
     "--format=csv,noheader,nounits",
 )
 _MIB = 1 << 20
+#: Whose processor a kernel driver of graphics is for; drivers of plain displays are not here.
+_DRIVERS = {
+    "amdgpu": "amd",
+    "radeon": "amd",
+    "i915": "intel",
+    "xe": "intel",
+    "nouveau": "nvidia",
+    "panfrost": "mali",
+    "panthor": "mali",
+    "lima": "mali",
+    "msm": "adreno",
+    "msm_dpu": "adreno",
+    "v3d": "videocore",
+    "vc4-drm": "videocore",
+    "etnaviv": "vivante",
+    "powervr": "powervr",
+}
 
 
 def gather(root: Root, nvidia_smi: str, compatible: list[str]) -> dict[str, object]:
     """Return ``gpus vulkan opencl``; ``compatible`` is what the device tree says the board is."""
-    found: list[dict[str, object]] = list(parse_nvidia(nvidia_smi))
+    drivers = [name for base in ("usr/share", "etc") for name in root.names(base + "/vulkan/icd.d")]
+    return {
+        "gpus": _gpus(root, nvidia_smi, compatible),
+        "vulkan": sorted({_stem(name) for name in drivers if name.endswith(".json")}),
+        "opencl": sorted({_stem(name) for name in root.names("etc/OpenCL/vendors") if name.endswith(".icd")}),
+    }
+
+
+def _gpus(root: Root, nvidia_smi: str, compatible: list[str]) -> list[dict[str, object]]:
+    """Return the graphics processors: by what their makers' drivers say, else by the kernel's own drivers."""
+    found = parse_nvidia(nvidia_smi) or _nvidia_files(root)
     tegra = [word for word in compatible if word.startswith("nvidia,tegra")]
-    if tegra and not found:
-        found.append({"kind": "jetson", "name": tegra[0].partition(",")[2]})
+    if tegra:
+        found = [{**gpu, "kind": "jetson"} for gpu in found] or [{"kind": "jetson", "name": tegra[0].partition(",")[2]}]
     if root.exists("sys/class/misc/mali0") or root.exists("dev/mali0"):
         found.append({"kind": "mali", "name": mali(root)})
     adreno = root.text("sys/class/kgsl/kgsl-3d0/gpu_model")
     if adreno or root.exists("sys/class/kgsl/kgsl-3d0"):
         found.append({"kind": "adreno", "name": adreno or "Adreno"})
-    drivers = [name for base in ("usr/share", "etc") for name in root.names(base + "/vulkan/icd.d")]
-    return {
-        "gpus": found,
-        "vulkan": sorted({_stem(name) for name in drivers if name.endswith(".json")}),
-        "opencl": sorted({_stem(name) for name in root.names("etc/OpenCL/vendors") if name.endswith(".icd")}),
-    }
+    told = {gpu["kind"] for gpu in found}
+    return found + [gpu for gpu in _render_nodes(root) if gpu["kind"] not in told]
+
+
+def _nvidia_files(root: Root) -> list[dict[str, object]]:
+    """Return what NVIDIA's kernel driver tells in /proc, for an ``nvidia-smi`` that is not there or too old to be asked."""
+    base = "proc/driver/nvidia/"
+    driver = parse_nvidia_version(root.text(base + "version"))
+    models = [parse_fields(root.text("%sgpus/%s/information" % (base, name))) for name in root.names(base + "gpus")]
+    found = [{"kind": "nvidia", "name": fields.get("Model"), "driver": driver} for fields in models]
+    return [{name: value for name, value in gpu.items() if value} for gpu in found if gpu["name"]]
+
+
+def _render_nodes(root: Root) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = []
+    for node in root.names("sys/class/drm", "renderD"):
+        base = "sys/class/drm/%s/device/" % node
+        fields = parse_fields(root.text(base + "uevent"), "=")
+        driver, memory = fields.get("DRIVER", ""), root.number(base + "mem_info_vram_total")
+        name = fields.get("OF_COMPATIBLE_0") or fields.get("PCI_ID")
+        said = {"kind": _DRIVERS.get(driver), "name": name, "driver": driver, "memory_bytes": memory}
+        if said["kind"]:
+            found.append({name: value for name, value in said.items() if value})
+    return found
 
 
 def parse_nvidia(csv: str) -> list[dict[str, object]]:
@@ -47,6 +93,21 @@ def parse_nvidia(csv: str) -> list[dict[str, object]]:
             said["memory_bytes"] = mebibytes * _MIB
         found.append({name: value for name, value in said.items() if value not in ("", "[N/A]", "[Not Supported]")})
     return found
+
+
+def parse_nvidia_version(text: str) -> Optional[str]:
+    """Return the driver's version in /proc/driver/nvidia/version."""
+    match = re.search(r"\b(\d+\.\d+(?:\.\d+)?)\b", text.partition("\n")[0])
+    return match[1] if match else None
+
+
+def parse_fields(text: str, sign: str = ":") -> dict[str, str]:
+    """Read lines of ``name: value``."""
+    return {
+        name.strip(): value.strip()
+        for name, found, value in (line.partition(sign) for line in text.splitlines())
+        if found
+    }
 
 
 def mali(root: Root) -> str:

@@ -136,3 +136,12 @@ def test_a_pi_whose_user_may_not_ask_vcgencmd_is_asked_by_the_kernels_file(tmp_p
         "under_voltage_occurred",
         "throttled_occurred",
     ]
+
+
+def test_an_nvidia_box_whose_nvidia_smi_can_not_be_asked_is_told_by_the_driver(tmp_path):
+    found = facts.gather(str(tmp_path), str(BOARDS / "nvidia-box" / "root"))["gpus"]
+
+    assert found == [
+        {"kind": "nvidia", "name": "NVIDIA GeForce RTX 3060", "driver": "550.54.14"},
+        {"kind": "nvidia", "name": "NVIDIA GeForce GT 1030", "driver": "550.54.14"},
+    ]
