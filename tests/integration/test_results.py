@@ -11,6 +11,7 @@ import sqlalchemy
 from orchestrator.domain import event as happened
 from orchestrator.domain.device import LOCAL
 from orchestrator.domain.result import CaseResult, Reason, Verdict
+from orchestrator.store import migrate
 from orchestrator.store.store import Store
 from orchestrator.testing import MIDNIGHT, make_artifact, make_case, make_measurement, make_scores
 from tests.lab.project import Project
@@ -258,15 +259,16 @@ def test_runs_are_json_for_programs(measured):
 
 
 def test_the_database_is_checked_and_upgraded(asked):
+    newest = migrate.newest()
     new = asked.farm("db", "check")
     assert (new.returncode, new.stderr) == (0, "")
-    assert "schema none yet, this farm needs 0001" in new.stdout
+    assert f"schema none yet, this farm needs {newest}" in new.stdout
 
     upgraded = asked.farm("db", "upgrade")
-    assert (upgraded.returncode, upgraded.stdout, upgraded.stderr) == (0, "schema 0001\n", "")
+    assert (upgraded.returncode, upgraded.stdout, upgraded.stderr) == (0, f"schema {newest}\n", "")
     again = asked.farm("db", "upgrade")
-    assert (again.returncode, again.stdout) == (0, "schema 0001\n")
-    assert "farm.db: schema 0001, this farm needs 0001" in asked.farm("db", "check").stdout
+    assert (again.returncode, again.stdout) == (0, f"schema {newest}\n")
+    assert f"farm.db: schema {newest}, this farm needs {newest}" in asked.farm("db", "check").stdout
 
 
 def test_a_database_of_a_newer_farm_is_refused_by_every_command(measured):
