@@ -73,7 +73,7 @@ def select(devices: Sequence[Device], words: Iterable[str], known: Known | None 
 
 
 def has(facts: Mapping[str, Any]) -> frozenset[str]:
-    """Return what ``has:`` may ask of a device with these facts: CPU features, runtimes that work, gpu, battery and the like."""
+    """Return what ``has:`` may ask of a device with these facts: CPU features, runtimes that work, gpu, nvidia, battery and the like."""
     features = facts.get("features") or ()
     found = {str(word) for word in features} if isinstance(features, list | tuple) else set()
     runtimes = facts.get("runtimes")
@@ -82,6 +82,9 @@ def has(facts: Mapping[str, Any]) -> frozenset[str]:
     for fact in ("gpus", "vulkan", "opencl", "battery", "container", "virtual", "emulated"):
         if facts.get(fact):
             found.add("gpu" if fact == "gpus" else fact)
+    gpus = facts.get("gpus")
+    if isinstance(gpus, list):
+        found |= {str(gpu["kind"]) for gpu in gpus if isinstance(gpu, dict) and "kind" in gpu}
     return frozenset(found)
 
 

@@ -28,15 +28,29 @@ _HYPERVISORS = {
 
 def gather(root: Root, cpuinfo: str, machine: str, environ: Mapping[str, str]) -> dict[str, object]:
     """Return ``virtual virtualisation container emulated``, each only where it is known."""
-    dmi = [root.text("sys/class/dmi/id/" + name) for name in ("sys_vendor", "product_name")]
-    name = root.text("sys/hypervisor/type") or parse_hypervisor(" ".join(dmi))
     flagged = parse_virtual(cpuinfo)
+    name = None if flagged is False else _virtualisation(root)  # a cloud's bare metal has its maker's name too
     return {
         "virtual": flagged if flagged is not None or not name else True,
         "virtualisation": name,
-        "container": _container(root),
+        "container": _container(root, environ),
         "emulated": emulated(machine, cpuinfo, _program(root), environ) or None,
     }
+
+
+def _virtualisation(root: Root) -> Optional[str]:
+    """Return whose virtual machine it is: what the kernel, the device tree or DMI says."""
+    if "microsoft" in root.text("proc/sys/kernel/osrelease").lower():
+        return "wsl"
+    tree = root.text("proc/device-tree/hypervisor/compatible").partition("\0")[0]  # "linux,kvm", "xen,xen-4.11"
+    played = "linux,dummy-virt" in root.text("proc/device-tree/compatible")  # QEMU's and others' "virt" board
+    dmi = [root.text("sys/class/dmi/id/" + name) for name in ("sys_vendor", "product_name")]
+    return (
+        root.text("sys/hypervisor/type")
+        or tree.rpartition(",")[2].partition("-")[0]
+        or ("qemu" if played else None)
+        or parse_hypervisor(" ".join(dmi))
+    )
 
 
 def parse_virtual(cpuinfo: str) -> Optional[bool]:
@@ -51,6 +65,8 @@ def parse_virtual(cpuinfo: str) -> Optional[bool]:
 def parse_hypervisor(dmi: str) -> Optional[str]:
     """Return whose virtual machine it is, from DMI's vendor and product; ``None`` for real hardware."""
     lower = dmi.lower()
+    if ".metal" in lower:  # Amazon's names for whole machines, such as c7g.metal
+        return None
     return next((name for word, name in _HYPERVISORS.items() if word in lower), None)
 
 
@@ -75,12 +91,15 @@ def parse_container(cgroup: str) -> Optional[str]:
     return None
 
 
-def _container(root: Root) -> Optional[str]:
+def _container(root: Root, environ: Mapping[str, str]) -> Optional[str]:
+    """Return the kind of container; its manager leaves a file, and before cgroup 2 its name in every path."""
     if root.exists(".dockerenv"):
         return "docker"
     if root.exists("run/.containerenv"):
         return "podman"
-    return parse_container(root.text("proc/1/cgroup"))
+    if "KUBERNETES_SERVICE_HOST" in environ:
+        return "kubernetes"
+    return root.text("run/systemd/container") or parse_container(root.text("proc/1/cgroup"))
 
 
 def _program(root: Root) -> str:

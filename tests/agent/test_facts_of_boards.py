@@ -13,13 +13,20 @@ from hypothesis import strategies as st
 
 from agent import facts
 from agent.facts import gpus, identity, power, processor, surroundings, system
+from agent.facts.reading import Root
 
 BOARDS = Path(__file__).parent.parent / "data" / "facts"
 #: What Python says of the machine the test runs on, whatever the root; and what the tests' own environment decides.
 OF_THIS_MACHINE = {
     *("hostname", "machine", "bits", "userland", "system", "kernel", "libc", "python", "python_executable", "pythons"),
-    *("has_ctypes", "disk_free_bytes", "cores", "clock_ns", "emulated"),
+    *("has_ctypes", "disk_free_bytes", "cores", "clock_ns", "emulated", "container"),
 }
+
+
+def write(root, files):
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
 
 
 def told(board, scratch):
@@ -145,3 +152,51 @@ def test_an_nvidia_box_whose_nvidia_smi_can_not_be_asked_is_told_by_the_driver(t
         {"kind": "nvidia", "name": "NVIDIA GeForce RTX 3060", "driver": "550.54.14"},
         {"kind": "nvidia", "name": "NVIDIA GeForce GT 1030", "driver": "550.54.14"},
     ]
+
+
+X86, ARM = "flags\t\t: fpu hypervisor\n", "processor\t: 0\nCPU part\t: 0xd0c\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ({"proc/cpuinfo": X86, "sys/class/dmi/id/sys_vendor": "QEMU\n"}, (True, "qemu")),
+        ({"proc/cpuinfo": X86, "proc/sys/kernel/osrelease": "5.15.153.1-microsoft-standard-WSL2\n"}, (True, "wsl")),
+        ({"proc/cpuinfo": ARM, "proc/device-tree/hypervisor/compatible": "xen,xen-4.17\0xen,xen\0"}, (True, "xen")),
+        ({"proc/cpuinfo": ARM, "proc/device-tree/compatible": "linux,dummy-virt\0"}, (True, "qemu")),
+        ({"proc/cpuinfo": ARM, "sys/class/dmi/id/sys_vendor": "Amazon EC2\n"}, (True, "amazon")),
+        (
+            {
+                "proc/cpuinfo": ARM,
+                "sys/class/dmi/id/sys_vendor": "Amazon EC2\n",
+                "sys/class/dmi/id/product_name": "c7g.metal\n",
+            },
+            (None, None),
+        ),
+        ({"proc/cpuinfo": "flags\t\t: fpu\n", "sys/class/dmi/id/sys_vendor": "Hetzner\n"}, (False, None)),
+        ({"proc/cpuinfo": ARM}, (None, None)),
+    ],
+)
+def test_a_machine_that_is_virtual_says_whose_and_a_whole_one_does_not(tmp_path, files, told):
+    write(tmp_path, files)
+
+    found = surroundings.gather(Root(str(tmp_path)), files["proc/cpuinfo"], "aarch64", {})
+
+    assert (found["virtual"], found["virtualisation"]) == told
+
+
+@pytest.mark.parametrize(
+    ("files", "environ", "kind"),
+    [
+        ({".dockerenv": ""}, {}, "docker"),
+        ({"run/.containerenv": ""}, {}, "podman"),
+        ({"run/systemd/container": "lxc\n"}, {}, "lxc"),
+        ({"proc/1/cgroup": "12:cpu:/docker/0a1b2c\n"}, {}, "docker"),
+        ({"proc/1/cgroup": "0::/\n"}, {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, "kubernetes"),
+        ({"proc/1/cgroup": "0::/init.scope\n"}, {}, None),
+    ],
+)
+def test_a_container_is_told_by_what_its_manager_leaves(tmp_path, files, environ, kind):
+    write(tmp_path, files)
+
+    assert surroundings.gather(Root(str(tmp_path)), "", "x86_64", environ)["container"] == kind

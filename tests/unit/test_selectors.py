@@ -22,7 +22,7 @@ KNOWN = {
         "memory_bytes": 16 << 30,
         "cores": 8,
         "python": "3.12.1",
-        "gpus": [{"name": "RTX"}],
+        "gpus": [{"kind": "nvidia", "name": "RTX"}],
         "features": ["avx2"],
         "runtimes": {"litert": {"works": True, "version": "2.3.0"}, "tflite": {"works": False}},
     },
@@ -35,6 +35,7 @@ MEANT = {
     "arch:arm64": "pi-a",
     "arch:amd64": "nuc",
     "has:gpu": "nuc",
+    "has:nvidia": "nuc",
     "has:avx2": "nuc",
     "has:litert": "nuc",
     "memory<2GB": "pi-b",
@@ -104,6 +105,6 @@ def test_only_words_about_facts_need_facts():
 
 
 def test_facts_of_another_form_are_no_crash():
-    assert has({"features": 7, "runtimes": "all", "gpus": []}) == frozenset()
+    assert has({"features": 7, "runtimes": "all", "gpus": {}}) == frozenset()
     with pytest.raises(UsageError):
         select(DEVICES, ["memory<1GB"], {"pi-a": {}})

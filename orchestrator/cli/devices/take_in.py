@@ -159,7 +159,7 @@ def _show_added(name: str, facts: Mapping[str, Any], first: tuple[Ready, Mapping
     """Say what the device is, in five lines."""
     from orchestrator.health import complaints
 
-    system = ", ".join(str(facts[key]) for key in ("kernel", "libc", "hypervisor") if facts.get(key))
+    system = ", ".join(str(facts[key]) for key in ("kernel", "libc", "virtualisation") if facts.get(key))
     lines = [("is", describe(facts)), ("runs", system)]
     if first is not None:
         made, smoke = first
