@@ -18,6 +18,7 @@ from orchestrator.errors import StoreError
 from orchestrator.store import engine, migrate
 from orchestrator.store.store import Store
 
+NOW, NEXT = migrate.newest(), "9998"
 SECRET = "hush-hush"  # noqa: S105
 
 
@@ -168,12 +169,12 @@ def test_a_database_of_an_older_farm_names_the_command_that_helps(database_url, 
     Store.open(database_url).close()
     next_farm(tmp_path / "migrations", monkeypatch)
 
-    with pytest.raises(StoreError, match="schema 0001, this farm needs 0002") as refused:
+    with pytest.raises(StoreError, match=f"schema {NOW}, this farm needs {NEXT}") as refused:
         Store.open(database_url)
 
     assert refused.value.hint == "back it up, then: farm db upgrade"
     opened = engine.connect(database_url)
-    assert migrate.upgrade(opened) == "0002"
+    assert migrate.upgrade(opened) == NEXT
     opened.dispose()
     with Store.open(database_url) as store:
         assert store.runs() == ()
@@ -188,7 +189,7 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(database_url, monk
         migrate.upgrade(opened)
 
     with opened.connect() as connection:
-        assert migrate.current(connection) == "0001"
+        assert migrate.current(connection) == NOW
         assert "colour" not in {column["name"] for column in sqlalchemy.inspect(connection).get_columns("runs")}
     opened.dispose()
 
@@ -243,8 +244,8 @@ def write(url, *statements):
 def next_farm(folder, monkeypatch, more="pass"):
     """Pretend that this farm brings one migration more."""
     shutil.copytree(migrate.folder(), folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "r0002_second.py").write_text(
-        "import sqlalchemy as sa\nfrom alembic import op\n\nrevision = '0002'\ndown_revision = '0001'\n\n"
+    (folder / "versions" / "next.py").write_text(
+        f"import sqlalchemy as sa\nfrom alembic import op\n\nrevision = {NEXT!r}\ndown_revision = {NOW!r}\n\n"
         "def upgrade():\n"
         "    op.add_column('runs', sa.Column('colour', sa.Text()))\n"
         f"    {more}\n"

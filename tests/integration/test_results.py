@@ -281,7 +281,7 @@ def test_a_database_of_a_newer_farm_is_refused_by_every_command(measured):
         refused(measured.farm(*argv), 1, "schema 9999, which this farm does not know", "use the newer farm")
     checked = measured.farm("db", "check")
     assert (checked.returncode, checked.stderr) == (1, "")
-    assert "schema 9999, this farm needs 0001" in checked.stdout
+    assert f"schema 9999, this farm needs {migrate.newest()}" in checked.stdout
 
 
 def test_a_database_that_cannot_be_opened_is_no_traceback(asked):
