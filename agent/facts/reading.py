@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
+import time
 from typing import Optional
 
 #: No fact is worth more; a driver that hangs must not hold the probe.
 _PATIENCE_S = 2.0
+#: What reading takes of a program that was done while another one hung.
+_MOMENT_S = 0.1
+#: What a killed program takes to be gone.
+_MOURNING_S = 0.5
 #: Files of facts are small; a device's file that never ends is cut.
 _MOST_BYTES = 1 << 20
 
@@ -56,27 +62,38 @@ def whole(text: str) -> Optional[int]:
         return None
 
 
-def say(commands: dict[str, tuple[str, ...]], path: Optional[str]) -> dict[str, str]:
+def say(commands: dict[str, tuple[str, ...]], path: Optional[str], patience_s: float = _PATIENCE_S) -> dict[str, str]:
     """Run those of the ``commands`` that the search path has, side by side; return what each printed.
 
     The first word of each is a program's name. ``path`` is ``None`` for the environment's. One that is not there, fails
-    or takes more than two seconds is left out.
+    or is not done after ``patience_s`` for them all is left out.
     """
-    found = {name: shutil.which(argv[0], path=path) for name, argv in commands.items()}
-    there = {name: (program, *commands[name][1:]) for name, program in found.items() if program}
-    if not there:
-        return {}
-    from concurrent.futures import ThreadPoolExecutor  # tens of milliseconds on a small board
-
-    with ThreadPoolExecutor(len(there)) as pool:
-        running = {name: pool.submit(_run, argv) for name, argv in there.items()}
-    said = {name: future.result() for name, future in running.items()}
+    running = {name: _start(argv, path) for name, argv in commands.items()}
+    until = time.monotonic() + patience_s
+    said = {name: _hear(process, until) for name, process in running.items() if process}
     return {name: text for name, text in said.items() if text is not None}
 
 
-def _run(argv: tuple[str, ...]) -> Optional[str]:
-    try:
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE_S, check=True)
-    except (OSError, ValueError, subprocess.SubprocessError):
+def _start(argv: tuple[str, ...], path: Optional[str]) -> Optional[subprocess.Popen[bytes]]:
+    program = shutil.which(argv[0], path=path)
+    if not program:
         return None
-    return done.stdout.decode("utf-8", "replace")
+    try:
+        return subprocess.Popen(
+            (program, *argv[1:]), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+    except (OSError, ValueError):
+        return None
+
+
+def _hear(process: subprocess.Popen[bytes], until: float) -> Optional[str]:
+    try:
+        printed, _ = process.communicate(timeout=max(_MOMENT_S, until - time.monotonic()))
+    except (OSError, ValueError, subprocess.SubprocessError):
+        process.kill()
+        if process.stdout:
+            process.stdout.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):  # stuck in a driver: not even SIGKILL ends it now
+            process.wait(timeout=_MOURNING_S)
+        return None
+    return printed.decode("utf-8", "replace") if process.returncode == 0 else None

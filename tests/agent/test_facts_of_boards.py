@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from agent import facts
 from agent.facts import gpus, identity, power, processor, surroundings, system
-from agent.facts.reading import Root
+from agent.facts.reading import Root, say
 
 BOARDS = Path(__file__).parent.parent / "data" / "facts"
 #: What Python says of the machine the test runs on, whatever the root; and what the tests' own environment decides.
@@ -60,6 +60,15 @@ def test_a_program_that_fails_leaves_its_fact_out(tmp_path):
         (tmp_path / name).chmod(0o755)
 
     assert not {"throttled", "gpus"} & set(facts.gather(str(tmp_path), str(tmp_path), path=str(tmp_path)))
+
+
+def test_a_program_that_hangs_is_ended_and_the_other_is_heard(tmp_path):
+    for name, line in (("hangs", "exec /bin/sleep 600"), ("speaks", "echo hello")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{line}\n")
+        (tmp_path / name).chmod(0o755)
+    commands = {"hangs": ("hangs",), "speaks": ("speaks",), "absent": ("absent", "-v")}
+
+    assert say(commands, str(tmp_path), patience_s=1) == {"speaks": "hello\n"}
 
 
 def test_files_of_noise_are_no_facts_and_no_failure(tmp_path):
