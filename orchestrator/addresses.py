@@ -1,4 +1,4 @@
-"""Read ``USER@HOST:PORT`` as people write it."""
+"""Read and write ``USER@HOST:PORT`` as people do."""
 
 from __future__ import annotations
 
@@ -24,3 +24,9 @@ def parse_address(text: str) -> tuple[str | None, str, int | None]:
     if port is not None and not 1 <= port <= 65535:
         raise UsageError(f"{text!r}: there is no port {port}; they go from 1 to 65535")
     return match["user"], match["v6"] or match["host"], port
+
+
+def written_address(user: str | None, address: str, port: int | None) -> str:
+    """Return ``USER@HOST:PORT`` as `parse_address` reads it."""
+    host = f"[{address}]" if ":" in address and port else address
+    return (f"{user}@" if user else "") + host + (f":{port}" if port else "")

@@ -1,0 +1,249 @@
+"""Inventories of other tools, read as those tools read them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import paramiko
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from orchestrator import inventory_file, ssh_config
+from orchestrator.domain.device import Device
+from orchestrator.errors import InventoryError
+from orchestrator.importing import read
+from orchestrator.inventory import Inventory
+from orchestrator.inventory_schema import Entry
+
+DATA = Path(__file__).parents[1] / "data" / "ansible"
+
+
+@pytest.fixture
+def put(tmp_path):
+    """Return a function that writes a file and reads it as an import does."""
+
+    def put(text, name="hosts"):
+        path = tmp_path / name
+        path.write_text(text)
+        return read(path)
+
+    return put
+
+
+def by_name(found):
+    return {device.name: device for device in found.devices}
+
+
+def said(found):
+    return "\n".join(found.notes)
+
+
+def test_an_ini_inventory_keeps_ranges_groups_and_which_variable_wins(tmp_path):
+    (tmp_path / "hosts.ini").write_text((DATA / "hosts.ini").read_text())  # away from group_vars
+
+    found = read(tmp_path / "hosts.ini")
+
+    devices = by_name(found)
+    assert set(devices) == {"gate.example", "pi01", "pi03", "pi-a", "pi-b", "pi-c", "nano", "orin.example", "desk"}
+    jump = Device(name="jump@gate.example:2022", address="gate.example", user="jump", port=2022)
+    assert devices["pi03"] == Device(
+        name="pi03",
+        address="pi03",
+        user="pi",
+        port=2222,
+        identity_file="~/.ssh/ward",
+        python="/usr/bin/python3.11",
+        via=jump,
+        tags=("ward", "pis"),
+    )
+    assert devices["pi-b"].address == "192.168.1.9"
+    assert (devices["nano"].user, devices["nano"].python, devices["nano"].via) == ("ward", "python3", None)
+    assert (devices["orin.example"].address, devices["orin.example"].port) == ("orin.example", 2200)
+    assert devices["desk"] == Device(name="desk", transport="local", tags=("here",))
+    assert devices["gate.example"].user == "jump"
+    assert "nano: ansible_ssh_pass not taken over" in said(found)
+    assert "orin.example: ansible_user not taken over: it is a template" in said(found)
+    assert "switch: left out: ansible_connection 'network_cli'" in said(found)
+    assert "hunter2" not in said(found)
+
+
+def test_a_yaml_inventory_and_the_folders_beside_it_count_as_for_ansible():
+    found = read(DATA / "hosts.yaml")
+
+    devices = by_name(found)
+    gate = Device(name="gate", address="203.0.113.7", user="nobody")
+    assert devices["gate"] == gate
+    assert found.devices[0] == gate
+    assert devices["pi01"] == Device(
+        name="pi01",
+        address="pi01",
+        user="pi",
+        port=2222,
+        identity_file="~/.ssh/pis",
+        via=gate,
+        tags=("ward", "pis"),
+    )
+    assert devices["pi02"].port == 2299
+    assert (devices["pi-x"].address, devices["pi-x"].user) == ("pi-x.example", None)
+    assert "pi-x: ansible_user not taken over: it is encrypted" in said(found)
+    assert "pi01, pi02, pi-x: ansible_become_password not taken over" in said(found)
+    assert "hunter2" not in said(found)
+    assert "6162" not in said(found)
+
+
+@pytest.mark.parametrize("source", [DATA / "hosts.ini", DATA / "hosts.yaml"], ids=lambda path: path.name)
+def test_what_is_taken_over_can_be_written_into_an_inventory_and_read_again(source, tmp_path):
+    inventory = tmp_path / "inventory.yaml"
+    found = read(source)
+
+    for device in found.devices:
+        inventory_file.add(inventory, device)
+
+    assert set(found.devices) <= set(Inventory.load(inventory).devices)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("pi[1:3]", ["pi1", "pi2", "pi3"]),
+        ("pi[08:10]", ["pi08", "pi09", "pi10"]),
+        ("pi[01:10:4].lab", ["pi01.lab", "pi05.lab", "pi09.lab"]),
+        ("[a:c:2]x", ["ax", "cx"]),
+        ("r[1:2]-[a:b]", ["r1-a", "r1-b", "r2-a", "r2-b"]),
+    ],
+)
+def test_a_range_is_all_its_hosts(put, pattern, names):
+    assert [device.name for device in put(f"[pis]\n{pattern}\n").devices] == names
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[pis]\npi1\npi2 port\n", "hosts:3: expected NAME=VALUE after the name of a host, found 'port'"),
+        ("[pis]\npi1 ansible_port=ssh\n", "hosts:2: ansible_port: 'ssh' is no port"),
+        ("[pis]\npi1 ansible_port=70000\n", "hosts:2: ansible_port: '70000' is no port"),
+        ("[pis]\npi[1:999999999]\n", "hosts:2: [1:999999999] is no range"),
+        ("[pis]\npi[5:1]\n", "hosts:2: [5:1] is no range"),
+        ("[pis:kinder]\npi\n", "hosts:1: no section :kinder"),
+        ("[pis]\n[ward:children]\npies\n", "hosts:3: no group 'pies'; did you mean 'pis'?"),
+        ("[pis]\n[pies:vars]\na=b\n", "hosts:2: no group 'pies'; did you mean 'pis'?"),
+        ("[pis]\n[pis:vars]\nansible_user\n", "hosts:3: expected NAME=VALUE"),
+        ("[a:children]\nb\n[b:children]\na\n", "hosts:2: groups are their own children: a, b"),
+        ("[pis]\npi 'open\n", "hosts:2: no closing quotation"),
+        ("This is a letter.\n", "hosts:1: expected NAME=VALUE after the name of a host, found 'is'"),
+        ("all:\n  hots:\n    pi:\n", "hosts:2: group all: unknown key 'hots'; did you mean 'hosts'?"),
+        ("all:\n  hosts:\n    - pi\n", "hosts:2: group all: hosts: expected `name:` lines below it"),
+        ("all:\n  hosts:\n    pi: 5\n", "hosts:3: host 'pi': expected `name: value` lines"),
+        ("all:\n  hosts: {a\n", "hosts:3: "),
+        ("all:\n  children:\n    a: {children: {b: {children: {a: }}}}\n", "groups are their own children: a, b"),
+        ("_meta: {hostvars: {}}\n", "ansible-inventory -i FILE --list --yaml"),
+        ("- hosts: all\n", "hosts:1: expected `key: value` lines"),
+        ("$ANSIBLE_VAULT;1.1;AES256\n61\n", "hosts:1: it is encrypted"),
+        ("#!/bin/sh\necho\n", "hosts:1: it is a program"),
+        ("pi\n\0\n", "hosts:2: a control character"),
+        ("# nothing\n", "hosts: there is nothing in it"),
+        ("Host a\n Port ssh\n", "hosts:2: 'ssh' is no port"),
+        ("Host a\n HostName\n", "hosts:2: expected a keyword"),
+        ("Host a\n Include hosts\n", "hosts:2: files include each other more than 16 deep"),
+    ],
+)
+def test_a_broken_file_is_told_with_its_line(put, text, words):
+    with pytest.raises(InventoryError) as told:
+        put(text)
+
+    assert words in str(told.value)
+
+
+def test_what_can_not_be_read_is_told(tmp_path):
+    for path in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(InventoryError, match=str(path)):
+            read(path)
+
+
+@given(text=st.text(alphabet="[]:{}=#'\"\\ \n\t-!&*,|>%$@abz019._HostInclude\xe9"))
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("start", ["", "[g]\n", "all:\n", "Host a\n"])
+def test_whatever_is_in_a_file_is_a_complaint_or_devices_that_an_inventory_takes(put, start, text):
+    try:
+        found = put(start + text)
+    except InventoryError:
+        return
+    for device in found.devices:
+        Entry.model_validate(inventory_file.written(device))
+
+
+def test_names_that_no_device_can_have_are_noted_and_the_others_taken(put):
+    found = put("[my pis]\nü1\nfine ansible_host=pi@10.0.0.1\ngood ansible_user='${HOME}'\n")
+
+    assert [device.name for device in found.devices] == ["good"]
+    assert found.devices[0].user is None
+    assert "ü1: left out: no name for a device" in said(found)
+    assert "fine: left out: its address" in said(found)
+    assert "group 'my pis' not taken over" in said(found)
+
+
+def test_an_ssh_config_of_another_place_is_flattened(put):
+    found = put(
+        "User pi\n"
+        "Host gate\n  HostName 203.0.113.7\n  Port 2022\n"
+        "Host ward-* !ward-9\n  ProxyJump gate\n"
+        "Host far\n  ProxyJump jump@[fd00::7]:2200\n"
+        "Host bare\n  ProxyJump elsewhere\n"
+        "Host chain\n  ProxyJump one,two\n"
+        "Host ward-1 ward-9\n  HostName %h.example\n  IdentityFile ~/.ssh/ward\n  User late\n"
+        "Host github.com\nMatch exec true\n  Port 9\n"
+    )
+
+    devices = by_name(found)
+    gate = Device(name="gate", address="203.0.113.7", user="pi", port=2022)
+    assert devices["gate"] == gate
+    assert devices["ward-1"] == Device(
+        name="ward-1", address="ward-1.example", user="pi", identity_file="~/.ssh/ward", via=gate
+    )
+    assert devices["ward-9"].via is None
+    assert devices["far"].via == Device(name="jump@[fd00::7]:2200", address="fd00::7", user="jump", port=2200)
+    assert devices["bare"].via == Device(name="elsewhere:22", address="elsewhere", port=22)
+    assert "chain: left out: it is behind several jump hosts" in said(found)
+    assert "only ssh itself can tell" in said(found)
+
+
+def test_jump_hosts_in_a_circle_are_left_out(put):
+    found = put("Host a\n ProxyJump b\nHost b\n ProxyJump a\nHost *\n ProxyJump c\nHost c\n")
+
+    assert [device.name for device in found.devices] == ["c"]
+    assert "reached through itself" in said(found)
+
+
+def test_the_users_own_ssh_config_stays_where_it_is(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = tmp_path / ".ssh" / "conf.d"
+    folder.mkdir(parents=True)
+    (folder / "ward").write_text("Host ward-1\n  Port 2222\n  ProxyJump gate\n")
+    (tmp_path / ".ssh" / "config").write_text("Include conf.d/*\nHost *.lab gate\nHost github.com\n  User git\n")
+
+    found = read(tmp_path / ".ssh" / "config")
+
+    assert found.devices == (Device(name="ward-1", address="ward-1"), Device(name="gate", address="gate"))
+    assert "github.com: left out" in said(found)
+
+
+def test_an_include_counts_where_it_stands_and_only_under_its_host(tmp_path):
+    (tmp_path / "inner").write_text("Port 1\nHost b*\n  User inner\n")
+    (tmp_path / "config").write_text("Host a* bb\n  Include inner none*\n  User outer\nHost *\n  User any\n")
+
+    config = paramiko.SSHConfig.from_text(ssh_config.expanded(tmp_path / "config"))
+
+    assert config.lookup("aa")["port"] == "1"
+    assert config.lookup("aa")["user"] == "outer"
+    assert config.lookup("bb")["user"] == "inner"
+    assert config.lookup("bc")["user"] == "any"
+    assert "port" not in config.lookup("bc")
+    assert ssh_config.expanded(tmp_path / "nowhere") == ""
+
+
+def test_an_include_that_can_not_be_read_is_told_with_its_line(tmp_path):
+    (tmp_path / "config").write_text("# first\nInclude config\n")
+
+    with pytest.raises(InventoryError, match="config:2: files include each other"):
+        ssh_config.expanded(tmp_path / "config")
