@@ -65,16 +65,28 @@ def _key_parts(root: Root, board: Optional[str], cpu_model: Optional[str]) -> li
 
 
 def _macs(root: Root) -> list[str]:
-    """Return the burnt-in addresses of the network cards that are not on USB."""
-    found = []
+    """Return the burnt-in addresses of the network cards that stay: not on USB, not in a dock, not a share of a card."""
+    found = set()
     for name in root.names("sys/class/net"):
         base = "sys/class/net/%s/" % name
-        address = root.text(base + "address").lower()
-        if root.exists(base + "device") and "/usb" not in os.path.realpath(root.at(base + "device")):
-            permanent = root.text(base + "addr_assign_type") in ("", "0")
-            if permanent and is_burnt_in(address):
-                found.append(address)
+        device = base + "device"
+        if not root.exists(device) or "/usb" in os.path.realpath(root.at(device)):
+            continue
+        if root.exists(device + "/physfn") or root.text(device + "/removable") == "removable":
+            continue
+        address = _burnt_in(root, base)
+        if is_burnt_in(address):
+            found.add(address)
     return sorted(found)
+
+
+def _burnt_in(root: Root, base: str) -> str:
+    """Return the address a card was made with, whatever NetworkManager, which likes random ones, or a bond gave it."""
+    for file in ("phy80211/macaddress", "bonding_slave/perm_hwaddr"):
+        address = root.text(base + file)
+        if address:
+            return address.lower()
+    return root.text(base + "address").lower() if root.text(base + "addr_assign_type") in ("", "0") else ""
 
 
 def is_burnt_in(address: str) -> bool:

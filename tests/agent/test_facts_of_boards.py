@@ -209,3 +209,56 @@ def test_a_container_is_told_by_what_its_manager_leaves(tmp_path, files, environ
     write(tmp_path, files)
 
     assert surroundings.gather(Root(str(tmp_path)), "", "x86_64", environ)["container"] == kind
+
+
+CARD = {
+    "sys/class/net/eth0/address": "a8:a1:59:44:55:66\n",
+    "sys/class/net/eth0/addr_assign_type": "0\n",
+    "sys/class/net/eth0/device/uevent": "DRIVER=e1000e\n",
+}
+RADIO = {
+    "sys/class/net/wlan0/address": "3c:21:9c:11:22:33\n",
+    "sys/class/net/wlan0/addr_assign_type": "0\n",
+    "sys/class/net/wlan0/phy80211/macaddress": "3c:21:9c:11:22:33\n",
+    "sys/class/net/wlan0/device/uevent": "DRIVER=iwlwifi\n",
+}
+
+
+def key(root, files):
+    write(root, files)
+    return identity.gather(Root(str(root)), "AMD Ryzen 9 5950X")["hardware_key"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sys/class/net/wlan0/address": "7e:11:9c:aa:bb:cc\n", "sys/class/net/wlan0/addr_assign_type": "3\n"},
+        {
+            "sys/class/net/eth0/address": "3c:21:9c:11:22:33\n",
+            "sys/class/net/eth0/addr_assign_type": "3\n",
+            "sys/class/net/eth0/bonding_slave/perm_hwaddr": "a8:a1:59:44:55:66\n",
+        },
+        {
+            "sys/class/net/dock0/address": "00:50:b6:01:02:03\n",
+            "sys/class/net/dock0/device/removable": "removable\n",
+        },
+        {"sys/class/net/eth0v0/address": "a8:a1:59:44:55:67\n", "sys/class/net/eth0v0/device/physfn/uevent": "\n"},
+        {"sys/class/net/br0/address": "a8:a1:59:44:55:68\n", "sys/class/net/br0/addr_assign_type": "0\n"},
+    ],
+    ids=["a random address", "a bond", "a dock", "a share of a card", "a bridge"],
+)
+def test_a_machine_keeps_its_key_whatever_is_done_without_a_screwdriver(tmp_path, change):
+    assert key(tmp_path / "before", CARD | RADIO) == key(tmp_path / "after", CARD | RADIO | change)
+
+
+def test_a_network_card_on_usb_makes_no_key(tmp_path):
+    write(tmp_path, {"sys/devices/pci0/usb1/1-1/uevent": "", "sys/class/net/usb0/address": "00:50:b6:01:02:03\n"})
+    (tmp_path / "sys/class/net/usb0/device").symlink_to(tmp_path / "sys/devices/pci0/usb1/1-1")
+
+    assert key(tmp_path, {}) is None
+
+
+def test_another_card_is_another_key(tmp_path):
+    other = {"sys/class/net/eth0/address": "a8:a1:59:44:55:69\n"}
+
+    assert key(tmp_path / "one", CARD) != key(tmp_path / "other", CARD | other)
