@@ -21,6 +21,8 @@ COMMANDS = [
     "check",
     "add",
     "trust",
+    "import",
+    "discover",
     "edit",
     "rename",
     "remove",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from orchestrator.cli.devices import edit, look, ready, take_in
+from orchestrator.cli.devices import edit, foreign, look, ready, take_in
 
 app = typer.Typer(
     name="devices",
@@ -18,6 +18,8 @@ app.command("show", epilog=look.SHOW_EPILOG)(look.show)
 app.command("check", epilog=look.CHECK_EPILOG)(look.check)
 app.command("add", epilog=take_in.ADD_EPILOG)(take_in.add)
 app.command("trust", epilog=take_in.TRUST_EPILOG)(take_in.trust)
+app.command("import", epilog=foreign.IMPORT_EPILOG)(foreign.import_devices)
+app.command("discover", epilog=foreign.DISCOVER_EPILOG)(foreign.discover)
 app.command("edit", epilog=edit.EDIT_EPILOG)(edit.edit)
 app.command("rename", epilog=edit.RENAME_EPILOG)(edit.rename)
 app.command("remove", epilog=edit.REMOVE_EPILOG)(edit.remove)

@@ -1,0 +1,67 @@
+"""`farm devices import` and `farm devices discover` as a person uses them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from orchestrator.inventory import Inventory
+from tests.lab.project import Project
+
+HOSTS = Path(__file__).parents[1] / "data" / "ansible" / "hosts.ini"
+
+
+@pytest.fixture
+def project(tmp_path):
+    folder = tmp_path / "project"
+    (folder / "home").mkdir(parents=True)
+    shutil.copy(HOSTS, folder)
+    return Project(folder=folder)
+
+
+def test_an_ansible_inventory_is_shown_taken_over_and_taken_over_once(project):
+    inventory = project.folder / "inventory.yaml"
+
+    shown = project.farm("devices", "import", "hosts.ini", "--dry-run")
+    assert shown.returncode == 0, shown.stderr
+    assert "9 of 9 devices would be added" in shown.stderr
+    assert "nano: ansible_ssh_pass not taken over" in shown.stderr
+    assert "hunter2" not in shown.stdout + shown.stderr
+    assert not inventory.exists()
+
+    taken = project.farm("devices", "import", "hosts.ini", "--tag", "ansible", "--json")
+    assert taken.returncode == 0, taken.stderr
+    assert len(json.loads(taken.stdout)["added"]) == 9
+    device = Inventory.load(inventory).device("pi03")
+    assert (device.user, device.port, device.tags) == ("pi", 2222, ("ward", "pis", "ansible"))
+    assert device.via is not None
+    assert device.via.destination == "jump@gate.example:2022"
+
+    before = inventory.read_text()
+    again = project.farm("devices", "import", "hosts.ini")
+    assert again.returncode == 0
+    assert "0 of 9 devices added" in again.stderr
+    assert inventory.read_text() == before
+
+
+def test_a_file_that_is_no_inventory_is_told_with_its_line(project):
+    (project.folder / "letter.txt").write_text("\nThis is a letter.\n")
+
+    done = project.farm("devices", "import", "letter.txt")
+
+    assert done.returncode == 2
+    assert "letter.txt:2: expected NAME=VALUE after the name of a host, found 'is'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_discover_prints_a_list_for_programs_and_adds_nothing(project):
+    done = project.farm("devices", "discover", "--seconds", "0.1", "--json")
+
+    assert done.returncode in (0, 2), done.stderr
+    if done.returncode == 2:
+        pytest.skip(f"this machine has no network to listen on: {done.stderr}")
+    assert isinstance(json.loads(done.stdout), list)
+    assert not (project.folder / "inventory.yaml").exists()
