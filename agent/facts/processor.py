@@ -12,7 +12,8 @@ _KHZ = 1000
 #: What decides how fast int8 and fp16 kernels run, as /proc/cpuinfo spells it.
 FEATURES = frozenset(
     (
-        *("avx", "avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "amx_tile"),  # x86
+        *("sse4_1", "avx", "avx2", "fma", "f16c", "avx_vnni"),  # x86
+        *("avx512f", "avx512bw", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16"),
         *("neon", "vfpv4", "asimd", "asimddp", "asimdhp", "i8mm", "bf16", "sve", "sve2"),  # ARM
     )
 )
