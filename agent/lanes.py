@@ -102,7 +102,8 @@ def _check(workdir: Workdir, request: wire.LaneRequest) -> None:
         if step.runtime not in RUNTIMES:
             message = "step %s: no runtime is called %r; there is %s" % (step.id, step.runtime, ", ".join(RUNTIMES))
             raise Refused(wire.BAD_REQUEST, message)
-        absent += [sha for sha in (step.artifact, step.pixels, step.labels) if not os.path.exists(workdir.blob(sha))]
+        needed = (step.artifact, step.pixels, step.labels, step.golden)
+        absent += [sha for sha in needed if sha is not None and not os.path.exists(workdir.blob(sha))]
         if step.environment is not None and not os.path.isdir(workdir.environment(step.environment)):
             absent.append("environment " + step.environment)
     if absent:

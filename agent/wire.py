@@ -124,6 +124,8 @@ class Step:
     memory_bytes: int | None = None
     #: Wait until the device is cooler than this before measuring, 300 s at most.
     start_below_c: float | None = None
+    #: sha256 of uint8 pixels whose scores the controller knows; they are scored after the timed invocations.
+    golden: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,6 +181,9 @@ class AttemptDone:
     effective: dict[str, object] | None = None
     #: ``python``, ``numpy``, the runtime's package.
     versions: dict[str, str] | None = None
+    #: Scores of the golden images by the interpreter that was timed, packed like those of `ScoringDone`.
+    golden_scores: str = ""
+    golden_shape: tuple[int, int] = (0, 0)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import resource
 import signal
 import sys
 import time
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from agent import wire
 from agent.runtimes import find
 from agent.workdir import Workdir
+
+if TYPE_CHECKING:
+    from agent.runtimes.base import Loaded
 
 #: The lane ends a worker in time; this ends one whose lane is gone, so that it does not hold the device for ever.
 _SPARE = 1.1
@@ -42,7 +46,11 @@ def main(arguments: list[str]) -> int:
 
 
 def measure(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
-    """Return the fields of `AttemptDone` that only the worker knows."""
+    """Return the fields of `AttemptDone` that only the worker knows.
+
+    The golden images come last, when threads and memory are read too: the first invocation is measured as such, and
+    nothing but it comes before the warm-up.
+    """
     import numpy as np
 
     from agent import measure as stopwatch
@@ -67,12 +75,13 @@ def measure(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
     threads_after = _threads()
     if threads_before is not None and threads_after is not None:
         effective["threads"] = 1 + threads_after - threads_before
+    peak_rss_bytes = _peak_rss_bytes()
     return {
         "load_ns": load_ns,
         "first_ns": timings.first_ns,
         "warmup_ns": wire.pack_ints(timings.warmup_ns),
         "latency_ns": wire.pack_ints(timings.latency_ns),
-        "peak_rss_bytes": _peak_rss_bytes(),
+        "peak_rss_bytes": peak_rss_bytes,
         "readings": timings.readings,
         "requested": {
             "threads": step.threads,
@@ -85,7 +94,25 @@ def measure(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
             "numpy": np.__version__,
             runtime.PACKAGE: runtime.version(),
         },
+        **_golden(workdir, step, loaded),
     }
+
+
+def _golden(workdir: Workdir, step: wire.Step, loaded: Loaded) -> dict[str, Any]:
+    """Score the golden images with the interpreter that was timed; what they should be, only the controller knows."""
+    import numpy as np
+
+    from agent import predict
+
+    if step.golden is None or loaded.output is None:
+        return {}
+    pixels = np.load(workdir.blob(step.golden), allow_pickle=False)
+    columns = math.prod(loaded.output.shape) // step.batch
+    try:
+        found = predict.scores(loaded, pixels, step.preprocess, batch=step.batch, classes=columns)
+    except predict.Unscorable as error:
+        raise predict.Unscorable("of the golden images, %s" % error) from error
+    return {"golden_scores": wire.pack_bytes(found.astype("<f4").tobytes()), "golden_shape": found.shape}
 
 
 def score(workdir: Workdir, step: wire.Step) -> dict[str, Any]:

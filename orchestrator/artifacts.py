@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator import registry
 from orchestrator.datasets.base import make_dataset
-from orchestrator.domain.artifact import Artifact, ImageSet
+from orchestrator.domain.artifact import Artifact, Golden, ImageSet
 from orchestrator.domain.model import Preprocess
 from orchestrator.errors import FarmError
 from orchestrator.zoo.base import make_model
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 #: Images of the calibration part that int8 looks at.
 CALIBRATION_IMAGES = 200
 #: Raised whenever the way artifacts are converted or checked changes: older ones are then built anew.
-CONVERSION = 2
+CONVERSION = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +134,10 @@ class Artifacts:
         kept = self._read(key_of(build, dataset))
         if kept is None or not self._is_whole(kept["sha256"]):
             return None
-        return artifact_from_json(kept)
+        found = artifact_from_json(kept)
+        if found.golden is not None and not self._is_whole(found.golden.pixels_sha256):
+            return None
+        return found
 
     def _build(self, builds: Sequence[Build], dataset: DatasetSpec) -> Iterator[Built | Failed]:
         """Build in a process of its own: TensorFlow's memory dies with it, its chatter goes to ``build.log``."""
@@ -184,9 +187,17 @@ class Artifacts:
             preprocess=make_model(build.model).preprocess,
             recipe={**recipe, "calibration_sha256": said["calibration_sha256"]},
             checks=said["checks"],
+            golden=self._adopt_golden(said["golden"]),
         )
         self._write(_digest(recipe), asdict(artifact))
         return artifact
+
+    def _adopt_golden(self, said: Mapping[str, Any]) -> Golden | None:
+        path = Path(said["path"])
+        kept = {key: value for key, value in said.items() if key != "path"}
+        golden = Golden.from_json({**kept, "pixels_sha256": self._keep(path.read_bytes())})
+        path.unlink()
+        return golden
 
     def _last_words(self, start: int, status: int) -> str:
         with self._log.open("rb") as log:
@@ -251,7 +262,8 @@ def key_of(build: Build, dataset: DatasetSpec) -> str:
 
 def artifact_from_json(plain: Mapping[str, Any]) -> Artifact:
     """Undo `dataclasses.asdict` and a trip through JSON."""
-    return Artifact(**{**plain, "preprocess": Preprocess.from_json(plain["preprocess"])})
+    own = {"preprocess": Preprocess.from_json(plain["preprocess"]), "golden": Golden.from_json(plain["golden"])}
+    return Artifact(**{**plain, **own})
 
 
 def _digest(plain: Mapping[str, Any]) -> str:

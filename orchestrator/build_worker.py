@@ -13,13 +13,14 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from agent import predict
 from agent.runtimes import find
-from orchestrator import registry
+from agent.runtimes.interpreter import InterpreterLoaded
+from orchestrator import golden, registry
 from orchestrator.artifacts import CALIBRATION_IMAGES
 from orchestrator.datasets.base import make_dataset
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from agent.runtimes.base import Loaded
     from orchestrator.datasets.base import Dataset, Images
+    from orchestrator.schemes.base import Scheme
     from orchestrator.zoo.base import Model
 
 #: Images that every artifact is compared with Keras on.
@@ -84,6 +87,9 @@ class Workshop:
         images = self._load("evaluation")
         self._pixels = images.pixels[:CHECKED_IMAGES]
         self._expected = self._keras_scores(self._pixels)
+        # scores are within 0..1, but a model may well answer with logits
+        self._spread = max(1.0, float(np.ptp(self._expected)))
+        self._golden = golden.choose(self._expected)
         self._calibration: NDArray[np.uint8] | None = None
         self._frozen: dict[int, Any] = {}
 
@@ -104,6 +110,7 @@ class Workshop:
             if calibration is not None
             else None,
             "checks": self.check(scheme_name, batch, path),
+            "golden": self.known_scores(scheme, batch, path),
         }
 
     def _signature(self, batch: int) -> Any:
@@ -130,24 +137,50 @@ class Workshop:
         weights, size = int(self.keras.count_params()), path.stat().st_size
         if size < weights * BYTES_PER_WEIGHT:
             raise BuildError(f"the {scheme} artifact has {size} bytes for {weights} weights: they are not in it")
-        loaded = find("litert").load(str(path), 1)
-        classes = self._expected.shape[1]
         try:
-            scores = predict.scores(loaded, self._pixels, self._preprocess, batch=batch, classes=classes)
+            scores = self._scores(find("litert").load(str(path), 1), self._pixels, batch)
         except predict.Unscorable as error:
             raise BuildError(f"the {scheme} artifact can't be scored: {error}") from error
-        difference = float(np.abs(scores - self._expected).max())
-        # scores are within 0..1, but a model may well answer with logits
-        spread = max(1.0, float(np.ptp(self._expected)))
-        bound = BOUNDS.get(scheme, LARGEST_DIFFERENCE) * spread
+        difference, mean = golden.difference(scores, self._expected)
+        bound = BOUNDS.get(scheme, LARGEST_DIFFERENCE) * self._spread
         if difference > bound:
             raise BuildError(
                 f"the {scheme} artifact's scores differ from Keras by up to {difference:.3g} (at most {bound:g} is plausible)"
             )
-        varies = np.ptp(self._expected, axis=0).max() > 0.05 * spread
+        varies = np.ptp(self._expected, axis=0).max() > 0.05 * self._spread
         if varies and np.ptp(scores, axis=0).max() == 0:
             raise BuildError(f"the {scheme} artifact answers the same to every image")
-        return {"max_abs_difference": difference, "images": len(self._pixels), "bound": bound}
+        return {
+            "max_abs_difference": difference,
+            "mean_abs_difference": mean,
+            "images": len(self._pixels),
+            "bound": bound,
+        }
+
+    def known_scores(self, scheme: Scheme, batch: int, path: Path) -> dict[str, Any]:
+        """Return what `orchestrator.domain.artifact.Golden` holds, the pixels as the ``path`` of a ``.npy`` beside it.
+
+        The scores are those of the runtime that devices use by default. How much they depend on rounding is found with
+        the interpreter's own kernels on all images that artifacts are checked with.
+        """
+        usual, other = find("litert").load(str(path), 1), _without_delegate(path)
+        kernels = golden.difference(*(self._scores(loaded, self._pixels, batch) for loaded in (usual, other)))
+        pixels = np.ascontiguousarray(self._pixels[self._golden])
+        scores = self._scores(usual, pixels, batch)
+        largest, mean = golden.bound(scheme.tolerance, scores, kernels, self._spread)
+        file = path.with_suffix(".npy")
+        np.save(file, pixels, allow_pickle=False)
+        return {
+            "path": str(file),
+            "scores": scores.tolist(),
+            "keras_scores": self._expected[self._golden].tolist(),
+            "largest": largest,
+            "mean": mean,
+        }
+
+    def _scores(self, loaded: Loaded, pixels: NDArray[np.uint8], batch: int) -> NDArray[np.float32]:
+        classes = self._expected.shape[1]
+        return predict.scores(loaded, pixels, self._preprocess, batch=batch, classes=classes)
 
     def _keras_scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         scores: NDArray[np.float32] = np.asarray(
@@ -169,6 +202,15 @@ class Workshop:
 
     def _load(self, part: Any) -> Images:
         return self._dataset.load(part, height=self._preprocess.height, width=self._preprocess.width)
+
+
+def _without_delegate(path: Path) -> Loaded:
+    """Load an artifact so that the interpreter's own kernels compute it, as on a device without XNNPACK."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    kernels = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = Interpreter(model_path=str(path), experimental_op_resolver_type=kernels, num_threads=1)
+    return cast("Loaded", InterpreterLoaded(interpreter))
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from orchestrator.domain.artifact import Artifact, ImageSet
+    from orchestrator.domain.artifact import Artifact, Golden, ImageSet
     from orchestrator.domain.blob import Environment
     from orchestrator.domain.case import Case
     from orchestrator.domain.device import Device
@@ -166,8 +166,12 @@ class Farm:
             yield event
         verdicts = []
         for case in plan.cases:
-            failure = failures.get((case.model, case.scheme, case.batch))
-            result = _unbuilt(run, case, failure) if failure else self._judge(run, case, suite, store, prospects)
+            key = case.model, case.scheme, case.batch
+            if key in failures:
+                result = _unbuilt(run, case, failures[key])
+            else:
+                known = artifacts[key].golden if key in artifacts else None
+                result = self._judge(run, case, suite, store, prospects, golden=known)
             verdicts.append(result.verdict)
             yield CaseJudged(run=run, device=case.device, result=result)
         fine = not given_up and not prospects.mute and Verdict.INVALID not in verdicts
@@ -320,7 +324,9 @@ class Farm:
             remote.close()
         yield from ()
 
-    def _judge(self, run: str, case: Case, suite: Suite, store: Store, prospects: Prospects) -> CaseResult:
+    def _judge(
+        self, run: str, case: Case, suite: Suite, store: Store, prospects: Prospects, *, golden: Golden | None
+    ) -> CaseResult:
         return stats.judge(
             run=run,
             case=case,
@@ -329,6 +335,7 @@ class Farm:
             facts=prospects.facts.get(case.device, {}),
             stranger_since=prospects.strangers.get(case.device),
             effort=EFFORTS[suite.effort],
+            golden=golden,
         )
 
 

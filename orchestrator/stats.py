@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from orchestrator.domain.artifact import Golden
     from orchestrator.domain.case import Case
     from orchestrator.domain.plan import Effort
     from orchestrator.domain.result import Measurement, Scores
@@ -65,10 +66,12 @@ def judge(
     facts: Mapping[str, Any],
     effort: Effort,
     stranger_since: datetime | None = None,
+    golden: Golden | None = None,
 ) -> CaseResult:
     """Return a case's figures, over all samples of its successful attempts, and its verdict with reasons.
 
-    ``stranger_since`` is when the device's name was last answered by what is another machine now.
+    ``stranger_since`` is when the device's name was last answered by what is another machine now, ``golden``
+    what the golden check of the attempts is judged by.
     """
     good = [attempt for attempt in measurements if attempt.error is None]
     samples = np.concatenate([np.asarray(attempt.latency_ns, np.int64) for attempt in good] or [np.empty(0, np.int64)])
@@ -78,6 +81,7 @@ def judge(
         *_of_the_settings(case, good, facts),
         *_of_the_device(good, facts, stranger_since),
         *_of_the_accuracy(case, scores),
+        *_of_the_golden_check(good, golden),
         *_of_the_artifact(measurements, scores),
     )
     verdict = Verdict.VALID
@@ -252,6 +256,26 @@ def _of_the_accuracy(case: Case, scores: Scores | None) -> Iterator[Reason]:
             "auc-differs",
             "device and controller computed different AUCs from the same scores",
             "please report this with the output of farm results show",
+        )
+
+
+def _of_the_golden_check(good: Sequence[Measurement], golden: Golden | None) -> Iterator[Reason]:
+    if golden is None:
+        return
+    differences = [
+        (attempt.golden_max_difference, attempt.golden_mean_difference)
+        for attempt in good
+        if attempt.golden_max_difference is not None and attempt.golden_mean_difference is not None
+    ]
+    failed = [(largest, mean) for largest, mean in differences if largest > golden.largest or mean > golden.mean]
+    if failed:
+        largest, mean = (max(worst) for worst in zip(*failed, strict=True))
+        yield _invalid(
+            "golden-check-failed",
+            f"{len(failed)} of {len(good)} attempts did not reproduce the known scores of {len(golden.scores)} images: they "
+            f"differ by up to {largest:.2g} and by {mean:.2g} on average (at most {golden.largest:.2g} and {golden.mean:.2g} "
+            "are explained by other kernels)",
+            "the device computes something else than the artifact says: try another version of the runtime, or another one",
         )
 
 

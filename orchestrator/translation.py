@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from agent import wire
-from orchestrator import metrics
+from orchestrator import golden, metrics
 from orchestrator.domain.blob import Blob
 from orchestrator.domain.device import Limits
 from orchestrator.domain.event import (
@@ -79,6 +79,12 @@ class Materials:
                 (f"labels for {of.model}", images.labels_sha256),
             ):
                 found[sha256] = Blob(what=what, sha256=sha256, path=self.blobs / sha256)
+            known = artifact.golden
+            if known is not None and isinstance(step, Attempt):
+                what = f"golden images for {of.model}"
+                found[known.pixels_sha256] = Blob(
+                    what=what, sha256=known.pixels_sha256, path=self.blobs / known.pixels_sha256
+                )
             if of.runtime in self.environments:
                 found.update({wheel.sha256: wheel for wheel in self.environments[of.runtime].wheels})
         return tuple(found.values())
@@ -128,6 +134,7 @@ def _step(step: Step, materials: Materials) -> wire.Step | None:
         warmup_max_s=effort.warmup_max_s,
         memory_bytes=limits.memory_bytes,
         start_below_c=limits.start_below_c if measure else None,
+        golden=artifact.golden.pixels_sha256 if measure and artifact.golden else None,
     )
 
 
@@ -187,6 +194,7 @@ class Translator:
         artifact = self._materials.artifact(step)
         assert isinstance(step, Attempt)  # noqa: S101  a journal answers our own order
         assert artifact is not None  # noqa: S101
+        largest, mean = _golden_difference(record, artifact)
         return Measurement(
             attempt=step.id,
             case=step.case,
@@ -205,6 +213,8 @@ class Translator:
             requested=record.requested,
             effective=record.effective,
             versions=record.versions,
+            golden_max_difference=largest,
+            golden_mean_difference=mean,
         )
 
     def _scores(self, record: wire.ScoringDone) -> Scores:
@@ -236,6 +246,14 @@ class Translator:
             auc=auc,
             classes=images.classes,
         )
+
+
+def _golden_difference(record: wire.AttemptDone, artifact: Artifact) -> tuple[float, float] | tuple[None, None]:
+    """Return (largest, mean) difference of the golden scores from the known ones, nothing where there are none."""
+    if artifact.golden is None or not record.golden_scores:
+        return None, None
+    scores = np.frombuffer(wire.unpack_bytes(record.golden_scores), dtype="<f4").reshape(record.golden_shape)
+    return golden.difference(scores, artifact.golden.scores)
 
 
 def _began(step: Step, common: Mapping[str, Any]) -> Event:

@@ -12,6 +12,41 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerance:
+    """How far a right device's scores may be from the controller's, as its scheme knows it, for scores within 0..1."""
+
+    #: Of a single score, and of the mean over all golden scores. Faults move many scores, rounding moves few: the mean
+    #: tells them apart where the largest difference can't.
+    largest: float
+    mean: float
+    #: Where this artifact's scores depend more on the kernels than that: how many times the difference between the
+    #: controller's own two sets of kernels is allowed instead.
+    times_kernels: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Golden:
+    """A few images with their known scores, and how far from them a device's may be."""
+
+    #: sha256 of uint8 pixels [n, height, width, stored channels], a ``.npy`` blob.
+    pixels_sha256: str
+    #: [n][output columns], of the artifact in the controller's own interpreter, and of the Keras model it was made of.
+    scores: tuple[tuple[float, ...], ...]
+    keras_scores: tuple[tuple[float, ...], ...]
+    #: The bound: of a single score, and of the mean over all of them.
+    largest: float
+    mean: float
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any] | None) -> Golden | None:
+        """Undo `dataclasses.asdict` and a trip through JSON; ``None`` stays ``None``."""
+        if plain is None:
+            return None
+        own = {name: tuple(tuple(row) for row in plain[name]) for name in ("scores", "keras_scores")}
+        return cls(**{**plain, **own})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
     """A built file with everything that explains its content."""
 
@@ -27,6 +62,8 @@ class Artifact:
     recipe: Mapping[str, Any]
     #: What the build checked, JSON values only: largest score difference from Keras, images compared.
     checks: Mapping[str, Any]
+    #: ``None`` for artifacts that an older farm built.
+    golden: Golden | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,6 +69,9 @@ class Measurement:
     effective: Mapping[str, Any] | None = None
     #: ``python``, ``numpy``, the runtime's package.
     versions: Mapping[str, str] | None = None
+    #: How far the scores of the golden images were from the controller's; ``None`` where they were not asked for.
+    golden_max_difference: float | None = None
+    golden_mean_difference: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

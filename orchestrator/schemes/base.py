@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from orchestrator.domain.artifact import Tolerance
+
     #: Yields preprocessed float32 batches [batch, height, width, channels].
     Calibration = Callable[[], Iterator[NDArray[np.float32]]]
 
@@ -22,6 +24,8 @@ class Scheme(Protocol):
     needs_calibration: bool
     #: What else the result depends on, JSON values only; part of the recipe.
     options: Mapping[str, Any]
+    #: How far a device's scores may be from the controller's before it is taken to compute something else.
+    tolerance: Tolerance
 
     def configure(self, converter: Any, calibration: Calibration) -> None:
         """Set up a ``tf.lite.TFLiteConverter``."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.domain.artifact import Tolerance
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -20,6 +22,9 @@ class Dynamic:
     name = "dynamic"
     needs_calibration = False
     options: Mapping[str, Any] = {"per_channel_dense": False}
+    #: Kernels quantize activations while running, each in its own way: XNNPACK and the built-in ones differ by 0.019 in
+    #: single scores of tiny-cxr and by 0.0025 on average of the golden images; x86-64 and aarch64 were seen 0.026 apart.
+    tolerance = Tolerance(largest=0.1, mean=5e-3, times_kernels=3.0)
 
     def configure(self, converter: Any, calibration: Calibration) -> None:
         """Ask for TensorFlow's default optimization, without images."""

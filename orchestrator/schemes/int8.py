@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.domain.artifact import Tolerance
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -16,6 +18,10 @@ class Int8:
     name = "int8"
     needs_calibration = True
     options: Mapping[str, Any] = {"input": "int8", "output": "int8"}
+    #: XNNPACK gave the same bits on x86-64 and aarch64; the built-in kernels (tflite-runtime has no others for int8) round
+    #: differently, by 0.039 in single scores of tiny-cxr and 0.0024 on average of the golden images, up to 0.3 in single
+    #: scores of other models: hence the mean, which single scores hardly move.
+    tolerance = Tolerance(largest=0.15, mean=6e-3, times_kernels=3.0)
 
     def configure(self, converter: Any, calibration: Calibration) -> None:
         """Give the converter images to find the ranges with, and allow int8 kernels alone."""

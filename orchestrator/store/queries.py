@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select, union
 from sqlalchemy.orm import Session
 
-from orchestrator.domain.artifact import Artifact
+from orchestrator.domain.artifact import Artifact, Golden
 from orchestrator.domain.model import Preprocess
 from orchestrator.domain.result import Measurement, Scores
 from orchestrator.errors import UnknownName
@@ -173,6 +173,7 @@ class Queries:
 def _artifact(row: schema.Artifact) -> Artifact:
     own = {field.name: getattr(row, field.name) for field in fields(Artifact)}
     own["preprocess"] = Preprocess.from_json(own["preprocess"])
+    own["golden"] = Golden.from_json(own["golden"])
     return Artifact(**own)
 
 

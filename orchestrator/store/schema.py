@@ -125,6 +125,7 @@ class Artifact(Base):
     preprocess: Mapped[dict[str, Any]]
     recipe: Mapped[dict[str, Any]]
     checks: Mapped[dict[str, Any]]
+    golden: Mapped[dict[str, Any] | None]
 
 
 class Lane(Base):
@@ -204,6 +205,8 @@ class Attempt(Base):
     requested: Mapped[dict[str, Any] | None]
     effective: Mapped[dict[str, Any] | None]
     versions: Mapped[dict[str, Any] | None]
+    golden_max_difference: Mapped[float | None]
+    golden_mean_difference: Mapped[float | None]
 
     __table_args__ = (Index("attempts_of_a_case", "run", "case_id"),)
 

@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from orchestrator import stats
+from orchestrator.domain.artifact import Golden
 from orchestrator.domain.plan import EFFORTS
 from orchestrator.domain.result import Verdict
-from orchestrator.testing import make_case, make_measurement, make_scores
+from orchestrator.testing import make_case, make_golden, make_measurement, make_scores
 
 #: Up to 104 days: what float64 holds exactly.
 LATENCIES = some.lists(some.integers(1, 2**53), min_size=1, max_size=300)
@@ -375,6 +376,28 @@ def test_an_auc_may_differ_by_rounding_and_classes_without_labels_count_for_noth
     assert (result.reasons, result.auc_mean) == ((), 0.9)
 
 
+GOLDEN = Golden(pixels_sha256="d" * 64, scores=((0.2,), (0.9,)), keras_scores=((0.2,), (0.9,)), largest=0.1, mean=0.01)
+
+
+@pytest.mark.parametrize(("largest", "mean"), [(0.3, 0.005), (0.05, 0.02), (math.inf, math.inf)])
+def test_an_attempt_that_does_not_reproduce_the_known_scores_is_invalid_and_tells_the_difference(largest, mean):
+    wrong = make_measurement(attempt="x", number=3, golden_max_difference=largest, golden_mean_difference=mean)
+
+    found = reasons([*attempts(2, golden_max_difference=0.0, golden_mean_difference=0.0), wrong], golden=GOLDEN)
+
+    assert set(found) == {"golden-check-failed"}
+    assert found["golden-check-failed"].verdict is Verdict.INVALID
+    assert "1 of 3 attempts" in found["golden-check-failed"].message
+    assert f"by up to {largest:.2g} and by {mean:.2g} on average" in found["golden-check-failed"].message
+    assert "at most 0.1 and 0.01" in found["golden-check-failed"].message
+
+
+def test_scores_as_far_as_the_bound_and_attempts_that_were_not_asked_for_any_pass_the_golden_check():
+    assert reasons(attempts(golden_max_difference=0.1, golden_mean_difference=0.01), golden=GOLDEN) == {}
+    assert reasons(attempts(), golden=GOLDEN) == {}
+    assert reasons(attempts(golden_max_difference=0.9, golden_mean_difference=0.9)) == {}
+
+
 def test_the_verdict_is_that_of_the_worst_reason():
     restless = [replace(attempt, effective={"warmed_up": False}) for attempt in attempts(2)]
 
@@ -382,6 +405,34 @@ def test_the_verdict_is_that_of_the_worst_reason():
 
     assert {reason.verdict for reason in result.reasons} == {Verdict.WARN, Verdict.INVALID}
     assert result.verdict is Verdict.INVALID
+
+
+def golden_attempts(*differences):
+    return [
+        make_measurement(attempt=f"attempt-{n}", number=n, golden_max_difference=largest, golden_mean_difference=mean)
+        for n, (largest, mean) in enumerate(differences, 1)
+    ]
+
+
+@pytest.mark.parametrize("difference", [(0.2, 0.001), (0.1, 0.0061), (math.inf, math.inf)], ids=["one", "many", "nan"])
+def test_an_attempt_that_does_not_reproduce_known_scores_is_invalid_with_the_size_and_the_bound(difference):
+    found = reasons(golden_attempts((0.0, 0.0), (0.0, 0.0), difference), golden=make_golden())
+
+    assert set(found) == {"golden-check-failed"}
+    assert found["golden-check-failed"].verdict is Verdict.INVALID
+    assert found["golden-check-failed"].message == (
+        "1 of 3 attempts did not reproduce the known scores of 2 images: they differ by up to "
+        f"{difference[0]:.2g} and by {difference[1]:.2g} on average (at most 0.15 and 0.006 are explained by other kernels)"
+    )
+
+
+def test_scores_within_the_bound_are_no_reason():
+    assert not reasons(golden_attempts((0.0, 0.0), (0.15, 0.006), (0.1, 0.005)), golden=make_golden())
+
+
+def test_without_golden_scores_there_is_nothing_to_check():
+    assert not reasons(attempts(), golden=make_golden())
+    assert not reasons(golden_attempts((1.0, 1.0), (1.0, 1.0), (1.0, 1.0)), golden=None)
 
 
 def test_every_reason_there_is_has_a_test_that_brings_it_about():

@@ -1,0 +1,63 @@
+"""The golden check: a few images whose scores are known tell whether a device computes what the controller does."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from orchestrator.domain.artifact import Tolerance
+
+#: Few, because every attempt pays for each with an invocation after the timed ones, and enough for faults, which no image hides.
+IMAGES = 4
+#: A bound is never widened beyond this share of what answering the same to every image would differ.
+SHARE_OF_CONSTANT = 0.5
+
+
+def choose(scores: NDArray[np.float32], count: int = IMAGES) -> list[int]:
+    """Return the rows of ``scores`` [n, columns] that differ most from each other, ``count`` or as many as there are.
+
+    Images with nearly equal scores would not tell a constant answer from a right one. The first is the one farthest from
+    the mean, each further one is farthest from its nearest neighbour among those before.
+    """
+    if not len(scores):
+        return []
+    distances = np.abs(scores - scores.mean(axis=0)).sum(axis=1)
+    chosen: list[int] = []
+    while len(chosen) < min(count, len(scores)):
+        chosen.append(int(np.argmax(distances)))
+        nearest = [np.abs(scores - scores[row]).sum(axis=1) for row in chosen]
+        distances = np.min(nearest, axis=0)
+        distances[chosen] = -1.0  # also where all others are their equals
+    return chosen
+
+
+def difference(scores: ArrayLike, expected: ArrayLike) -> tuple[float, float]:
+    """Return (largest, mean) absolute difference; infinite where a score is no number, or there are more or fewer."""
+    found, known = np.asarray(scores, np.float64), np.asarray(expected, np.float64)
+    if found.shape != known.shape:
+        return math.inf, math.inf
+    apart = np.abs(found - known)
+    largest, mean = float(apart.max()), float(apart.mean())
+    return (largest, mean) if math.isfinite(mean) else (math.inf, math.inf)
+
+
+def bound(
+    tolerance: Tolerance, scores: NDArray[np.float32], kernels: tuple[float, float], spread: float
+) -> tuple[float, float]:
+    """Return the (largest, mean) difference from ``scores`` [n, columns] that a right device may show.
+
+    ``kernels`` is the (largest, mean) difference between the controller's own two sets of kernels, ``spread`` is how far
+    scores reach (1 for probabilities). A model that depends much on rounding gets a wider bound, but never one that
+    would let a constant answer pass.
+    """
+    constant = difference(scores, np.broadcast_to(np.median(scores, axis=0), scores.shape))
+    least = tolerance.largest * spread, tolerance.mean * spread
+    return (
+        max(least[0], min(tolerance.times_kernels * kernels[0], SHARE_OF_CONSTANT * constant[0])),
+        max(least[1], min(tolerance.times_kernels * kernels[1], SHARE_OF_CONSTANT * constant[1])),
+    )
