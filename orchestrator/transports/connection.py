@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import socket
 import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import paramiko
 from fabric import Config, Connection
 
 from orchestrator.errors import HostKeyRefused
+from orchestrator.ssh_config import expanded
+from orchestrator.transports.doors import door
 from orchestrator.transports.keys import OurKeys
 from orchestrator.transports.known_hosts import fingerprint, known, name_at
 from orchestrator.transports.translate import FOREIGN, translate
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from orchestrator.domain.device import Device
 
 #: A device that is off must be reported within some 10 s, whichever step it is mute in.
@@ -80,8 +82,8 @@ class FarmConnection(Connection):  # type: ignore[misc]  # Fabric is untyped
     ) -> None:
         config = given.pop("config", None)
         if config is None:
-            config = Config(lazy=True)  # neither fabric.yaml nor FABRIC_* may change how we connect
-            config.load_ssh_config()
+            # Neither fabric.yaml nor FABRIC_* may change how we connect.
+            config = Config(lazy=True, ssh_config=_ssh_config())
         # Fabric's contexts keep their own attributes apart from configuration by `_set`.
         who = f"{device.name} (jump host {hop})" if hop else device.name
         if beyond is not None:
@@ -142,9 +144,10 @@ class FarmConnection(Connection):  # type: ignore[misc]  # Fabric is untyped
         if self.is_connected:
             return
         try:
-            if not self.gateway:
-                self.connect_kwargs["sock"] = _dial(self.host, self.port)
-            super().open()
+            with door(self.host, self.port):
+                if not self.gateway:
+                    self.connect_kwargs["sock"] = _dial(self.host, self.port)
+                super().open()
         except paramiko.BadHostKeyException as error:
             raise self._changed(error) from error
         except FOREIGN as error:
@@ -176,6 +179,14 @@ class FarmConnection(Connection):  # type: ignore[misc]  # Fabric is untyped
             f"we know {', '.join(key.fingerprint for key in ours)} at {self.server_name}",
             hint=f"if you re-imaged it, run `farm devices trust {self.device.name}`; if not, somebody may be in between",
         )
+
+
+def _ssh_config() -> paramiko.SSHConfig:
+    """Return what the user's and the system's ssh_config say, ``Include`` followed, which paramiko does not."""
+    config = paramiko.SSHConfig()
+    for path in (Path("~/.ssh/config").expanduser(), Path("/etc/ssh/ssh_config")):
+        config.parse(io.StringIO(expanded(path)))
+    return config
 
 
 def _dial(address: str, port: int) -> socket.socket:

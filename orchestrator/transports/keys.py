@@ -74,6 +74,9 @@ class OurKeys(AuthStrategy):  # type: ignore[misc]  # paramiko is untyped
         if not path.exists() and not wanted:
             return
         try:
+            if path.stat().st_mode & 0o077:  # as ssh does, which would not use it either
+                self._tried.append(f"{path}: others may read it (chmod 600 {path})")
+                return
             key = paramiko.PKey.from_path(path)
         except FileNotFoundError:
             self._tried.append(f"{path}: no such file")

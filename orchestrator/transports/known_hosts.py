@@ -34,8 +34,11 @@ class HostKey:
 
     @property
     def line(self) -> str:
-        """The line of a known_hosts file."""
-        return f"{self.name} {self.kind} {base64.b64encode(self.blob).decode()}"
+        """A line of a known_hosts file, the name hashed with a fresh salt: whoever reads it learns no addresses."""
+        import paramiko
+
+        hashed = paramiko.HostKeys.hash_host(self.name)
+        return f"{hashed} {self.kind} {base64.b64encode(self.blob).decode()}"
 
 
 def fingerprint(blob: bytes) -> str:

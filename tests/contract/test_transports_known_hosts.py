@@ -50,11 +50,16 @@ def test_what_is_trusted_is_read_back_by_us_and_by_paramiko(key, path):
 def test_trusting_replaces_the_old_key_of_that_name_alone(key, path):
     other = HostKey(name="10.0.0.7", kind=key.kind, blob=key.blob)
     path.parent.mkdir()
-    path.write_text(f"# mine\n{key.name} ssh-rsa AAAA\n{other.line}\n")
+    before = other.line
+    path.write_text(f"# mine\n{key.name} ssh-rsa AAAA\n{before}\n")
 
     trust(path, key)
 
-    assert path.read_text() == f"# mine\n{other.line}\n{key.line}\n"
+    *kept, new = path.read_text().splitlines()
+    assert kept == ["# mine", before]
+    assert new.startswith("|1|")
+    assert key.name not in new
+    assert [found.blob for found in known(path, key.name)] == [key.blob]
 
 
 def test_hashed_names_are_known_and_forgotten(key, path):

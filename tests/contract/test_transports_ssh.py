@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import getpass
 import inspect
+import shutil
 import socket
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import paramiko.ssh_exception
@@ -119,6 +121,7 @@ def test_an_encrypted_identity_file_asks_for_the_ssh_agent(sshd, tmp_path):
 def test_a_file_that_is_no_key_is_named(sshd, tmp_path):
     server = sshd()
     (tmp_path / "garbage").write_text("not a key")
+    (tmp_path / "garbage").chmod(0o600)
 
     with pytest.raises(AuthenticationRefused, match="garbage: no usable private key"):
         run(replace(server.device, identity_file=str(tmp_path / "garbage")), server.known_hosts)
@@ -126,9 +129,51 @@ def test_a_file_that_is_no_key_is_named(sshd, tmp_path):
 
 def test_the_default_key_of_the_home_directory_is_offered(sshd, home):
     server = sshd()
-    (home / ".ssh" / "id_ed25519").write_bytes(server.identity_file.read_bytes())
+    shutil.copy(server.identity_file, home / ".ssh" / "id_ed25519")
 
     assert run(replace(server.device, identity_file=None), server.known_hosts).status == 0
+
+
+def test_a_key_that_others_may_read_is_not_used_and_the_way_out_is_told(sshd):
+    server = sshd()
+    server.identity_file.chmod(0o644)
+
+    with pytest.raises(AuthenticationRefused, match=f"others may read it .chmod 600 {server.identity_file}"):
+        run(server.device, server.known_hosts)
+
+
+def test_no_server_is_asked_for_more_handshakes_at_once_than_it_takes(sshd):
+    server = sshd(extra="MaxStartups 9:100:9")  # one more than we knock at once; above it, every one is reset
+    trusted = server.known_hosts
+
+    with ThreadPoolExecutor(24) as pool:
+        done = list(pool.map(lambda _: run(server.device, trusted).out, range(24)))
+
+    assert done == [b"hello\n"] * 24
+
+
+def test_what_ssh_config_includes_counts(sshd, home):
+    server = sshd()
+    (home / ".ssh" / "config").write_text("Include wards/*\nHost nothing\n  Port 1\n")
+    (home / ".ssh" / "wards").mkdir()
+    (home / ".ssh" / "wards" / "three").write_text(
+        f"Host bedside\n  HostName 127.0.0.1\n  Port {server.port}\n  User {getpass.getuser()}\n"
+        f"  IdentityFile {server.identity_file}\n"
+    )
+
+    assert run(Device(name="pi", address="bedside"), server.known_hosts).out == b"hello\n"
+
+
+def test_a_server_with_a_host_certificate_is_known_by_its_plain_key(sshd, tmp_path):
+    server = sshd()
+    make_key(tmp_path / "authority")
+    signing = ["ssh-keygen", "-q", "-s", tmp_path / "authority", "-I", "pi5-a", "-h", server.folder / "host_key.pub"]
+    subprocess.run(signing, check=True)
+    server.stop()
+    server.extra = f"HostCertificate {server.folder / 'host_key-cert.pub'}"
+    server.start()
+
+    assert run(server.device, server.known_hosts).out == b"hello\n"
 
 
 def test_keys_of_the_ssh_agent_are_offered(sshd, tmp_path, monkeypatch):
