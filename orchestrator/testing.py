@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from agent import wire
-from orchestrator.domain.artifact import Artifact
+from orchestrator.domain.artifact import Artifact, Golden
 from orchestrator.domain.case import Case
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
 from orchestrator.domain.result import Measurement, Scores
@@ -15,9 +15,11 @@ from orchestrator.remote import Recorded, Remote
 from orchestrator.suite import Suite
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
+#: What a device that answers 0.5 to everything says of the golden images of `make_golden`.
+HALVES: Mapping[str, Any] = {"golden_scores": wire.pack_bytes(b"\x00\x00\x00\x3f" * 6), "golden_shape": (2, 3)}
 MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -51,6 +53,13 @@ def make_artifact(**changes: Any) -> Artifact:
         checks={"max_abs_difference": 0.0},
     )
     return replace(artifact, **changes)
+
+
+def make_golden(**changes: Any) -> Golden:
+    """Return two images with three scores each, and the bound of int8."""
+    scores = ((0.9, 0.1, 0.5), (0.2, 0.8, 0.4))
+    golden = Golden(pixels_sha256="d" * 64, scores=scores, keras_scores=scores, largest=0.15, mean=0.006)
+    return replace(golden, **changes)
 
 
 def make_measurement(latency_ns: Iterable[int] = (1_000_000,) * 128, **changes: Any) -> Measurement:
@@ -169,7 +178,10 @@ class FakeRemote:
             records.append(wire.StepBegan(id=step.id, at_ns=2))
             if step.kind == "measure":
                 latency = wire.pack_ints([1000] * step.min_invocations)
-                records.append(wire.AttemptDone(step.id, began_at_ns=2, ended_at_ns=3, wall_ns=1, latency_ns=latency))
+                said = {} if step.golden is None else HALVES
+                records.append(
+                    wire.AttemptDone(step.id, began_at_ns=2, ended_at_ns=3, wall_ns=1, latency_ns=latency, **said)
+                )
             else:
                 records.append(wire.ScoringDone(step.id, began_at_ns=2, ended_at_ns=3, wall_ns=1, error="no images"))
         return [*records, wire.LaneDone(at_ns=4)]

@@ -7,6 +7,7 @@ import pytest
 
 from agent import wire
 from tests.agent.device import DATA, npy
+from tests.data.make_artifacts import BIAS, SIZE, WEIGHTS
 
 #: What Linux shows of a process's threads is how the effective number is counted.
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
@@ -82,6 +83,31 @@ def test_scores_come_back_with_their_auc(device):
     labels = np.load(device.workdir / "blobs" / step.labels)
     won = scores[labels[:, 0] == 1, 0][:, None] > scores[labels[:, 0] == 0, 0]
     assert done.auc == (pytest.approx(won.mean()), pytest.approx(done.auc[1]), None)
+
+
+def test_golden_images_are_scored_by_the_interpreter_that_was_timed(device):
+    pixels = np.random.default_rng(3).integers(0, 256, (3, SIZE, SIZE, 3), dtype=np.uint8)
+    step = device.step("a", golden=device.push(npy(pixels)))
+    batches = device.step("b", (DATA / "batch-of-four.tflite").read_bytes(), batch=4, golden=step.golden)
+    device.start(step, batches, device.step("none"), device.step("null", runtime="null", golden=step.golden))
+
+    done = device.done()
+
+    means = pixels.reshape(3, -1, 3).mean(axis=1) / 255
+    expected = 1 / (1 + np.exp(-(means @ WEIGHTS + BIAS)))
+    for name in "ab":
+        scores = np.frombuffer(wire.unpack_bytes(done[name].golden_scores), "<f4").reshape(done[name].golden_shape)
+        assert np.abs(scores - expected).max() < 1e-6
+        assert len(wire.unpack_ints(done[name].latency_ns)) == 5, "golden invocations are not timed"
+    for name in ("none", "null"):
+        assert (done[name].error, done[name].golden_scores) == (None, "")
+
+
+def test_golden_scores_that_are_no_numbers_fail_the_attempt(device):
+    golden = device.push(npy(np.zeros((2, SIZE, SIZE, 3), np.uint8)))
+    device.start(device.step("a", (DATA / "not-finite.tflite").read_bytes(), golden=golden))
+
+    assert device.done()["a"].error == "of the golden images, 6 of 6 scores are not finite numbers"
 
 
 def test_a_broken_artifact_fails_with_its_last_words(device):

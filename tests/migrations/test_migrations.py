@@ -16,7 +16,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
 
 from orchestrator.store import engine, migrate
+from orchestrator.store.queries import Queries
 from orchestrator.store.schema import Base
+from orchestrator.testing import make_case
 
 ROOT = Path(__file__).parents[2]
 
@@ -169,3 +171,34 @@ def test_a_device_keeps_the_facts_of_its_last_run_through_the_upgrade(empty):
     with empty.connect() as connection:
         said = connection.execute(sqlalchemy.text("SELECT CAST(facts AS TEXT) FROM devices")).scalar_one()
         assert said == '{"cores": 4}'
+
+
+def test_attempts_from_before_the_golden_check_stay_without_one(empty):
+    migrate.upgrade(empty)
+    with empty.connect().execution_options(writes=True) as connection, connection.begin():
+        config = migrate._config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0002")
+        size = '{"height": 8, "width": 8, "channels": 1, "mean": [0], "std": [1]}'
+        connection.exec_driver_sql(
+            "INSERT INTO runs (id, started_at, suite, seed, effort, dataset, synthetic, farm_version)"
+            " VALUES ('r', '2026-01-01', '{}', 0, 'smoke', 'phantom', true, '0')"
+        )
+        connection.exec_driver_sql("INSERT INTO cases VALUES (1, 'local', 'tiny-cxr', 'int8', 'litert', 1, 1)")
+        connection.execute(
+            sqlalchemy.text("INSERT INTO artifacts VALUES ('a', 1, 'tiny-cxr', 'int8', 1, :preprocess, '{}', '{}')"),
+            {"preprocess": size},
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO attempts (id, run, case_id, number, artifact, started_at, ended_at, wall_ns, readings)"
+            " VALUES ('t', 'r', 1, 1, 'a', '2026-01-01', '2026-01-01', 5, '[]')"
+        )
+
+    migrate.upgrade(empty)
+
+    queries = Queries(empty)
+    (attempt,) = queries.measurements("r", make_case(scheme="int8"))
+    assert (attempt.golden_max_difference, attempt.golden_mean_difference) == (None, None)
+    artifact = queries.artifact("a")
+    assert artifact is not None
+    assert artifact.golden is None

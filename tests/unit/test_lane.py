@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -22,7 +23,7 @@ from orchestrator.domain.event import (
 from orchestrator.domain.plan import EFFORTS
 from orchestrator.errors import AgentFailed, ConnectionLost, DeviceBusy, DeviceUnfit, TransferBroken
 from orchestrator.lane import Carrier
-from orchestrator.testing import FakeRemote, make_artifact, make_suite
+from orchestrator.testing import FakeRemote, make_artifact, make_golden, make_suite
 from orchestrator.translation import Materials
 
 
@@ -72,6 +73,38 @@ def test_a_lane_is_pushed_started_and_followed_to_its_end(materials):
     assert len(ids(events, Scored)) == 2
     assert [type(event) for event in events if isinstance(event, LaneStarted | LaneEnded)] == [LaneStarted, LaneEnded]
     assert remote.closed
+
+
+def test_golden_images_travel_with_attempts_and_come_back_as_differences(materials, tmp_path):
+    known = make_artifact(sha256="1" * 64, golden=make_golden(scores=((0.5, 0.5, 1.0), (0.5, 0.5, 0.5))))
+    (tmp_path / ("d" * 64)).write_bytes(b"images")
+    of_int8 = materials.artifacts["tiny-cxr", "int8", 1]
+    materials = replace(materials, artifacts={("tiny-cxr", "float32", 1): known, ("tiny-cxr", "int8", 1): of_int8})
+    remote = FakeRemote()
+
+    events = list(make_carrier(remote, materials).events())
+
+    assert remote.sent.count("d" * 64) == 1
+    (request,) = remote.requests.values()
+    assert {(step.kind, step.artifact[0], step.golden) for step in request.steps} == {
+        ("score", "1", None),
+        ("score", "2", None),
+        ("measure", "1", "d" * 64),
+        ("measure", "2", None),
+    }
+    found = {event.measurement.case.scheme: event.measurement for event in events if isinstance(event, AttemptEnded)}
+    assert (found["float32"].golden_max_difference, found["float32"].golden_mean_difference) == (0.5, 0.5 / 6)
+    assert (found["int8"].golden_max_difference, found["int8"].golden_mean_difference) == (None, None)
+
+
+def test_golden_scores_of_another_shape_are_infinitely_far_away(materials, tmp_path):
+    known = make_artifact(sha256="1" * 64, golden=make_golden(scores=((0.5,),)))
+    (tmp_path / ("d" * 64)).write_bytes(b"images")
+    materials = replace(materials, artifacts={("tiny-cxr", "float32", 1): known})
+
+    (ended,) = [event for event in make_carrier(FakeRemote(), materials).events() if isinstance(event, AttemptEnded)]
+
+    assert ended.measurement.golden_max_difference == ended.measurement.golden_mean_difference == math.inf
 
 
 def test_blobs_that_are_there_are_not_sent(materials):
