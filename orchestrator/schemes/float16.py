@@ -18,7 +18,7 @@ class Float16:
     name = "float16"
     needs_calibration = False
     options: Mapping[str, Any] = {}
-    #: Processors compute in float32 as a rule, and then differ as little as float32 does (3e-7 seen). One that computes in
+    #: Processors compute in float32 as a rule, and then differ as little as float32 does (6e-6 seen). One that computes in
     #: half precision may round every activation as the weights were rounded, which costs 2e-3 in single scores of
     #: tiny-cxr and 3e-4 on average; several times that is still far below any fault.
     tolerance = Tolerance(largest=2e-2, mean=1e-3, times_kernels=20.0)

@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from orchestrator import stats
-from orchestrator.domain.artifact import Golden
 from orchestrator.domain.plan import EFFORTS
 from orchestrator.domain.result import Verdict
 from orchestrator.testing import make_case, make_golden, make_measurement, make_scores
@@ -374,28 +373,6 @@ def test_an_auc_may_differ_by_rounding_and_classes_without_labels_count_for_noth
     result = judge(attempts(), scores=make_scores(device_auc=(0.9 + 1e-9, None), auc=(0.9, None)))
 
     assert (result.reasons, result.auc_mean) == ((), 0.9)
-
-
-GOLDEN = Golden(pixels_sha256="d" * 64, scores=((0.2,), (0.9,)), keras_scores=((0.2,), (0.9,)), largest=0.1, mean=0.01)
-
-
-@pytest.mark.parametrize(("largest", "mean"), [(0.3, 0.005), (0.05, 0.02), (math.inf, math.inf)])
-def test_an_attempt_that_does_not_reproduce_the_known_scores_is_invalid_and_tells_the_difference(largest, mean):
-    wrong = make_measurement(attempt="x", number=3, golden_max_difference=largest, golden_mean_difference=mean)
-
-    found = reasons([*attempts(2, golden_max_difference=0.0, golden_mean_difference=0.0), wrong], golden=GOLDEN)
-
-    assert set(found) == {"golden-check-failed"}
-    assert found["golden-check-failed"].verdict is Verdict.INVALID
-    assert "1 of 3 attempts" in found["golden-check-failed"].message
-    assert f"by up to {largest:.2g} and by {mean:.2g} on average" in found["golden-check-failed"].message
-    assert "at most 0.1 and 0.01" in found["golden-check-failed"].message
-
-
-def test_scores_as_far_as_the_bound_and_attempts_that_were_not_asked_for_any_pass_the_golden_check():
-    assert reasons(attempts(golden_max_difference=0.1, golden_mean_difference=0.01), golden=GOLDEN) == {}
-    assert reasons(attempts(), golden=GOLDEN) == {}
-    assert reasons(attempts(golden_max_difference=0.9, golden_mean_difference=0.9)) == {}
 
 
 def test_the_verdict_is_that_of_the_worst_reason():
