@@ -181,17 +181,19 @@ def test_the_same_lane_started_at_once_by_two_runs_once(device, hanging):
 
 def test_what_is_missing_is_named_and_nothing_starts(device):
     step = device.step("a", artifact=None)
-    broken = dataclasses.replace(step, artifact="0" * 64, environment="not-here")
+    broken = dataclasses.replace(step, artifact="0" * 64, golden="1" * 64, environment="not-here")
 
     refusal = device.refusal("start", stdin=device.order(step, broken))
 
     assert refusal["error"] == wire.BLOB_MISSING
-    assert refusal["missing"] == ["0" * 64, "environment not-here"]
+    assert refusal["missing"] == ["0" * 64, "1" * 64, "environment not-here"]
     assert device.refusal("stop", "lane-1")["error"] == wire.UNKNOWN_LANE
 
 
 @pytest.mark.parametrize(
-    "change", [{"runtime": "abacus"}, {"kind": "guess"}, {"pixels": "../../x"}, {"environment": ".."}], ids=str
+    "change",
+    [{"runtime": "abacus"}, {"kind": "guess"}, {"pixels": "../../x"}, {"golden": "../../x"}, {"environment": ".."}],
+    ids=str,
 )
 def test_a_step_that_can_not_be_meant_is_refused(device, change):
     refusal = device.refusal("start", stdin=device.order(device.step("a", **change)))
