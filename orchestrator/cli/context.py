@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from rich.console import Console
 
+    from orchestrator.domain.device import Device
     from orchestrator.store.rows import DeviceRow
     from orchestrator.store.store import Store
 
@@ -79,6 +80,14 @@ def known_devices(files: Home) -> Mapping[str, DeviceRow]:
         return {}
     with Store.open(files.db) as store:
         return {row.name: row for row in store.devices()}
+
+
+def unlock_keys(devices: Iterable[Device]) -> None:
+    """Ask the person at the terminal for the passphrases that reaching ``devices`` takes, before anything begins."""
+    if interactive():
+        from orchestrator.transports.keyring import unlock
+
+        unlock(devices, lambda question: str(typer.prompt(question, hide_input=True, err=True)))
 
 
 def console() -> Console:

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.context import Db, InventoryFile, Json, Wheelhouse, console, errors_console, home, known_devices
+from orchestrator.cli.context import (
+    Db,
+    InventoryFile,
+    Json,
+    Wheelhouse,
+    console,
+    errors_console,
+    home,
+    known_devices,
+    unlock_keys,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from orchestrator.cli.context import Home
     from orchestrator.domain.event import Event
     from orchestrator.domain.plan import Plan
+    from orchestrator.farm import Farm
     from orchestrator.store.store import Store
 
 EPILOG = """Examples:
@@ -62,7 +74,6 @@ def run(
     from orchestrator import suite as suites
     from orchestrator.errors import UsageError
     from orchestrator.farm import Farm
-    from orchestrator.selectors import needs_facts
 
     place = home(db, inventory)
     farm = Farm(place.inventory, place.state, patience_s=patience, wheelhouse=wheelhouse)
@@ -80,9 +91,9 @@ def run(
             "--resume goes on with the run as it was planned; leave the suite and the narrowing options out"
         )
     chosen = suites.narrow(suites.load(suite) if suite else suites.built_in(), **narrowing)  # type: ignore[arg-type]
+    facts = _prepared(farm, chosen.devices, place)
     if dry_run:
-        known = known_devices(place) if needs_facts(chosen.devices) else {}
-        _show_plan(farm.plan(chosen, {name: row.facts for name, row in known.items()}), as_json=json)
+        _show_plan(farm.plan(chosen, facts), as_json=json)
         return
     from orchestrator.store.store import Store
 
@@ -90,6 +101,16 @@ def run(
         events = farm.resume(resume, store) if resume is not None else farm.run(chosen, store)
         status = _show_run(events, store, as_json=json)
     raise typer.Exit(status)
+
+
+def _prepared(farm: Farm, devices: Sequence[str], place: Home) -> dict[str, Mapping[str, Any]]:
+    """Unlock the keys that reaching the selected devices takes; return what selectors ask of devices, if they do."""
+    from orchestrator.selectors import needs_facts, select
+
+    known = known_devices(place) if needs_facts(devices) else {}
+    facts = {name: row.facts for name, row in known.items()}
+    unlock_keys(select(farm.inventory.devices, devices, facts))
+    return facts
 
 
 def _counts(text: str) -> list[int]:

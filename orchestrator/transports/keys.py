@@ -9,6 +9,7 @@ import paramiko
 from paramiko.auth_strategy import AuthStrategy, InMemoryPrivateKey
 
 from orchestrator.errors import AuthenticationRefused
+from orchestrator.transports.keyring import unlocked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -77,7 +78,7 @@ class OurKeys(AuthStrategy):  # type: ignore[misc]  # paramiko is untyped
             if path.stat().st_mode & 0o077:  # as ssh does, which would not use it either
                 self._tried.append(f"{path}: others may read it (chmod 600 {path})")
                 return
-            key = paramiko.PKey.from_path(path)
+            key = unlocked().get(path.resolve()) or paramiko.PKey.from_path(path)
         except FileNotFoundError:
             self._tried.append(f"{path}: no such file")
         except TypeError:  # how the cryptography library says that a password is needed

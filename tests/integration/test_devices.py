@@ -52,8 +52,12 @@ def untouched(project):
     return not (project.folder / "inventory.yaml").exists() and not (project.folder / ".farm" / "known_hosts").exists()
 
 
-def at_a_terminal(project, argv, typed, **environment):
-    """Run farm with a terminal at its standard input and error; return its status and what it printed there."""
+def at_a_terminal(project, argv, typed, question="Trust it?", **environment):
+    """Run farm with a terminal at its standard input and error; return its status and what it printed there.
+
+    ``typed`` answers the first ``question``; a list answers it one by one, each time it is asked.
+    """
+    answers = [typed] if isinstance(typed, str) else list(typed)
     master, slave = os.openpty()
     process = subprocess.Popen(
         [*FARM, *argv],
@@ -64,16 +68,15 @@ def at_a_terminal(project, argv, typed, **environment):
         stderr=slave,
     )
     os.close(slave)
-    said = b""
-    answered = False
+    said, heard = b"", 0
     while True:
         try:
             said += os.read(master, 4096)
         except OSError:  # how Linux says that the last writer is gone
             break
-        if b"Trust it?" in said and not answered:
-            answered = True
-            os.write(master, typed.encode() + b"\n")
+        if answers and said.count(question.encode(), heard):
+            heard = len(said)
+            os.write(master, answers.pop(0).encode() + b"\n")
     os.close(master)
     return process.wait(timeout=60), said.decode()
 
@@ -104,6 +107,29 @@ def test_a_person_at_a_terminal_is_shown_the_fingerprint_and_asked(project, sshd
     assert status == 0, said
     assert server.fingerprint in said
     assert "pi5-a" in (project.folder / "inventory.yaml").read_text()
+
+
+def locked(server, passphrase):
+    """Give the device's key a passphrase."""
+    argv = ["ssh-keygen", "-q", "-p", "-P", "", "-N", passphrase, "-f", str(server.identity_file)]
+    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
+
+
+def test_a_locked_key_is_asked_for_once_and_never_without_a_terminal(project, sshd):
+    server = sshd()
+    assert add(project, server, "--fingerprint", server.fingerprint).returncode == 0
+    locked(server, "open sesame")
+
+    alone = project.farm("devices", "check", "pi5-a")
+    assert (alone.returncode, "encrypted (ssh-add" in alone.stderr) == (1, True)
+    argv = ["devices", "check", "pi5-a"]
+    status, said = at_a_terminal(project, argv, ["wrong", "open sesame"], "Passphrase of")
+    assert status == 0, said
+    assert said.count("Passphrase of") == 2
+    assert "sesame" not in said
+    status, said = at_a_terminal(project, argv, ["a", "b", "c", "d"], "Passphrase of")
+    assert status == 1
+    assert "no passphrase was right" in said
 
 
 def test_a_person_who_says_no_changes_nothing(project, sshd):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, home, known_devices
+from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, home, known_devices, unlock_keys
 from orchestrator.cli.devices.words import (
     Names,
     describe,
@@ -127,6 +127,7 @@ def check(names: Names = None, db: Db = None, inventory: InventoryFile = None, j
     from orchestrator.enrol import ask
 
     devices, known = _selected(names, db, inventory)
+    unlock_keys(devices)
     files = home(db, inventory)
     answers = list(ask(devices, files.known_hosts, {name: row.facts for name, row in known.items()}))
     _remember(answers, db, inventory)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.context import Db, InventoryFile, Json, Wheelhouse, console, errors_console, home
+from orchestrator.cli.context import Db, InventoryFile, Json, Wheelhouse, console, errors_console, home, unlock_keys
 from orchestrator.cli.devices.words import Names, plain, print_json, table
 
 if TYPE_CHECKING:
@@ -138,7 +138,9 @@ def _selected(names: Sequence[str] | None, files: Any) -> Any:
     from orchestrator.selectors import select
 
     known = {name: row.facts for name, row in known_devices(files).items()}
-    return select(Inventory.load(files.inventory).devices, names or ["all"], known)
+    devices = select(Inventory.load(files.inventory).devices, names or ["all"], known)
+    unlock_keys(devices)
+    return devices
 
 
 def _complain(outcomes: Sequence[Any]) -> None:

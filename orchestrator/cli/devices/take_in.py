@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.context import Db, InventoryFile, Json, Wheelhouse, console, errors_console, home, interactive
+from orchestrator.cli.context import (
+    Db,
+    InventoryFile,
+    Json,
+    Wheelhouse,
+    console,
+    errors_console,
+    home,
+    interactive,
+    unlock_keys,
+)
 from orchestrator.cli.devices.words import describe, plain, print_json
 
 if TYPE_CHECKING:
@@ -93,6 +103,7 @@ def add(
         python=python,
         workdir=workdir,
     )
+    unlock_keys([device])
     let_in = _let_in(yes=yes) if interactive() else None
     facts = enrol(device, files.inventory, files.known_hosts, _confirm(device, fingerprint), let_in=let_in)
     errors_console().print(f"[green]added[/] [bold]{name}[/] to {files.inventory}", soft_wrap=True)
