@@ -14,6 +14,10 @@ def parse_address(text: str) -> tuple[str | None, str, int | None]:
 
     Raises `UsageError` saying what is wrong.
     """
+    if ":" in text.rpartition("@")[0]:
+        raise UsageError(
+            "an address is no place for a password", hint="write it as USER@HOST:PORT; farm logs in with keys"
+        )
     bare_v6 = re.fullmatch(r"(?:([^@\s]+)@)?([0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[^@\s\[\]]*)", text)
     if bare_v6:
         return bare_v6[1], bare_v6[2], None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from orchestrator.errors import UsageError
 from orchestrator.inventory_schema import ALL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from zeroconf import ServiceInfo, Zeroconf
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 KINDS = ("_ssh._tcp.local.", "_sftp-ssh._tcp.local.")
 #: One answer takes this long at most; responders wait 20 to 120 ms on purpose (RFC 6762, section 6).
 ANSWER_MS = 1000
+#: All answers together take this long at most; most are there already, since they come with the announcement.
+ANSWERS_S = 15
 #: The most services that one network may announce; the rest is a flood.
 MOST = 1000
 
@@ -42,7 +45,7 @@ def discover(seconds: float, interfaces: Sequence[str] | None = None) -> tuple[S
     ``interfaces`` are IP addresses of this machine's network interfaces; ``None`` means all. Raises `UsageError` where
     this machine has no network to listen on.
     """
-    from zeroconf import InterfaceChoice, ServiceBrowser, Zeroconf
+    from zeroconf import BadTypeInNameException, InterfaceChoice, ServiceBrowser, ServiceInfo, Zeroconf
 
     seen: dict[tuple[str, str], None] = {}
 
@@ -52,7 +55,7 @@ def discover(seconds: float, interfaces: Sequence[str] | None = None) -> tuple[S
 
     try:
         zeroconf = Zeroconf(interfaces=list(interfaces) if interfaces is not None else InterfaceChoice.All)
-    except (OSError, RuntimeError) as reason:
+    except (OSError, RuntimeError, ValueError) as reason:  # ValueError: an interface that is no IP address
         raise UsageError(f"can't listen for mDNS here: {reason}", hint="add devices by their address") from reason
     with zeroconf:
         browser = ServiceBrowser(zeroconf, list(KINDS), handlers=[changed])
@@ -60,7 +63,15 @@ def discover(seconds: float, interfaces: Sequence[str] | None = None) -> tuple[S
             time.sleep(seconds)
         finally:
             browser.cancel()
-        return _services(list(seen), lambda kind, name: zeroconf.get_service_info(kind, name, timeout=ANSWER_MS))
+        waiting: list[ServiceInfo] = []
+        answered: list[ServiceInfo] = []
+        for kind, name in seen:
+            with suppress(BadTypeInNameException):  # a name that mDNS does not allow
+                info = ServiceInfo(kind, name)
+                (answered if info.load_from_cache(zeroconf) else waiting).append(info)
+        until = time.monotonic() + ANSWERS_S  # those that never answer can't keep out those that have
+        answered += [info for info in waiting if time.monotonic() < until and info.request(zeroconf, timeout=ANSWER_MS)]
+        return _services(answered)
 
 
 def suggestion(service: Service) -> str:
@@ -74,11 +85,10 @@ def suggestion(service: Service) -> str:
     return shlex.join(["farm", "devices", "add", name, "--address", written_address(None, address, port)])
 
 
-def _services(found: list[tuple[str, str]], ask: Callable[[str, str], ServiceInfo | None]) -> tuple[Service, ...]:
+def _services(answered: list[ServiceInfo]) -> tuple[Service, ...]:
     services: dict[tuple[str, tuple[str, ...], int], Service] = {}
-    for kind, name in found:
-        info = ask(kind, name)
-        service = described(kind, name, info) if info is not None else None
+    for info in answered:
+        service = described(info.type, info.name, info)
         if service is not None:
             services.setdefault((service.hostname, service.addresses, service.port), service)
     return tuple(sorted(services.values(), key=lambda service: (service.name, service.hostname, service.port)))

@@ -76,6 +76,8 @@ def parse(text: str, path: Path, error: type[UsageError]) -> Document:
     except MarkedYAMLError as reason:
         line = reason.problem_mark.line + 1 if reason.problem_mark else 1
         problem = (reason.problem or reason.context or "not YAML").strip().splitlines()[0]
+        # the words that follow are values of the file, and may be secrets
+        problem = re.sub(r"(found duplicate key \S+|found undefined alias).*", r"\1", problem)
         raise error(f"{path}:{line}: {problem}") from reason
     except YAMLError as reason:
         raise error(f"{path}: {str(reason).splitlines()[0]}") from reason

@@ -41,7 +41,8 @@ class Condition:
         if self.always:
             return True
         criteria = self.criteria
-        if len(criteria) % 2 or any(word.lower() not in ("host", "originalhost") for word in criteria[::2]):
+        # `Match host` is about the name that HostName says, which other lines decide.
+        if len(criteria) % 2 or any(word.lower() != "originalhost" for word in criteria[::2]):
             return None
         return all(_matches(alias, patterns.split(",")) for patterns in criteria[1::2])
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: How many devices a note names.
 NAMED = 5
+#: Jump hosts in a row; nobody has so many, but a file may say so.
+FARTHEST = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,8 @@ def resolved(names: list[str], make: Callable[[str, Callable[[str], Device | Non
             return None
         if name in behind:
             raise LeftOut("left out: it is reached through itself")
+        if len(behind) > FARTHEST:
+            raise LeftOut(f"left out: it is behind more than {FARTHEST} jump hosts")
         device = get(name, behind)
         if device is None or device.address is None:
             raise LeftOut("left out: its jump host can't be a device")

@@ -247,3 +247,37 @@ def test_an_include_that_can_not_be_read_is_told_with_its_line(tmp_path):
 
     with pytest.raises(InventoryError, match="config:2: files include each other"):
         ssh_config.expanded(tmp_path / "config")
+
+
+def test_no_password_is_told_where_yaml_itself_is_wrong(tmp_path):
+    for text in (
+        "all:\n  hosts:\n    a:\n      ansible_password: hunter2\n      ansible_password: hunter2\n",
+        "all:\n  hosts:\n    a:\n      ansible_password: *hunter2\n",
+    ):
+        path = tmp_path / "hosts.yaml"
+        path.write_text(text)
+
+        with pytest.raises(InventoryError, match=r"hosts\.yaml:\d") as wrong:
+            read(path)
+
+        assert "hunter2" not in str(wrong.value)
+
+
+def test_a_password_in_a_jump_host_is_not_taken_over(tmp_path):
+    path = tmp_path / "hosts.ini"
+    path.write_text("[g]\na ansible_ssh_common_args='-J u:hunter2@bast'\n")
+
+    found = read(path)
+
+    assert "hunter2" not in str(found)
+    assert found.devices == ()
+
+
+def test_a_chain_of_thousands_of_jump_hosts_is_left_out(tmp_path):
+    path = tmp_path / "config"
+    path.write_text("".join(f"Host h{number}\n  ProxyJump h{number + 1}\n" for number in range(2000)))
+
+    found = read(path)
+
+    assert len(found.devices) < 2000
+    assert any("jump host" in note for note in found.notes)
