@@ -161,10 +161,12 @@ class Workshop:
         """Return what `orchestrator.domain.artifact.Golden` holds, the pixels as the ``path`` of a ``.npy`` beside it.
 
         The scores are those of the runtime that devices use by default. How much they depend on rounding is found with
-        the interpreter's own kernels on all images that artifacts are checked with.
+        the interpreter's own kernels: on the golden images or on all that artifacts are checked with, whichever is more.
         """
         usual, other = find("litert").load(str(path), 1), _without_delegate(path)
-        kernels = golden.difference(*(self._scores(loaded, self._pixels, batch) for loaded in (usual, other)))
+        one, another = (self._scores(loaded, self._pixels, batch) for loaded in (usual, other))
+        on_all, on_golden = golden.difference(one, another), golden.difference(one[self._golden], another[self._golden])
+        kernels = max(on_all[0], on_golden[0]), max(on_all[1], on_golden[1])
         pixels = np.ascontiguousarray(self._pixels[self._golden])
         scores = self._scores(usual, pixels, batch)
         largest, mean = golden.bound(scheme.tolerance, scores, kernels, self._spread)
