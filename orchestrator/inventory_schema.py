@@ -46,6 +46,14 @@ def _size(value: Any) -> int:
     return size
 
 
+def _for_a_shell(text: str) -> str:
+    # csh takes ! for history even in quotes and no line ends; fish takes the backslash for its own there
+    if re.search(r"[\\!\x00-\x1f\x7f]", text):
+        raise ValueError(f"{text!r} has a character that not every login shell passes on")
+    return _not_empty(text)
+
+
+Path = Annotated[str, pydantic.AfterValidator(_for_a_shell)]
 Text = Annotated[str, pydantic.AfterValidator(_not_empty)]
 Tag = Annotated[str, pydantic.AfterValidator(_tag)]
 Size = Annotated[
@@ -82,9 +90,9 @@ class Settings(_Model):
     identity_file: Annotated[Text | None, pydantic.Field(description="A private key on this machine.")] = None
     via: Annotated[Text | None, pydantic.Field(description="Jump host: a device, or USER@HOST:PORT.")] = None
     tags: Annotated[list[Tag] | None, pydantic.Field(description="Words to select by; those of groups add up.")] = None
-    python: Annotated[Text | None, pydantic.Field(description=f"Python there (default {LOCAL.python}).")] = None
+    python: Annotated[Path | None, pydantic.Field(description=f"Python there (default {LOCAL.python}).")] = None
     workdir: Annotated[
-        Text | None, pydantic.Field(description=f"Where the agent keeps its files there (default {LOCAL.workdir}).")
+        Path | None, pydantic.Field(description=f"Where the agent keeps its files there (default {LOCAL.workdir}).")
     ] = None
     runtimes: Annotated[
         list[Text] | None, pydantic.Field(min_length=1, description="Runtimes that may be measured (default: any).")

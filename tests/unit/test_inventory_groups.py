@@ -88,6 +88,8 @@ def test_references_come_from_the_environment(tmp_path, monkeypatch):
 
 WRONG = {
     "reference not set": ("    user: ${NOT_SET_HERE}", 4, "environment variable NOT_SET_HERE is not set"),
+    "a workdir for no shell": ("    workdir: farm!", 4, "device pi: workdir: 'farm!' has a character that not every"),
+    "a python for no shell": ("    python: a\\b", 4, "device pi: python: 'a\\\\b' has a character that not every"),
     "a password": ("    password: hush", 4, "device pi: password: an inventory is no place for secrets"),
     "via nobody": ("    via: gat", 4, "device pi: via: no device 'gat'; there is pi"),
     "via itself": ("    via: pi", 4, "device pi: via: pi is reached through pi itself"),
