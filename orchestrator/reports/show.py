@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,6 +86,8 @@ def as_json(
             "requested": attempt.requested,
             "effective": attempt.effective,
             "versions": attempt.versions,
+            "golden_max_difference": _finite(attempt.golden_max_difference),
+            "golden_mean_difference": _finite(attempt.golden_mean_difference),
         }
         for attempt in measurements
     ]
@@ -144,6 +147,11 @@ def _attempts(measurements: Sequence[Measurement]) -> Table:
             f"{max(warmest):.0f}" if warmest else "-",
         )
     return table
+
+
+def _finite(value: float | None) -> float | None:
+    """Return what JSON can say; it knows no infinity."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _last_line(words: str) -> str:

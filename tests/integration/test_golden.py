@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -178,6 +180,30 @@ def test_an_input_quantized_with_another_scale_fails(artifacts, differences):
     found, _ = artifacts
 
     assert verdicts(found["int8"], differences["int8", "wrong quantization"]) == ["golden-check-failed"]
+
+
+def test_an_agent_that_quantizes_with_another_zero_point_fails(artifacts, tmp_path):
+    found, read = artifacts
+    artifact, of = found["int8"], found["int8"].preprocess
+    right, wrong = b"+ tensor.zero_point", b"+ tensor.zero_point + 4"
+    path = tmp_path / "agent.zip"
+    with zipfile.ZipFile(io.BytesIO(pack_agent())) as packed, zipfile.ZipFile(path, "w") as altered:
+        for name in packed.namelist():
+            content = packed.read(name)
+            if name == "agent/predict.py":
+                assert content.count(right) == 1
+                content = content.replace(right, wrong)
+            altered.writestr(name, content)
+    device = Device(zip=path, workdir=tmp_path / "agent")
+    pixels = device.push(read(artifact.golden.pixels_sha256))
+    how = wire.Preprocess(of.height, of.width, of.channels, of.scale, of.mean, of.std)
+    device.start(
+        device.step("a", read(artifact.sha256), pixels=pixels, golden=pixels, preprocess=how, min_invocations=1)
+    )
+
+    difference = golden.difference(golden_scores(device.done()["a"]), artifact.golden.scores)
+
+    assert verdicts(artifact, difference) == ["golden-check-failed"]
 
 
 def test_the_controllers_own_kernels_without_xnnpack_are_no_fault(artifacts, tmp_path):

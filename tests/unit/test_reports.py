@@ -26,6 +26,7 @@ SHOW_KEYS = ["attempt_list", "auc_by_class", "facts", "recipe", "checks"]
 ATTEMPT_KEYS = [
     *("number", "error", "started_at", "wall_ns", "load_ns", "first_ns", "warmup_ns", "latency_ns"),
     *("peak_rss_bytes", "readings", "requested", "effective", "versions"),
+    *("golden_max_difference", "golden_mean_difference"),
 ]
 
 
