@@ -326,4 +326,5 @@ def test_results_in_postgresql_read_the_same(measured, postgres, postgres_url):
     for theirs, ours in answers:
         assert theirs == ours
     checked = measured.farm("db", "check", FARM_DB=url, PGPASSWORD=postgres.password)
-    assert "schema 0001, this farm needs 0001" in checked.stdout
+    newest = migrate.newest()
+    assert f"schema {newest}, this farm needs {newest}" in checked.stdout
