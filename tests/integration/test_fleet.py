@@ -130,6 +130,18 @@ def test_int8_scores_are_the_same_on_both_architectures_bit_for_bit(measured):
     assert len(set(scores.values())) == 1
 
 
+def test_every_attempt_reproduces_the_known_scores_and_int8_bit_for_bit(measured):
+    project, rows = measured
+
+    found = project.rows(
+        "SELECT device, scheme, golden_max_difference FROM attempts JOIN cases ON cases.id = case_id WHERE run = ?",
+        rows[0]["run"],
+    )
+    allowed = {"float32": 1e-4, "float16": 1e-4, "dynamic": 0.1, "int8": 0.0}
+    assert {(device, scheme) for device, scheme, _ in found} == {(row["device"], row["scheme"]) for row in rows}
+    assert all(difference is not None and difference <= allowed[scheme] for _, scheme, difference in found), found
+
+
 def test_a_second_run_sends_nothing(measured, wheelhouse):
     project, _ = measured
     before = len(project.events("BlobSent"))
