@@ -81,6 +81,8 @@ def parse(text: str, path: Path, error: type[UsageError]) -> Document:
         raise error(f"{path}:{line}: {problem}") from reason
     except YAMLError as reason:
         raise error(f"{path}: {str(reason).splitlines()[0]}") from reason
+    except RecursionError as reason:
+        raise error(f"{path}: nested deeper than anybody means") from reason
     if data is None:
         data = CommentedMap()
     if not isinstance(data, dict):

@@ -69,9 +69,9 @@ def enrol(
     what ``confirm``, connecting and probing raise.
     """
     known_hosts.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=known_hosts.parent) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "known_hosts"
-        draft.write_text(known_hosts.read_text(encoding="utf-8") if known_hosts.exists() else "", encoding="utf-8")
+        draft.write_bytes(host_keys.content(known_hosts))
         meant = inventory_file.preview(inventory, device)
         keys = _confirmed(meant, draft, confirm)
         try:
@@ -111,9 +111,9 @@ def trust(device: Device, known_hosts: Path, confirm: Confirm) -> HostKey:
     if device.address is None:
         raise UsageError(f"{device.name}: it is reached without SSH, so it has no host key")
     known_hosts.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=known_hosts.parent) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "known_hosts"
-        draft.write_text(known_hosts.read_text(encoding="utf-8") if known_hosts.exists() else "", encoding="utf-8")
+        draft.write_bytes(host_keys.content(known_hosts))
         keys = _confirmed(device, draft, confirm)
     for key in keys:
         host_keys.trust(known_hosts, key)
@@ -136,13 +136,28 @@ def rename(old: str, new: str, inventory: Path, db: str | None) -> None:
         raise
 
 
-def remove(devices: Sequence[Device], inventory: Path, known_hosts: Path) -> None:
-    """Take devices out of the inventory and forget the host keys that no other device shows."""
-    inventory_file.remove(inventory, [device.name for device in devices])
-    left = {(device.address, device.port) for device in Inventory.load(inventory).devices}
-    for device in devices:
-        if device.address is not None and (device.address, device.port) not in left:
-            host_keys.forget(known_hosts, host_keys.name_at(device.address, device.port or host_keys.SSH_PORT))
+def remove(names: Sequence[str], inventory: Path, known_hosts: Path) -> None:
+    """Take devices out of the inventory and forget the host keys that nothing left there shows."""
+    try:
+        shown = {name: _server_names(device) for name in names for device in [Inventory.load(inventory).device(name)]}
+    except FarmError:  # an inventory that is not right: entries can go, keys stay
+        shown = {}
+    inventory_file.remove(inventory, names)
+    if shown:
+        left = {name for device in Inventory.load(inventory).devices for name in _server_names(device)}
+        for name in {each for every in shown.values() for each in every} - left:
+            host_keys.forget(known_hosts, name)
+
+
+def _server_names(device: Device) -> set[str]:
+    """Return how known_hosts calls the device's server and those of its jump hosts."""
+    names: set[str] = set()
+    hop: Device | None = device
+    while hop is not None:
+        if hop.address is not None:
+            names.add(host_keys.name_at(hop.address, hop.port or host_keys.SSH_PORT))
+        hop = hop.via
+    return names
 
 
 def ask(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields
+from dataclasses import replace as dataclass_replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator import documents, splice
@@ -29,22 +30,35 @@ def check_name(name: str) -> None:
         raise InventoryError(f"{name!r} can't be a device's name: {words}")
 
 
-def add(path: Path, device: Device) -> None:
-    """Write ``device`` into the inventory at ``path``, keeping every other byte of it; a missing file is created.
+def add(path: Path, *devices: Device) -> None:
+    """Write ``devices`` into the inventory at ``path``, all or none, keeping every other byte; a missing file is created.
 
     Raises `InventoryError` where the file is wrong or has a device of that name.
     """
-    check_name(device.name)
+    for device in devices:
+        check_name(device.name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    _edit(path, _adding(device), f"add {device.name!r}", splice.block({device.name: written(device)}, indent=2))
+
+    def edit(text: str, data: dict[str, Any], document: documents.Document) -> tuple[str, dict[str, Any]]:
+        for device in devices:
+            text, data = _adding(device)(text, data, document)
+        return text, data
+
+    names = ", ".join(repr(device.name) for device in devices)
+    by_hand = "".join(splice.block({device.name: written(device)}, indent=2) for device in devices)
+    _edit(path, edit, f"add {names}", by_hand)
 
 
 def preview(path: Path, device: Device) -> Device:
     """Return ``device`` as the inventory would mean it if it were added: with what its groups say. Raises as `add`."""
     check_name(device.name)
+    Inventory.load(path)
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     document = documents.parse(text, path, InventoryError)
-    after, _ = _adding(device)(text, _plain(document.data), document)
+    try:
+        after, _ = _adding(device)(text, _plain(document.data), document)
+    except (splice.CannotSplice, KeyError) as reason:
+        raise InventoryError(f"{path}: can't add to a file of this form: {reason}", hint=f"edit {path}") from reason
     return Inventory.of(documents.parse(after, path, InventoryError)).device(device.name)
 
 
@@ -59,15 +73,17 @@ def _adding(device: Device) -> Callable[..., tuple[str, dict[str, Any]]]:
     return edit
 
 
-def change(path: Path, name: str, values: Mapping[tuple[str, ...], Any]) -> None:
-    """Set keys of the entry ``name``, such as ``("limits", "disk")``; ``None`` takes a key away.
+def change(path: Path, name: str, texts: Sequence[str]) -> None:
+    """Carry out assignments (`assignment`) on the entry ``name``, one after the other.
 
-    Raises `UnknownName` where there is no such entry, `InventoryError` where the file would be wrong with it.
+    Raises `UsageError` for one that can't be read, `UnknownName` where there is no such entry, `InventoryError` where the
+    file would be wrong with it.
     """
 
     def edit(text: str, data: dict[str, Any], document: documents.Document) -> tuple[str, dict[str, Any]]:
         _require(data, document, name)
-        for keys, value in values.items():
+        for assigned in texts:  # each refers to what the one before it left
+            keys, value = assignment(assigned, data["devices"][name] or {})
             where = ("devices", name, *keys)
             text = _dropped(text, data, where) if value is None else _put(text, data, where, value)
         return text, data
@@ -76,47 +92,62 @@ def change(path: Path, name: str, values: Mapping[tuple[str, ...], Any]) -> None
 
 
 def remove(path: Path, names: Sequence[str]) -> None:
-    """Take entries out; raises `InventoryError` where another entry still goes through one of them."""
+    """Take entries out; raises `InventoryError` where another entry, or a group, still goes through one of them."""
 
     def edit(text: str, data: dict[str, Any], document: documents.Document) -> tuple[str, dict[str, Any]]:
         for name in names:
             _require(data, document, name)
-            for other, entry in data["devices"].items():
-                if (entry or {}).get("via") == name and other not in names:
-                    where = ("devices", other, "via")
-                    raise document.complain(where, f"device {other} goes through {name}; it has to go first")
+            for kind, other, entry in _entries(data):
+                if entry.get("via") == name and not (kind == "devices" and other in names):
+                    words = f"{kind.removesuffix('s')} {other} goes through {name}; it has to go first"
+                    raise document.complain((kind, other, "via"), words)
             for group, entry in (data.get("groups") or {}).items():
                 if name in ((entry or {}).get("devices") or ()):
-                    kept = [member for member in entry["devices"] if member != name]
-                    text = _put(text, data, ("groups", group, "devices"), kept)
+                    text = splice.drop_item(text, ("groups", group, "devices"), name)
+                    entry["devices"] = [member for member in entry["devices"] if member != name]
             text = splice.drop(text, ("devices", name))
             del data["devices"][name]
         return text, data
 
-    _edit(path, edit, f"remove {', '.join(names)}", f"edit {path}")
+    # An entry with a reference that is not set can be taken out, too: so the file is not asked what it means.
+    _edit(path, edit, f"remove {', '.join(names)}", f"edit {path}", understood=False)
 
 
 def rename(path: Path, old: str, new: str) -> None:
-    """Call an entry ``new``, wherever the file names it."""
+    """Call an entry ``new``, wherever the file names it; raises `InventoryError` where it would mean another device then."""
     check_name(new)
+    before = Inventory.load(path)
 
     def edit(text: str, data: dict[str, Any], document: documents.Document) -> tuple[str, dict[str, Any]]:
         _require(data, document, old)
         if new in data["devices"]:
             raise document.complain(("devices", new), f"there is a device {new!r} already")
-        for other, entry in data["devices"].items():
-            if (entry or {}).get("via") == old:
-                text = _put(text, data, ("devices", other, "via"), new)
+        for kind, other, entry in _entries(data):
+            if entry.get("via") == old:
+                text = _put(text, data, (kind, other, "via"), new)
         for group, entry in (data.get("groups") or {}).items():
             members = (entry or {}).get("devices") or ()
             if old in members:
-                renamed = [new if member == old else member for member in members]
-                text = _put(text, data, ("groups", group, "devices"), renamed)
+                text = splice.rename_item(text, ("groups", group, "devices"), old, new)
+                entry["devices"] = [new if member == old else member for member in members]
         text = splice.rename(text, ("devices", old), new)
         data["devices"] = {new if name == old else name: entry for name, entry in data["devices"].items()}
+        after = Inventory.of(documents.parse(text, path, InventoryError))
+        if dataclass_replace(after.device(new), name=old) != before.device(old):
+            words = f"{new} would have other settings than {old}, because groups hold devices by their names"
+            raise InventoryError(
+                f"{path}: {words}", hint="name it under `devices:` of those groups, or in its `groups:`"
+            )
         return text, data
 
     _edit(path, edit, f"rename {old!r}", f"edit {path}")
+
+
+def _entries(data: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, Any]]]:
+    """Return every entry that may have a ``via:``, with where it is."""
+    return [
+        (kind, name, entry) for kind in ("devices", "groups") for name, entry in (data.get(kind) or {}).items() if entry
+    ]
 
 
 def replace(path: Path, before: str, after: str) -> None:
@@ -155,14 +186,6 @@ def assignment(text: str, entry: Mapping[str, Any]) -> tuple[tuple[str, ...], An
     return keys, words or None
 
 
-def entry_of(path: Path, name: str) -> Mapping[str, Any]:
-    """Return the entry as the file writes it, nothing filled in; raises `UnknownName`."""
-    document = documents.read(path, InventoryError) if path.exists() else documents.parse("", path, InventoryError)
-    data = _plain(document.data)
-    _require(data, document, name)
-    return data["devices"][name] or {}
-
-
 def written(device: Device) -> dict[str, Any]:
     """Return the keys of ``device`` that differ from what an entry means without them."""
     plain: dict[str, Any] = {}
@@ -181,20 +204,26 @@ def written(device: Device) -> dict[str, Any]:
     return plain
 
 
-def _edit(path: Path, edit: Callable[..., tuple[str, dict[str, Any]]], what: str, by_hand: str) -> None:
-    """Rewrite the file; what comes out must say exactly what was meant, whatever form the file has."""
-    if path.exists():
+def _edit(
+    path: Path, edit: Callable[..., tuple[str, dict[str, Any]]], what: str, by_hand: str, *, understood: bool = True
+) -> None:
+    """Rewrite the file; what comes out must say exactly what was meant, whatever form the file has.
+
+    It must be right before and after, unless it need not be ``understood``.
+    """
+    if path.exists() and understood:
         Inventory.load(path)  # says what is wrong with a file before it is touched
     with rewriting(path) as text:
         document = documents.parse(text.before, path, InventoryError)
         try:
             after, meant = edit(text.before, _plain(document.data), document)
-        except (splice.CannotSplice, KeyError) as reason:
+        except (splice.CannotSplice, AttributeError, KeyError, TypeError) as reason:  # a file of another shape
             raise InventoryError(f"{path}: can't {what} in a file of this form: {reason}", hint=by_hand) from reason
         said = documents.parse(after, path, InventoryError)
         if _without_nothing(_plain(said.data)) != _without_nothing(meant):
             raise InventoryError(f"{path}: can't {what} in a file of this form", hint=f"by hand:\n{by_hand}")
-        Inventory.of(said)
+        if understood:
+            Inventory.of(said)
         text.after = after
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Annotated, Any
 
@@ -20,7 +21,7 @@ REFERRING = frozenset({"port", "start_below_c", "attempt_timeout_s"})
 
 
 def _plain_address(text: str) -> str:
-    if not text or re.search(r"[\s/@\[\]]", text) or re.fullmatch(r"[^:]*:\d+", text):
+    if not text or text.startswith("-") or re.search(r"[\s/@\[\]]", text) or re.fullmatch(r"[^:]*:\d+", text):
         raise ValueError(f"{text!r} is not a bare name or IP address; user and port have keys of their own")
     return text
 
@@ -28,7 +29,19 @@ def _plain_address(text: str) -> str:
 def _not_empty(text: str) -> str:
     if not text.strip():
         raise ValueError("it may not be empty")
+    return _one_line(text)
+
+
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError(f"{text!r} has a control character")
     return text
+
+
+def _finite(number: float) -> float:
+    if not math.isfinite(number):
+        raise ValueError(f"{number} is no number to count with")
+    return number
 
 
 def _tag(text: str) -> str:
@@ -55,6 +68,7 @@ def _for_a_shell(text: str) -> str:
 
 Path = Annotated[str, pydantic.AfterValidator(_for_a_shell)]
 Text = Annotated[str, pydantic.AfterValidator(_not_empty)]
+Number = Annotated[float, pydantic.AfterValidator(_finite)]
 Tag = Annotated[str, pydantic.AfterValidator(_tag)]
 Size = Annotated[
     int,
@@ -71,13 +85,13 @@ class LimitsOf(_Model):
     """What farm may ask of the device."""
 
     start_below_c: Annotated[
-        float | None,
+        Number | None,
         pydantic.Field(ge=0, le=150, description="°C; an attempt waits, 300 s at most, until the device is cooler."),
     ] = None
     disk: Annotated[Size | None, pydantic.Field(description="The most that farm's files may take there.")] = None
     memory: Annotated[Size | None, pydantic.Field(description="The most that one measuring process may take.")] = None
     attempt_timeout_s: Annotated[
-        float | None, pydantic.Field(gt=0, description="Seconds; the longest that one attempt may take.")
+        Number | None, pydantic.Field(gt=0, description="Seconds; the longest that one attempt may take.")
     ] = None
 
 

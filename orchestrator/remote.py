@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from agent import wire
 from orchestrator.errors import AgentFailed, DeviceBusy, DeviceUnfit, FarmError, TransferBroken
+from orchestrator.facts import harmless
 from orchestrator.units import format_bytes
 
 if TYPE_CHECKING:
@@ -128,7 +129,8 @@ class Remote:
         asked = time.time_ns()
         facts = self._ask(["probe"], wire.to_json(request), timeout_s=120)
         answered = time.time_ns()
-        if isinstance(facts.get("clock_ns"), int):
+        facts = harmless(facts)
+        if "clock_ns" in facts:
             facts["clock_offset_ns"] = facts["clock_ns"] - (asked + answered) // 2
             facts["clock_uncertainty_ns"] = (answered - asked) // 2
         return facts
@@ -271,7 +273,7 @@ class Remote:
             raise self._refusal(done.out if done.status == wire.REFUSED else done.err, done.status)
         try:
             return dict(json.loads(done.out.splitlines()[-1]))
-        except (IndexError, TypeError, ValueError) as error:
+        except (IndexError, TypeError, ValueError, RecursionError) as error:
             raise AgentFailed(f"{self.device.name}: the agent answered {argv[0]} with {done.out[-200:]!r}") from error
 
     def _refusal(self, printed: bytes, status: int) -> Exception:
@@ -281,7 +283,7 @@ class Remote:
         try:
             said = dict(json.loads(words.splitlines()[-1]))
             code, message = str(said["error"]), str(said["message"])
-        except (IndexError, ValueError, KeyError, TypeError):
+        except (IndexError, ValueError, KeyError, TypeError, RecursionError):
             return AgentFailed(f"{name}: the agent failed with status {status}: {words[-2000:]}", status=status)
         if code == wire.BUSY:
             return DeviceBusy(f"{name}: {message}", hint="wait for it, or ask its holder to stop it")

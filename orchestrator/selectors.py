@@ -170,7 +170,7 @@ def _comparing(comparison: re.Match[str]) -> Callable[[Mapping[str, Any]], bool]
             raise UsageError(f"{comparison[0]!r}: {wrong}") from None
     elif name in ("cores", "python", "kernel"):
         read, limit = _version, _version(text)
-        if not limit:
+        if not re.fullmatch(r"[0-9]+(\.[0-9]+)*", text):
             raise UsageError(f"{comparison[0]!r}: {text!r} is no number")
     elif sign not in ("=", "!="):
         raise UsageError(f"{comparison[0]!r}: {name} is text; compare it by = or !=, and * stands for anything")

@@ -63,6 +63,31 @@ def rename(text: str, path: Path, new: str) -> str:
     return text[: key.start_mark.index] + inline(new) + text[key.end_mark.index :]
 
 
+def rename_item(text: str, path: Path, old: str, new: str) -> str:
+    """Return ``text`` with another word for an item of the list at ``path``."""
+    for item in _items(text, path):
+        if item.value == old:
+            return text[: item.start_mark.index] + inline(new) + text[item.end_mark.index :]
+    raise KeyError(old)
+
+
+def drop_item(text: str, path: Path, word: str) -> str:
+    """Return ``text`` without an item of the list at ``path``; the last one leaves an empty list."""
+    items = _items(text, path)
+    place = next((number for number, item in enumerate(items) if item.value == word), None)
+    if place is None:
+        raise KeyError(word)
+    if len(items) == 1:
+        return put(text, path, [])
+    start, end = items[place].start_mark.index, items[place].end_mark.index
+    line = text.rfind("\n", 0, start) + 1
+    if text[line:start].strip() == "-":  # an item on a line of its own
+        return text[:line] + text[_line_end(text, end) :]
+    if place:
+        return text[: items[place - 1].end_mark.index] + text[end:]
+    return text[:start] + text[items[1].start_mark.index :]
+
+
 def is_null(text: str, path: Path) -> bool:
     """Say whether nothing is written at ``path``, as in ``key:``."""
     found = _child(_at(text, path[:-1]), path[-1])
@@ -117,6 +142,17 @@ def _at(text: str, path: Path) -> Any:
     if not _is_mapping(node):
         raise KeyError(path)
     return node
+
+
+def _items(text: str, path: Path) -> list[Any]:
+    """Return the scalars of the list at ``path``, as far as they stand where they are written."""
+    found = _child(_at(text, path[:-1]), path[-1])
+    if found is None or found[1].id != "sequence" or found[1].start_mark.index < found[0].end_mark.index:
+        raise CannotSplice(f"{path[-1]} is no list")
+    items = list(found[1].value)
+    if any(item.id != "scalar" for item in items):
+        raise CannotSplice(f"{path[-1]} is no list of words")
+    return items
 
 
 def _is_mapping(node: Any) -> bool:

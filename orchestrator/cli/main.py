@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import sys
 from typing import Annotated
@@ -9,6 +10,11 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli import devices, models, results, run
+
+#: What a disk says that is full, read-only, somebody else's, or has something else where a file should be.
+PLACES = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EEXIST}
+)
 
 app = typer.Typer(
     name="farm",
@@ -60,6 +66,8 @@ def main() -> None:
     except Exception as error:
         from orchestrator.errors import FarmError, UsageError
 
+        if isinstance(error, OSError) and error.errno in PLACES:  # the user's disk, not our bug
+            error = FarmError(f"{error.filename or 'the disk'}: {error.strerror}")
         if not isinstance(error, FarmError):
             raise
         from orchestrator.cli.context import errors_console

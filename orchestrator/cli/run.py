@@ -160,6 +160,8 @@ def _show_results(run: str, store: Store, *, as_json: bool) -> None:
 
 
 def _show_plan(plan: Plan, *, as_json: bool) -> None:
+    from rich.markup import escape
+
     from orchestrator.domain.plan import Attempt
 
     if as_json:
@@ -195,4 +197,4 @@ def _show_plan(plan: Plan, *, as_json: bool) -> None:
             )
             out.print(f"  {number:3}  {what}", soft_wrap=True)
     for skip in plan.skips:
-        out.print(f"[yellow]skipped[/]  {skip.case}: {skip.reason}", soft_wrap=True)
+        out.print(f"[yellow]skipped[/]  {skip.case}: {escape(skip.reason)}", soft_wrap=True)

@@ -17,7 +17,7 @@ from orchestrator.errors import HostKeyRefused
 from orchestrator.ssh_config import expanded
 from orchestrator.transports.doors import door
 from orchestrator.transports.keys import OurKeys
-from orchestrator.transports.known_hosts import fingerprint, known, name_at
+from orchestrator.transports.known_hosts import content, fingerprint, known, name_at
 from orchestrator.transports.translate import FOREIGN, translate
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class FarmConnection(Connection):  # type: ignore[misc]  # Fabric is untyped
         )
         self.client.set_log_channel(_LOG)
         self.client.set_missing_host_key_policy(RefuseUnknown(self.who, hop or device.name))
-        if known_hosts.exists():
+        if content(known_hosts):
             self.client.load_host_keys(str(known_hosts))
 
     @property

@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.errors import UsageError
+from orchestrator.errors import HostKeyRefused, UsageError
 from orchestrator.rewrite import rewriting
 
 if TYPE_CHECKING:
@@ -51,11 +51,29 @@ def name_at(address: str, port: int) -> str:
     return address if port == SSH_PORT else f"[{address}]:{port}"
 
 
+def content(path: Path) -> bytes:
+    """Return what is in a known_hosts file, nothing where there is none; raises `HostKeyRefused` where it can't be used.
+
+    A line that is none could be the one that matters.
+    """
+    import paramiko
+
+    if not path.exists():
+        return b""
+    try:
+        found = path.read_bytes()
+        paramiko.HostKeys().load(str(path))
+    except (OSError, ValueError, paramiko.SSHException) as reason:
+        words = reason.strerror if isinstance(reason, OSError) else f"a line of it is none: {reason}"
+        raise HostKeyRefused(f"{path}: {words}", hint="mend it, or delete it and trust each device anew") from reason
+    return found
+
+
 def known(path: Path, name: str) -> tuple[HostKey, ...]:
     """Return the keys trusted for ``name``, in the order of the file; none where there is no file."""
     if not path.exists():
         return ()
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = content(path).decode(errors="replace").splitlines()
     found = []
     for line in lines:
         if _is_for(line, name):

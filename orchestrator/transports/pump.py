@@ -43,10 +43,17 @@ class Alarm:
         self._action()
 
 
-class Drain:
-    """Reads one pipe to its end in a thread of its own, so that the other pipe can't fill up and block the program."""
+#: More than any answer of ours; a program that says more is not ours, and may not fill our memory.
+MOST_BYTES = 64 << 20
 
-    def __init__(self, read: Callable[[int], bytes], *, keep: int | None = None) -> None:
+
+class Drain:
+    """Reads one pipe to its end in a thread of its own, so that the other pipe can't fill up and block the program.
+
+    Only the last ``keep`` bytes are kept.
+    """
+
+    def __init__(self, read: Callable[[int], bytes], *, keep: int = MOST_BYTES) -> None:
         self._read, self._keep = read, keep
         self._content = bytearray()
         self._thread = threading.Thread(target=self._work, name="farm-drain", daemon=True)
@@ -64,7 +71,7 @@ class Drain:
     def _work(self) -> None:
         while chunk := self._chunk():
             self._content += chunk
-            if self._keep is not None and len(self._content) > 2 * self._keep:
+            if len(self._content) > 2 * self._keep:
                 del self._content[: -self._keep]
 
     def _chunk(self) -> bytes:

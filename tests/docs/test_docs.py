@@ -99,7 +99,9 @@ def test_suites_on_a_page_can_be_read(block, tmp_path, monkeypatch):
     assert suite.load(path).models
 
 
-@pytest.mark.parametrize("block", [block for block in blocks("yaml") if re.search("^devices:$", block.values[0], re.MULTILINE)])
+@pytest.mark.parametrize(
+    "block", [block for block in blocks("yaml") if re.search("^devices:$", block.values[0], re.MULTILINE)]
+)
 def test_inventories_on_a_page_can_be_read(block, tmp_path, monkeypatch):
     monkeypatch.setenv("FARM_KEYS", "keys")
     path = tmp_path / "inventory.yaml"

@@ -60,7 +60,7 @@ def at_a_terminal(project, argv, typed, question="Trust it?", **environment):
     answers = [typed] if isinstance(typed, str) else list(typed)
     master, slave = os.openpty()
     process = subprocess.Popen(
-        [*FARM, *argv],
+        [*project.prefix, *FARM, *argv],
         cwd=project.folder,
         env=project.environment | {"TERM": "xterm"} | environment,
         stdin=slave,

@@ -239,7 +239,7 @@ def test_a_file_whose_entries_are_an_alias_is_refused_and_left_alone(tmp_path):
     path.write_text(before)
 
     with pytest.raises(InventoryError, match="can't change 'twin' in a file of this form"):
-        change(path, "twin", {("user",): "pi"})
+        change(path, "twin", ["user=pi"])
 
     assert path.read_text() == before
 

@@ -12,7 +12,7 @@ from orchestrator import splice
 from orchestrator.domain.device import Device, Limits
 from orchestrator.errors import InventoryError, UnknownName, UsageError
 from orchestrator.inventory import Inventory
-from orchestrator.inventory_file import add, assignment, change, entry_of, preview, remove, rename, replace
+from orchestrator.inventory_file import add, assignment, change, preview, remove, rename, replace
 
 TEXT = """\
 # our ward
@@ -51,8 +51,7 @@ def path(tmp_path):
 
 
 def set_keys(path, name, *texts):
-    entry = entry_of(path, name)
-    change(path, name, dict(assignment(text, entry) for text in texts))
+    change(path, name, texts)
 
 
 CHANGES = {
@@ -116,9 +115,9 @@ def test_an_assignment_that_means_nothing_says_why(text, words):
 
 def test_unknown_devices_are_told_with_the_nearest(path):
     with pytest.raises(UnknownName, match="no device called 'nuk'; did you mean 'nuc'"):
-        change(path, "nuk", {("user",): "x"})
+        change(path, "nuk", ["user=x"])
     with pytest.raises(InventoryError, match="`local` is built in"):
-        change(path, "local", {("user",): "x"})
+        change(path, "local", ["user=x"])
 
 
 def test_a_device_is_renamed_wherever_the_file_names_it(path):
@@ -175,7 +174,7 @@ def test_a_device_is_written_with_its_jump_host_and_limits(path):
 def test_two_hundred_edits_at_once_lose_nothing(path):
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda number: add(path, Device(name=f"d{number}", address="x")), range(40)))
-        list(pool.map(lambda number: change(path, f"d{number}", {("user",): f"u{number}"}), range(40)))
+        list(pool.map(lambda number: change(path, f"d{number}", [f"user=u{number}"]), range(40)))
 
     devices = {device.name: device for device in Inventory.load(path).devices}
     assert all(devices[f"d{number}"].user == f"u{number}" for number in range(40))
@@ -191,6 +190,104 @@ def test_an_edited_text_replaces_the_file_only_if_it_is_right_and_nobody_was_fas
 
     replace(path, TEXT, "devices:\n  a: {address: x}\n")
     assert path.read_text() == "devices:\n  a: {address: x}\n"
+
+
+def test_assignments_follow_one_another(path):
+    set_keys(path, "nuc", "tags+=ward-3", "tags-=lab", "user=a", "user=b")
+
+    nuc = Inventory.load(path).device("nuc")
+    assert (nuc.tags, nuc.user) == (("x86", "ward-3"), "b")
+
+
+def test_additions_to_one_list_at_once_all_arrive(path):
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: change(path, "pi-a", [f"tags+=t{number}"]), range(24)))
+
+    assert set(Inventory.load(path).device("pi-a").tags) >= {f"t{number}" for number in range(24)}
+
+
+MEMBERS = """\
+groups:
+  ward:
+    via: gate.lan   # the door
+    devices:
+      - a   # first
+      # about b
+      - b   # second
+      - c
+devices:
+  gate.lan: {address: x}
+  a: {address: y}
+  b: {address: z}
+  c: {address: w}
+"""
+
+
+def test_comments_in_a_group_s_list_stay_with_their_devices(path):
+    path.write_text(MEMBERS)
+    remove(path, ["b"])
+    assert path.read_text() == MEMBERS.replace("      - b   # second\n", "").replace("  b: {address: z}\n", "")
+
+    rename(path, "c", "d")
+    assert "      - d\n" in path.read_text()
+    assert "      - a   # first\n" in path.read_text()
+
+
+def test_a_jump_host_of_a_group_is_renamed_there_and_not_removed(path):
+    path.write_text(MEMBERS)
+    with pytest.raises(InventoryError, match=r"group ward goes through gate\.lan"):
+        remove(path, ["gate.lan"])
+
+    rename(path, "gate.lan", "door")
+
+    assert "via: door   # the door" in path.read_text()
+    assert Inventory.load(path).device("a").via.name == "door"
+
+
+def test_a_name_is_not_changed_where_groups_go_by_it(path):
+    before = "groups:\n  g: {devices: ['p*'], user: pi}\ndevices:\n  p1: {address: x}\n  p2: {address: y}\n"
+    path.write_text(before)
+
+    with pytest.raises(InventoryError, match="zz would have other settings than p1"):
+        rename(path, "p1", "zz")
+
+    assert path.read_text() == before
+    rename(path, "p1", "p3")
+
+
+def test_an_entry_whose_reference_is_not_set_can_be_taken_out(path):
+    path.write_text("devices:\n  a: {address: x}\n  b: {address: '${NOT_SET_HERE}'}\n")
+
+    remove(path, ["b"])
+
+    assert [device.name for device in Inventory.load(path).devices] == ["local", "a"]
+
+
+@pytest.mark.parametrize(
+    "text", ["devices:\n  - a\n", "devices: [a]\n", "devices: some\n", "devices: !!omap\n- a: 1\n"]
+)
+def test_a_file_of_another_shape_is_a_complaint_whatever_is_asked_of_it(path, text):
+    path.write_text(text)
+
+    for act in (
+        lambda: add(path, Device(name="n", address="x")),
+        lambda: preview(path, Device(name="n", address="x")),
+        lambda: change(path, "a", ["user=x"]),
+        lambda: remove(path, ["a"]),
+        lambda: rename(path, "a", "b"),
+    ):
+        with pytest.raises((InventoryError, UnknownName)):
+            act()
+    assert path.read_text() == text
+
+
+def test_a_hundred_devices_are_added_at_once_or_not_at_all(path):
+    with pytest.raises(InventoryError, match="there is a device 'nuc' already"):
+        add(path, Device(name="new", address="x"), Device(name="nuc", address="x"))
+    assert path.read_text() == TEXT
+
+    add(path, *(Device(name=f"n{number}", address="x") for number in range(100)))
+    assert len(Inventory.load(path).devices) == 105
 
 
 @given(st.text(max_size=40))

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli.context import Db, InventoryFile, console, errors_console, home, interactive
 from orchestrator.cli.devices.words import plain
 from orchestrator.errors import InventoryError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.selectors import Known
 
 EDIT_EPILOG = """No value takes a key away; without KEY=VALUE the file opens in $EDITOR.  Examples:
 
@@ -51,8 +57,7 @@ def edit(
         _in_editor(path)
         return
     assert name is not None  # noqa: S101  typer fills arguments in their order
-    entry = inventory_file.entry_of(path, name)
-    inventory_file.change(path, name, dict(inventory_file.assignment(text, entry) for text in assignments))
+    inventory_file.change(path, name, assignments)
     console().print(f"[green]changed[/] [bold]{name}[/] in {path}", soft_wrap=True)
 
 
@@ -82,19 +87,30 @@ def remove(
     """Take devices out of the inventory, and forget their host keys."""
     from orchestrator.cli.context import known_devices
     from orchestrator.enrol import remove as remove_devices
-    from orchestrator.inventory import Inventory
-    from orchestrator.selectors import select
 
     files = home(db, inventory)
     known = {name: row.facts for name, row in known_devices(files).items()}
-    devices = select(Inventory.load(files.inventory).devices, names, known)
-    listed = ", ".join(device.name for device in devices)
+    devices = _removable(files.inventory, names, known)
+    listed = ", ".join(devices)
     if not yes:
         if not interactive():
             raise UsageError(f"nobody is here to confirm removing {listed}", hint="add --yes")
         typer.confirm(f"Remove {listed} from {files.inventory}?", err=True, abort=True)
     remove_devices(devices, files.inventory, files.known_hosts)
     console().print(f"[green]removed[/] {listed}; results stay", soft_wrap=True)
+
+
+def _removable(inventory: Path, names: Sequence[str], known: Known) -> tuple[str, ...]:
+    """Return the names that selectors mean; plain names need no inventory that is right."""
+    from orchestrator.inventory import Inventory
+    from orchestrator.selectors import select
+
+    if all(re.fullmatch(r"[\w.-]+", name) and name != "all" for name in names):
+        return tuple(dict.fromkeys(names))
+    devices = tuple(device.name for device in select(Inventory.load(inventory).devices, names, known))
+    if not devices:
+        raise UsageError("these selectors leave no device to remove", hint="farm devices list")
+    return devices
 
 
 def _edited(text: str) -> str:

@@ -49,8 +49,7 @@ def import_devices(
             taken.append(tagged)
         rows.add_row(tagged.name, plain(tagged.destination), ", ".join(tagged.tags), "" if new else "is there already")
     if not dry_run:
-        for device in taken:
-            inventory_file.add(files.inventory, device)
+        inventory_file.add(files.inventory, *taken)
     if json:
         print_json({"added": [] if dry_run else [device.name for device in taken], "notes": list(found.notes)})
         return

@@ -116,7 +116,7 @@ def show(
     screen.print(f"[bold]last seen[/] {row.last_seen_at:%Y-%m-%d %H:%M} UTC ({_ago(row.last_seen_at)})")
     rows = table("fact", "value")
     for key, value in sorted(row.facts.items()):
-        rows.add_row(key, plain(_words(value)))
+        rows.add_row(plain(key), plain(_words(value)))
     screen.print(rows)
     for _, advice in complaints(row.facts):
         screen.print(f"[yellow]![/] {plain(advice)}", soft_wrap=True)

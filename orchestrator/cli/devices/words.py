@@ -60,7 +60,7 @@ def runtimes_of(facts: Mapping[str, Any], otherwise: str = "none of its own; far
 
 def print_json(value: Any) -> None:
     """Print for programs."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str, allow_nan=False))
 
 
 def table(*columns: str, narrow: Collection[str] = ("device",)) -> Any:
@@ -79,4 +79,4 @@ def plain(text: Any) -> str:
     from rich.markup import escape
 
     shown = "" if text is None else str(text)
-    return escape("".join(letter if letter.isprintable() else "\ufffd" for letter in shown))
+    return escape("".join(letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in shown))
