@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from typing import Annotated, Any
 
@@ -38,12 +37,6 @@ def _one_line(text: str) -> str:
     return text
 
 
-def _finite(number: float) -> float:
-    if not math.isfinite(number):
-        raise ValueError(f"{number} is no number to count with")
-    return number
-
-
 def _tag(text: str) -> str:
     if not NAME.fullmatch(text):
         raise ValueError(f"{text!r} is no tag: letters, digits, dots, dashes and underscores only")
@@ -68,7 +61,6 @@ def _for_a_shell(text: str) -> str:
 
 Path = Annotated[str, pydantic.AfterValidator(_for_a_shell)]
 Text = Annotated[str, pydantic.AfterValidator(_not_empty)]
-Number = Annotated[float, pydantic.AfterValidator(_finite)]
 Tag = Annotated[str, pydantic.AfterValidator(_tag)]
 Size = Annotated[
     int,
@@ -85,13 +77,13 @@ class LimitsOf(_Model):
     """What farm may ask of the device."""
 
     start_below_c: Annotated[
-        Number | None,
+        pydantic.FiniteFloat | None,
         pydantic.Field(ge=0, le=150, description="°C; an attempt waits, 300 s at most, until the device is cooler."),
     ] = None
     disk: Annotated[Size | None, pydantic.Field(description="The most that farm's files may take there.")] = None
     memory: Annotated[Size | None, pydantic.Field(description="The most that one measuring process may take.")] = None
     attempt_timeout_s: Annotated[
-        Number | None, pydantic.Field(gt=0, description="Seconds; the longest that one attempt may take.")
+        pydantic.FiniteFloat | None, pydantic.Field(gt=0, description="Seconds; the longest that one attempt may take.")
     ] = None
 
 
