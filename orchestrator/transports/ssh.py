@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shlex
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO
@@ -16,6 +15,7 @@ from orchestrator.transports.connection import DEAD, LOGIN_TIMEOUT_S, FarmConnec
 from orchestrator.transports.known_hosts import HostKey
 from orchestrator.transports.passwords import LEAVE_KEY, AskedPassword
 from orchestrator.transports.pump import Alarm, Drain, pieces
+from orchestrator.transports.shells import command_line
 from orchestrator.transports.translate import FOREIGN, translate
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class SshTransport:
         connection = self._connected()
         try:
             channel = connection.transport.open_session(timeout=LOGIN_TIMEOUT_S)
-            channel.exec_command(shlex.join(argv))
+            channel.exec_command(command_line(argv))
         except FOREIGN as error:
             self.close()
             raise translate(error, self._device, opening=False) from error
