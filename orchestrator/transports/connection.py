@@ -144,6 +144,8 @@ class FarmConnection(Connection):  # type: ignore[misc]  # Fabric is untyped
         if self.is_connected:
             return
         try:
+            if isinstance(self.gateway, FarmConnection):
+                self.gateway.open()  # before our own door: whoever waits for a second place must hold none
             with door(self.host, self.port):
                 if not self.gateway:
                     self.connect_kwargs["sock"] = _dial(self.host, self.port)

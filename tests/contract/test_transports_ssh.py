@@ -152,6 +152,34 @@ def test_no_server_is_asked_for_more_handshakes_at_once_than_it_takes(sshd):
     assert done == [b"hello\n"] * 24
 
 
+def test_a_server_that_resets_all_but_two_handshakes_lets_twenty_in_one_after_the_other(sshd):
+    server = sshd(extra="MaxStartups 2:100:2")
+
+    with ThreadPoolExecutor(20) as pool:
+        done = list(pool.map(lambda _: run(server.device, server.known_hosts).out, range(20)))
+
+    assert done == [b"hello\n"] * 20
+
+
+def test_a_jump_host_and_a_device_of_one_address_do_not_wait_for_each_other(sshd):
+    gate = sshd("gate", extra="MaxStartups 100")  # as two private networks have it: 192.168.1.1 behind 192.168.1.1
+    far = replace(gate.device, name="far", via=gate.device)
+    start = threading.Barrier(32)
+
+    def knock():
+        start.wait()
+        return run(far, gate.known_hosts).out
+
+    done: list[bytes] = []
+    threads = [threading.Thread(target=lambda: done.append(knock()), daemon=True) for _ in range(32)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    assert done == [b"hello\n"] * 32
+
+
 def test_what_ssh_config_includes_counts(sshd, home):
     server = sshd()
     (home / ".ssh" / "config").write_text("Include wards/*\nHost nothing\n  Port 1\n")
