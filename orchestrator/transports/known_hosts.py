@@ -63,7 +63,7 @@ def content(path: Path) -> bytes:
     try:
         found = path.read_bytes()
         paramiko.HostKeys().load(str(path))
-    except (OSError, ValueError, paramiko.SSHException) as reason:
+    except (OSError, ValueError, paramiko.SSHException, paramiko.hostkeys.InvalidHostKey) as reason:
         words = reason.strerror if isinstance(reason, OSError) else f"a line of it is none: {reason}"
         raise HostKeyRefused(f"{path}: {words}", hint="mend it, or delete it and trust each device anew") from reason
     return found

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import paramiko
 import pytest
 
-from orchestrator.errors import UsageError
+from orchestrator.errors import HostKeyRefused, UsageError
 from orchestrator.transports.known_hosts import HostKey, forget, known, name_at, same, trust
 from tests.lab.sshd import make_key
 
@@ -97,3 +97,22 @@ def test_an_md5_fingerprint_is_refused_with_the_command_for_the_right_one():
         same("MD5:aa:bb", "SHA256:abc")
 
     assert "ssh-keygen -lf" in caught.value.hint
+
+
+@pytest.mark.parametrize("start", ["@cert-authority *", "@revoked 10.0.0.8"])
+def test_a_marked_line_that_paramiko_cannot_read_is_refused_with_words(key, path, start):
+    trust(path, key)
+    path.write_text(f"{start} {key.kind} {base64.b64encode(key.blob).decode()}\n{path.read_text()}")
+
+    with pytest.raises(HostKeyRefused, match="a line of it is none") as caught:
+        known(path, key.name)
+
+    assert "mend it" in caught.value.hint
+
+
+def test_a_key_that_is_cut_short_is_refused_with_words(key, path):
+    trust(path, key)
+    path.write_text(path.read_text() + "10.0.0.8 ssh-ed25519 AAA\n")
+
+    with pytest.raises(HostKeyRefused, match="a line of it is none"):
+        known(path, key.name)
