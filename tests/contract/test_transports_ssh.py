@@ -312,6 +312,15 @@ def test_a_handshake_that_is_reset_before_the_banner_is_tried_again(sshd):
     assert hung_up
 
 
+def test_a_banner_before_the_login_is_no_part_of_the_answer(sshd, tmp_path):
+    (tmp_path / "banner").write_text("Authorized use only!\n" * 20)
+    server = sshd(extra=f"Banner {tmp_path / 'banner'}")
+
+    done = run(server.device, server.known_hosts)
+
+    assert (done.out, done.err) == (b"hello\n", b"")
+
+
 def test_noise_of_a_login_shell_stands_before_the_answer(sshd):
     server = sshd(extra="ForceCommand sh -c 'echo Welcome; echo news >&2; exec sh -c \"$SSH_ORIGINAL_COMMAND\"'")
 

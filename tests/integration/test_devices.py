@@ -202,6 +202,36 @@ def test_a_device_without_python_is_not_added(project, sshd):
     assert untouched(project)
 
 
+#: Programs that are called python3 on some devices: one that is none, one that sends people to a shop, an old one.
+STUBS = {
+    "none": ("echo 'BusyBox v1.36'", "is no Python: it printed b'BusyBox"),
+    "shop": (
+        "echo 'Python was not found; install it from the Store' >&2; exit 9",
+        "does not run there: Python was not",
+    ),
+    "old": (
+        "exec python3 -c 'import sys; sys.version_info = (3, 8, 18); sys.argv.pop(0); exec(sys.argv[1])' \"$@\"",
+        "is Python 3.8; the agent needs 3.9 or later",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", STUBS)
+def test_a_python_that_is_a_stub_or_too_old_is_told_with_what_to_set(project, sshd, tmp_path, kind):
+    body, words = STUBS[kind]
+    stub = tmp_path / "python3"
+    stub.write_text(f"#!/bin/sh\n{body}\n")
+    stub.chmod(0o755)
+    server = sshd()
+
+    done = add(project, server, "--fingerprint", server.fingerprint, "--python", str(stub))
+
+    assert done.returncode == 1
+    assert words in " ".join(done.stderr.split())
+    assert "`python:`" in done.stderr
+    assert untouched(project)
+
+
 def test_a_device_is_not_added_twice_and_a_key_known_before_stays(project, sshd):
     server = sshd()
     assert add(project, server, "--fingerprint", server.fingerprint).returncode == 0

@@ -75,3 +75,20 @@ def test_devices_with_any_shell_are_taken_in_and_answer(shells, tmp_path):
     answers = project.json("devices", "check", "!local")
 
     assert [answer["device"] for answer in answers if answer["reached"]] == list(SHELLS)
+
+
+def test_an_account_without_a_home_directory_is_told_what_could_not_be_made(lab, tmp_path):
+    hosts = lab(HostSpec(name="pi-q", extra="AuthorizedKeysFile /mnt/host/root/.ssh/authorized_keys"))
+    host = hosts["pi-q"]
+    users = host.folder / "passwd"
+    users.write_text(users.read_text().replace(":/root:", ":/proc/nowhere:"))  # nothing can be made there, even by root
+    project = Project(folder=tmp_path, prefix=tuple(hosts.command()))
+    (tmp_path / "home").mkdir()
+    argv = ["--address", f"root@{host.address}", "--fingerprint", host.fingerprint, "--no-setup"]
+
+    done = project.farm("devices", "add", "pi-q", *argv, "--identity-file", str(hosts.identity_file))
+
+    assert done.returncode == 1
+    assert "the agent could not be installed" in done.stderr
+    assert "/proc/nowhere" in done.stderr
+    assert "workdir:" in done.stderr

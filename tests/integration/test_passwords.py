@@ -17,8 +17,8 @@ pytestmark = pytest.mark.sshd
 PASSWORD = "open sesame"  # noqa: S105
 
 
-@pytest.fixture
-def fresh(lab, tmp_path):
+@pytest.fixture(params=["openssh", "dropbear"])
+def fresh(request, lab, tmp_path):
     """A project with a key of its own, and a host whose root logs in by password alone."""
     if shutil.which("openssl") is None:
         pytest.skip("no openssl here, which makes the password's hash")
@@ -27,6 +27,8 @@ def fresh(lab, tmp_path):
     hosts = lab(
         HostSpec(
             name="pi-z",
+            server=request.param,
+            passwords=True,
             extra="PasswordAuthentication yes\nPermitRootLogin yes\nAuthorizedKeysFile .ssh/authorized_keys",
             dress=f"printf '%s\\n' '{shadow}' >/run/shadow; chmod 600 /run/shadow; mount --bind /run/shadow /etc/shadow",
         )

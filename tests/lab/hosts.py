@@ -69,6 +69,8 @@ class HostSpec:
     python: str | None = None
     #: The login shell.
     shell: str = SHELL
+    #: Whether dropbear takes passwords; for OpenSSH ``extra`` says so.
+    passwords: bool = False
     #: Lines for sshd's configuration.
     extra: str = ""
     #: Shell commands that its first process runs before it is reachable, as root in its own namespaces.
@@ -232,6 +234,8 @@ class Host:
         if self.spec.arm:
             extra += f"\nChrootDirectory /mnt/python\nSetEnv QEMU_CPU={self.spec.processor.model}"
         (self.folder / "sshd_config").write_text(CONFIG.format(extra=extra))
+        if self.spec.passwords:
+            (self.folder / "passwords").touch()
         if self.spec.dress:
             (self.folder / "dress.sh").write_text(self.spec.dress)
         self.make_host_key()

@@ -76,6 +76,7 @@ mount -o remount,bind,ro / # a device may break what is its own, not the machine
 cd /
 exec </dev/null
 if [ "$kind" = dropbear ]; then
-    exec dropbear -F -E -s -p 22 -r /mnt/host/dropbear_key
+    if [ ! -e /mnt/host/passwords ]; then set -- -s; else set --; fi
+    exec dropbear -F -E "$@" -p 22 -r /mnt/host/dropbear_key
 fi
 exec /usr/sbin/sshd -D -e -f /mnt/host/sshd_config
