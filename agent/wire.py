@@ -120,10 +120,18 @@ class Step:
     min_invocations: int = 0
     min_seconds: float = 0.0
     warmup_max_s: float = 30.0
+    #: Timing ends after this long even where invocations are missing.
+    max_seconds: float | None = None
+    #: Single-stream latency where 0, else throughput: so many interpreters work side by side.
+    interpreters: int = 0
+    #: Read sensors while measuring; off only to find out what watching costs.
+    watch: bool = True
     #: The most that the worker may take, ``None`` for no limit.
     memory_bytes: int | None = None
-    #: Wait until the device is cooler than this before measuring, 300 s at most.
+    #: Wait until the device is cooler than this before measuring; ``None``: than when the lane began, plus `settle_margin_c`.
     start_below_c: float | None = None
+    settle_margin_c: float = 5.0
+    settle_at_most_s: float = 300.0
     #: sha256 of uint8 pixels whose scores the controller knows; they are scored after the timed invocations.
     golden: str | None = None
 
@@ -167,13 +175,23 @@ class AttemptDone:
     #: Monotonic, from spawn to exit.
     wall_ns: int
     error: str | None = None
+    #: The runtime could not take the artifact.
+    unloadable: bool = False
+    import_ns: int | None = None
+    context_ns: int | None = None
     load_ns: int | None = None
     first_ns: int | None = None
-    #: `pack_ints` of every warm-up invocation after the first, and of every timed one, in ns, in order.
+    #: `pack_ints` of every warm-up invocation after the first, and of every timed sample, in ns, in order.
     warmup_ns: str = ""
     latency_ns: str = ""
+    invocations_per_sample: int = 1
+    span_ns: int | None = None
+    feed_ns: int | None = None
+    read_ns: int | None = None
+    clock_ns: int | None = None
+    loop_ns: int | None = None
     peak_rss_bytes: int | None = None
-    #: ``at_ns`` and, where the device tells, ``temperature_c``, ``frequency_hz``, ``throttled``.
+    #: ``at_ns``, ``mono_ns`` and what the device tells (`agent.sensors`).
     readings: tuple[dict[str, object], ...] = ()
     #: ``threads``, ``delegate``.
     requested: dict[str, object] | None = None

@@ -27,7 +27,7 @@ from orchestrator.domain.event import (
     RunResumed,
     RunStarted,
 )
-from orchestrator.domain.plan import EFFORTS
+from orchestrator.domain.plan import effort
 from orchestrator.domain.result import CaseResult, Reason, Verdict
 from orchestrator.errors import DeviceUnfit, FarmError, UsageError
 from orchestrator.inventory import Inventory
@@ -334,7 +334,7 @@ class Farm:
             scores=store.scores(run, case),
             facts=prospects.facts.get(case.device, {}),
             stranger_since=prospects.strangers.get(case.device),
-            effort=EFFORTS[suite.effort],
+            effort=effort(suite.effort, compare=suite.compare),
             golden=golden,
         )
 

@@ -8,7 +8,7 @@ import random
 from typing import TYPE_CHECKING
 
 from orchestrator.domain.case import Case
-from orchestrator.domain.plan import EFFORTS, WITHOUT_SCORES, Attempt, Lane, Plan, Scoring, Skip
+from orchestrator.domain.plan import WITHOUT_SCORES, Attempt, Lane, Plan, Scoring, Skip, effort
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ def plan(
     ``unfit`` says for (device, runtime) why that device can't offer that runtime, ``mute`` why a device does nothing.
     Every step that would do the work of a skipped case is left out.
     """
-    effort = EFFORTS[suite.effort]
+    how_long = effort(suite.effort, compare=suite.compare)
     unfit, mute = unfit or {}, mute or {}
     lanes, skips = [], []
     for device in devices:
@@ -43,17 +43,29 @@ def plan(
         if wanted:
             steps: tuple[Scoring | Attempt, ...] = (
                 *_scorings(run, wanted),
-                *_attempts(run, wanted, effort.attempts, suite.seed),
+                *_attempts(run, wanted, how_long.attempts, suite.seed),
             )
             lanes.append(Lane(device=device, steps=steps))
-    return Plan(run=run, effort=effort, seed=suite.seed, lanes=tuple(lanes), skips=tuple(skips))
+    return Plan(run=run, effort=how_long, seed=suite.seed, lanes=tuple(lanes), skips=tuple(skips))
 
 
 def _cases(suite: Suite, device: str) -> list[Case]:
-    matrix = itertools.product(suite.models, suite.schemes, suite.runtimes, suite.threads, suite.batches)
+    kinds = [(batch, 0) for batch in suite.batches]
+    if suite.throughput is not None:
+        kinds += itertools.product(suite.throughput.batches, suite.throughput.interpreters)
     return [
-        Case(device=device, model=model.name, scheme=scheme, runtime=runtime, threads=threads, batch=batch)
-        for model, scheme, runtime, threads, batch in matrix
+        Case(
+            device=device,
+            model=model.name,
+            scheme=scheme,
+            runtime=runtime,
+            threads=threads,
+            batch=batch,
+            interpreters=interpreters,
+        )
+        for model, scheme, runtime, threads, (batch, interpreters) in itertools.product(
+            suite.models, suite.schemes, suite.runtimes, suite.threads, kinds
+        )
     ]
 
 

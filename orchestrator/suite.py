@@ -23,6 +23,20 @@ RUNTIMES = ("litert", "tflite", "null")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Throughput:
+    """What offline throughput is measured with, beside single-stream latency."""
+
+    #: How many work side by side, each with the suite's number of threads.
+    interpreters: tuple[int, ...]
+    batches: tuple[int, ...] = (1,)
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Throughput:
+        """Undo `dataclasses.asdict` and a trip through JSON."""
+        return cls(interpreters=tuple(plain["interpreters"]), batches=tuple(plain["batches"]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
     """Every point of the matrix that is asked for, before devices are known."""
 
@@ -32,9 +46,13 @@ class Suite:
     runtimes: tuple[str, ...] = ("litert",)
     threads: tuple[int, ...] = (1,)
     batches: tuple[int, ...] = (1,)
+    #: ``None`` measures latency alone.
+    throughput: Throughput | None = None
     #: Selectors of the inventory.
     devices: tuple[str, ...] = ("all",)
     effort: str = "standard"
+    #: Whether cases will be compared, which takes more attempts.
+    compare: bool = False
     seed: int = 0
 
     def to_json(self) -> dict[str, Any]:
@@ -49,6 +67,8 @@ class Suite:
         }
         values["models"] = tuple(ModelSpec.from_json(model) for model in plain["models"])
         values["dataset"] = DatasetSpec(**plain["dataset"])
+        if plain.get("throughput") is not None:
+            values["throughput"] = Throughput.from_json(plain["throughput"])
         return cls(**values)
 
 
@@ -74,8 +94,10 @@ def load(path: Path) -> Suite:
         runtimes=written.runtimes,
         threads=written.threads,
         batches=written.batches,
+        throughput=None if written.throughput is None else Throughput(**written.throughput.model_dump()),
         devices=written.devices,
         effort=written.effort,
+        compare=written.compare,
         seed=written.seed,
     )
     names = [model.name for model in suite.models]
@@ -95,29 +117,38 @@ def narrow(
     schemes: Sequence[str] = (),
     runtimes: Sequence[str] = (),
     threads: Sequence[int] = (),
+    throughput: Sequence[int] = (),
     effort: str | None = None,
+    compare: bool = False,
     seed: int | None = None,
 ) -> Suite:
     """Return ``suite`` with what options say instead; raises `UnknownName` for what does not exist.
 
     ``models`` and ``schemes`` choose among what exists (any known scheme, whether or not the suite has it); the
-    others replace what the suite says.
+    others replace what the suite says. ``throughput`` are numbers of interpreters.
     """
     own = {model.name: model for model in suite.models}
     _require("model", models, own)
     _require("scheme", schemes, registry.names("scheme"))
     _require("runtime", runtimes, RUNTIMES)
     _require("effort", [effort] if effort else [], EFFORTS)
-    if any(count < 1 for count in threads):
-        raise SuiteError(f"--threads {','.join(map(str, threads))}: at least 1")
+    for option, counts in (("--threads", threads), ("--throughput", throughput)):
+        if any(count < 1 for count in counts):
+            raise SuiteError(f"{option} {','.join(map(str, counts))}: at least 1")
+    offline = suite.throughput
+    if throughput:
+        batches = offline.batches if offline else suite.batches
+        offline = Throughput(interpreters=tuple(dict.fromkeys(throughput)), batches=batches)
     return replace(
         suite,
         models=tuple(own[name] for name in dict.fromkeys(models)) or suite.models,
         schemes=tuple(dict.fromkeys(schemes)) or suite.schemes,
         runtimes=tuple(dict.fromkeys(runtimes)) or suite.runtimes,
         threads=tuple(dict.fromkeys(threads)) or suite.threads,
+        throughput=offline,
         devices=tuple(devices) or suite.devices,
         effort=effort or suite.effort,
+        compare=compare or suite.compare,
         seed=suite.seed if seed is None else seed,
     )
 
@@ -179,6 +210,11 @@ class _Model(_Plugged):
     preprocess: _Preprocess | None = None
 
 
+class _Throughput(pydantic.BaseModel, extra="forbid"):
+    interpreters: _Counts
+    batches: _Counts = (1,)
+
+
 class _Suite(pydantic.BaseModel, extra="forbid"):
     models: Annotated[tuple[str | _Model, ...], pydantic.BeforeValidator(_as_tuple)]
     dataset: str | _Plugged
@@ -186,8 +222,10 @@ class _Suite(pydantic.BaseModel, extra="forbid"):
     runtimes: _Words = ("litert",)
     threads: _Counts = (1,)
     batches: _Counts = (1,)
+    throughput: _Throughput | None = None
     devices: _Words = ("all",)
     effort: str = "standard"
+    compare: bool = False
     seed: int = 0
 
 

@@ -27,6 +27,7 @@ from orchestrator.domain.event import (
 )
 from orchestrator.domain.plan import Attempt, Scoring
 from orchestrator.domain.result import Measurement, Scores
+from orchestrator.domain.runtime import RuntimeChoice
 from orchestrator.errors import AgentFailed
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _step(step: Step, materials: Materials) -> wire.Step | None:
         kind="measure" if measure else "score",
         label=str(step.case) if isinstance(step, Attempt) else f"scores of {of.model} {of.scheme} {of.runtime}",
         artifact=artifact.sha256,
-        runtime=of.runtime,
+        runtime=RuntimeChoice.parse(of.runtime).on_device,
         environment=environment.name if environment else None,
         threads=step.case.threads if isinstance(step, Attempt) else 1,
         batch=of.batch,
@@ -132,6 +133,8 @@ def _step(step: Step, materials: Materials) -> wire.Step | None:
         min_invocations=math.ceil(effort.invocations / effort.attempts) if measure else 0,
         min_seconds=seconds if measure else 0.0,
         warmup_max_s=effort.warmup_max_s,
+        max_seconds=None if effort.max_seconds is None else effort.max_seconds / effort.attempts,
+        interpreters=step.case.interpreters if isinstance(step, Attempt) else 0,
         memory_bytes=limits.memory_bytes,
         start_below_c=limits.start_below_c if measure else None,
         golden=artifact.golden.pixels_sha256 if measure and artifact.golden else None,
@@ -204,10 +207,19 @@ class Translator:
             ended_at=_utc(record.ended_at_ns),
             wall_ns=record.wall_ns,
             error=record.error,
+            unloadable=record.unloadable,
+            import_ns=record.import_ns,
+            context_ns=record.context_ns,
             load_ns=record.load_ns,
             first_ns=record.first_ns,
             warmup_ns=wire.unpack_ints(record.warmup_ns),
             latency_ns=wire.unpack_ints(record.latency_ns),
+            invocations_per_sample=record.invocations_per_sample,
+            span_ns=record.span_ns,
+            feed_ns=record.feed_ns,
+            read_ns=record.read_ns,
+            clock_ns=record.clock_ns,
+            loop_ns=record.loop_ns,
             peak_rss_bytes=record.peak_rss_bytes,
             readings=record.readings,
             requested=record.requested,

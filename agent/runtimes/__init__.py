@@ -17,5 +17,10 @@ RUNTIMES = {
 
 
 def find(name: str) -> Runtime:
-    """Import the module of a runtime; the runtime itself is imported by what it loads. Raises `KeyError`."""
-    return cast("Runtime", importlib.import_module(RUNTIMES[name]))
+    """Import the module of a runtime; the package it runs is imported by its `prepare`. Raises `KeyError`.
+
+    What follows a colon (``delegate:/usr/lib/libedgetpu.so.1``) is for the module's ``bind``, which returns the runtime.
+    """
+    name, colon, argument = name.partition(":")
+    module = importlib.import_module(RUNTIMES[name])
+    return cast("Runtime", module.bind(argument) if colon else module)

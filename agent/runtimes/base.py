@@ -37,7 +37,11 @@ class Loaded(Protocol):
         ...
 
     def effective(self) -> dict[str, object]:
-        """Return what is in force: ``delegate`` (or ``None``), ``nodes``, ``delegated_nodes``, as far as it tells."""
+        """Return what is in force: ``delegate`` (or ``None``), ``nodes``, ``delegated_nodes``, as far as it tells.
+
+        A runtime with a start-up of its own beside loading the artifact (a GPU's context) says how long that took:
+        ``context_ns``.
+        """
         ...
 
 
@@ -46,6 +50,11 @@ class Runtime(Protocol):
 
     #: The distribution that people install.
     PACKAGE: str
+
+    @staticmethod
+    def prepare() -> None:
+        """Import the package, which takes its own time and is timed by itself; `load` may be called without."""
+        ...
 
     @staticmethod
     def load(path: str, threads: int) -> Loaded:

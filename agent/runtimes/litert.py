@@ -7,6 +7,11 @@ from agent.runtimes.interpreter import InterpreterLoaded
 PACKAGE = "ai-edge-litert"
 
 
+def prepare() -> None:
+    """Import the package."""
+    import ai_edge_litert.interpreter  # noqa: F401
+
+
 def load(path: str, threads: int) -> InterpreterLoaded:
     """Load an artifact into LiteRT's interpreter, with its default delegate (XNNPACK where it has one)."""
     from ai_edge_litert.interpreter import Interpreter

@@ -33,6 +33,10 @@ class NullLoaded:
         return {"delegate": None, "nodes": 0, "delegated_nodes": 0}
 
 
+def prepare() -> None:
+    """Import nothing."""
+
+
 def load(path: str, threads: int) -> NullLoaded:
     """Return nothing to run, whatever the artifact is."""
     del path, threads

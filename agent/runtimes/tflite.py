@@ -7,6 +7,11 @@ from agent.runtimes.interpreter import InterpreterLoaded
 PACKAGE = "tflite-runtime"
 
 
+def prepare() -> None:
+    """Import the package."""
+    import tflite_runtime.interpreter  # noqa: F401
+
+
 def load(path: str, threads: int) -> InterpreterLoaded:
     """Load an artifact into TensorFlow Lite's interpreter, with its default delegate."""
     from tflite_runtime.interpreter import Interpreter

@@ -56,7 +56,13 @@ def run(
     schemes: Annotated[str, typer.Option(metavar="A,B", help="Schemes: float32, dynamic, float16, int8.")] = "",
     runtimes: Annotated[str, typer.Option(metavar="A,B", help="Runtimes: litert, tflite, null.")] = "",
     threads: Annotated[str, typer.Option(metavar="1,4", help="Threads of the runtime.")] = "",
-    effort: Annotated[str | None, typer.Option(help="How long to measure: smoke, quick, standard.")] = None,
+    throughput: Annotated[
+        str, typer.Option(metavar="1,2", help="Measure images per second too, with so many interpreters side by side.")
+    ] = "",
+    effort: Annotated[
+        str | None, typer.Option(help="How long to measure: smoke, quick, standard, mobile, mlperf, sustained.")
+    ] = None,
+    compare: Annotated[bool, typer.Option("--compare", help="Make enough attempts to compare cases (7).")] = False,
     seed: Annotated[int | None, typer.Option(help="Seed of the order of attempts.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and what is skipped, and stop.")] = False,
     resume: Annotated[
@@ -82,11 +88,15 @@ def run(
         "models": _words(models),
         "schemes": _words(schemes),
         "runtimes": _words(runtimes),
-        "threads": _counts(threads),
+        "threads": _counts("--threads", threads),
+        "throughput": _counts("--throughput", throughput),
+        "compare": compare,
         "effort": effort,
         "seed": seed,
     }
-    if resume is not None and (suite is not None or any(value not in (None, []) for value in narrowing.values())):
+    if resume is not None and (
+        suite is not None or any(value not in (None, [], False) for value in narrowing.values())
+    ):
         raise UsageError(
             "--resume goes on with the run as it was planned; leave the suite and the narrowing options out"
         )
@@ -113,13 +123,13 @@ def _prepared(farm: Farm, devices: Sequence[str], place: Home) -> dict[str, Mapp
     return facts
 
 
-def _counts(text: str) -> list[int]:
+def _counts(option: str, text: str) -> list[int]:
     from orchestrator.errors import UsageError
 
     try:
         return [int(word) for word in _words(text)]
     except ValueError:
-        raise UsageError(f"--threads {text}: whole numbers, separated by commas") from None
+        raise UsageError(f"{option} {text}: whole numbers, separated by commas") from None
 
 
 def _show_run(events: Iterator[Event], store: Store, *, as_json: bool) -> int:

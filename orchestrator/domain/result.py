@@ -53,15 +53,29 @@ class Measurement:
     wall_ns: int
     #: The last words of a worker that failed, else ``None``; then the figures below are ``None`` or empty.
     error: str | None = None
+    #: The runtime could not take the artifact: the same again would fail again.
+    unloadable: bool = False
+    #: Importing the runtime's package.
+    import_ns: int | None = None
+    #: Starting what the runtime needs beside the artifact, such as a GPU's context; part of ``load_ns``.
+    context_ns: int | None = None
     #: Building the interpreter and allocating its tensors.
     load_ns: int | None = None
     first_ns: int | None = None
     warmup_ns: tuple[int, ...] = ()
-    #: Every timed invocation, in order.
+    #: Every timed sample, in order: one invocation, or `invocations_per_sample` of them in a row; see `per_invocation_ns`.
     latency_ns: tuple[int, ...] = ()
+    invocations_per_sample: int = 1
+    #: From the beginning of the first timed invocation to the end of the last, readings between blocks included.
+    span_ns: int | None = None
+    #: Copying an input into the runtime, and an output out of it: medians, timed apart from the invocations.
+    feed_ns: int | None = None
+    read_ns: int | None = None
+    #: What a look at the clock costs on this device, and a sample in which nothing is invoked: medians.
+    clock_ns: int | None = None
+    loop_ns: int | None = None
     peak_rss_bytes: int | None = None
-    #: Sensor readings between blocks: mappings with ``at_ns`` and what the device tells of
-    #: ``temperature_c``, ``frequency_hz``, ``throttled``. Absent sensors are absent keys.
+    #: Sensor readings between blocks; docs/methods.md lists their keys. Absent sensors are absent keys.
     readings: tuple[Mapping[str, Any], ...] = ()
     #: What was asked for: ``threads``, ``delegate``.
     requested: Mapping[str, Any] | None = None
@@ -72,6 +86,11 @@ class Measurement:
     #: How far the scores of the golden images were from the controller's; ``None`` where they were not asked for.
     golden_max_difference: float | None = None
     golden_mean_difference: float | None = None
+
+    @property
+    def per_invocation_ns(self) -> tuple[float, ...]:
+        """The samples in ns per invocation."""
+        return tuple(sample / self.invocations_per_sample for sample in self.latency_ns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

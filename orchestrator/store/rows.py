@@ -68,6 +68,8 @@ class ResultRow:
     runtime: str
     threads: int
     batch: int
+    #: 0 is single-stream latency, else throughput with so many side by side.
+    interpreters: int
     dataset: str
     synthetic: bool
     effort: str

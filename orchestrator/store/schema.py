@@ -17,6 +17,8 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
+    text,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -146,7 +148,9 @@ class Case(Base):
     """A point of the matrix, whatever run it was measured in."""
 
     __tablename__ = "cases"
-    __table_args__ = (UniqueConstraint("device", "model", "scheme", "runtime", "threads", "batch", name="one_case"),)
+    __table_args__ = (
+        UniqueConstraint("device", "model", "scheme", "runtime", "threads", "batch", "interpreters", name="one_case"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     device: Mapped[str] = mapped_column(Text, index=True)
@@ -155,6 +159,8 @@ class Case(Base):
     runtime: Mapped[str]
     threads: Mapped[int]
     batch: Mapped[int]
+    #: 0 is single-stream latency; else throughput with so many side by side
+    interpreters: Mapped[int]
 
     def as_value(self) -> domain.Case:
         """Return the case that this row is of."""
@@ -165,6 +171,7 @@ class Case(Base):
             runtime=self.runtime,
             threads=self.threads,
             batch=self.batch,
+            interpreters=self.interpreters,
         )
 
 
@@ -198,8 +205,18 @@ class Attempt(Base):
     ended_at: Mapped[datetime]
     wall_ns: Mapped[int] = mapped_column(BigInteger)
     error: Mapped[str | None]
+    unloadable: Mapped[bool] = mapped_column(server_default=false())
+    import_ns: Mapped[int | None] = mapped_column(BigInteger)
+    context_ns: Mapped[int | None] = mapped_column(BigInteger)
     load_ns: Mapped[int | None] = mapped_column(BigInteger)
     first_ns: Mapped[int | None] = mapped_column(BigInteger)
+    #: A sample of kind ``latency`` is the duration of so many invocations in a row.
+    invocations_per_sample: Mapped[int] = mapped_column(server_default=text("1"))
+    span_ns: Mapped[int | None] = mapped_column(BigInteger)
+    feed_ns: Mapped[int | None] = mapped_column(BigInteger)
+    read_ns: Mapped[int | None] = mapped_column(BigInteger)
+    clock_ns: Mapped[int | None] = mapped_column(BigInteger)
+    loop_ns: Mapped[int | None] = mapped_column(BigInteger)
     peak_rss_bytes: Mapped[int | None] = mapped_column(BigInteger)
     readings: Mapped[list[Any]]
     requested: Mapped[dict[str, Any] | None]

@@ -65,7 +65,7 @@ def test_a_difference_between_models_and_migrations_would_be_seen(empty):
 def test_upgrading_twice_changes_nothing(empty):
     migrate.upgrade(empty)
     with empty.begin() as connection:
-        connection.exec_driver_sql("INSERT INTO cases VALUES (1, 'local', 'tiny-cxr', 'int8', 'litert', 1, 1)")
+        connection.exec_driver_sql("INSERT INTO cases VALUES (1, 'local', 'tiny-cxr', 'int8', 'litert', 1, 1, 0)")
 
     assert migrate.upgrade(empty) == migrate.newest()
     migrate.ensure(empty)
