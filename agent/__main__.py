@@ -13,9 +13,10 @@ from functools import partial
 from typing import Any, Callable, Optional
 
 from agent import blobs, environments, facts, garbage, journal, lanes, spawn, wire
-from agent.lock import Lock, is_held, wait_until_free
+from agent.lock import is_held, wait_until_free
 from agent.refusals import Refused, no_space_refused
 from agent.runtimes import check
+from agent.tuning import Tuning
 from agent.workdir import Workdir
 
 
@@ -42,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="agent", description="The device half of farm.")
     parser.add_argument("--workdir", default=".farm-agent", help="where it keeps its files, below the home directory")
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("probe", "have", "environment", "start"):
+    for name in ("probe", "have", "environment", "start", "tune", "restore"):
         commands.add_parser(name)
     receive = commands.add_parser("receive")
     receive.add_argument("sha256")
@@ -80,8 +81,9 @@ def _probe(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
         directory = workdir.environment(request.environment)
         if not os.path.isdir(directory):
             raise Refused(wire.BLOB_MISSING, "there is no environment %s here" % request.environment)
+    tuned = _tuned(workdir)  # before the facts: they say how the device is after it
     tried = {name: check.try_runtime(name, directory) for name in request.runtimes}
-    here = {"environments": environments.names(workdir), "numpy": check.numpy_version()}
+    here = {"environments": environments.names(workdir), "numpy": check.numpy_version(), **tuned}
     return {**facts.gather(workdir.path), **{name: fact for name, fact in here.items() if fact}, "runtimes": tried}
 
 
@@ -152,15 +154,36 @@ def _stop(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _gc(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
-    starting, device = Lock(workdir.file("start.lock")), lanes.device_lock(workdir)
-    starting.take(wait=True)
-    try:
-        if not device.take():
-            raise lanes.busy(workdir, device)
+    with lanes.no_lane(workdir):
         return garbage.collect(workdir, unused_days=options.unused_days, running=spawn.ROOT)
-    finally:
-        device.release()
-        starting.release()
+
+
+def _tune(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
+    del options
+    request: wire.TuneRequest = _request(wire.TuneRequest)
+    tuning = Tuning(workdir)
+    with lanes.no_lane(workdir):
+        mended = tuning.mend()
+        return {**tuning.hold(request), "mended": mended}
+
+
+def _restore(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
+    del options
+    with lanes.no_lane(workdir):
+        return Tuning(workdir).restore()
+
+
+def _tuned(workdir: Workdir) -> dict[str, Any]:
+    """Put back what nobody holds any more; return the facts about it."""
+    tuning = Tuning(workdir)
+    if not tuning.is_recorded():
+        return {}
+    said: dict[str, Any] = {}
+    with suppress(Refused), lanes.no_lane(workdir):  # refused while a lane is on its way: nothing is changed under it
+        said["tuning_mended"] = tuning.mend()
+    with suppress(Refused):  # a record that can't be read, under a lane: told at the next contact
+        said["tuned"] = tuning.told()
+    return said
 
 
 COMMANDS: dict[str, Callable[[Workdir, argparse.Namespace], Optional[dict[str, Any]]]] = {
@@ -172,6 +195,8 @@ COMMANDS: dict[str, Callable[[Workdir, argparse.Namespace], Optional[dict[str, A
     "follow": _follow,
     "collect": _collect,
     "stop": _stop,
+    "tune": _tune,
+    "restore": _restore,
     "gc": _gc,
 }
 

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 import traceback
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from agent import journal, wire
@@ -17,6 +18,8 @@ from agent.walk import Walk
 from agent.workdir import write_atomically
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from agent.workdir import Workdir
 
 _STARTED = b"ok"
@@ -49,6 +52,20 @@ def start(workdir: Workdir, request: wire.LaneRequest) -> None:
 def device_lock(workdir: Workdir) -> DeviceLock:
     """Return the lock of this device, not yet taken."""
     return DeviceLock(workdir.file("lane.lock"), workdir.file("lane.holder"))
+
+
+@contextmanager
+def no_lane(workdir: Workdir) -> Iterator[None]:
+    """Keep lanes from this device meanwhile; refuses with `BUSY` where one is on its way."""
+    starting, device = Lock(workdir.file("start.lock")), device_lock(workdir)
+    starting.take(wait=True)
+    try:
+        if not device.take():
+            raise busy(workdir, device)
+        yield
+    finally:
+        device.release()
+        starting.release()
 
 
 def begun(workdir: Workdir, lane: str) -> str:

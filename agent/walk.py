@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, Optional, Union
 from agent import spawn, wire
 from agent.sensors import Sensors
 from agent.settle import settle
+from agent.tuning import Tuning
 
 if TYPE_CHECKING:
     from agent.journal import Writer
@@ -21,9 +22,17 @@ if TYPE_CHECKING:
 class Walk:
     """Walks the steps of one lane; `stop`, called from a signal handler, ends it after killing the worker."""
 
-    def __init__(self, workdir: Workdir, request: wire.LaneRequest, writer: Writer, device: DeviceLock) -> None:
+    def __init__(
+        self,
+        workdir: Workdir,
+        request: wire.LaneRequest,
+        writer: Writer,
+        device: DeviceLock,
+        tuning: Optional[Tuning] = None,
+    ) -> None:
         self._workdir, self._request = workdir, request
         self._writer, self._device = writer, device
+        self._tuning = tuning or Tuning(workdir)
         self._worker: Optional[subprocess.Popen[bytes]] = None
         self._stopped = False
 
@@ -39,6 +48,27 @@ class Walk:
 
     def to_the_end(self) -> None:
         """Take every step, then say so; a step that fails is a record like others."""
+        try:
+            self._tune()
+            self._take_steps()
+        finally:
+            untuned = self._tuning.release(self._request.lane)
+        if untuned is not None:
+            self._writer.append(wire.Tuned(at_ns=time.time_ns(), said=untuned))
+        # Whoever reads the last record may start another lane at once.
+        self._device.release()
+        self._writer.append(wire.LaneDone(at_ns=time.time_ns(), error="stopped" if self.stopped() else None))
+
+    def _tune(self) -> None:
+        """Put back what nobody holds any more, then set what this lane asks for."""
+        said = [self._tuning.mend()]
+        if self._request.tune is not None:
+            said.append(self._tuning.hold(self._request.tune, self._request.lane))
+        for each in said:
+            if each is not None:
+                self._writer.append(wire.Tuned(at_ns=time.time_ns(), said=each))
+
+    def _take_steps(self) -> None:
         for step in self._request.steps:
             if self.stopped():
                 break
@@ -47,9 +77,6 @@ class Walk:
             if record.error is not None and self.stopped():
                 break  # not the step's fault
             self._writer.append(record)
-        # Whoever reads the last record may start another lane at once.
-        self._device.release()
-        self._writer.append(wire.LaneDone(at_ns=time.time_ns(), error="stopped" if self.stopped() else None))
 
     def _take(self, step: wire.Step) -> Union[wire.AttemptDone, wire.ScoringDone]:
         if step.start_below_c is not None:

@@ -17,6 +17,9 @@ command              standard input               standard output
 ``follow LANE``      (held open; its end stops)   `JOURNAL_MARK` line, then journal lines from ``--from OFFSET``
 ``collect LANE``     nothing                      the same, without waiting for more
 ``stop LANE``        nothing                      ``{"stopped": bool}``
+``tune``             TuneRequest                  ``{"set": […], "kept": […], "failed": […], "tuned": …, "mended": …}``:
+                                                  `agent.tuning`
+``restore``          nothing                      ``{"restored": […], "failed": […], "tuned": …}``
 ``gc``               nothing                      ``{"removed_bytes": …, "removed": {"environments": …, "blobs": …,
                                                   "agents": …, "lanes": …}, "kept_bytes": …}``
 ==================== ============================ ===========================================================
@@ -137,6 +140,17 @@ class Step:
 
 
 @dataclasses.dataclass(frozen=True)
+class TuneRequest:
+    """Set what makes timings steady, until ``restore``, the end of the lane that asks, or ``seconds`` later."""
+
+    #: Who asks, for the message that others get.
+    holder: str
+    #: x86: no frequency above the nominal one.
+    no_turbo: bool = False
+    seconds: float = 86400.0
+
+
+@dataclasses.dataclass(frozen=True)
 class LaneRequest:
     """Everything one device does in one go, without the network."""
 
@@ -146,6 +160,8 @@ class LaneRequest:
     holder: str
     steps: tuple[Step, ...]
     version: int = VERSION
+    #: What to set before the first step; it is put back after the last.
+    tune: TuneRequest | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -221,6 +237,14 @@ class ScoringDone:
 
 
 @dataclasses.dataclass(frozen=True)
+class Tuned:
+    """Settings were changed or put back; ``said`` is what the commands ``tune`` and ``restore`` answer."""
+
+    at_ns: int
+    said: dict[str, object]
+
+
+@dataclasses.dataclass(frozen=True)
 class LaneDone:
     """Last record of a journal. ``error`` is ``None`` when every step was walked."""
 
@@ -228,7 +252,7 @@ class LaneDone:
     error: str | None = None
 
 
-RECORDS = {kind.__name__: kind for kind in (LaneBegan, StepBegan, AttemptDone, ScoringDone, LaneDone)}
+RECORDS = {kind.__name__: kind for kind in (LaneBegan, StepBegan, AttemptDone, ScoringDone, Tuned, LaneDone)}
 
 
 def encode_line(record: object) -> bytes:
@@ -271,7 +295,7 @@ def from_json(kind: Any, body: dict[str, Any]) -> Any:
     values = {}
     for name, value in body.items():
         inner = NESTED.get((kind, name))
-        if inner is not None:
+        if inner is not None and value is not None:
             read = (
                 tuple(from_json(inner, item) for item in value) if isinstance(value, list) else from_json(inner, value)
             )
@@ -286,6 +310,7 @@ def from_json(kind: Any, body: dict[str, Any]) -> Any:
 
 NESTED = {
     (LaneRequest, "steps"): Step,
+    (LaneRequest, "tune"): TuneRequest,
     (Step, "preprocess"): Preprocess,
     (EnvironmentRequest, "wheels"): Wheel,
 }

@@ -1,0 +1,363 @@
+"""Tuning: over a real tree of files, with real kills in between."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from agent import wire
+from agent.refusals import Refused
+from agent.tuning import Hands, Tuning
+from agent.workdir import Workdir
+
+CPU = "sys/devices/system/cpu"
+ASK = wire.TuneRequest(holder="me@here")
+#: Holds settings below ROOT and is killed just before it changes the file number KILL_AT, from 0; it says when it holds all.
+HOLD = """
+import os, signal, sys
+from agent import wire
+from agent.tuning import Hands, Tuning
+from agent.workdir import Workdir
+
+root, workdir, kill_at = sys.argv[1], Workdir(sys.argv[2]).make(), int(sys.argv[3])
+hands, changed = Hands(), []
+
+def write(path, value):
+    if len(changed) == kill_at:
+        os.kill(os.getpid(), signal.SIGKILL)
+    changed.append(path)
+    return hands(path, value)
+
+print(Tuning(workdir, root, write=write).hold(wire.TuneRequest(holder="me@here"), "a-lane"), flush=True)
+signal.pause()
+"""
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A machine with two frequency policies and Intel's turbo switch."""
+    return machine(tmp_path / "root")
+
+
+def machine(root: Path) -> Path:
+    for policy, governor in (("policy0", "powersave"), ("policy4", "schedutil")):
+        put(root, f"{CPU}/cpufreq/{policy}/scaling_governor", governor)
+        put(root, f"{CPU}/cpufreq/{policy}/scaling_available_governors", "performance powersave schedutil")
+    put(root, f"{CPU}/intel_pstate/no_turbo", "0")
+    put(root, "proc/sys/kernel/random/boot_id", "first")
+    return root
+
+
+def put(root: Path, path: str, value: str) -> None:
+    (root / path).parent.mkdir(parents=True, exist_ok=True)
+    (root / path).write_text(value + "\n")
+
+
+def governors(root: Path) -> list[str]:
+    return [
+        (root / f"{CPU}/cpufreq/{policy}/scaling_governor").read_text().strip() for policy in ("policy0", "policy4")
+    ]
+
+
+def no_turbo(root: Path) -> str:
+    return (root / f"{CPU}/intel_pstate/no_turbo").read_text().strip()
+
+
+def tuning(tmp_path: Path, root: Path, **more: object) -> Tuning:
+    return Tuning(Workdir(tmp_path / "work").make(), str(root), **{"write": Hands(), **more})
+
+
+def test_every_policy_is_set_and_put_back_as_it_was(tmp_path, root):
+    here = tuning(tmp_path, root)
+
+    said = here.hold(ASK)
+
+    assert governors(root) == ["performance", "performance"]
+    assert [change["before"] for change in said["set"]] == ["powersave", "schedutil"]
+    assert said["failed"] == []
+    assert said["tuned"]["holder"] == "me@here"
+    assert here.restore()["tuned"] is None
+    assert governors(root) == ["powersave", "schedutil"]
+    assert not here.is_recorded()
+
+
+def test_turbo_is_left_alone_unless_asked_for(tmp_path, root):
+    here = tuning(tmp_path, root)
+
+    here.hold(ASK)
+    untouched = no_turbo(root)
+    here.hold(wire.TuneRequest(holder="me@here", no_turbo=True))
+    switched = no_turbo(root)
+    here.restore()
+
+    assert (untouched, switched, no_turbo(root)) == ("0", "1", "0")
+    assert governors(root) == ["powersave", "schedutil"]
+
+
+def test_boost_is_switched_off_where_that_is_the_switch(tmp_path, root):
+    (root / f"{CPU}/intel_pstate/no_turbo").unlink()
+    put(root, f"{CPU}/cpufreq/boost", "1")
+    here = tuning(tmp_path, root)
+
+    here.hold(wire.TuneRequest(holder="me@here", no_turbo=True))
+
+    assert (root / f"{CPU}/cpufreq/boost").read_text() == "0"
+    here.restore()
+    assert (root / f"{CPU}/cpufreq/boost").read_text() == "1"
+
+
+def test_what_is_right_already_is_neither_changed_nor_recorded(tmp_path, root):
+    for policy in ("policy0", "policy4"):
+        put(root, f"{CPU}/cpufreq/{policy}/scaling_governor", "performance")
+    here = tuning(tmp_path, root)
+
+    said = here.hold(ASK)
+
+    assert [kept["what"] for kept in said["kept"]] == ["governor of policy0", "governor of policy4"]
+    assert (said["set"], said["tuned"], here.is_recorded()) == ([], None, False)
+
+
+def test_a_machine_without_frequency_scaling_says_so(tmp_path):
+    said = tuning(tmp_path, tmp_path / "empty").hold(wire.TuneRequest(holder="me", no_turbo=True))
+
+    assert "no frequency scaling" in said["failed"][0]["why"]
+    assert "no switch" in said["failed"][1]["why"]
+    assert said["tuned"] is None
+
+
+def test_a_kernel_without_the_governor_says_what_it_has(tmp_path, root):
+    put(root, f"{CPU}/cpufreq/policy0/scaling_available_governors", "powersave schedutil")
+    here = tuning(tmp_path, root)
+
+    said = here.hold(ASK)
+
+    assert said["failed"] == [
+        {"what": "governor of policy0", "why": "its kernel offers powersave, schedutil, and no performance"}
+    ]
+    assert governors(root) == ["powersave", "performance"]
+
+
+def test_a_value_that_the_kernel_does_not_take_is_told(tmp_path, root):
+    here = tuning(tmp_path, root, write=lambda *_: None)
+
+    said = here.hold(ASK)
+
+    assert said["failed"][0]["why"] == "it took performance and says powersave"
+    assert (said["tuned"], here.is_recorded()) == (None, False)
+
+
+def test_nothing_is_changed_that_cannot_be_written_down(tmp_path, root):
+    here = tuning(tmp_path, root)
+    (tmp_path / "work").rename(tmp_path / "elsewhere")
+
+    said = here.hold(ASK)
+
+    assert "can't be written down" in said["failed"][0]["why"]
+    assert governors(root) == ["powersave", "schedutil"]
+
+
+@pytest.mark.parametrize("kill_at", [0, 1], ids=["after recording", "between two settings"])
+def test_a_kill_while_setting_is_mended_at_the_next_contact(tmp_path, root, kill_at):
+    done = subprocess.run(
+        [sys.executable, "-c", HOLD, str(root), str(tmp_path / "work"), str(kill_at)],
+        stdout=subprocess.PIPE,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert governors(root)[kill_at:] == ["powersave", "schedutil"][kill_at:]
+
+    mended = tuning(tmp_path, root).mend()
+
+    assert mended is not None
+    assert mended["why"] == "lane a-lane is gone"
+    assert len(mended["restored"]) == kill_at
+    assert governors(root) == ["powersave", "schedutil"]
+    assert not tuning(tmp_path, root).is_recorded()
+
+
+def test_a_kill_while_holding_is_mended_at_the_next_contact(tmp_path, root):
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(root), str(tmp_path / "work"), "99"], stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        assert governors(root) == ["performance", "performance"]
+        holder.kill()
+
+    mended = tuning(tmp_path, root).mend()
+
+    assert mended is not None
+    assert len(mended["restored"]) == 2
+    assert governors(root) == ["powersave", "schedutil"]
+
+
+def test_what_a_person_holds_stays_until_its_time_is_over(tmp_path, root):
+    now = [1000.0]
+    here = tuning(tmp_path, root, clock=lambda: now[0])
+    here.hold(wire.TuneRequest(holder="me", seconds=60))
+
+    now[0] += 59
+    assert here.mend() is None
+    assert governors(root) == ["performance", "performance"]
+    now[0] += 1
+    mended = here.mend()
+
+    assert mended is not None
+    assert mended["why"] == "its time is over"
+    assert governors(root) == ["powersave", "schedutil"]
+
+
+def test_a_restart_undid_everything_so_that_only_the_record_goes(tmp_path, root):
+    here = tuning(tmp_path, root)
+    here.hold(ASK)
+    put(root, "proc/sys/kernel/random/boot_id", "second")
+    put(root, f"{CPU}/cpufreq/policy0/scaling_governor", "ondemand")
+
+    mended = here.mend()
+
+    assert mended is not None
+    assert (mended["restored"], mended["why"]) == ([], "the device restarted, which undid it")
+    assert governors(root) == ["ondemand", "performance"]
+    assert not here.is_recorded()
+
+
+def test_what_somebody_else_set_since_is_left_alone(tmp_path, root):
+    here = tuning(tmp_path, root)
+    here.hold(ASK)
+    put(root, f"{CPU}/cpufreq/policy4/scaling_governor", "ondemand")
+
+    said = here.restore()
+
+    assert governors(root) == ["powersave", "ondemand"]
+    assert said["failed"][0]["why"] == "somebody has set it to ondemand since: left alone"
+    assert not here.is_recorded()
+
+
+def test_what_cannot_be_put_back_now_stays_on_record(tmp_path, root):
+    hands = Hands()
+    tuning(tmp_path, root).hold(ASK, "a-lane")
+    broken = tuning(tmp_path, root, write=lambda path, value: "no right" if "policy4" in path else hands(path, value))
+
+    said = broken.restore()
+
+    assert said["failed"] == [{"what": "governor of policy4", "why": "no right"}]
+    assert [left["what"] for left in said["tuned"]["settings"]] == ["governor of policy4"]
+    assert tuning(tmp_path, root).mend() is not None
+    assert governors(root) == ["powersave", "schedutil"]
+
+
+def test_a_second_person_extends_the_time_and_keeps_what_was(tmp_path, root):
+    here = tuning(tmp_path, root, clock=lambda: 0.0)
+    here.hold(wire.TuneRequest(holder="first", seconds=60))
+
+    said = here.hold(wire.TuneRequest(holder="second", seconds=600))
+
+    assert said["tuned"]["holder"] == "second"
+    assert said["tuned"]["until_ns"] - said["tuned"]["since_ns"] > 590e9
+    here.restore()
+    assert governors(root) == ["powersave", "schedutil"]
+
+
+def test_a_lane_uses_what_a_person_holds_and_leaves_it(tmp_path, root):
+    here = tuning(tmp_path, root)
+    here.hold(ASK)
+
+    said = here.hold(ASK, "a-lane")
+
+    assert (said["set"], said["tuned"]["lane"]) == ([], None)
+    assert here.release("a-lane") is None
+    assert governors(root) == ["performance", "performance"]
+
+
+def test_a_record_that_names_other_files_is_put_aside_and_nothing_is_written(tmp_path, root):
+    here = tuning(tmp_path, root)
+    here.hold(ASK, "a-lane")
+    record = tmp_path / "work" / "tuning.json"
+    said = json.loads(record.read_text())
+    said["settings"][0]["path"] = f"{CPU}/../../../../etc/passwd"
+    put(root, "etc/passwd", "performance")
+    record.write_text(json.dumps(said))
+
+    mended = here.mend()
+
+    assert mended is not None
+    assert "can't be read" in mended["why"]
+    assert (root / "etc/passwd").read_text() == "performance\n"
+    assert (tmp_path / "work" / "tuning.json.damaged").exists()
+    assert here.mend() is None
+
+
+def test_nobody_holds_anything_for_more_than_a_day(tmp_path, root):
+    with pytest.raises(Refused, match="24 hours at most"):
+        tuning(tmp_path, root).hold(wire.TuneRequest(holder="me", seconds=86401))
+
+
+@pytest.fixture
+def of_another_user():
+    """A file that the user ``user`` may read and not write, and a folder beside it."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        file = Path(folder) / "scaling_governor"
+        file.write_text("powersave\n")
+        file.chmod(0o444)
+        yield file, 65534 if os.geteuid() == 0 else None
+
+
+def written_by(user: int | None, file: Path, sudo: str | None) -> list[str]:
+    """Return what `Hands` of a user without rights says of writing ``file``, twice."""
+    script = (
+        "import os, sys; from agent.tuning import Hands; user, file, *sudo = sys.argv[1:]\n"
+        "if int(user): os.setuid(int(user))\n"
+        "hands = Hands(*sudo)\n"
+        "for _ in 'ab': print(hands(file, 'performance'))"
+    )
+    words = [sys.executable, "-c", script, str(user or 0), str(file), *([sudo] if sudo else [])]
+    root = Path(__file__).parents[2]
+    done = subprocess.run(words, cwd=root, stdout=subprocess.PIPE, text=True, check=True, timeout=60)
+    return done.stdout.splitlines()
+
+
+def test_without_rights_and_sudo_it_says_so(of_another_user):
+    file, user = of_another_user
+
+    assert written_by(user, file, None)[0] == "this user may not write it, and there is no sudo"
+
+
+def test_sudo_is_called_without_a_shell_and_never_to_ask(of_another_user):
+    file, user = of_another_user
+    sudo = file.with_name("sudo")
+    sudo.write_text(f'#!/bin/sh\n[ "$*" = "-n tee {file}" ] && [ "$(cat)" = performance ]\n')
+    sudo.chmod(0o755)
+
+    assert written_by(user, file, str(sudo)) == ["None", "None"]
+
+
+def test_what_sudo_refused_is_told_in_its_words_and_not_asked_again(of_another_user):
+    file, user = of_another_user
+    sudo = file.with_name("sudo")
+    sudo.write_text('#!/bin/sh\necho "sudo: a password is required $$" >&2\nexit 1\n')
+    sudo.chmod(0o755)
+
+    said = written_by(user, file, str(sudo))
+
+    assert "sudo says: sudo: a password is required" in said[0]
+    assert said[0] == said[1]
+
+
+def test_a_lane_says_what_could_not_be_set_and_goes_on(device):
+    lane = wire.LaneRequest(lane="tuned", run="r", holder="me", steps=(), tune=ASK)
+
+    device.ask("start", stdin=wire.to_json(lane))
+    records = device.records("tuned")
+
+    assert records[-1] == wire.LaneDone(at_ns=records[-1].at_ns)
+    (tuned,) = [record for record in records if isinstance(record, wire.Tuned) and "kept" in record.said]
+    assert {"set", "kept", "failed", "tuned"} == set(tuned.said)
