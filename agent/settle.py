@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Callable, Optional
 
 if TYPE_CHECKING:
-    from agent.sensors import Sensors
+    from agent.measure import Watching
 
-#: Seconds; MLPerf Mobile's longest break between two tests is 5 minutes.
-LONGEST_S = 300.0
 LOOK_EVERY_S = 1.0
 
 
+def temperature_of(sensors: Watching) -> Optional[float]:
+    """Return how warm the device is in °C, ``None`` where it does not say."""
+    celsius = sensors.read().get("temperature_c")
+    return celsius if isinstance(celsius, float) else None
+
+
 def settle(
-    sensors: Sensors,
+    sensors: Watching,
     below_c: float,
+    at_most_s: float,
     stopped: Callable[[], bool],
     *,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-) -> None:
-    """Return when the device is cooler than ``below_c`` °C, when `LONGEST_S` are over, or when ``stopped`` says so.
+) -> tuple[float, Optional[float]]:
+    """Return when the device is cooler than ``below_c`` °C, when ``at_most_s`` are over, or when ``stopped`` says so.
 
-    A device that does not say how warm it is is not waited for.
+    What is returned is how long that took, in seconds, and how warm the device was in the end. A device that does not
+    say how warm it is is not waited for.
     """
-    until = clock() + LONGEST_S
-    while not stopped() and clock() < until:
-        temperature = sensors.read().get("temperature_c")
-        if not isinstance(temperature, float) or temperature < below_c:
-            return
+    began = clock()
+    while True:
+        celsius = temperature_of(sensors)
+        waited = clock() - began
+        if celsius is None or celsius < below_c or waited >= at_most_s or stopped():
+            return waited, celsius
         sleep(LOOK_EVERY_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -10,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, Optional, Union
 
 from agent import spawn, wire
 from agent.sensors import Sensors
-from agent.settle import settle
+from agent.settle import settle, temperature_of
 from agent.tuning import Tuning
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ class Walk:
         self._writer, self._device = writer, device
         self._tuning = tuning or Tuning(workdir)
         self._worker: Optional[subprocess.Popen[bytes]] = None
+        self._sensors = Sensors.of_this_device()
+        #: The least that was seen in this lane, before it began to work or between attempts.
+        self._idle_c: Optional[float] = None
+        #: (artifact, runtime, environment) -> why that runtime can't take that artifact.
+        self._unloadable: dict[tuple[str, str, Optional[str]], str] = {}
         self._stopped = False
 
     def stopped(self) -> bool:
@@ -69,6 +75,7 @@ class Walk:
                 self._writer.append(wire.Tuned(at_ns=time.time_ns(), said=each))
 
     def _take_steps(self) -> None:
+        self._idle_c = temperature_of(self._sensors)
         for step in self._request.steps:
             if self.stopped():
                 break
@@ -79,10 +86,15 @@ class Walk:
             self._writer.append(record)
 
     def _take(self, step: wire.Step) -> Union[wire.AttemptDone, wire.ScoringDone]:
-        if step.start_below_c is not None:
-            settle(Sensors.of_this_device(), step.start_below_c, self.stopped)
+        step = self._settled(step)
         began_at, began = time.time_ns(), time.monotonic_ns()
-        answer = self._spawn(step)
+        key = step.artifact, step.runtime, step.environment
+        if key in self._unloadable:  # the same again would fail again
+            answer: dict[str, Any] = {"error": self._unloadable[key], "unloadable": True}
+        else:
+            answer = self._spawn(step)
+        if answer.get("unloadable"):
+            self._unloadable[key] = str(answer["error"])
         kind = wire.AttemptDone if step.kind == "measure" else wire.ScoringDone
         common = {
             "id": step.id,
@@ -91,6 +103,18 @@ class Walk:
             "wall_ns": time.monotonic_ns() - began,
         }
         return wire.from_json(kind, {**common, **answer})  # type: ignore[no-any-return]  # it builds any kind
+
+    def _settled(self, step: wire.Step) -> wire.Step:
+        """Wait until the device is cool enough for ``step``; return the step with the temperature that this meant."""
+        below = step.start_below_c
+        if below is None and step.settle_margin_c is not None and self._idle_c is not None:
+            below = self._idle_c + step.settle_margin_c
+        if below is None or step.kind != "measure":
+            return dataclasses.replace(step, start_below_c=None)
+        _, celsius = settle(self._sensors, below, step.settle_at_most_s, self.stopped)
+        if celsius is not None and self._idle_c is not None:
+            self._idle_c = min(self._idle_c, celsius)
+        return dataclasses.replace(step, start_below_c=below)
 
     def _spawn(self, step: wire.Step) -> dict[str, Any]:
         """Return the fields that the worker answered, or ``error``: its last words."""

@@ -131,9 +131,10 @@ class Step:
     watch: bool = True
     #: The most that the worker may take, ``None`` for no limit.
     memory_bytes: int | None = None
-    #: Wait until the device is cooler than this before measuring; ``None``: than when the lane began, plus `settle_margin_c`.
+    #: Wait until the device is cooler than this (°C) before measuring; ``None``: cooler than the coolest it was in this
+    #: lane plus `settle_margin_c`, which is no wait where that is ``None`` too.
     start_below_c: float | None = None
-    settle_margin_c: float = 5.0
+    settle_margin_c: float | None = None
     settle_at_most_s: float = 300.0
     #: sha256 of uint8 pixels whose scores the controller knows; they are scored after the timed invocations.
     golden: str | None = None
@@ -229,6 +230,7 @@ class ScoringDone:
     ended_at_ns: int
     wall_ns: int
     error: str | None = None
+    unloadable: bool = False
     #: Base64 of zlib of float32 little-endian scores, row-major, of ``shape`` (images, classes).
     scores: str = ""
     shape: tuple[int, int] = (0, 0)

@@ -9,17 +9,27 @@ import resource
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Optional
+import traceback
+from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
 
 from agent import wire
 from agent.runtimes import find
 from agent.workdir import Workdir
 
 if TYPE_CHECKING:
-    from agent.runtimes.base import Loaded
+    from agent.measure import Timings
+    from agent.runtimes.base import Loaded, Runtime
 
+T = TypeVar("T")
+
+#: Copies of an input and an output that are timed; their median stands.
+_COPIES = 11
 #: The lane ends a worker in time; this ends one whose lane is gone, so that it does not hold the device for ever.
 _SPARE = 1.1
+
+
+class Unloadable(Exception):  # noqa: N818  a fact about artifact and runtime, not an error of ours
+    """The runtime can't take the artifact."""
 
 
 def main(arguments: list[str]) -> int:
@@ -40,6 +50,9 @@ def main(arguments: list[str]) -> int:
         answer = measure(workdir, step) if step.kind == "measure" else score(workdir, step)
     except Unscorable as error:
         answer = {"error": str(error)}
+    except Unloadable as error:
+        traceback.print_exc()
+        answer = {"error": "%s can't load the artifact: %s" % (step.runtime, error), "unloadable": True}
     with open(answers, "wb") as out:
         out.write(json.dumps(answer, allow_nan=False).encode() + b"\n")
     return 0
@@ -53,39 +66,43 @@ def measure(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
     """
     import numpy as np
 
-    from agent import measure as stopwatch
     from agent import predict
-    from agent.sensors import Sensors
 
     runtime = find(step.runtime)
+    import_ns, _ = _timed(runtime.prepare)
     pixels = np.load(workdir.blob(step.pixels), mmap_mode="r", allow_pickle=False)
     threads_before = _threads()
-    began = time.perf_counter_ns()
-    loaded = runtime.load(workdir.blob(step.artifact), step.threads)
-    load_ns = time.perf_counter_ns() - began
-    predict.feed(loaded, pixels, step.preprocess, step.batch)
-    timings = stopwatch.time_invocations(
-        loaded.invoke,
-        Sensors.of_this_device(),
-        min_invocations=step.min_invocations,
-        min_seconds=step.min_seconds,
-        warmup_max_s=step.warmup_max_s,
-    )
+    load_ns, loaded = _timed(lambda: _load(runtime, workdir, step))
+    more = [_load(runtime, workdir, step) for _ in range(1, step.interpreters)]
+    for each in (loaded, *more):
+        predict.feed(each, pixels, step.preprocess, step.batch)
+    timings = _time(step, [each.invoke for each in (loaded, *more)])
     effective = {**loaded.effective(), "warmed_up": timings.warmed_up}
     threads_after = _threads()
     if threads_before is not None and threads_after is not None:
-        effective["threads"] = 1 + threads_after - threads_before
+        # Each interpreter works with the thread that invokes it and with those that it made.
+        effective["threads"] = 1 + (threads_after - threads_before) // (1 + len(more))
     peak_rss_bytes = _peak_rss_bytes()
+    feed_ns, read_ns = _copies(loaded)
     return {
+        "import_ns": import_ns,
+        "context_ns": effective.pop("context_ns", None),
         "load_ns": load_ns,
         "first_ns": timings.first_ns,
         "warmup_ns": wire.pack_ints(timings.warmup_ns),
         "latency_ns": wire.pack_ints(timings.latency_ns),
+        "invocations_per_sample": timings.invocations_per_sample,
+        "span_ns": timings.span_ns,
+        "feed_ns": feed_ns,
+        "read_ns": read_ns,
+        "clock_ns": timings.clock_ns,
+        "loop_ns": timings.loop_ns,
         "peak_rss_bytes": peak_rss_bytes,
         "readings": timings.readings,
         "requested": {
             "threads": step.threads,
-            "delegate": None,
+            "delegate": getattr(runtime, "DELEGATE", None),
+            **({"interpreters": step.interpreters} if step.interpreters else {}),
             **({} if step.start_below_c is None else {"start_below_c": step.start_below_c}),
         },
         "effective": effective,
@@ -96,6 +113,51 @@ def measure(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
         },
         **_golden(workdir, step, loaded),
     }
+
+
+def _load(runtime: Runtime, workdir: Workdir, step: wire.Step) -> Loaded:
+    """Load the artifact; raises `Unloadable` with the runtime's own words where it can't take it."""
+    try:
+        return runtime.load(workdir.blob(step.artifact), step.threads)
+    except (MemoryError, OSError):
+        raise  # that may be otherwise the next time
+    except Exception as error:
+        raise Unloadable("%s: %s" % (type(error).__name__, error)) from error
+
+
+def _time(step: wire.Step, invokes: list[Callable[[], Any]]) -> Timings:
+    from agent import measure as stopwatch
+    from agent.sensors import Sensors
+    from agent.throughput import time_throughput
+
+    sensors: stopwatch.Watching = Sensors.of_this_device() if step.watch else stopwatch.Unwatched()
+    limits: dict[str, Any] = {
+        "min_invocations": step.min_invocations,
+        "min_seconds": step.min_seconds,
+        "warmup_max_s": step.warmup_max_s,
+        "max_seconds": step.max_seconds,
+    }
+    if step.interpreters:
+        return time_throughput(invokes, sensors, **limits)
+    return stopwatch.time_invocations(invokes[0], sensors, **limits)
+
+
+def _copies(loaded: Loaded) -> tuple[Optional[int], Optional[int]]:
+    """Return the median nanoseconds of copying an input into the runtime and an output out of it."""
+    import numpy as np
+
+    if loaded.input is None or loaded.output is None:
+        return None, None
+    values = np.zeros(loaded.input.shape, loaded.input.dtype)
+    feeding = [_timed(lambda: loaded.set_input(values))[0] for _ in range(_COPIES)]
+    reading = [_timed(loaded.get_output)[0] for _ in range(_COPIES)]
+    return int(np.median(feeding)), int(np.median(reading))
+
+
+def _timed(act: Callable[[], T]) -> tuple[int, T]:
+    began = time.perf_counter_ns()
+    made = act()
+    return time.perf_counter_ns() - began, made
 
 
 def _golden(workdir: Workdir, step: wire.Step, loaded: Loaded) -> dict[str, Any]:
@@ -126,7 +188,7 @@ def score(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
     labels = np.load(workdir.blob(step.labels), allow_pickle=False)
     if len(labels) != len(pixels):
         raise predict.Unscorable("there are %d images and %d rows of labels" % (len(pixels), len(labels)))
-    loaded = find(step.runtime).load(workdir.blob(step.artifact), step.threads)
+    loaded = _load(find(step.runtime), workdir, step)
     found = predict.scores(loaded, pixels, step.preprocess, batch=step.batch, classes=labels.shape[1])
     return {
         "scores": wire.pack_bytes(found.astype("<f4").tobytes()),

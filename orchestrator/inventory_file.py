@@ -195,7 +195,8 @@ def written(device: Device) -> dict[str, Any]:
             continue
         if isinstance(value, Limits):
             names = {"disk_bytes": "disk", "memory_bytes": "memory"}
-            value = {names.get(key, key): number for key, number in asdict(value).items() if number is not None}
+            default = asdict(Limits())
+            value = {names.get(key, key): said for key, said in asdict(value).items() if said != default[key]}
         elif isinstance(value, Device):
             value = value.name
         if field.name == "transport" and device.name == LOCAL.name and value == LOCAL.transport:

@@ -16,7 +16,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 #: Means every device, so no device may be called that; the group of this name holds every device.
 ALL = "all"
 #: Keys whose values are numbers also where they come from ``${NAME}``.
-REFERRING = frozenset({"port", "start_below_c", "attempt_timeout_s"})
+REFERRING = frozenset({"port", "start_below_c", "settle_margin_c", "settle_at_most_s", "attempt_timeout_s"})
 
 
 def _plain_address(text: str) -> str:
@@ -78,7 +78,18 @@ class LimitsOf(_Model):
 
     start_below_c: Annotated[
         pydantic.FiniteFloat | None,
-        pydantic.Field(ge=0, le=150, description="°C; an attempt waits, 300 s at most, until the device is cooler."),
+        pydantic.Field(
+            ge=0,
+            le=150,
+            description="°C; an attempt waits until the device is cooler (default: than idle plus settle_margin_c).",
+        ),
+    ] = None
+    settle_margin_c: Annotated[
+        pydantic.FiniteFloat | None, pydantic.Field(gt=0, le=150, description="°C above idle (default 5).")
+    ] = None
+    settle_at_most_s: Annotated[
+        pydantic.FiniteFloat | None,
+        pydantic.Field(ge=0, le=86400, description="Seconds that an attempt waits at most to be cooler (default 300)."),
     ] = None
     disk: Annotated[Size | None, pydantic.Field(description="The most that farm's files may take there.")] = None
     memory: Annotated[Size | None, pydantic.Field(description="The most that one measuring process may take.")] = None

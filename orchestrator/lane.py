@@ -139,11 +139,13 @@ class Carrier:
                     if isinstance(event, LaneEnded):
                         self._current = None
                         return
-                failures += 1  # the stream ended without a word: as good as a broken link
+                # The stream ended without a word: as good as a broken link.
+                failures, heard = failures + 1, heard if failures else self._clock()
                 broken = ConnectionLost(f"{self.device}: the journal of lane {name} stopped coming")
                 yield from self._wait(broken, failures, self._clock() - heard)
             except Transient as error:
-                failures += 1
+                # Silence counts from here: an attempt of many minutes says nothing on a link that is fine.
+                failures, heard = failures + 1, heard if failures else self._clock()
                 yield from self._wait(error, failures, self._clock() - heard)
             except AgentFailed as error:
                 if error.code not in self._remote.GONE:

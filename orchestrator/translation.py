@@ -137,6 +137,8 @@ def _step(step: Step, materials: Materials) -> wire.Step | None:
         interpreters=step.case.interpreters if isinstance(step, Attempt) else 0,
         memory_bytes=limits.memory_bytes,
         start_below_c=limits.start_below_c if measure else None,
+        settle_margin_c=limits.settle_margin_c if measure and effort.settles else None,
+        settle_at_most_s=limits.settle_at_most_s,
         golden=artifact.golden.pixels_sha256 if measure and artifact.golden else None,
     )
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from orchestrator.domain.plan import Plan
     from orchestrator.farm import Farm
     from orchestrator.store.store import Store
+    from orchestrator.suite import Suite
 
 EPILOG = """Examples:
 
@@ -38,6 +39,20 @@ EPILOG = """Examples:
   farm run --resume latest                         finish what was interrupted"""
 
 
+Devices = Annotated[
+    str,
+    typer.Option(
+        metavar="A,B", help="Devices: names, pi5-*, tag:x, arch:x, !name.", show_default="what the suite says"
+    ),
+]
+ThroughputOption = Annotated[
+    str, typer.Option(metavar="1,2", help="Measure images per second too, with so many interpreters side by side.")
+]
+EffortOption = Annotated[
+    str | None, typer.Option(help="How long to measure: smoke, quick, standard, mobile, mlperf, sustained.")
+]
+
+
 def _words(value: str) -> list[str]:
     return [word.strip() for word in value.split(",") if word.strip()]
 
@@ -46,22 +61,13 @@ def run(
     suite: Annotated[
         Path | None, typer.Argument(metavar="[SUITE]", help="A suite.yaml (default: the built-in suite).")
     ] = None,
-    devices: Annotated[
-        str,
-        typer.Option(
-            metavar="A,B", help="Devices: names, pi5-*, tag:x, arch:x, !name.", show_default="what the suite says"
-        ),
-    ] = "",
+    devices: Devices = "",
     models: Annotated[str, typer.Option(metavar="A,B", help="Only these models of the suite.")] = "",
     schemes: Annotated[str, typer.Option(metavar="A,B", help="Schemes: float32, dynamic, float16, int8.")] = "",
     runtimes: Annotated[str, typer.Option(metavar="A,B", help="Runtimes: litert, tflite, null.")] = "",
     threads: Annotated[str, typer.Option(metavar="1,4", help="Threads of the runtime.")] = "",
-    throughput: Annotated[
-        str, typer.Option(metavar="1,2", help="Measure images per second too, with so many interpreters side by side.")
-    ] = "",
-    effort: Annotated[
-        str | None, typer.Option(help="How long to measure: smoke, quick, standard, mobile, mlperf, sustained.")
-    ] = None,
+    throughput: ThroughputOption = "",
+    effort: EffortOption = None,
     compare: Annotated[bool, typer.Option("--compare", help="Make enough attempts to compare cases (7).")] = False,
     seed: Annotated[int | None, typer.Option(help="Seed of the order of attempts.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and what is skipped, and stop.")] = False,
@@ -77,8 +83,6 @@ def run(
     json: Json = False,
 ) -> None:
     """Build, push, measure, check accuracy, store and show: every case of a suite on every device."""
-    from orchestrator import suite as suites
-    from orchestrator.errors import UsageError
     from orchestrator.farm import Farm
 
     place = home(db, inventory)
@@ -90,17 +94,11 @@ def run(
         "runtimes": _words(runtimes),
         "threads": _counts("--threads", threads),
         "throughput": _counts("--throughput", throughput),
-        "compare": compare,
         "effort": effort,
+        "compare": compare,
         "seed": seed,
     }
-    if resume is not None and (
-        suite is not None or any(value not in (None, [], False) for value in narrowing.values())
-    ):
-        raise UsageError(
-            "--resume goes on with the run as it was planned; leave the suite and the narrowing options out"
-        )
-    chosen = suites.narrow(suites.load(suite) if suite else suites.built_in(), **narrowing)  # type: ignore[arg-type]
+    chosen = _chosen(suite, narrowing, resumed=resume is not None)
     facts = _prepared(farm, chosen.devices, place)
     if dry_run:
         _show_plan(farm.plan(chosen, facts), as_json=json)
@@ -111,6 +109,17 @@ def run(
         events = farm.resume(resume, store) if resume is not None else farm.run(chosen, store)
         status = _show_run(events, store, as_json=json)
     raise typer.Exit(status)
+
+
+def _chosen(suite: Path | None, narrowing: Mapping[str, Any], *, resumed: bool) -> Suite:
+    from orchestrator import suite as suites
+    from orchestrator.errors import UsageError
+
+    if resumed and (suite is not None or any(value not in (None, [], False) for value in narrowing.values())):
+        raise UsageError(
+            "--resume goes on with the run as it was planned; leave the suite and the narrowing options out"
+        )
+    return suites.narrow(suites.load(suite) if suite else suites.built_in(), **narrowing)
 
 
 def _prepared(farm: Farm, devices: Sequence[str], place: Home) -> dict[str, Mapping[str, Any]]:

@@ -9,8 +9,12 @@ from dataclasses import dataclass
 class Limits:
     """What farm may ask of a device; ``None`` sets no limit."""
 
-    #: An attempt waits until the device is cooler than this.
+    #: An attempt waits until the device is cooler than this; ``None``: than idle plus `settle_margin_c`.
     start_below_c: float | None = None
+    #: What "idle" is, a lane finds out: the coolest that the device was in it.
+    settle_margin_c: float = 5.0
+    #: It waits no longer than this. MLPerf Mobile's longest break between two tests is 5 minutes.
+    settle_at_most_s: float = 300.0
     #: The most that farm's files may take there.
     disk_bytes: int | None = None
     #: The most that one worker process may take there.

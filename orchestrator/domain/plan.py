@@ -26,6 +26,11 @@ class Effort:
     #: Timing ends after this long even where invocations are missing.
     max_seconds: float | None = None
 
+    @property
+    def settles(self) -> bool:
+        """Whether an attempt waits until the device is about as cool as when it is idle."""
+        return self.seconds > 0
+
 
 #: ``quick`` and ``mobile`` have the lengths of MLPerf Mobile, ``mlperf`` that of MLPerf Inference's single stream, whose
 #: least number of samples is what early stopping asks for at p90; docs/methods.md has the sources.

@@ -66,7 +66,7 @@ class Measurement:
     #: Every timed sample, in order: one invocation, or `invocations_per_sample` of them in a row; see `per_invocation_ns`.
     latency_ns: tuple[int, ...] = ()
     invocations_per_sample: int = 1
-    #: From the beginning of the first timed invocation to the end of the last, readings between blocks included.
+    #: The blocks of timed invocations together, without the readings between them.
     span_ns: int | None = None
     #: Copying an input into the runtime, and an output out of it: medians, timed apart from the invocations.
     feed_ns: int | None = None

@@ -130,12 +130,46 @@ def test_the_collector_is_on_again_after_a_failure():
     assert gc.isenabled()
 
 
-def test_an_invocation_of_nothing_ends_too(monkeypatch):
+def test_what_would_be_too_many_samples_is_timed_several_at_a_time(monkeypatch):
     monkeypatch.setattr(measure, "MAX_SAMPLES", 1000)
 
-    timings, _ = timed(Clock(forever(1)), min_seconds=60.0)
+    timings, _ = timed(Clock(forever(10 * MS)), min_seconds=60.0)
 
-    assert len(timings.latency_ns) == 1000
+    assert timings.invocations_per_sample == 12
+    assert set(timings.latency_ns) == {120 * MS}
+    assert len(timings.latency_ns) == pytest.approx(500, abs=1)
+
+
+def test_invocations_too_short_for_the_clock_are_timed_several_at_a_time():
+    assert measure.choose_per_sample(20_000, clock_ns=50, min_seconds=2.0) == 3
+    assert measure.choose_per_sample(60_000, clock_ns=50, min_seconds=2.0) == 1
+    assert measure.choose_per_sample(999_999, clock_ns=5_000, min_seconds=2.0) == 6
+    assert measure.choose_per_sample(1_000_000, clock_ns=5_000, min_seconds=2.0) == 1, "a millisecond is no short time"
+
+
+def test_a_sample_of_several_invocations_is_as_long_as_they_are_together():
+    clock, samples = Clock([1, 2, 3, 4, 5, 6]), array("q")
+
+    measure.run_block(clock.invoke, clock, samples, 2, 3)
+
+    assert list(samples) == [1 + 2 + 3, 4 + 5 + 6]
+
+
+def test_timing_ends_in_time_whatever_is_missing():
+    timings, _ = timed(Clock(forever(10 * MS)), min_invocations=1000, min_seconds=1.0, max_seconds=2.0)
+
+    assert len(timings.latency_ns) == 200
+    assert timings.span_ns == 2000 * MS
+
+
+def test_our_own_share_of_a_sample_is_measured_where_it_is_measured():
+    sensors = Readings(Clock(forever(1)))
+
+    timings = measure.time_invocations(lambda: None, sensors, min_invocations=100, min_seconds=0.0, warmup_max_s=0.01)
+
+    assert timings.invocations_per_sample > 1
+    assert 0 < timings.clock_ns < timings.loop_ns
+    assert timings.loop_ns < 100 * sorted(timings.latency_ns)[50]
 
 
 def test_steady_means_within_two_percent():

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from agent.sensors import Sensors
-from agent.settle import LONGEST_S, settle
+from agent.settle import settle
 
 
 class Cooling:
@@ -27,7 +27,7 @@ class Cooling:
         (self.zone / "temp").write_text(f"{int(self.celsius * 1000)}\n")
 
     def settle(self, below, stopped=lambda: False):
-        settle(self.sensors, below, stopped, clock=self.clock, sleep=self.sleep)
+        settle(self.sensors, below, 300.0, stopped, clock=self.clock, sleep=self.sleep)
         return self.now
 
 
@@ -46,11 +46,17 @@ def test_a_device_that_never_cools_is_waited_for_so_long_and_no_longer(tmp_path)
     device = Cooling(tmp_path, 70.0)
     device.by = 0.0
 
-    assert device.settle(55.0) == pytest.approx(LONGEST_S)
+    assert device.settle(55.0) == pytest.approx(300.0)
 
 
 def test_a_device_that_does_not_say_how_warm_it_is_is_not_waited_for(tmp_path):
-    settle(Sensors(str(tmp_path)), 10.0, lambda: False, sleep=lambda _: pytest.fail("it waited"))
+    settle(Sensors(str(tmp_path)), 10.0, 300.0, lambda: False, sleep=lambda _: pytest.fail("it waited"))
+
+
+def test_how_long_it_took_and_how_warm_it_is_then_is_told(tmp_path):
+    device = Cooling(tmp_path, 60.0)
+
+    assert settle(device.sensors, 55.0, 300.0, lambda: False, clock=device.clock, sleep=device.sleep) == (6.0, 54.0)
 
 
 def test_a_stopped_lane_waits_no_more(tmp_path):

@@ -21,7 +21,10 @@ def test_an_attempt_brings_back_everything_that_was_measured(device):
 
     latency, warmup = wire.unpack_ints(done.latency_ns), wire.unpack_ints(done.warmup_ns)
     assert len(latency) >= 20
-    assert sum(latency) >= 0.3e9
+    assert done.span_ns >= sum(latency) >= 0.3e9 * 0.9
+    assert done.span_ns >= 0.3e9
+    assert min(done.import_ns, done.feed_ns, done.read_ns, done.clock_ns, done.loop_ns) > 0
+    assert done.context_ns is None
     assert len(warmup) >= 3
     assert min(latency + warmup) > 0
     assert done.load_ns > 0
@@ -117,7 +120,8 @@ def test_a_broken_artifact_fails_with_its_last_words(device):
 
     for name in "ab":
         assert "valid Flatbuffer" in done[name].error
-        assert done[name].error.endswith("(exit status 1)")
+        assert done[name].error.startswith("litert can't load the artifact: ValueError: ")
+        assert done[name].unloadable
     assert done["c"].error is None
 
 
@@ -150,6 +154,20 @@ def test_last_words_are_the_last_two_thousand_characters(device):
     assert error.endswith("RuntimeError: enough (exit status 1)")
     assert "the end" in error
     assert 1900 < len(error) <= 2000 + len(" (exit status 1)")
+
+
+def test_what_a_runtime_cannot_load_is_not_tried_again_in_this_lane(device, tmp_path):
+    order = "refuse:%s" % (tmp_path / "asked")
+    steps = [device.fake(name, order) for name in "abc"]
+    device.start(*steps, device.fake("other", "tell:HOME"))
+
+    done = device.done()
+
+    assert (tmp_path / "asked").read_text() == "asked "
+    for name in "abc":
+        assert done[name].error == "litert can't load the artifact: ValueError: no such version of an operator"
+        assert done[name].unloadable
+    assert not done["other"].unloadable
 
 
 def test_numpy_starts_no_threads_of_its_own(device):
@@ -199,6 +217,10 @@ def test_pickles_are_never_opened(device):
 def test_the_null_runtime_measures_what_we_add(device):
     device.start(device.step("a", runtime="null", min_invocations=1000))
 
-    latency = wire.unpack_ints(device.done()["a"].latency_ns)
-
-    assert sorted(latency)[len(latency) // 2] < 20_000
+    done = device.done()["a"]
+    latency = wire.unpack_ints(done.latency_ns)
+    middle = sorted(latency)[len(latency) // 2]
+    assert done.invocations_per_sample > 1
+    assert middle / done.invocations_per_sample < 20_000
+    assert done.loop_ns / 100 < middle < done.loop_ns * 100
+    assert (done.feed_ns, done.read_ns) == (None, None)
