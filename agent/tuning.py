@@ -71,7 +71,7 @@ class Hands:
 
     def __init__(self, sudo: Optional[str] = None) -> None:
         self._sudo = sudo
-        self._refused = None if sudo else "this user may not write it, and there is no sudo"
+        self._refused = None if sudo else "this user may not write it, and there is no sudo: log in as root to tune"
 
     @classmethod
     def of_this_user(cls) -> Hands:
@@ -107,7 +107,10 @@ class Hands:
                 if done.returncode == 0:
                     return None
                 words = done.stderr.decode(errors="replace").strip()[-300:]
-                self._refused = "this user may not write it, and sudo says: %s" % (words or "no")
+                self._refused = (
+                    "this user may not write it, and `sudo -n` says: %s (docs/tuning.md has a line for sudoers)"
+                    % (words or "no")
+                )
         return self._refused
 
 

@@ -51,7 +51,7 @@ _TEXTS = frozenset(
     ]
 )
 _TRUTHS = frozenset({"emulated", "has_ctypes", "noexec", "virtual"})
-_MAPPINGS = frozenset({"battery", "caches", "pythons", "runtimes", "swap", "throttled"})
+_MAPPINGS = frozenset({"battery", "caches", "pythons", "runtimes", "swap", "throttled", "tuned", "tuning_mended"})
 _LISTS = frozenset(
     {"compatible", "core_classes", "environments", "features", "gpus", "opencl", "thermal_zones", "vulkan"}
 )

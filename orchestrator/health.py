@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.domain.tuning import Held, Tuning
 from orchestrator.units import format_bytes
 
 if TYPE_CHECKING:
@@ -24,8 +26,9 @@ def complaints(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         found.append(("emulated", "its processor is emulated: its timings say nothing about real hardware"))
     governor = facts.get("governor")
     if governor not in (None, "performance"):
-        advice = f"its governor is {governor}: timings vary with it; as root: cpupower frequency-set -g performance"
+        advice = f"its governor is {governor}: timings vary with it; farm devices tune sets it, or as root: cpupower frequency-set -g performance"
         found.append((str(governor), advice))
+    found += _tuned(facts)
     if _throttled(facts.get("throttled")):
         found.append(("throttled", "it slows itself down, by heat or low voltage: check cooling and power supply"))
     if facts.get("power_source") == "battery":
@@ -47,6 +50,19 @@ def complaints(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     if isinstance(offset, int) and isinstance(unsure, int) and abs(offset) - unsure > CLOCK_OFF_NS:
         found.append(("clock", f"its clock is {offset / 1e9:+.0f} s off; switch time synchronisation on"))
     return tuple(found)
+
+
+def _tuned(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Say what farm has set there, and what it put back unasked."""
+    found = []
+    held, mended = Held.from_json(facts.get("tuned")), facts.get("tuning_mended")
+    if held is not None:
+        how = "its lane puts it back" if held.lane else "farm devices tune --restore puts it back"
+        found.append(("tuned", f"{held}; {how}"))
+    if isinstance(mended, dict):
+        with suppress(ValueError):  # a device may say anything
+            found.append(("untuned", "; ".join(Tuning.from_json(mended).sentences())))
+    return found
 
 
 def other_machine(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:

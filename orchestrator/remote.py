@@ -14,6 +14,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from agent import wire
+from orchestrator.domain.tuning import Tuning
 from orchestrator.errors import AgentFailed, DeviceBusy, DeviceUnfit, FarmError, TransferBroken
 from orchestrator.facts import harmless
 from orchestrator.units import format_bytes
@@ -196,6 +197,15 @@ class Remote:
         """Remove what nothing has used for so long; return what `agent.wire` says of ``gc``. Raises `DeviceBusy`."""
         return self._ask(["gc", "--unused-days", str(unused_days)], timeout_s=300)
 
+    def tune(self, *, holder: str, no_turbo: bool, seconds: float) -> Tuning:
+        """Set what makes timings steady until `restore`, for ``seconds`` at most. Raises `DeviceBusy`."""
+        request = wire.TuneRequest(holder=holder, no_turbo=no_turbo, seconds=seconds)
+        return self._tuning("tune", wire.to_json(request))
+
+    def restore(self) -> Tuning:
+        """Put back what was tuned. Raises `DeviceBusy`."""
+        return self._tuning("restore")
+
     #: Codes of refusals that mean: the lane is no longer there, nothing more will come.
     GONE = frozenset({wire.LANE_DIED, wire.UNKNOWN_LANE})
 
@@ -216,6 +226,12 @@ class Remote:
     def stop(self, lane: str) -> bool:
         """Stop a lane; return False where it was over already."""
         return bool(self._ask(["stop", lane]).get("stopped"))
+
+    def _tuning(self, command: str, stdin: bytes = b"") -> Tuning:
+        try:
+            return Tuning.from_json(harmless(self._ask([command], stdin)))
+        except ValueError as error:
+            raise AgentFailed(f"{self.device.name}: the agent answers {command} with {error}") from error
 
     @property
     def _python(self) -> str:

@@ -57,6 +57,14 @@ def format_seconds(seconds: float) -> str:
     return f"{hours} h {minutes:02d} min"
 
 
+def parse_seconds(text: str) -> float:
+    """Return a duration such as ``90s``, ``30min`` or ``2h`` in seconds; raises `ValueError`."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|min|h)\s*", text)
+    if match is None:
+        raise ValueError(f"{text!r} is no duration; write it as 90s, 30min or 2h")
+    return float(match[1]) * {"s": 1, "min": 60, "h": 3600}[match[2]]
+
+
 def _three(value: float) -> str:
     decimals = 2 if value < 10 else 1 if value < 100 else 0
     return f"{value:.{decimals}f}"

@@ -29,6 +29,7 @@ COMMANDS = [
     "remove",
     "setup",
     "clean",
+    "tune",
     "wheels",
 ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from orchestrator.cli.devices import edit, foreign, look, ready, take_in
+from orchestrator.cli.devices import edit, foreign, look, ready, take_in, tune
 
 app = typer.Typer(
     name="devices",
@@ -26,3 +26,4 @@ app.command("remove", epilog=edit.REMOVE_EPILOG)(edit.remove)
 app.command("setup", epilog=ready.SETUP_EPILOG)(ready.setup)
 app.command("clean", epilog=ready.CLEAN_EPILOG)(ready.clean)
 app.command("wheels", epilog=ready.WHEELS_EPILOG)(ready.wheels)
+app.command("tune", epilog=tune.TUNE_EPILOG)(tune.tune)

@@ -107,7 +107,7 @@ def show(
     rows = table("", "")
     rows.show_header = False
     for key, value in _entry(device, row).items():
-        if value is not None and _words(value) and key not in ("name", "health", "last_seen_at"):
+        if value is not None and _words(value) and key not in ("name", "health", "last_seen_at", "tuned"):
             rows.add_row(key, plain(_words(value)))
     screen.print(rows)
     if row is None:
@@ -191,6 +191,7 @@ def _entry(device: Device, row: DeviceRow | None) -> dict[str, Any]:
         "memory_bytes": facts.get("memory_bytes"),
         "works": working_runtimes(facts) if row else None,
         "governor": facts.get("governor"),
+        "tuned": facts.get("tuned"),
         "health": [advice for _, advice in complaints(facts)] if row else None,
         "noise_floor": None,  # nothing measures it yet
     }
