@@ -287,6 +287,7 @@ class Farm:
                 },
                 blobs=self._artifacts.blobs,
                 limits=entries[lane.device].limits,
+                tune=plan.tune,
             )
             own = [row for row in earlier if row.device == lane.device]
             carriers.append(
@@ -334,7 +335,7 @@ class Farm:
             scores=store.scores(run, case),
             facts=prospects.facts.get(case.device, {}),
             stranger_since=prospects.strangers.get(case.device),
-            effort=effort(suite.effort, compare=suite.compare),
+            effort=effort(suite.effort, compare=suite.compare, attempts=suite.attempts),
             golden=golden,
         )
 

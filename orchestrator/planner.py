@@ -29,7 +29,7 @@ def plan(
     ``unfit`` says for (device, runtime) why that device can't offer that runtime, ``mute`` why a device does nothing.
     Every step that would do the work of a skipped case is left out.
     """
-    how_long = effort(suite.effort, compare=suite.compare)
+    how_long = effort(suite.effort, compare=suite.compare, attempts=suite.attempts)
     unfit, mute = unfit or {}, mute or {}
     lanes, skips = [], []
     for device in devices:
@@ -46,7 +46,7 @@ def plan(
                 *_attempts(run, wanted, how_long.attempts, suite.seed),
             )
             lanes.append(Lane(device=device, steps=steps))
-    return Plan(run=run, effort=how_long, seed=suite.seed, lanes=tuple(lanes), skips=tuple(skips))
+    return Plan(run=run, effort=how_long, seed=suite.seed, lanes=tuple(lanes), skips=tuple(skips), tune=suite.tune)
 
 
 def _cases(suite: Suite, device: str) -> list[Case]:

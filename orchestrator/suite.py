@@ -53,6 +53,10 @@ class Suite:
     effort: str = "standard"
     #: Whether cases will be compared, which takes more attempts.
     compare: bool = False
+    #: Attempts of a case, each as long as one of the effort's; ``None`` for as many as the effort has.
+    attempts: int | None = None
+    #: Whether devices are tuned while their lanes run, where the user may.
+    tune: bool = False
     seed: int = 0
 
     def to_json(self) -> dict[str, Any]:
@@ -98,6 +102,8 @@ def load(path: Path) -> Suite:
         devices=written.devices,
         effort=written.effort,
         compare=written.compare,
+        attempts=written.attempts,
+        tune=written.tune,
         seed=written.seed,
     )
     names = [model.name for model in suite.models]
@@ -120,6 +126,7 @@ def narrow(
     throughput: Sequence[int] = (),
     effort: str | None = None,
     compare: bool = False,
+    tune: bool = False,
     seed: int | None = None,
 ) -> Suite:
     """Return ``suite`` with what options say instead; raises `UnknownName` for what does not exist.
@@ -149,6 +156,7 @@ def narrow(
         devices=tuple(devices) or suite.devices,
         effort=effort or suite.effort,
         compare=compare or suite.compare,
+        tune=tune or suite.tune,
         seed=suite.seed if seed is None else seed,
     )
 
@@ -226,6 +234,8 @@ class _Suite(pydantic.BaseModel, extra="forbid"):
     devices: _Words = ("all",)
     effort: str = "standard"
     compare: bool = False
+    attempts: pydantic.PositiveInt | None = None
+    tune: bool = False
     seed: int = 0
 
 

@@ -20,6 +20,7 @@ from orchestrator.domain.event import (
     AttemptEnded,
     AttemptStarted,
     Cursor,
+    DeviceTuned,
     Event,
     LaneEnded,
     Scored,
@@ -28,7 +29,9 @@ from orchestrator.domain.event import (
 from orchestrator.domain.plan import Attempt, Scoring
 from orchestrator.domain.result import Measurement, Scores
 from orchestrator.domain.runtime import RuntimeChoice
+from orchestrator.domain.tuning import Tuning
 from orchestrator.errors import AgentFailed
+from orchestrator.facts import harmless
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,6 +63,8 @@ class Materials:
     blobs: Path
     #: what the inventory allows on the device
     limits: Limits = field(default_factory=Limits)
+    #: whether the device is tuned while the lane runs
+    tune: bool = False
 
     def artifact(self, step: Step) -> Artifact | None:
         """Return what ``step`` executes, or ``None`` where it could not be built."""
@@ -94,12 +99,14 @@ class Materials:
 def order_of(run: str, lane: str, steps: Sequence[Step], materials: Materials) -> wire.LaneRequest:
     """Return the lane as the agent takes it; steps whose artifact could not be built are left out."""
     orders = (_step(step, materials) for step in steps)
+    # the same words from a controller that was killed and resumed: starting a lane twice must start it once
+    holder = f"{getpass.getuser()}@{socket.gethostname()}, run {run}"
     return wire.LaneRequest(
         lane=lane,
         run=run,
-        # the same words from a controller that was killed and resumed: starting a lane twice must start it once
-        holder=f"{getpass.getuser()}@{socket.gethostname()}, run {run}",
+        holder=holder,
         steps=tuple(order for order in orders if order is not None),
+        tune=wire.TuneRequest(holder=holder) if materials.tune else None,
     )
 
 
@@ -190,6 +197,10 @@ class Translator:
                 return AttemptEnded(measurement=self._measurement(record), **common, at=at)
             case wire.ScoringDone() as record:
                 return Scored(scores=self._scores(record), **common, at=_utc(record.ended_at_ns))
+            case wire.Tuned() as record:
+                said = harmless(record.said)
+                Tuning.from_json(said)
+                return DeviceTuned(said=said, **common, at=_utc(record.at_ns))
             case wire.LaneDone() as record:
                 return LaneEnded(lane=self._lane, error=record.error, **common, at=_utc(record.at_ns))
         return None

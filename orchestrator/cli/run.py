@@ -69,6 +69,10 @@ def run(
     throughput: ThroughputOption = "",
     effort: EffortOption = None,
     compare: Annotated[bool, typer.Option("--compare", help="Make enough attempts to compare cases (7).")] = False,
+    tune: Annotated[
+        bool,
+        typer.Option("--tune", help="Set the governor to performance meanwhile, where you may: farm devices tune."),
+    ] = False,
     seed: Annotated[int | None, typer.Option(help="Seed of the order of attempts.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and what is skipped, and stop.")] = False,
     resume: Annotated[
@@ -96,6 +100,7 @@ def run(
         "throughput": _counts("--throughput", throughput),
         "effort": effort,
         "compare": compare,
+        "tune": tune,
         "seed": seed,
     }
     chosen = _chosen(suite, narrowing, resumed=resume is not None)

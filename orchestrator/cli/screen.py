@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from orchestrator.domain import event as happened
+from orchestrator.domain.tuning import Tuning
 from orchestrator.units import format_bytes, format_ns, format_seconds
 
 if TYPE_CHECKING:
@@ -129,6 +130,11 @@ class Screen:
     @_show.register
     def _(self, event: happened.LaneStarted) -> None:
         self._say(f"[bold]{event.device}[/]  measures on its own now")
+
+    @_show.register
+    def _(self, event: happened.DeviceTuned) -> None:
+        for sentence in Tuning.from_json(event.said).sentences():
+            self._say(f"[bold]{event.device}[/]  {escape(sentence)}")
 
     @_show.register
     def _(self, event: happened.ScoringStarted) -> None:

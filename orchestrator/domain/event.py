@@ -134,6 +134,13 @@ class LaneStarted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceTuned(Event):
+    """Settings of a device were changed, or put back; ``said`` is read by `Tuning.from_json`."""
+
+    said: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptStarted(Event):
     """A worker process was started on the device."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -49,10 +50,24 @@ EFFORTS: dict[str, Effort] = {
 ATTEMPTS_TO_COMPARE = 7
 
 
-def effort(name: str, *, compare: bool = False) -> Effort:
-    """Return the effort called ``name``; ``standard`` takes more attempts where its cases will be compared."""
+def effort(name: str, *, compare: bool = False, attempts: int | None = None) -> Effort:
+    """Return the effort called ``name``; ``standard`` takes more attempts where its cases will be compared.
+
+    ``attempts`` are made instead, each as long as one of the effort's own.
+    """
     known = EFFORTS[name]
-    return replace(known, attempts=ATTEMPTS_TO_COMPARE) if compare and name == "standard" else known
+    if compare and name == "standard":
+        known = replace(known, attempts=ATTEMPTS_TO_COMPARE)
+    if attempts is None:
+        return known
+    ratio = attempts / known.attempts
+    return replace(
+        known,
+        attempts=attempts,
+        invocations=math.ceil(known.invocations * ratio),
+        seconds=known.seconds * ratio,
+        max_seconds=None if known.max_seconds is None else known.max_seconds * ratio,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +142,8 @@ class Plan:
     seed: int
     lanes: tuple[Lane, ...]
     skips: tuple[Skip, ...]
+    #: Whether devices are tuned while their lanes run.
+    tune: bool = False
 
     @property
     def cases(self) -> tuple[Case, ...]:
