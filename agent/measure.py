@@ -38,6 +38,10 @@ class Watching(Protocol):
         """Return a reading; ``slow`` ones may take longer and come before the first block and after the last."""
         ...
 
+    def idle_power_w(self) -> float | None:
+        """Return what the device takes while we do nothing; ``None`` where it does not tell."""
+        ...
+
 
 class Unwatched:
     """Nobody, to find out what watching costs."""
@@ -46,6 +50,10 @@ class Unwatched:
         """Return nothing."""
         del slow
         return {}
+
+    def idle_power_w(self) -> float | None:
+        """Return nothing."""
+        return None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,7 +17,7 @@ from agent.runtimes import find
 from agent.workdir import Workdir
 
 if TYPE_CHECKING:
-    from agent.measure import Timings
+    from agent.measure import Timings, Watching
     from agent.runtimes.base import Loaded, Runtime
 
 T = TypeVar("T")
@@ -69,6 +69,8 @@ def measure(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
     from agent import predict
 
     runtime = find(step.runtime)
+    sensors = _sensors(step)
+    idle_power_w = sensors.idle_power_w()
     import_ns, _ = _timed(runtime.prepare)
     pixels = np.load(workdir.blob(step.pixels), mmap_mode="r", allow_pickle=False)
     threads_before = _threads()
@@ -76,7 +78,9 @@ def measure(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
     more = [_load(runtime, workdir, step) for _ in range(1, step.interpreters)]
     for each in (loaded, *more):
         predict.feed(each, pixels, step.preprocess, step.batch)
-    timings = _time(step, [each.invoke for each in (loaded, *more)])
+    timings = _time(step, [each.invoke for each in (loaded, *more)], sensors)
+    if idle_power_w is not None:
+        timings.readings[0]["idle_power_w"] = idle_power_w
     effective = {**loaded.effective(), "warmed_up": timings.warmed_up}
     threads_after = _threads()
     if threads_before is not None and threads_after is not None:
@@ -125,12 +129,17 @@ def _load(runtime: Runtime, workdir: Workdir, step: wire.Step) -> Loaded:
         raise Unloadable("%s: %s" % (type(error).__name__, error)) from error
 
 
-def _time(step: wire.Step, invokes: list[Callable[[], Any]]) -> Timings:
-    from agent import measure as stopwatch
+def _sensors(step: wire.Step) -> Watching:
+    from agent.measure import Unwatched
     from agent.sensors import Sensors
+
+    return Sensors.of_this_device() if step.watch else Unwatched()
+
+
+def _time(step: wire.Step, invokes: list[Callable[[], Any]], sensors: Watching) -> Timings:
+    from agent import measure as stopwatch
     from agent.throughput import time_throughput
 
-    sensors: stopwatch.Watching = Sensors.of_this_device() if step.watch else stopwatch.Unwatched()
     limits: dict[str, Any] = {
         "min_invocations": step.min_invocations,
         "min_seconds": step.min_seconds,

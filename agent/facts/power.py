@@ -83,12 +83,31 @@ def _throttled(root: Root, vcgencmd: str) -> Optional[dict[str, object]]:
         said = [count for count in counts if count is not None]
         if said:  # a package's cores all repeat the package's count
             found[kind + "_throttle_count"] = sum(said) if kind == "core" else max(said)
+    for kind, state in _slowing(root):  # several may be of one type
+        name = kind.lower() + "_now"
+        found[name] = bool(found.get(name)) or state > 0
+    return found or None
+
+
+def slowing_state(root: Root) -> Optional[int]:
+    """Return the highest state of the cooling devices that slow the machine, 0 where none does so now."""
+    return max((max(0, state) for _, state in _slowing(root)), default=None)
+
+
+def on_battery(root: Root) -> Optional[bool]:
+    """Return whether a battery feeds the machine; ``None`` where nothing tells."""
+    source = gather(root, "")["power_source"]
+    return None if source is None else source == "battery"
+
+
+def _slowing(root: Root) -> list[tuple[str, int]]:
+    """Return (type, state) of each such cooling device; idle ones say 0 or -1."""
+    found = []
     for device in root.names(_COOLING, "cooling_device"):
         kind, state = root.text(_COOLING + device + "/type"), root.number(_COOLING + device + "/cur_state")
-        if state is not None and kind.startswith(_SLOWING):  # several may be of one type; idle ones say 0 or -1
-            name = kind.lower() + "_now"
-            found[name] = bool(found.get(name)) or state > 0
-    return found or None
+        if state is not None and kind.startswith(_SLOWING):
+            found.append((kind, state))
+    return found
 
 
 def _firmware(root: Root) -> dict[str, bool]:

@@ -29,7 +29,7 @@ def gather(root: Root, cpuinfo: str) -> dict[str, object]:
         "core_classes": _core_classes(root, cpuinfo),
         "features": parse_features(cpuinfo),
         "caches": _caches(root),
-        "governor": _governor(root),
+        "governor": governor(root),
         "frequency_min_hz": low * _KHZ if low else None,
         "frequency_max_hz": high * _KHZ if high else None,
     }
@@ -80,7 +80,7 @@ def parse_bytes(text: str) -> Optional[int]:
     return number * _UNITS[text[-1]] if number and text[-1] in _UNITS else None
 
 
-def _governor(root: Root) -> Optional[str]:
+def governor(root: Root) -> Optional[str]:
     """Return the governor of the cores; where they differ, the first that is not ``performance``, for it is what slows."""
     policies = ["/cpufreq/" + name for name in root.names(_CPU + "/cpufreq", "policy")]
     found = [root.text(_CPU + policy + "/scaling_governor") for policy in policies or ["/cpu0/cpufreq"]]

@@ -3,10 +3,7 @@ from __future__ import annotations
 import platform
 import time
 
-import pytest
-
 from agent import facts, wire
-from agent.sensors import Sensors, parse_cpuinfo_hz, parse_milli, parse_throttled
 
 PI4 = """processor\t: 0
 BogoMIPS\t: 108.00
@@ -105,92 +102,6 @@ def test_processors_are_named():
     assert facts.parse_cpu_model(PC) == "Intel(R) Xeon(R) CPU @ 2.20GHz"
     assert facts.parse_cpu_model(PI4.replace("0xd08", "0xfff")) == "ARM implementer 0x41 part 0xfff"
     assert facts.parse_cpu_model("") is None
-
-
-def test_the_sensors_of_a_raspberry_pi(tmp_path):
-    root = put(
-        tmp_path,
-        {
-            "sys/class/thermal/thermal_zone0/type": "cpu-thermal\n",
-            "sys/class/thermal/thermal_zone0/temp": "48312\n",
-            "sys/class/thermal/thermal_zone1/type": "battery\n",
-            "sys/class/thermal/thermal_zone1/temp": "99000\n",
-            "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq": "1500000\n",
-            "sys/devices/system/cpu/cpu1/cpufreq/scaling_cur_freq": "600000\n",
-        },
-    )
-    vcgencmd = tmp_path / "vcgencmd"
-    vcgencmd.write_text('#!/bin/sh\n[ "$1" = get_throttled ] && echo throttled=0x50005\n')
-    vcgencmd.chmod(0o755)
-    sensors = Sensors(root, str(vcgencmd))
-
-    reading, slow = sensors.read(), sensors.read(slow=True)
-
-    assert {name: value for name, value in reading.items() if name != "at_ns"} == {
-        "temperature_c": 48.312,
-        "frequency_hz": 1_500_000_000,
-    }
-    assert slow["throttled"] == "0x50005"
-
-
-def test_sensors_follow_what_changes(tmp_path):
-    root = put(
-        tmp_path, {"sys/class/thermal/thermal_zone0/type": "cpu", "sys/class/thermal/thermal_zone0/temp": "1000"}
-    )
-    sensors = Sensors(root)
-    assert sensors.read()["temperature_c"] == 1.0
-
-    put(tmp_path, {"sys/class/thermal/thermal_zone0/temp": "2500"})
-
-    assert sensors.read()["temperature_c"] == 2.5
-
-
-def test_the_sensors_of_a_pc(tmp_path):
-    root = put(
-        tmp_path,
-        {
-            "proc/cpuinfo": PC,
-            "sys/class/hwmon/hwmon0/name": "nvme\n",
-            "sys/class/hwmon/hwmon0/temp1_input": "70000\n",
-            "sys/class/hwmon/hwmon1/name": "coretemp\n",
-            "sys/class/hwmon/hwmon1/temp1_input": "51000\n",
-            "sys/class/hwmon/hwmon1/temp2_input": "53000\n",
-            "sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count": "3\n",
-            "sys/devices/system/cpu/cpu1/thermal_throttle/core_throttle_count": "4\n",
-        },
-    )
-
-    reading = Sensors(root).read()
-
-    assert (reading["temperature_c"], reading["frequency_hz"], reading["throttled"]) == (53.0, 3_000_500_000, 7)
-
-
-def test_a_device_without_sensors_tells_the_time(tmp_path):
-    assert set(Sensors(str(tmp_path)).read(slow=True)) == {"at_ns"}
-
-
-def test_a_sensor_that_can_not_be_read_is_absent(tmp_path):
-    root = put(tmp_path, {"sys/class/thermal/thermal_zone0/type": "cpu"})
-    (tmp_path / "sys/class/thermal/thermal_zone0/temp").mkdir()
-
-    assert set(Sensors(root, str(tmp_path / "no-vcgencmd")).read(slow=True)) == {"at_ns"}
-
-
-@pytest.mark.parametrize(
-    ("text", "celsius"), [("48312\n", 48.312), ("-5000", -5.0), ("0", None), ("-274000", None), ("x", None), ("", None)]
-)
-def test_degrees(text, celsius):
-    assert parse_milli(text) == celsius
-
-
-def test_bits_of_throttling():
-    assert parse_throttled("throttled=0x50005\n") == "0x50005"
-    assert parse_throttled('error=1 error_msg="Command not registered"') is None
-
-
-def test_megahertz():
-    assert parse_cpuinfo_hz(PC) == 3_000_500_000
-    assert parse_cpuinfo_hz(PI4) is None
 
 
 def test_a_probe_answers_with_facts_and_runtimes(device):

@@ -1,13 +1,14 @@
-"""Temperature, frequency and throttling, as far as the device tells: each may be absent."""
+"""Temperature, frequency and throttling."""
 
 from __future__ import annotations
 
 import glob
 import os
-import shutil
 import subprocess
-import time
 from typing import Optional
+
+from agent.facts.power import slowing_state
+from agent.facts.reading import Root, whole
 
 #: Thermal zones that are the processor's, by the kernel's names for them; others may be a battery or a modem.
 _CPU_ZONES = ("cpu", "x86_pkg_temp", "soc", "coretemp", "k10temp", "package", "acpitz")
@@ -17,42 +18,57 @@ _KHZ = 1000
 _MHZ = 1_000_000
 
 
-class Sensors:
-    """The sensors found below ``root``, looked for once; `read` costs some file reads.
+class Heat:
+    """What tells below ``root`` how hot the processor is, and what that does to it.
 
     ``vcgencmd`` is the Raspberry Pi's program, ``None`` where there is none.
     """
 
-    def __init__(self, root: str = "/", vcgencmd: Optional[str] = None) -> None:
+    def __init__(self, root: str, vcgencmd: Optional[str]) -> None:
+        self._root = Root(root)
         self._temperatures = _temperature_files(root)
         self._frequencies = sorted(_glob(root, "sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq"))
         self._cpuinfo = os.path.join(root, "proc/cpuinfo")
         self._counters = sorted(_glob(root, "sys/devices/system/cpu/cpu[0-9]*/thermal_throttle/*_throttle_count"))
         self._vcgencmd = vcgencmd
 
-    @classmethod
-    def of_this_device(cls) -> Sensors:
-        """Return the sensors of the machine we run on."""
-        return cls("/", shutil.which("vcgencmd"))
-
-    def read(self, *, slow: bool = False) -> dict[str, object]:
-        """Return ``at_ns`` and what there is of ``temperature_c``, ``frequency_hz`` and ``throttled``.
+    def read(self, *, slow: bool) -> dict[str, object]:
+        """Return what there is of ``temperature_c``, ``frequency_hz``, ``throttled`` and, of slow ones, ``cooling``.
 
         ``temperature_c`` is the hottest processor zone, ``frequency_hz`` the fastest core. ``throttled`` is the
         Raspberry Pi's bits as it prints them (``0x50005``; they stay set, so ``slow`` readings before and after
-        are enough: it takes a process) or the x86 kernel's count of throttling events since boot.
+        are enough: it takes a process) or the x86 kernel's count of throttling events since boot. ``cooling`` is the
+        highest state of the cooling devices that slow the machine: 0 where none does.
         """
-        reading: dict[str, object] = {"at_ns": time.time_ns()}
+        reading: dict[str, object] = {}
         temperatures = [celsius for path in self._temperatures if (celsius := parse_milli(_text(path))) is not None]
         if temperatures:
             reading["temperature_c"] = max(temperatures)
-        frequency = self._frequency()
+        frequency = self._firmware_hz() if slow else None
+        frequency = self._frequency() if frequency is None else frequency
         if frequency is not None:
             reading["frequency_hz"] = frequency
         throttled = self._throttled(slow=slow)
         if throttled is not None:
             reading["throttled"] = throttled
+        cooling = slowing_state(self._root) if slow else None
+        if cooling is not None:
+            reading["cooling"] = cooling
         return reading
+
+    def _firmware_hz(self) -> Optional[int]:
+        """Ask the Raspberry Pi's firmware: what the kernel tells there is what it asked for, throttled or not."""
+        said = self._ask("measure_clock", "arm")
+        return parse_clock_hz(said) if said is not None else None
+
+    def _ask(self, *words: str) -> Optional[str]:
+        if self._vcgencmd is None:
+            return None
+        try:
+            done = subprocess.run([self._vcgencmd, *words], capture_output=True, timeout=5, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return done.stdout.decode(errors="replace")
 
     def _frequency(self) -> Optional[int]:
         if self._frequencies:
@@ -63,13 +79,8 @@ class Sensors:
     def _throttled(self, *, slow: bool) -> Optional[object]:
         if self._counters:
             return sum(int(text) for path in self._counters if (text := _text(path).strip()).isdigit())
-        if self._vcgencmd is not None and slow:
-            try:
-                done = subprocess.run([self._vcgencmd, "get_throttled"], capture_output=True, timeout=5, check=False)
-            except (OSError, subprocess.TimeoutExpired):
-                return None
-            return parse_throttled(done.stdout.decode(errors="replace"))
-        return None
+        said = self._ask("get_throttled") if slow else None
+        return parse_throttled(said) if said is not None else None
 
 
 def parse_milli(text: str) -> Optional[float]:
@@ -85,6 +96,12 @@ def parse_throttled(text: str) -> Optional[str]:
     """Read ``throttled=0x50005`` into ``0x50005``."""
     name, _, bits = text.strip().partition("=")
     return bits if name == "throttled" and bits.startswith("0x") else None
+
+
+def parse_clock_hz(text: str) -> Optional[int]:
+    """Read ``frequency(0)=1500398464`` of ``vcgencmd measure_clock arm``."""
+    name, _, value = text.strip().partition("=")
+    return whole(value) or None if name.startswith("frequency") else None
 
 
 def parse_cpuinfo_hz(text: str) -> Optional[int]:

@@ -1,0 +1,58 @@
+"""Whether memory is short."""
+
+from __future__ import annotations
+
+import os
+import resource
+from typing import Optional
+
+from agent.facts.reading import Root, whole
+
+_KB = 1024
+
+
+class Memory:
+    """What tells below ``root`` how much memory is left, and what is done about it."""
+
+    def __init__(self, root: str) -> None:
+        self._root = Root(root)
+        self._page_bytes = os.sysconf("SC_PAGE_SIZE")
+
+    def read(self) -> dict[str, object]:
+        """Return ``memory_available_bytes swapped_bytes memory_stalled_ns`` and ``major_faults`` of this process.
+
+        Swapped is what went in and out since boot; stalled is how long some process waited for memory since boot.
+        """
+        found: dict[str, Optional[int]] = {
+            "memory_available_bytes": _times(parse_words(self._root.text("proc/meminfo")).get("MemAvailable:"), _KB),
+            "memory_stalled_ns": parse_pressure(self._root.text("proc/pressure/memory")),
+            "major_faults": resource.getrusage(resource.RUSAGE_SELF).ru_majflt,
+        }
+        pages = parse_words(self._root.text("proc/vmstat"))
+        if "pswpin" in pages and "pswpout" in pages:
+            found["swapped_bytes"] = (pages["pswpin"] + pages["pswpout"]) * self._page_bytes
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def parse_words(text: str) -> dict[str, int]:
+    """Read lines of a word and a number, as of /proc/vmstat and /proc/meminfo."""
+    found = {}
+    for line in text.splitlines():
+        words = line.split()
+        number = whole(words[1]) if len(words) > 1 else None
+        if number is not None:
+            found[words[0]] = number
+    return found
+
+
+def parse_pressure(text: str) -> Optional[int]:
+    """Return the ns of ``some avg10=0.00 avg60=0.00 avg300=0.00 total=1234`` (Documentation/accounting/psi.rst: µs)."""
+    for line in text.splitlines():
+        if line.startswith("some "):
+            total = whole(line.rpartition("total=")[2])
+            return _times(total, 1000)
+    return None
+
+
+def _times(number: Optional[int], factor: int) -> Optional[int]:
+    return None if number is None else number * factor
