@@ -1,93 +1,89 @@
-"""Temperature, frequency and throttling."""
+"""How warm the processor is, and whether that slows it."""
 
 from __future__ import annotations
 
-import glob
-import os
-import subprocess
 from typing import Optional
 
-from agent.facts.power import slowing_state
-from agent.facts.reading import Root, whole
+from agent.facts.power import slowing_devices
+from agent.facts.reading import Root, say
+from agent.sensors.held import Held, readable, total
 
-#: Thermal zones that are the processor's, by the kernel's names for them; others may be a battery or a modem.
-_CPU_ZONES = ("cpu", "x86_pkg_temp", "soc", "coretemp", "k10temp", "package", "acpitz")
+_THERMAL = "sys/class/thermal/"
+_HWMON = "sys/class/hwmon/"
+_CPU = "sys/devices/system/cpu/"
+#: Thermal zones that are the processor's, by the kernel's names for them: "cpu-thermal", "x86_pkg_temp", "soc-thermal",
+#: "bigcore0-thermal". Others may be a battery, a modem or the graphics processor.
+_CPU_ZONES = ("x86_pkg_temp", "soc", "k10temp", "package")
+_CPU_WORDS = ("cpu", "core")
+#: What hwmon calls the processor's own sensors (Documentation/hwmon/coretemp, k10temp; zenpower; thermal zones of that name).
 _CPU_CHIPS = ("coretemp", "k10temp", "zenpower", "cpu_thermal")
+#: What a mainboard's firmware says, often of some place beside the processor, and not quickly.
+_FIRMWARE_ZONE = "acpitz"
+#: NVIDIA's over-current counters of Orin (Jetson Linux Developer Guide, "Over-Current Events").
+_JETSON_CHIP = "soctherm_oc"
 _FROM_MILLI = 1000.0
-_KHZ = 1000
-_MHZ = 1_000_000
 
 
 class Heat:
-    """What tells below ``root`` how hot the processor is, and what that does to it.
+    """The thermometers, throttle counters and cooling devices below ``root``; ``vcgencmd`` is the Raspberry Pi's program."""
 
-    ``vcgencmd`` is the Raspberry Pi's program, ``None`` where there is none.
-    """
+    def __init__(self, root: Root, vcgencmd: Optional[str]) -> None:
+        self._root, self._vcgencmd = root, vcgencmd
+        self._temperatures = [Held(root.at(path)) for path in temperature_files(root)]
+        self._cooling = [Held(root.at(folder + "/cur_state")) for folder, _ in slowing_devices(root)]
+        self._x86 = readable([root.at(path) for path in _x86_counters(root)])
+        self._jetson = readable([root.at(path) for path in _jetson_counters(root)])
 
-    def __init__(self, root: str, vcgencmd: Optional[str]) -> None:
-        self._root = Root(root)
-        self._temperatures = _temperature_files(root)
-        self._frequencies = sorted(_glob(root, "sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq"))
-        self._cpuinfo = os.path.join(root, "proc/cpuinfo")
-        self._counters = sorted(_glob(root, "sys/devices/system/cpu/cpu[0-9]*/thermal_throttle/*_throttle_count"))
-        self._vcgencmd = vcgencmd
+    def temperature_c(self) -> Optional[float]:
+        """Return how warm the warmest thermometer of the processor is."""
+        found = [celsius for held in self._temperatures if (celsius := parse_milli(held.text())) is not None]
+        return max(found, default=None)
 
-    def read(self, *, slow: bool) -> dict[str, object]:
-        """Return what there is of ``temperature_c``, ``frequency_hz``, ``throttled`` and, of slow ones, ``cooling``.
+    def cooling(self) -> Optional[int]:
+        """Return the highest current state of the cooling devices that slow the machine; 0 is none, the rest is the driver's."""
+        found = [state for held in self._cooling if (state := held.number()) is not None]
+        return max(0, *found) if found else None
 
-        ``temperature_c`` is the hottest processor zone, ``frequency_hz`` the fastest core. ``throttled`` is the
-        Raspberry Pi's bits as it prints them (``0x50005``; they stay set, so ``slow`` readings before and after
-        are enough: it takes a process) or the x86 kernel's count of throttling events since boot. ``cooling`` is the
-        highest state of the cooling devices that slow the machine: 0 where none does.
-        """
-        reading: dict[str, object] = {}
-        temperatures = [celsius for path in self._temperatures if (celsius := parse_milli(_text(path))) is not None]
-        if temperatures:
-            reading["temperature_c"] = max(temperatures)
-        frequency = self._firmware_hz() if slow else None
-        frequency = self._frequency() if frequency is None else frequency
-        if frequency is not None:
-            reading["frequency_hz"] = frequency
-        throttled = self._throttled(slow=slow)
-        if throttled is not None:
-            reading["throttled"] = throttled
-        cooling = slowing_state(self._root) if slow else None
-        if cooling is not None:
-            reading["cooling"] = cooling
-        return reading
+    def throttled(self) -> Optional[int]:
+        """Return how often the x86 kernel saw a core or a package throttled since boot."""
+        return total(self._x86)
 
-    def _firmware_hz(self) -> Optional[int]:
-        """Ask the Raspberry Pi's firmware: what the kernel tells there is what it asked for, throttled or not."""
-        said = self._ask("measure_clock", "arm")
-        return parse_clock_hz(said) if said is not None else None
+    def ask(self) -> dict[str, object]:
+        """Return ``throttled`` and ``frequency_hz`` of a board that is asked by a program or by way of its firmware."""
+        if self._vcgencmd is not None:
+            # A Pi's cpufreq tells what was asked for; the firmware lowers the clock on its own.
+            asked = {name: (self._vcgencmd, *words) for name, words in _PI_QUESTIONS.items()}
+            said = say(asked, None)
+            found = {
+                "throttled": parse_throttled(said.get("throttled", "")),
+                "frequency_hz": parse_clock(said.get("clock", "")),
+            }
+            if found["throttled"] is not None:
+                return found
+        else:
+            found = {}
+        return {**found, "throttled": self._firmware() or total(self._jetson)}
 
-    def _ask(self, *words: str) -> Optional[str]:
-        if self._vcgencmd is None:
-            return None
-        try:
-            done = subprocess.run([self._vcgencmd, *words], capture_output=True, timeout=5, check=False)
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return done.stdout.decode(errors="replace")
+    def _firmware(self) -> Optional[str]:
+        """Return what the kernel tells of a Raspberry Pi without ``vcgencmd``."""
+        bits = parse_bits(self._root.text("sys/devices/platform/soc/soc:firmware/get_throttled"))
+        if bits is not None:
+            return bits
+        for name in self._root.names(_HWMON):
+            if self._root.text("%s%s/name" % (_HWMON, name)) == "rpi_volt":
+                # It knows of under-voltage alone: an alarm is bit 0, no alarm says nothing of the other bits.
+                return "0x1" if self._root.number("%s%s/in0_lcrit_alarm" % (_HWMON, name)) == 1 else None
+        return None
 
-    def _frequency(self) -> Optional[int]:
-        if self._frequencies:
-            known = [int(text) * _KHZ for path in self._frequencies if (text := _text(path).strip()).isdigit()]
-            return max(known, default=None)
-        return parse_cpuinfo_hz(_text(self._cpuinfo))
 
-    def _throttled(self, *, slow: bool) -> Optional[object]:
-        if self._counters:
-            return sum(int(text) for path in self._counters if (text := _text(path).strip()).isdigit())
-        said = self._ask("get_throttled") if slow else None
-        return parse_throttled(said) if said is not None else None
+_PI_QUESTIONS = {"throttled": ("get_throttled",), "clock": ("measure_clock", "arm")}
 
 
 def parse_milli(text: str) -> Optional[float]:
     """Read the kernel's thousandths of a degree; ``None`` for what no processor can have."""
     try:
         celsius = int(text) / _FROM_MILLI
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return celsius if -60.0 < celsius < 200.0 and celsius else None
 
@@ -95,47 +91,62 @@ def parse_milli(text: str) -> Optional[float]:
 def parse_throttled(text: str) -> Optional[str]:
     """Read ``throttled=0x50005`` into ``0x50005``."""
     name, _, bits = text.strip().partition("=")
-    return bits if name == "throttled" and bits.startswith("0x") else None
+    return parse_bits(bits) if name == "throttled" and bits.startswith("0x") else None
 
 
-def parse_clock_hz(text: str) -> Optional[int]:
-    """Read ``frequency(0)=1500398464`` of ``vcgencmd measure_clock arm``."""
-    name, _, value = text.strip().partition("=")
-    return whole(value) or None if name.startswith("frequency") else None
+def parse_bits(text: str) -> Optional[str]:
+    """Read 32 bits in hexadecimal, with or without ``0x``, into ``0x50005``."""
+    try:
+        bits = int(text, 16)
+    except ValueError:
+        return None
+    return hex(bits) if 0 <= bits < 1 << 32 else None
 
 
-def parse_cpuinfo_hz(text: str) -> Optional[int]:
-    """Return the fastest ``cpu MHz`` line of /proc/cpuinfo."""
-    found = []
-    for line in text.splitlines():
-        name, _, value = line.partition(":")
-        if name.strip() == "cpu MHz":
-            try:
-                found.append(round(float(value) * _MHZ))
-            except ValueError:
-                continue
-    return max(found, default=None)
+def parse_clock(text: str) -> Optional[int]:
+    """Read ``frequency(48)=1500398464`` into Hz."""
+    name, _, hertz = text.strip().partition("=")
+    known = name.startswith("frequency(") and hertz.isdecimal() and len(hertz) <= 12
+    return int(hertz) or None if known else None
 
 
-def _temperature_files(root: str) -> list[str]:
-    zones = {zone: _text(os.path.join(zone, "type")).strip() for zone in _glob(root, "sys/class/thermal/thermal_zone*")}
-    cpu = [zone for zone, kind in zones.items() if kind.lower().startswith(_CPU_ZONES) or "cpu" in kind.lower()]
-    files = [os.path.join(zone, "temp") for zone in sorted(cpu or zones)]
+def temperature_files(root: Root) -> list[str]:
+    """Return the processor's thermometers below ``root``, the most exact that there are."""
+    zones = {_THERMAL + name: root.text("%s%s/type" % (_THERMAL, name)) for name in root.names(_THERMAL, "thermal_zone")}
+    cpu = [zone for zone, kind in zones.items() if _is_cpu(kind.lower())]
+    if cpu:
+        return [zone + "/temp" for zone in cpu]
+    files = []
+    for chip in root.names(_HWMON):
+        if root.text("%s%s/name" % (_HWMON, chip)) in _CPU_CHIPS:
+            names = [name for name in root.names(_HWMON + chip, "temp") if name.endswith("_input")]
+            files += ["%s%s/%s" % (_HWMON, chip, name) for name in names]
     if files:
         return files
-    for chip in sorted(_glob(root, "sys/class/hwmon/hwmon*")):
-        if _text(os.path.join(chip, "name")).strip() in _CPU_CHIPS:
-            files += sorted(glob.glob(os.path.join(glob.escape(chip), "temp*_input")))
-    return files
+    return [zone + "/temp" for zone, kind in zones.items() if kind == _FIRMWARE_ZONE] or [zone + "/temp" for zone in zones]
 
 
-def _glob(root: str, pattern: str) -> list[str]:
-    return glob.glob(os.path.join(glob.escape(root), pattern))
+def _is_cpu(kind: str) -> bool:
+    return kind.startswith(_CPU_ZONES) or any(word in kind for word in _CPU_WORDS)
 
 
-def _text(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""
+def _x86_counters(root: Root) -> list[str]:
+    """Return the throttle counts of every core, and one for each package: all cores of a package repeat its count."""
+    cores, packages = [], {}
+    for name in root.names(_CPU, "cpu"):
+        if name[3:].isdecimal():
+            folder = _CPU + name
+            cores.append(folder + "/thermal_throttle/core_throttle_count")
+            package = root.text(folder + "/topology/physical_package_id")
+            packages.setdefault(package, folder + "/thermal_throttle/package_throttle_count")
+    return [*cores, *packages.values()]
+
+
+def _jetson_counters(root: Root) -> list[str]:
+    return [
+        "%s%s/%s" % (_HWMON, chip, name)
+        for chip in root.names(_HWMON)
+        if root.text("%s%s/name" % (_HWMON, chip)) == _JETSON_CHIP
+        for name in root.names(_HWMON + chip, "oc")
+        if name.endswith("_event_cnt")
+    ]
