@@ -160,7 +160,7 @@ class Screen:
         if measurement.error is not None:
             self._say(f"[red]{escape(str(case))}  attempt failed:[/] {escape(_last_line(measurement.error))}")
         elif not self._console.is_terminal and measurement.latency_ns:
-            middle = sorted(measurement.latency_ns)[len(measurement.latency_ns) // 2]
+            middle = sorted(measurement.per_invocation_ns)[len(measurement.latency_ns) // 2]
             self._say(f"{case}  attempt {measurement.number}: {format_ns(middle)}")
         self._step(event.device)
 

@@ -12,6 +12,7 @@ from sqlalchemy import select, union
 from sqlalchemy.orm import Session
 
 from orchestrator.domain.artifact import Artifact, Golden
+from orchestrator.domain.calibration import Calibration
 from orchestrator.domain.model import Preprocess
 from orchestrator.domain.result import Measurement, Scores
 from orchestrator.errors import UnknownName
@@ -48,7 +49,22 @@ class Queries:
         """Return every device that ever answered, with what it said last."""
         with Session(self._engine) as session:
             rows = session.scalars(select(schema.Device).order_by(schema.Device.name)).all()
-            return tuple(DeviceRow(name=row.name, last_seen_at=row.last_seen_at, facts=row.facts or {}) for row in rows)
+            newest = {
+                row.device: row for row in session.scalars(select(schema.Calibration).order_by(schema.Calibration.id))
+            }
+            return tuple(
+                DeviceRow(
+                    name=row.name,
+                    last_seen_at=row.last_seen_at,
+                    facts=row.facts or {},
+                    calibration=_calibration(newest.get(row.name)),
+                )
+                for row in rows
+            )
+
+    def noise_floor(self, device: str) -> float | None:
+        """Return the relative difference that is noise on a device; ``None`` where it was never calibrated as it is."""
+        return next((row.noise_floor for row in self.devices() if row.name == device), None)
 
     def run(self, name: str) -> RunRow:
         """Return the run with this id, its unique beginning, or ``latest``; raises `UnknownName`."""
@@ -168,6 +184,12 @@ class Queries:
         chosen = {name: value for name, value in filters.items() if value is not None}
         with Session(self._engine) as session:
             return results_of(session, run, chosen)
+
+
+def _calibration(row: schema.Calibration | None) -> Calibration | None:
+    if row is None:
+        return None
+    return Calibration(**{field.name: getattr(row, field.name) for field in fields(Calibration)})
 
 
 def _artifact(row: schema.Artifact) -> Artifact:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from orchestrator.domain.calibration import Calibration
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRow:
@@ -39,6 +41,15 @@ class DeviceRow:
     name: str
     last_seen_at: datetime
     facts: Mapping[str, Any]
+    #: The newest, whatever machine answered to the name then.
+    calibration: Calibration | None = None
+
+    @property
+    def noise_floor(self) -> float | None:
+        """The relative difference that is noise on this machine; ``None`` where it was never calibrated."""
+        known = self.calibration
+        same = known is not None and known.hardware_key == self.facts.get("hardware_key")
+        return known.noise_floor if known is not None and same else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

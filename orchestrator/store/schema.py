@@ -276,6 +276,30 @@ class Metric(Base):
     value: Mapped[float]
 
 
+class Calibration(Base):
+    """How far apart a case came out on a device when it was compared with itself."""
+
+    __tablename__ = "calibrations"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    device: Mapped[str] = mapped_column(Text, index=True)
+    at: Mapped[datetime]
+    run: Mapped[str] = mapped_column(ForeignKey("runs.id"))
+    case_name: Mapped[str]
+    effort: Mapped[str]
+    attempts: Mapped[int]
+    #: attempts on each side of a comparison
+    group_size: Mapped[int]
+    noise_floor: Mapped[float]
+    observed: Mapped[float]
+    p50_ns: Mapped[float]
+    loop_ns: Mapped[int | None] = mapped_column(BigInteger)
+    clock_ns: Mapped[int | None] = mapped_column(BigInteger)
+    governor: Mapped[str | None]
+    hardware_key: Mapped[str | None]
+    seed: Mapped[int] = mapped_column(BigInteger)
+
+
 class Event(Base):
     """What happened in a run, in order, without its bulk."""
 

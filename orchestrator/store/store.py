@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from orchestrator.domain.calibration import Calibration
     from orchestrator.domain.case import Case
     from orchestrator.domain.device import Device
     from orchestrator.domain.event import Event
-    from orchestrator.domain.result import CaseResult
 
 #: PostgreSQL's unique_violation, serialization_failure and deadlock_detected: looking again finds what the other wrote.
 #: SQLite's writers take turns from the start.
@@ -85,6 +85,13 @@ class Store(Queries):
             _seen(session, device, facts, at)
             session.flush()
 
+    def calibrated(self, calibration: Calibration) -> None:
+        """Keep what a calibration found; the newest of a device counts."""
+        with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
+            session = Session(bind=connection)
+            session.add(schema.Calibration(**asdict(calibration)))
+            session.flush()
+
     def rename_device(self, old: str, new: str) -> None:
         """Let everything that is known of the device ``old`` be known of ``new``.
 
@@ -101,7 +108,10 @@ class Store(Queries):
             if row is not None:
                 session.add(schema.Device(name=new, entry=row.entry, last_seen_at=row.last_seen_at, facts=row.facts))
                 session.flush()
-            for table in (schema.DeviceFacts, schema.Case, schema.Lane, schema.Event, schema.Scores):
+            for table in (
+                *(schema.DeviceFacts, schema.Case, schema.Lane),
+                *(schema.Event, schema.Scores, schema.Calibration),
+            ):
                 session.execute(update(table).where(table.device == old).values(device=new))
             if row is not None:
                 session.delete(row)
@@ -217,7 +227,7 @@ class Store(Queries):
         session.execute(
             delete(schema.Metric).where(schema.Metric.run == event.run, schema.Metric.case_id == row.case_id)
         )
-        for name, value in _figures(result).items():
+        for name, value in result.figures.items():
             session.add(schema.Metric(run=event.run, case_id=row.case_id, name=name, value=value))
 
     @_store.register
@@ -272,12 +282,6 @@ def _run_case(session: Session, run: str, case: Case) -> schema.RunCase:
         row.skipped = None  # planned again by --resume: what was out of reach may be back
     session.flush()
     return row
-
-
-def _figures(result: CaseResult) -> dict[str, float]:
-    names = ("p50_ns", "p90_ns", "p99_ns", "auc_mean")
-    figures = {name: getattr(result, name) for name in names}
-    return {name: float(value) for name, value in figures.items() if value is not None}
 
 
 def _int64(values: Iterable[int]) -> bytes:

@@ -30,6 +30,7 @@ COMMANDS = [
     "setup",
     "clean",
     "tune",
+    "calibrate",
     "wheels",
 ]
 

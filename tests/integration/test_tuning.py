@@ -12,6 +12,7 @@ from orchestrator.ready import way_to
 from tests.lab import dress
 from tests.lab.hosts import HostSpec, wait_for
 from tests.lab.project import Project
+from tests.lab.sshd import free_port
 
 pytestmark = pytest.mark.sshd
 
@@ -25,7 +26,7 @@ def fleet(lab):
 
 
 @pytest.fixture
-def project(fleet, tmp_path):
+def pi(fleet, tmp_path):
     """A project whose device is the Raspberry Pi, with its usual governor."""
     (tmp_path / "home").mkdir()
     (tmp_path / ".farm").mkdir()
@@ -40,13 +41,13 @@ def governor(fleet):
     return fleet.ssh("pi-a", "cat /sys/devices/system/cpu/cpufreq/policy0/scaling_governor").stdout.strip()
 
 
-def test_a_device_is_tuned_until_it_is_restored_and_everybody_can_see_it(project, fleet):
-    done = project.farm("devices", "tune", "pi-a", "--for", "30min")
+def test_a_device_is_tuned_until_it_is_restored_and_everybody_can_see_it(pi, fleet):
+    done = pi.farm("devices", "tune", "pi-a", "--for", "30min")
     tuned = governor(fleet)
-    (listed,) = project.json("devices", "list", "pi-a")
-    checked = project.farm("devices", "check", "pi-a")
-    restored = project.farm("devices", "tune", "pi-a", "--restore")
-    (after,) = project.json("devices", "list", "pi-a")
+    (listed,) = pi.json("devices", "list", "pi-a")
+    checked = pi.farm("devices", "check", "pi-a")
+    restored = pi.farm("devices", "tune", "pi-a", "--restore")
+    (after,) = pi.json("devices", "list", "pi-a")
 
     assert done.returncode == 0, done.stderr
     assert "set governor ondemand → performance (policy0)" in done.stdout
@@ -60,21 +61,21 @@ def test_a_device_is_tuned_until_it_is_restored_and_everybody_can_see_it(project
     assert after["tuned"] is None
 
 
-def test_what_the_kernel_has_no_switch_for_is_told(project, fleet):
-    done = project.farm("devices", "tune", "pi-a", "--no-turbo", "--json")
+def test_what_the_kernel_has_no_switch_for_is_told(pi, fleet):
+    done = pi.farm("devices", "tune", "pi-a", "--no-turbo", "--json")
 
     (said,) = json.loads(done.stdout)
     assert done.returncode == 1
     assert said["failed"] == [{"what": "turbo", "why": "the kernel shows no switch for it"}]
     assert [change["what"] for change in said["set"]] == ["governor of policy0"]
-    project.farm("devices", "tune", "pi-a", "--restore")
+    pi.farm("devices", "tune", "pi-a", "--restore")
     assert governor(fleet) == "ondemand"
 
 
-def test_a_lane_that_is_killed_leaves_nothing_tuned_after_the_next_contact(project, fleet):
+def test_a_lane_that_is_killed_leaves_nothing_tuned_after_the_next_contact(pi, fleet):
     content = b"nothing that is ever executed"
     sha256 = hashlib.sha256(content).hexdigest()
-    blob = project.folder / "blob"
+    blob = pi.folder / "blob"
     blob.write_bytes(content)
     preprocess = wire.Preprocess(height=1, width=1, channels=1, scale=1.0, mean=(0.0,), std=(1.0,))
     # it waits for a temperature that is never reached
@@ -92,15 +93,62 @@ def test_a_lane_that_is_killed_leaves_nothing_tuned_after_the_next_contact(proje
             remote.send(blob, sha256)
             remote.start(lane)
             wait_for(lambda: governor(fleet) == "performance", "the lane does not tune")
-            busy = project.farm("devices", "tune", "pi-a", "--restore")
+            busy = pi.farm("devices", "tune", "pi-a", "--restore")
             fleet.ssh("pi-a", f"{KILL}; until flock -n .farm-agent/lane.lock true; do sleep 0.1; done")
         finally:
             remote.close()
     after_kill = governor(fleet)
-    checked = project.farm("devices", "check", "pi-a")
+    checked = pi.farm("devices", "check", "pi-a")
 
     assert busy.returncode == 1
     assert "busy with lane doomed" in busy.stderr
     assert after_kill == "performance"
     assert "it was left tuned by somebody@there, and lane doomed is gone; put back governor" in checked.stderr
     assert governor(fleet) == "ondemand"
+
+
+def test_a_device_is_calibrated_and_everybody_can_see_its_noise_floor(project):
+    done = project.farm("devices", "calibrate", "local", "--attempts", "6", "--json")
+
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["attempts"], found["group_size"]) == (6, 3)
+    assert 0 <= found["noise_floor"] < 100
+    assert found["loop_ns"] > 0
+    assert found["clock_ns"] > 0
+    assert project.json("devices", "list")[0]["noise_floor"] == found["noise_floor"]
+    assert project.json("devices", "show", "local")["calibration"] == found
+    assert f"noise floor {found['noise_floor']:.2%}" in project.farm("devices", "show", "local").stdout
+    assert project.json("runs")[0]["id"] == found["run"]
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["calibrate", "nobody"], 2, "no device called 'nobody'"),
+        (["calibrate", "off"], 1, "off: "),
+        (["calibrate", "local", "--attempts", "5"], 2, "6 at least, two groups of quick's 3"),
+        (
+            ["calibrate", "local", "--effort", "smoke"],
+            2,
+            "a comparison takes several attempts: quick, standard, mobile",
+        ),
+        (["tune", "nobody"], 2, "no device called 'nobody'"),
+        (["tune", "off"], 1, "off: "),
+        (["tune", "local", "--for", "25h"], 2, "24h at most"),
+        (["tune", "local", "--for", "soon"], 2, "write it as 90s, 30min or 2h"),
+        (["tune", "local", "--restore", "--no-turbo"], 2, "leave --no-turbo and --for out"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_what_cannot_be_meant_or_reached_is_told(tmp_path, words, status, message):
+    (tmp_path / "home").mkdir()
+    port = free_port()
+    (tmp_path / "inventory.yaml").write_text(
+        f"devices:\n  local: {{transport: local}}\n  off: {{address: 127.0.0.1, port: {port}, user: me}}\n"
+    )
+
+    done = Project(folder=tmp_path).farm("devices", *words)
+
+    assert done.returncode == status, done.stderr
+    assert message in " ".join(done.stderr.split())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from orchestrator.cli.devices import edit, foreign, look, ready, take_in, tune
+from orchestrator.cli.devices import calibrate, edit, foreign, look, ready, take_in, tune
 
 app = typer.Typer(
     name="devices",
@@ -27,3 +27,4 @@ app.command("setup", epilog=ready.SETUP_EPILOG)(ready.setup)
 app.command("clean", epilog=ready.CLEAN_EPILOG)(ready.clean)
 app.command("wheels", epilog=ready.WHEELS_EPILOG)(ready.wheels)
 app.command("tune", epilog=tune.TUNE_EPILOG)(tune.tune)
+app.command("calibrate", epilog=calibrate.CALIBRATE_EPILOG)(calibrate.calibrate)

@@ -11,6 +11,7 @@ import typer
 from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, home, known_devices, unlock_keys
 from orchestrator.cli.devices.words import (
     Names,
+    calibrated,
     describe,
     plain,
     print_json,
@@ -100,20 +101,29 @@ def show(
     device = Inventory.load(files.inventory).device(name)
     row = known_devices(files).get(name)
     if json:
-        print_json(_entry(device, row) | {"facts": row.facts if row else None})
+        known = row.calibration.to_json() if row and row.calibration else None
+        print_json(_entry(device, row) | {"calibration": known, "facts": row.facts if row else None})
         return
     screen = console()
     screen.print(f"[bold]{device.name}[/]  {plain(where(device))}")
     rows = table("", "")
     rows.show_header = False
     for key, value in _entry(device, row).items():
-        if value is not None and _words(value) and key not in ("name", "health", "last_seen_at", "tuned"):
+        if (
+            value is not None
+            and _words(value)
+            and key not in ("name", "health", "last_seen_at", "tuned", "noise_floor")
+        ):
             rows.add_row(key, plain(_words(value)))
     screen.print(rows)
     if row is None:
         screen.print(f"never seen; ask it:  farm devices check {name}")
         return
     screen.print(f"[bold]last seen[/] {row.last_seen_at:%Y-%m-%d %H:%M} UTC ({_ago(row.last_seen_at)})")
+    if row.calibration is not None:
+        screen.print(f"[bold]noise floor[/] {plain(calibrated(row.calibration))}", soft_wrap=True)
+        if row.noise_floor is None:
+            screen.print(f"  that was another machine; this one:  farm devices calibrate {name}")
     rows = table("fact", "value")
     for key, value in sorted(row.facts.items()):
         rows.add_row(plain(key), plain(_words(value)))
@@ -193,7 +203,7 @@ def _entry(device: Device, row: DeviceRow | None) -> dict[str, Any]:
         "governor": facts.get("governor"),
         "tuned": facts.get("tuned"),
         "health": [advice for _, advice in complaints(facts)] if row else None,
-        "noise_floor": None,  # nothing measures it yet
+        "noise_floor": row.noise_floor if row else None,
     }
 
 

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestrator.units import format_ns
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from orchestrator.domain.calibration import Calibration
     from orchestrator.domain.device import Device
 
 Names = Annotated[
@@ -56,6 +59,18 @@ def working_runtimes(facts: Mapping[str, Any]) -> dict[str, str]:
 def runtimes_of(facts: Mapping[str, Any], otherwise: str = "none of its own; farm brings one along") -> str:
     """Return the runtimes the device has by itself, in words; others are brought along when a run needs them."""
     return ", ".join(f"{name} {version}".strip() for name, version in working_runtimes(facts).items()) or otherwise
+
+
+def calibrated(known: Calibration) -> str:
+    """Return what a calibration found, in one line."""
+    words = (
+        f"{known.noise_floor:.2%} between {known.group_size} attempts and {known.group_size} others of {known.case_name}",
+        f"{known.attempts} attempts of effort {known.effort} on {known.at:%Y-%m-%d %H:%M} UTC",
+        f"governor {known.governor}" if known.governor else None,
+        f"an empty sample takes {format_ns(known.loop_ns)}" if known.loop_ns is not None else None,
+        f"a look at the clock {format_ns(known.clock_ns)}" if known.clock_ns is not None else None,
+    )
+    return ", ".join(word for word in words if word)
 
 
 def print_json(value: Any) -> None:
