@@ -7,6 +7,7 @@ from typing import Optional
 from agent.facts.reading import Root, whole
 
 _COOLING = "sys/class/thermal/"
+_SUPPLIES = "sys/class/power_supply/"
 #: Bits of ``vcgencmd get_throttled`` (Raspberry Pi documentation, "vcgencmd").
 _PI_BITS = {
     0: "under_voltage_now",
@@ -27,28 +28,37 @@ _SLOWING = (
 
 def gather(root: Root, vcgencmd: str) -> dict[str, object]:
     """Return ``thermal_zones`` (°C), ``throttled``, ``power_source``, and ``battery`` where there is one."""
-    supplies = [
-        {
-            "type": root.text(base + "type"),
-            "online": root.number(base + "online"),
-            "status": root.text(base + "status"),
-            "percent": root.number(base + "capacity"),
-            "scope": root.text(base + "scope"),
-        }
-        for base in ("sys/class/power_supply/%s/" % name for name in root.names("sys/class/power_supply"))
-    ]
-    # A scope of "Device" is a mouse's battery.
-    own = [supply for supply in supplies if supply["type"] == "Battery" and supply["scope"] != "Device"]
-    mains = [supply["online"] for supply in supplies if supply["type"] in ("Mains", "USB")]
-    battery = {name: own[0][name] for name in ("status", "percent") if own[0][name] not in (None, "")} if own else None
-    on_battery = own and (own[0]["status"] == "Discharging" if not mains else 1 not in mains)
-    known = bool(own or mains)
+    feeds = {True: "battery", False: "mains", None: None}
     return {
         "thermal_zones": _zones(root),
         "throttled": _throttled(root, vcgencmd),
-        "power_source": ("battery" if on_battery else "mains") if known else None,
-        "battery": battery,
+        "power_source": feeds[on_battery(root)],
+        "battery": next((_battery(root, folder) for folder in batteries(root)), None),
     }
+
+
+def batteries(root: Root) -> list[str]:
+    """Return the folders of the machine's own batteries below ``root``."""
+    folders = [_SUPPLIES + name + "/" for name in root.names(_SUPPLIES)]
+    # A scope of "Device" is a mouse's battery.
+    return [each for each in folders if root.text(each + "type") == "Battery" and root.text(each + "scope") != "Device"]
+
+
+def on_battery(root: Root) -> Optional[bool]:
+    """Say whether a battery feeds the machine; ``None`` where it does not say what does."""
+    folders = [_SUPPLIES + name + "/" for name in root.names(_SUPPLIES)]
+    mains = [root.number(each + "online") for each in folders if root.text(each + "type") in ("Mains", "USB")]
+    own = batteries(root)
+    if not own:
+        return False if mains else None
+    return 1 not in mains if mains else root.text(own[0] + "status") == "Discharging"
+
+
+def slowing_devices(root: Root) -> list[tuple[str, str]]:
+    """Return the folders and types of the cooling devices that slow the machine, unlike fans."""
+    folders = [_COOLING + name for name in root.names(_COOLING, "cooling_device")]
+    kinds = [(folder, root.text(folder + "/type")) for folder in folders]
+    return [(folder, kind) for folder, kind in kinds if kind.startswith(_SLOWING)]
 
 
 def parse_throttled_bits(text: str) -> Optional[dict[str, bool]]:
@@ -64,6 +74,11 @@ def parse_throttled_mask(bits: str) -> Optional[dict[str, bool]]:
     except ValueError:
         return None
     return {meaning: bool(mask >> bit & 1) for bit, meaning in _PI_BITS.items()}
+
+
+def _battery(root: Root, folder: str) -> dict[str, object]:
+    said = {"status": root.text(folder + "status"), "percent": root.number(folder + "capacity")}
+    return {name: value for name, value in said.items() if value not in (None, "")}
 
 
 def _zones(root: Root) -> list[dict[str, object]]:
@@ -83,31 +98,12 @@ def _throttled(root: Root, vcgencmd: str) -> Optional[dict[str, object]]:
         said = [count for count in counts if count is not None]
         if said:  # a package's cores all repeat the package's count
             found[kind + "_throttle_count"] = sum(said) if kind == "core" else max(said)
-    for kind, state in _slowing(root):  # several may be of one type
-        name = kind.lower() + "_now"
-        found[name] = bool(found.get(name)) or state > 0
+    for folder, kind in slowing_devices(root):
+        state = root.number(folder + "/cur_state")
+        if state is not None:  # several may be of one type; idle ones say 0 or -1
+            name = kind.lower() + "_now"
+            found[name] = bool(found.get(name)) or state > 0
     return found or None
-
-
-def slowing_state(root: Root) -> Optional[int]:
-    """Return the highest state of the cooling devices that slow the machine, 0 where none does so now."""
-    return max((max(0, state) for _, state in _slowing(root)), default=None)
-
-
-def on_battery(root: Root) -> Optional[bool]:
-    """Return whether a battery feeds the machine; ``None`` where nothing tells."""
-    source = gather(root, "")["power_source"]
-    return None if source is None else source == "battery"
-
-
-def _slowing(root: Root) -> list[tuple[str, int]]:
-    """Return (type, state) of each such cooling device; idle ones say 0 or -1."""
-    found = []
-    for device in root.names(_COOLING, "cooling_device"):
-        kind, state = root.text(_COOLING + device + "/type"), root.number(_COOLING + device + "/cur_state")
-        if state is not None and kind.startswith(_SLOWING):
-            found.append((kind, state))
-    return found
 
 
 def _firmware(root: Root) -> dict[str, bool]:

@@ -1,140 +1,175 @@
-"""What the device takes from its supply."""
+"""What the machine draws: counters of energy, meters of power, or the battery that feeds it."""
 
 from __future__ import annotations
 
-import os
 import time
+from dataclasses import dataclass
 from typing import Callable, Optional
 
+from agent.facts.power import batteries
 from agent.facts.reading import Root
+from agent.sensors.held import Held, readable
 
-_RAPL = "sys/class/powercap"
-_HWMON = "sys/class/hwmon"
-_SUPPLY = "sys/class/power_supply"
-#: Jetsons of L4T before 5 have the same chip under another driver.
-_INA3221X = "sys/bus/i2c/drivers/ina3221x"
-#: Channels that carry what all the others of their chip carry together, by the labels on NVIDIA's boards.
-_WHOLE = ("VDD_IN", "POM_5V_IN", "VIN_SYS_5V0")
-#: Current and power sensors that sit in a board's supply (Documentation/hwmon: ina2xx, ina3221, acpi_power_meter).
-_CHIPS = ("ina2", "ina3221", "power_meter", "macsmc")
+_POWERCAP = "sys/class/powercap/"
+#: The same packages by other roads (MSR, TPMI, MMIO); the first that is there counts, so that none counts twice.
+_RAPL = ("intel-rapl", "intel-rapl-tpmi", "intel-rapl-mmio")
+_HWMON = "sys/class/hwmon/"
+_OLD_JETSON = "sys/bus/i2c/drivers/ina3221x/"
+#: Chips whose watts are no part of what the processor draws, or are told by `Battery`.
+_NOT_OURS = ("amdgpu", "radeon", "nouveau", "i915", "xe", "nvme", "ucsi_source_psy", "BAT", "AC", "ADP")
+#: Meters of all that flows in: NVIDIA's names for the input rail, Apple's and power supplies' for the sum, ACPI's chip.
+_WHOLE = ("vdd_in", "pom_5v_in", "total", "power_meter")
+_MICRO = 1e-6
+_MILLI = 1e-3
+_NS_PER_US = 1000
 _LOOKS = 10
 
 
 class Energy:
-    """What tells below ``root`` of energy and power; on most devices, nothing.
+    """The energy counters of all processor packages together, wrap-around unwrapped (Documentation/power/powercap)."""
 
-    RAPL counts microjoules and begins again at a limit (Documentation/power/powercap); reading it takes root since 2020.
-    """
+    def __init__(self, root: Root) -> None:
+        zones: list[str] = []
+        for control in _RAPL:
+            names = [name for name in root.names(_POWERCAP, control + ":") if name.count(":") == 1]
+            folders = [_POWERCAP + name for name in names]
+            # Others are "psys" (the platform, packages included) and subdomains (part of a package).
+            zones = zones or [each for each in folders if root.text(each + "/name").startswith("package")]
+        self._counters = [Held(root.at(zone + "/energy_uj")) for zone in zones]
+        self._ranges = [root.number(zone + "/max_energy_range_uj") for zone in zones]
+        self._last = [held.number() for held in self._counters]
+        # A range of 0 or none at all would make wrap-around a loss nobody sees.
+        self._known = bool(zones) and all(self._ranges) and None not in self._last
+        self._total = sum(each or 0 for each in self._last)
 
-    def __init__(self, root: str, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._root, self._sleep = Root(root), sleep
-        #: Folder -> (last value, what it had wrapped around by then).
-        self._counted: dict[str, tuple[int, int]] = {}
-        self._packages = [
-            "%s/%s" % (_RAPL, name)
-            for name in self._root.names(_RAPL, "intel-rapl:")
-            if name.count(":") == 1 and self._root.text("%s/%s/name" % (_RAPL, name)).startswith("package")
-        ]
-        self._power = _power_reader(self._root)
+    def energy_uj(self) -> Optional[int]:
+        """Return the microjoules since the counters were new; ``None`` without them, or where one has become unreadable.
 
-    def read(self) -> dict[str, object]:
-        """Return ``energy_uj``, of all packages since some moment, and ``power_w``."""
-        found = {"energy_uj": self._energy_uj(), "power_w": self._power() if self._power else None}
-        return {name: value for name, value in found.items() if value is not None}
+        Call it before any of them can wrap around twice: they hold 65 kJ and more, a quarter of an hour at 65 W.
+        """
+        for index, held in enumerate(self._counters if self._known else ()):
+            now, last, most = held.number(), self._last[index], self._ranges[index]
+            if now is None or last is None or most is None:
+                self._known = False  # what passes meanwhile is lost
+                break
+            self._total += now - last if now >= last else now + most - last
+            self._last[index] = now
+        return self._total if self._known else None
 
-    def idle_power_w(self, seconds: float) -> Optional[float]:
-        """Return the mean over ``seconds``; ``None``, at once, where the device does not tell."""
-        before, began = self._energy_uj(), time.monotonic()
-        if before is not None:
-            self._sleep(seconds)
-            after, spent = self._energy_uj(), time.monotonic() - began
-            return None if after is None or spent <= 0 else (after - before) / 1e6 / spent
-        if self._power is None or self._power() is None:
-            return None
-        looks = []
-        for _ in range(_LOOKS):
-            self._sleep(seconds / _LOOKS)
-            looks.append(self._power())
-        known = [watt for watt in looks if watt is not None]
-        return sum(known) / len(known) if known else None
 
-    def _energy_uj(self) -> Optional[int]:
-        total = 0
-        for package in self._packages:
-            value = self._root.number(package + "/energy_uj")
-            if value is None:
+@dataclass(frozen=True)
+class _Meter:
+    """One meter: its watts are the product of its files times ``scale``."""
+
+    name: str
+    files: tuple[Held, ...]
+    scale: float
+
+    def watts(self) -> Optional[float]:
+        watts = self.scale
+        for held in self.files:
+            number = held.number()
+            if number is None:
                 return None
-            before, wrapped = self._counted.get(package, (value, 0))
-            if value < before:
-                wrapped += self._root.number(package + "/max_energy_range_uj") or 0
-            self._counted[package] = value, wrapped
-            total += value + wrapped
-        return total if self._packages else None
+            watts *= number
+        return watts
 
 
-def _power_reader(root: Root) -> Optional[Callable[[], Optional[float]]]:
-    """Return what reads the watts of the first source that there is: supply sensors, then a battery that gives."""
-    channels = _hwmon_channels(root) or _ina3221x_channels(root)
-    whole = [read for label, read in channels if label in _WHOLE]
-    chosen = whole or [read for _, read in channels]
-    if chosen:
-        return lambda: _sum([read() for read in chosen])
-    batteries = [name for name in root.names(_SUPPLY) if root.text("%s/%s/type" % (_SUPPLY, name)) == "Battery"]
-    own = [name for name in batteries if root.text("%s/%s/scope" % (_SUPPLY, name)) != "Device"]  # not a mouse's
-    return (lambda: _of_battery(root, "%s/%s/" % (_SUPPLY, own[0]))) if own else None
+class Power:
+    """The power meters below ``root``: of all that flows in where one is, else those of its parts, summed."""
+
+    def __init__(self, root: Root) -> None:
+        found = [*_hwmon_meters(root), *_old_jetson_meters(root)]
+        whole = [meter for meter in found if any(word in meter.name.lower() for word in _WHOLE)]
+        self._meters = whole[:1] or found
+        self._batteries = [] if found else _battery_meters(root)
+
+    def power_w(self) -> tuple[Optional[float], Optional[str]]:
+        """Return the watts drawn now, with the names of the meters; ``None`` where nothing tells or one fails.
+
+        A battery tells only while it is discharged.
+        """
+        meters = self._meters or [meter for meter, status in self._batteries if status.text() == "Discharging"]
+        watts = [meter.watts() for meter in meters]
+        known = [each for each in watts if each is not None]
+        if not known or len(known) < len(watts):
+            return None, None
+        return abs(sum(known)), " + ".join(meter.name for meter in meters)
 
 
-def _hwmon_channels(root: Root) -> list[tuple[str, Callable[[], Optional[float]]]]:
-    """Return (label, what reads its watts) of each channel (Documentation/hwmon/sysfs-interface: µW, mV, mA)."""
-    found: list[tuple[str, Callable[[], Optional[float]]]] = []
+def idle_power_w(
+    energy: Energy,
+    power: Power,
+    seconds: float,
+    clock: Callable[[], int] = time.monotonic_ns,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Optional[float]:
+    """Return the mean watts over ``seconds`` in which we do nothing; ``None``, and at once, where nothing measures power.
+
+    It is of the counters where there are any, else of the meters: compare it with what is of the same source. ``clock``
+    returns nanoseconds.
+    """
+    before, began = energy.energy_uj(), clock()
+    if before is not None:
+        sleep(seconds)
+        after, spent = energy.energy_uj(), clock() - began
+        return (after - before) * _NS_PER_US / spent if after is not None and spent > 0 else None
+    watts = []
+    for _ in range(_LOOKS):
+        watt, _ = power.power_w()
+        if watt is None:
+            return None
+        watts.append(watt)
+        sleep(seconds / _LOOKS)
+    return sum(watts) / len(watts)
+
+
+def _hwmon_meters(root: Root) -> list[_Meter]:
+    """Return the meters of hwmon (Documentation/hwmon/sysfs-interface): µW, or mV and mA of a channel."""
+    found = []
     for chip in root.names(_HWMON):
-        base = "%s/%s/" % (_HWMON, chip)
-        if not root.text(base + "name").startswith(_CHIPS):
+        folder = _HWMON + chip + "/"
+        name = root.text(folder + "name")
+        if name.startswith(_NOT_OURS) or root.exists(folder + "device/capacity"):  # a battery by a maker's name
             continue
-        powers = [name for name in root.names(base, "power") if name.endswith(("_input", "_average"))]
-        for name in powers:
-            label = root.text(base + name.rpartition("_")[0] + "_label")
-            found.append((label, lambda path=base + name: _scaled(root.number(path), 1e-6)))  # type: ignore[misc]
-        for name in () if powers else root.names(base, "curr"):
-            if not name.endswith("_input"):
-                continue
-            number = name[len("curr") : -len("_input")]
-            label = root.text("%sin%s_label" % (base, number))
-            volt, ampere = "%sin%s_input" % (base, number), base + name
-            found.append((label, lambda v=volt, a=ampere: _product(root.number(v), root.number(a))))  # type: ignore[misc]
+        files = set(root.names(folder))
+        for channel in range(1, 10):
+            label = root.text("%spower%d_label" % (folder, channel)) or root.text("%sin%d_label" % (folder, channel))
+            says = ("%s %s" % (name, label)).strip()
+            power = next((each for each in ("power%d_input", "power%d_average") if each % channel in files), None)
+            volts, amperes = "in%d_input" % channel, "curr%d_input" % channel
+            if power is not None:
+                meters = readable([root.at(folder + power % channel)])
+                found += [_Meter(says, (held,), _MICRO) for held in meters]
+            elif volts in files and amperes in files and name.startswith("ina"):
+                pair = readable([root.at(folder + volts), root.at(folder + amperes)])
+                found += [_Meter(says, tuple(pair), _MILLI * _MILLI)] if len(pair) == 2 else []
     return found
 
 
-def _ina3221x_channels(root: Root) -> list[tuple[str, Callable[[], Optional[float]]]]:
-    found: list[tuple[str, Callable[[], Optional[float]]]] = []
-    for chip in root.names(_INA3221X):
-        for device in root.names("%s/%s" % (_INA3221X, chip), "iio:device"):
-            base = os.path.join(_INA3221X, chip, device) + "/"
-            for name in root.names(base, "rail_name_"):
-                path = "%sin_power%s_input" % (base, name[len("rail_name_") :])
-                found.append((root.text(base + name), lambda path=path: _scaled(root.number(path), 1e-3)))  # type: ignore[misc]
+def _old_jetson_meters(root: Root) -> list[_Meter]:
+    """Return the rails as Jetson Linux before 34 tells them: mW below the driver's own folder."""
+    found = []
+    for device in root.names(_OLD_JETSON):
+        for chip in root.names(_OLD_JETSON + device, "iio:device"):
+            folder = "%s%s/%s/" % (_OLD_JETSON, device, chip)
+            for channel in range(3):
+                rail = root.text("%srail_name_%d" % (folder, channel))
+                meters = readable([root.at("%sin_power%d_input" % (folder, channel))])
+                found += [_Meter("ina3221x " + rail, (held,), _MILLI) for held in meters]
     return found
 
 
-def _of_battery(root: Root, base: str) -> Optional[float]:
-    """Return the watts that a battery gives; what it takes from a charger says nothing of the machine."""
-    if root.text(base + "status") != "Discharging":
-        return None
-    watt = _scaled(root.number(base + "power_now"), 1e-6)
-    if watt is not None:
-        return abs(watt)
-    product = _product(root.number(base + "voltage_now"), root.number(base + "current_now"))
-    return None if product is None else abs(product) * 1e-6  # µV × µA
-
-
-def _scaled(number: Optional[int], factor: float) -> Optional[float]:
-    return None if number is None else number * factor
-
-
-def _product(millivolt: Optional[int], milliampere: Optional[int]) -> Optional[float]:
-    return None if millivolt is None or milliampere is None else millivolt * milliampere * 1e-6
-
-
-def _sum(values: list[Optional[float]]) -> Optional[float]:
-    known = [value for value in values if value is not None]
-    return sum(known) if known and len(known) == len(values) else None
+def _battery_meters(root: Root) -> list[tuple[_Meter, Held]]:
+    """Return each battery's meter and status (Documentation/ABI/testing/sysfs-class-power): µW, or µA and µV."""
+    found = []
+    for folder in batteries(root):
+        name = "battery " + folder.rstrip("/").rpartition("/")[2]
+        power = readable([root.at(folder + "power_now")])
+        pair = readable([root.at(folder + "current_now"), root.at(folder + "voltage_now")])
+        status = Held(root.at(folder + "status"))
+        if power:
+            found.append((_Meter(name, (power[0],), _MICRO), status))
+        elif len(pair) == 2:
+            found.append((_Meter(name, tuple(pair), _MICRO * _MICRO), status))
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Optional
 
 from agent.facts.power import slowing_devices
-from agent.facts.reading import Root, say
+from agent.facts.reading import Root, say, whole
 from agent.sensors.held import Held, readable, total
 
 _THERMAL = "sys/class/thermal/"
@@ -22,6 +22,8 @@ _FIRMWARE_ZONE = "acpitz"
 #: NVIDIA's over-current counters of Orin (Jetson Linux Developer Guide, "Over-Current Events").
 _JETSON_CHIP = "soctherm_oc"
 _FROM_MILLI = 1000.0
+#: What ``vcgencmd`` is asked (Raspberry Pi documentation, "vcgencmd").
+_PI_QUESTIONS = {"throttled": ("get_throttled",), "clock": ("measure_clock", "arm")}
 
 
 class Heat:
@@ -50,19 +52,15 @@ class Heat:
 
     def ask(self) -> dict[str, object]:
         """Return ``throttled`` and ``frequency_hz`` of a board that is asked by a program or by way of its firmware."""
+        found: dict[str, object] = {}
         if self._vcgencmd is not None:
+            said = say({name: (self._vcgencmd, *words) for name, words in _PI_QUESTIONS.items()}, None)
+            found["throttled"] = parse_throttled(said.get("throttled", ""))
             # A Pi's cpufreq tells what was asked for; the firmware lowers the clock on its own.
-            asked = {name: (self._vcgencmd, *words) for name, words in _PI_QUESTIONS.items()}
-            said = say(asked, None)
-            found = {
-                "throttled": parse_throttled(said.get("throttled", "")),
-                "frequency_hz": parse_clock(said.get("clock", "")),
-            }
-            if found["throttled"] is not None:
-                return found
-        else:
-            found = {}
-        return {**found, "throttled": self._firmware() or total(self._jetson)}
+            found["frequency_hz"] = parse_clock_hz(said.get("clock", ""))
+        if found.get("throttled") is None:
+            found["throttled"] = self._firmware() or total(self._jetson)
+        return found
 
     def _firmware(self) -> Optional[str]:
         """Return what the kernel tells of a Raspberry Pi without ``vcgencmd``."""
@@ -74,9 +72,6 @@ class Heat:
                 # It knows of under-voltage alone: an alarm is bit 0, no alarm says nothing of the other bits.
                 return "0x1" if self._root.number("%s%s/in0_lcrit_alarm" % (_HWMON, name)) == 1 else None
         return None
-
-
-_PI_QUESTIONS = {"throttled": ("get_throttled",), "clock": ("measure_clock", "arm")}
 
 
 def parse_milli(text: str) -> Optional[float]:
@@ -103,16 +98,17 @@ def parse_bits(text: str) -> Optional[str]:
     return hex(bits) if 0 <= bits < 1 << 32 else None
 
 
-def parse_clock(text: str) -> Optional[int]:
+def parse_clock_hz(text: str) -> Optional[int]:
     """Read ``frequency(48)=1500398464`` into Hz."""
     name, _, hertz = text.strip().partition("=")
-    known = name.startswith("frequency(") and hertz.isdecimal() and len(hertz) <= 12
-    return int(hertz) or None if known else None
+    return whole(hertz) or None if name.startswith("frequency(") else None
 
 
 def temperature_files(root: Root) -> list[str]:
     """Return the processor's thermometers below ``root``, the most exact that there are."""
-    zones = {_THERMAL + name: root.text("%s%s/type" % (_THERMAL, name)) for name in root.names(_THERMAL, "thermal_zone")}
+    zones = {
+        _THERMAL + name: root.text("%s%s/type" % (_THERMAL, name)) for name in root.names(_THERMAL, "thermal_zone")
+    }
     cpu = [zone for zone, kind in zones.items() if _is_cpu(kind.lower())]
     if cpu:
         return [zone + "/temp" for zone in cpu]
@@ -123,7 +119,9 @@ def temperature_files(root: Root) -> list[str]:
             files += ["%s%s/%s" % (_HWMON, chip, name) for name in names]
     if files:
         return files
-    return [zone + "/temp" for zone, kind in zones.items() if kind == _FIRMWARE_ZONE] or [zone + "/temp" for zone in zones]
+    return [zone + "/temp" for zone, kind in zones.items() if kind == _FIRMWARE_ZONE] or [
+        zone + "/temp" for zone in zones
+    ]
 
 
 def _is_cpu(kind: str) -> bool:
@@ -132,7 +130,8 @@ def _is_cpu(kind: str) -> bool:
 
 def _x86_counters(root: Root) -> list[str]:
     """Return the throttle counts of every core, and one for each package: all cores of a package repeat its count."""
-    cores, packages = [], {}
+    cores: list[str] = []
+    packages: dict[str, str] = {}
     for name in root.names(_CPU, "cpu"):
         if name[3:].isdecimal():
             folder = _CPU + name

@@ -1,20 +1,17 @@
-"""How fast the processor runs, for whom, and with what memory."""
+"""How fast the processor runs, and for whom."""
 
 from __future__ import annotations
 
 import os
-import resource
 from typing import Optional
 
 from agent.facts.processor import governor
-from agent.facts.reading import Root
+from agent.facts.reading import Root, whole
 from agent.sensors.held import Held
 
 _CPU = "sys/devices/system/cpu/"
 _KHZ = 1000
 _MHZ = 1_000_000
-_KB = 1024
-_NS_PER_US = 1000
 _NS_PER_S = 1_000_000_000
 #: No processor of an edge device is faster.
 _MOST_HZ = 20_000_000_000
@@ -26,7 +23,7 @@ _LAST_CPU = 36
 
 
 class Load:
-    """The processor's clocks and counters, and memory's, below ``root``."""
+    """The processor's clocks and counters below ``root``."""
 
     def __init__(self, root: Root) -> None:
         self._root = root
@@ -52,14 +49,9 @@ class Load:
         return None if busy is None else busy * tick, None if steal is None else steal * tick
 
     def slow(self) -> dict[str, object]:
-        """Return ``governor swapped_bytes memory_available_bytes memory_stalled_ns major_faults cpus_allowed cpus_used``."""
-        root = self._root
+        """Return ``governor cpus_allowed cpus_used``."""
         return {
-            "governor": governor(root),
-            "swapped_bytes": parse_swapped(root.text("proc/vmstat")),
-            "memory_available_bytes": parse_available(root.text("proc/meminfo")),
-            "memory_stalled_ns": parse_stalled(root.text("proc/pressure/memory")),
-            "major_faults": resource.getrusage(resource.RUSAGE_SELF).ru_majflt,
+            "governor": governor(self._root),
             "cpus_allowed": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
             "cpus_used": self._cpus_used() or None,
         }
@@ -86,43 +78,15 @@ def parse_cpuinfo_hz(text: str) -> Optional[int]:
 def parse_stat(text: str) -> tuple[Optional[int], Optional[int]]:
     """Return the ticks that /proc/stat's first line counts as work, and those that were stolen."""
     name, *words = text.partition("\n")[0].split() or [""]
-    if name != "cpu" or not all(word.isdecimal() for word in words):
+    columns = [ticks for word in words if (ticks := whole(word)) is not None]
+    if name != "cpu" or len(columns) < len(words) or len(columns) <= max(_BUSY_COLUMNS):
         return None, None
-    columns = [int(word) for word in words]
-    busy = sum(columns[column] for column in _BUSY_COLUMNS) if len(columns) > max(_BUSY_COLUMNS) else None
-    return busy, columns[_STEAL_COLUMN] if len(columns) > _STEAL_COLUMN else None
-
-
-def parse_swapped(vmstat: str) -> Optional[int]:
-    """Return the bytes that /proc/vmstat counts as swapped in and out since boot."""
-    counts = {name: value.strip() for name, _, value in (line.partition(" ") for line in vmstat.splitlines())}
-    pages = counts.get("pswpin", ""), counts.get("pswpout", "")
-    if not all(page.isdecimal() for page in pages):
-        return None
-    return sum(map(int, pages)) * os.sysconf("SC_PAGE_SIZE")
-
-
-def parse_available(meminfo: str) -> Optional[int]:
-    """Return ``MemAvailable`` of /proc/meminfo in bytes."""
-    for line in meminfo.splitlines():
-        name, _, value = line.partition(":")
-        words = value.split()
-        if name == "MemAvailable" and len(words) == 2 and words[0].isdecimal() and words[1] == "kB":
-            return int(words[0]) * _KB
-    return None
-
-
-def parse_stalled(pressure: str) -> Optional[int]:
-    """Return the total of /proc/pressure/memory's ``some`` line: how long at least one task waited for memory."""
-    for line in pressure.splitlines():
-        kind, *words = line.split() or [""]
-        total = next((word[len("total=") :] for word in words if word.startswith("total=")), "")
-        if kind == "some" and total.isdecimal():
-            return int(total) * _NS_PER_US
-    return None
+    return sum(columns[column] for column in _BUSY_COLUMNS), columns[_STEAL_COLUMN] if len(
+        columns
+    ) > _STEAL_COLUMN else None
 
 
 def parse_last_cpu(stat: str) -> Optional[int]:
     """Return the processor that /proc/PID/stat says the thread last ran on; its program's name may hold anything."""
     words = stat.rpartition(")")[2].split()
-    return int(words[_LAST_CPU]) if len(words) > _LAST_CPU and words[_LAST_CPU].isdecimal() else None
+    return whole(words[_LAST_CPU]) if len(words) > _LAST_CPU else None

@@ -14,24 +14,23 @@ _KB = 1024
 class Memory:
     """What tells below ``root`` how much memory is left, and what is done about it."""
 
-    def __init__(self, root: str) -> None:
-        self._root = Root(root)
+    def __init__(self, root: Root) -> None:
+        self._root = root
         self._page_bytes = os.sysconf("SC_PAGE_SIZE")
 
-    def read(self) -> dict[str, object]:
+    def slow(self) -> dict[str, object]:
         """Return ``memory_available_bytes swapped_bytes memory_stalled_ns`` and ``major_faults`` of this process.
 
         Swapped is what went in and out since boot; stalled is how long some process waited for memory since boot.
         """
-        found: dict[str, Optional[int]] = {
+        pages = parse_words(self._root.text("proc/vmstat"))
+        brought, taken = pages.get("pswpin"), pages.get("pswpout")
+        return {
             "memory_available_bytes": _times(parse_words(self._root.text("proc/meminfo")).get("MemAvailable:"), _KB),
             "memory_stalled_ns": parse_pressure(self._root.text("proc/pressure/memory")),
             "major_faults": resource.getrusage(resource.RUSAGE_SELF).ru_majflt,
+            "swapped_bytes": None if brought is None or taken is None else (brought + taken) * self._page_bytes,
         }
-        pages = parse_words(self._root.text("proc/vmstat"))
-        if "pswpin" in pages and "pswpout" in pages:
-            found["swapped_bytes"] = (pages["pswpin"] + pages["pswpout"]) * self._page_bytes
-        return {name: value for name, value in found.items() if value is not None}
 
 
 def parse_words(text: str) -> dict[str, int]:

@@ -1,0 +1,49 @@
+"""Files of the kernel's that are opened once and read again and again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import Optional
+
+from agent.facts.reading import whole
+
+#: Each holds a line or two; of longer ones (/proc/stat) the beginning is all we want.
+_MOST_BYTES = 1024
+
+
+class Held:
+    """A small file, opened now: each look is one ``pread``, which is what makes the kernel fill it anew."""
+
+    def __init__(self, path: str) -> None:
+        self._descriptor = -1
+        with contextlib.suppress(OSError, ValueError):  # it reads as nothing
+            self._descriptor = os.open(path, os.O_RDONLY)
+
+    def __del__(self) -> None:
+        """Close the file."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+
+    def text(self) -> str:
+        """Return what the file says without the blanks around it, ``""`` where it can't be read."""
+        try:
+            return os.pread(self._descriptor, _MOST_BYTES, 0).decode("utf-8", "replace").strip("\0 \t\r\n")
+        except OSError:
+            return ""
+
+    def number(self) -> Optional[int]:
+        """Return the whole number that the file holds."""
+        return whole(self.text())
+
+
+def readable(paths: list[str]) -> list[Held]:
+    """Return those of the files that hold a whole number now."""
+    return [held for held in map(Held, paths) if held.number() is not None]
+
+
+def total(files: list[Held]) -> Optional[int]:
+    """Return the sum of counters; ``None`` where one of them is missing, for a sum without it would seem to fall."""
+    counts = [held.number() for held in files]
+    known = [count for count in counts if count is not None]
+    return sum(known) if known and len(known) == len(counts) else None
