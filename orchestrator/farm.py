@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from orchestrator import health, planner, registry, selectors, stats
+from orchestrator import health, planner, registry, selectors
 from orchestrator import suite as suites
 from orchestrator.artifacts import Artifacts, Build, Built
 from orchestrator.datasets.base import make_dataset
@@ -35,6 +35,7 @@ from orchestrator.lane import Carrier
 from orchestrator.provision import Target, choose, environment_for
 from orchestrator.remote import Remote
 from orchestrator.translation import Materials
+from orchestrator.verdicts import judge
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -328,7 +329,7 @@ class Farm:
     def _judge(
         self, run: str, case: Case, suite: Suite, store: Store, prospects: Prospects, *, golden: Golden | None
     ) -> CaseResult:
-        return stats.judge(
+        return judge(
             run=run,
             case=case,
             measurements=store.measurements(run, case),
@@ -367,10 +368,6 @@ def _unbuilt(run: str, case: Case, error: str) -> CaseResult:
         size_bytes=None,
         attempts=0,
         samples=0,
-        p50_ns=None,
-        p90_ns=None,
-        p99_ns=None,
-        auc_mean=None,
         verdict=Verdict.INVALID,
         reasons=(reason,),
     )

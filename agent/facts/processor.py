@@ -88,14 +88,17 @@ def governor(root: Root) -> Optional[str]:
 
 
 def _core_classes(root: Root, cpuinfo: str) -> list[dict[str, object]]:
-    found: dict[tuple[Optional[str], Optional[int], Optional[int]], int] = {}
+    found: dict[tuple[Optional[str], Optional[int], Optional[int]], list[int]] = {}
     for index, fields in enumerate(parse_cores(cpuinfo)):
-        folder = "%s/cpu%d/" % (_CPU, whole(fields.get("processor", "")) or index)
+        number = whole(fields.get("processor", ""))
+        cpu = index if number is None else number
+        folder = "%s/cpu%d/" % (_CPU, cpu)
         key = core_model(fields), root.number(folder + "cpufreq/cpuinfo_max_freq"), root.number(folder + "cpu_capacity")
-        found[key] = found.get(key, 0) + 1
+        found.setdefault(key, []).append(cpu)
     classes: list[dict[str, object]] = []
-    for (model, khz, capacity), count in found.items():
-        said = {"model": model, "count": count, "max_hz": khz * _KHZ if khz else None, "capacity": capacity}
+    for (model, khz, capacity), cpus in found.items():
+        max_hz = khz * _KHZ if khz else None
+        said = {"model": model, "count": len(cpus), "max_hz": max_hz, "capacity": capacity, "cpus": cpus}
         classes.append({name: value for name, value in said.items() if value is not None})
     return classes
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -128,10 +128,39 @@ class CaseResult:
     size_bytes: int | None
     attempts: int
     samples: int
-    #: ``None`` where the sample does not carry the percentile.
-    p50_ns: float | None
-    p90_ns: float | None
-    p99_ns: float | None
-    auc_mean: float | None
     verdict: Verdict
     reasons: tuple[Reason, ...]
+    # From here on figures, by the names under which the store keeps them; ``None`` where there is none.
+    #: Percentiles that the sample carries; `low` and `high` are the interval over attempts.
+    p50_ns: float | None = None
+    p50_low_ns: float | None = None
+    p50_high_ns: float | None = None
+    p90_ns: float | None = None
+    p90_low_ns: float | None = None
+    p90_high_ns: float | None = None
+    p95_ns: float | None = None
+    p99_ns: float | None = None
+    p999_ns: float | None = None
+    auc_mean: float | None = None
+    #: The most of the attempts: above 1, percentiles are those of means of so many invocations.
+    invocations_per_sample: float | None = None
+    #: Counts of samples beyond Tukey's fences; they are in the percentiles all the same.
+    outliers_low: float | None = None
+    outliers_mild: float | None = None
+    outliers_severe: float | None = None
+    #: Of throughput cases.
+    images_per_s: float | None = None
+    images_per_s_low: float | None = None
+    images_per_s_high: float | None = None
+    #: Per invocation, and what of it the idle device would have taken.
+    energy_j: float | None = None
+    energy_idle_j: float | None = None
+    #: Medians of long timings.
+    first_minute_ns: float | None = None
+    last_minute_ns: float | None = None
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """The figures that there are, by name."""
+        names = [field.name for field in fields(self) if field.default is None]
+        return {name: float(value) for name in names if (value := getattr(self, name)) is not None}

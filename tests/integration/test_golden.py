@@ -17,13 +17,14 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from agent import predict, wire
 from agent.runtimes.interpreter import InterpreterLoaded
-from orchestrator import golden, stats
+from orchestrator import golden
 from orchestrator.artifacts import Artifacts, Build
 from orchestrator.domain.model import DatasetSpec, ModelSpec
 from orchestrator.domain.plan import EFFORTS
 from orchestrator.remote import pack_agent
 from orchestrator.schemes.float32 import Float32
 from orchestrator.testing import make_case, make_measurement, make_scores
+from orchestrator.verdicts import judge
 from tests.agent.device import Device, npy
 from tests.data.make_artifacts import BIAS, WEIGHTS
 
@@ -149,7 +150,7 @@ def verdicts(artifact, difference):
         make_measurement(attempt=str(n), number=n, golden_max_difference=largest, golden_mean_difference=mean)
         for n in (1, 2, 3)
     ]
-    result = stats.judge(
+    result = judge(
         run="run-1",
         case=make_case(),
         measurements=attempts,

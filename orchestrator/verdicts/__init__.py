@@ -1,0 +1,68 @@
+"""What a number is worth: pure functions of recorded facts, so that the store alone can say it again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orchestrator import metrics
+from orchestrator.domain.result import CaseResult, Verdict
+from orchestrator.verdicts.accuracy import of_the_accuracy, of_the_artifact, of_the_golden_check
+from orchestrator.verdicts.attempts import of_the_attempts, of_the_latency
+from orchestrator.verdicts.device import of_the_device
+from orchestrator.verdicts.figures import figures_of
+from orchestrator.verdicts.settings import of_the_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from orchestrator.domain.artifact import Golden
+    from orchestrator.domain.case import Case
+    from orchestrator.domain.plan import Effort
+    from orchestrator.domain.result import Measurement, Reason, Scores
+
+
+def judge(
+    *,
+    run: str,
+    case: Case,
+    measurements: Sequence[Measurement],
+    scores: Scores | None,
+    facts: Mapping[str, Any],
+    effort: Effort,
+    stranger_since: datetime | None = None,
+    golden: Golden | None = None,
+    kept: Sequence[Reason] = (),
+) -> CaseResult:
+    """Return a case's figures, over all samples of its successful attempts, and its verdict with reasons.
+
+    ``stranger_since`` is when the device's name was last answered by what is another machine now, ``golden``
+    what the golden check of the attempts is judged by. ``kept`` are reasons that were recorded when they were seen.
+    """
+    good = [attempt for attempt in measurements if attempt.error is None]
+    reasons = (
+        *of_the_attempts(measurements, effort),
+        *of_the_latency(good),
+        *of_the_settings(case, good, facts),
+        *of_the_device(good, facts, stranger_since),
+        *of_the_accuracy(case, scores),
+        *of_the_golden_check(good, golden),
+        *of_the_artifact(measurements, scores),
+        *kept,
+    )
+    verdict = Verdict.VALID
+    for reason in reasons:
+        verdict = verdict.worst(reason.verdict)
+    artifacts = [attempt.artifact for attempt in measurements] or ([scores.artifact] if scores else [])
+    return CaseResult(
+        run=run,
+        case=case,
+        artifact=artifacts[0] if artifacts else None,
+        size_bytes=None,
+        attempts=len(good),
+        samples=sum(len(attempt.latency_ns) for attempt in good),
+        **figures_of(case, good),
+        auc_mean=metrics.mean_auc(scores.auc) if scores and scores.error is None else None,
+        verdict=verdict,
+        reasons=reasons,
+    )

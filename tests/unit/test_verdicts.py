@@ -1,0 +1,594 @@
+"""What a number is worth."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from orchestrator import verdicts
+from orchestrator.domain.plan import EFFORTS
+from orchestrator.domain.result import Verdict
+from orchestrator.testing import make_case, make_golden, make_measurement, make_scores
+from orchestrator.verdicts.device import was_throttled
+
+#: What a working device says of itself.
+FACTS = {"cores": 4}
+
+
+def attempts(number=3, **changes):
+    return [make_measurement(attempt=f"attempt-{n}", number=n, **changes) for n in range(1, number + 1)]
+
+
+def judge(measurements, *, effort="quick", facts=FACTS, **changes):
+    arguments = {"run": "run-1", "case": make_case(), "scores": make_scores(), "effort": EFFORTS[effort]}
+    return verdicts.judge(measurements=measurements, facts=facts, **(arguments | changes))
+
+
+def reasons(*arguments, **options):
+    return {reason.code: reason for reason in judge(*arguments, **options).reasons}
+
+
+def test_a_case_where_all_is_well_is_valid_without_a_reason():
+    result = judge(attempts())
+
+    assert (result.verdict, result.reasons) == (Verdict.VALID, ())
+    assert (result.run, result.case, result.artifact, result.size_bytes) == ("run-1", make_case(), "a" * 64, None)
+    assert (result.attempts, result.samples) == (3, 384)
+    assert (result.p50_ns, result.p90_ns, result.p99_ns, result.auc_mean) == (1e6, 1e6, None, 1.0)
+
+
+def test_figures_are_over_all_samples_of_the_attempts_that_succeeded():
+    measurements = [
+        make_measurement(range(1, 401), attempt="1", number=1),
+        make_measurement(range(401, 1001), attempt="2", number=2),
+        make_measurement([10**9] * 5000, attempt="3", number=3, error="Killed"),
+    ]
+
+    result = judge(measurements)
+
+    assert (result.attempts, result.samples) == (2, 1000)
+    assert (result.p50_ns, result.p90_ns, result.p99_ns) == (500, 900, 990)
+
+
+def test_an_attempt_that_failed_is_invalid_and_has_the_last_words():
+    failed = make_measurement((), attempt="x", number=3, error="Killed by signal 9")
+
+    found = reasons([*attempts(2), failed])
+
+    assert set(found) == {"attempt-failed"}
+    assert found["attempt-failed"].verdict is Verdict.INVALID
+    assert found["attempt-failed"].message == "1 of 3 attempts failed: Killed by signal 9"
+
+
+def test_attempts_that_never_came_back_are_invalid():
+    found = reasons(attempts(2))
+
+    assert set(found) == {"attempts-missing"}
+    assert found["attempts-missing"].verdict is Verdict.INVALID
+    assert found["attempts-missing"].message == "1 of 3 attempts never came back"
+    assert "--resume" in found["attempts-missing"].advice
+
+
+def test_nothing_at_all_is_invalid_and_has_no_figures():
+    result = judge([], scores=None)
+
+    assert result.verdict is Verdict.INVALID
+    assert {reason.code for reason in result.reasons} == {"attempts-missing", "no-accuracy"}
+    figures = (result.artifact, result.samples, result.attempts, result.p50_ns, result.auc_mean)
+    assert figures == (None, 0, 0, None, None)
+
+
+def test_the_artifact_is_known_from_the_scoring_where_no_attempt_came_back():
+    assert judge([], scores=make_scores(artifact="b" * 64)).artifact == "b" * 64
+
+
+def test_fewer_samples_than_the_effort_asks_for_are_invalid():
+    found = reasons(attempts(latency_ns=[1_000_000] * 21))
+
+    assert set(found) == {"too-few-samples"}
+    assert found["too-few-samples"].verdict is Verdict.INVALID
+    assert found["too-few-samples"].message == "63 invocations, the effort quick asks for 64"
+    assert "too-few-samples" not in reasons(attempts(4, latency_ns=[1_000_000] * 16))
+
+
+def test_smoke_is_never_more_than_a_warning():
+    result = judge(attempts(1), effort="smoke")
+
+    assert [(reason.verdict, reason.code) for reason in result.reasons] == [(Verdict.WARN, "smoke")]
+    assert result.verdict is Verdict.WARN
+
+
+def test_an_attempt_that_gets_slower_drifts():
+    rising = make_measurement([1_000_000] * 64 + [1_060_000] * 64, attempt="x", number=3)
+
+    found = reasons([*attempts(2), rising])
+
+    assert set(found) == {"drift"}
+    assert found["drift"].verdict is Verdict.WARN
+    assert found["drift"].message == "1 of 3 attempts got slower, by up to 6% from first to last quarter"
+
+
+def test_an_attempt_that_gets_faster_or_hardly_slower_does_not_drift():
+    falling = make_measurement([1_060_000] * 64 + [1_000_000] * 64, attempt="x", number=3)
+    hardly = make_measurement([1_000_000] * 64 + [1_049_000] * 64, attempt="y", number=4)
+
+    assert reasons([*attempts(2), falling, hardly]) == {}
+
+
+def test_an_attempt_that_never_became_steady_is_told():
+    effective = make_measurement().effective
+    restless = make_measurement(attempt="x", number=3, effective={**effective, "warmed_up": False})
+
+    found = reasons([*attempts(2), restless])
+
+    assert set(found) == {"not-warmed-up"}
+    assert found["not-warmed-up"].verdict is Verdict.WARN
+    assert found["not-warmed-up"].message.startswith("1 of 3 attempts")
+
+
+def test_attempts_that_disagree_are_unstable():
+    slow = make_measurement([1_500_000] * 128, attempt="x", number=3)
+
+    found = reasons([*attempts(2), slow])
+
+    assert set(found) == {"unstable"}
+    assert found["unstable"].verdict is Verdict.WARN
+    assert "from 1.00 ms to 1.50 ms" in found["unstable"].message
+
+
+def test_one_attempt_far_from_many_is_unstable_though_the_spread_is_small():
+    far = make_measurement([1_600_000] * 128, attempt="x", number=99)
+
+    assert set(reasons([*attempts(60), far])) == {"unstable"}
+
+
+def test_attempts_that_nearly_agree_and_two_attempts_are_not_called_unstable():
+    slower = make_measurement([1_100_000] * 128, attempt="x", number=3)
+    slow = make_measurement([1_500_000] * 128, attempt="y", number=2)
+
+    assert "unstable" not in reasons([*attempts(2), slower])
+    assert "unstable" not in reasons([*attempts(1), slow])
+
+
+def test_more_threads_than_cores_take_turns():
+    effective = {**make_measurement().effective, "threads": 8}
+    case = make_case(threads=8)
+
+    found = reasons(attempts(effective=effective), case=case)
+
+    assert set(found) == {"more-threads-than-cores"}
+    assert found["more-threads-than-cores"].message == "8 threads on 4 cores take turns"
+    assert reasons(attempts(effective=effective), case=case, facts={}) == {}
+    assert reasons(attempts(effective=effective), case=case, facts={"cores": 8}) == {}
+
+
+def test_threads_that_were_asked_for_and_did_not_work_are_told():
+    found = reasons(attempts(), case=make_case(threads=4))
+
+    assert set(found) == {"threads-not-effective"}
+    assert found["threads-not-effective"].message == "4 threads were asked for, 1 worked"
+    assert reasons(attempts(effective=None), case=make_case(threads=4)) == {}
+    assert reasons(attempts(effective={"threads": None}), case=make_case(threads=4)) == {}
+
+
+def test_a_delegate_that_was_asked_for_and_did_not_work_is_told():
+    fallen_back = attempts(requested={"threads": 1, "delegate": "gpu"})
+    without = attempts(requested={"delegate": "gpu"}, effective={"delegate": None})
+
+    assert set(reasons(fallen_back)) == {"delegate-not-effective"}
+    found = reasons(fallen_back)["delegate-not-effective"]
+    assert (found.verdict, found.message) == (Verdict.WARN, "the delegate gpu was asked for, xnnpack worked")
+    assert reasons(without)["delegate-not-effective"].message == "the delegate gpu was asked for, none worked"
+    assert reasons(attempts(requested={"delegate": "xnnpack"})) == {}
+    assert reasons(attempts(requested={"delegate": "gpu"}, effective={"threads": 1})) == {}
+
+
+def test_a_device_that_slowed_itself_down_is_told():
+    hot = make_measurement(attempt="x", number=3, readings=({"throttled": "0x0"}, {"throttled": "0x4"}))
+
+    found = reasons([*attempts(2), hot])
+
+    assert set(found) == {"throttled"}
+    assert found["throttled"].verdict is Verdict.WARN
+    assert "1 of 3 attempts" in found["throttled"].message
+
+
+@pytest.mark.parametrize(
+    ("said", "throttled"),
+    [
+        ([], False),
+        (["0x0", "0x0"], False),
+        (["0x0", "0x4", "0x0"], True),
+        (["0x1"], True),
+        (["0x8"], True),
+        (["0x50000", "0x50000"], False),
+        (["0x10000", "0x50000"], True),
+        (["0x0", "0x20000"], True),
+        (["0x50000", "0x50004"], True),
+        (["0x0", "0x100000"], False),
+        (["throttled=0x4"], False),
+        (["", "unknown"], False),
+        ([7, 7], False),
+        ([7, 8], True),
+        ([7], False),
+        ([None, None], False),
+    ],
+    ids=str,
+)
+def test_throttling_is_what_happened_between_the_first_reading_and_the_last(said, throttled):
+    readings = [{"at_ns": at, "throttled": word} for at, word in enumerate(said)]
+
+    assert was_throttled(readings) is throttled
+    assert was_throttled([{"temperature_c": 99.0}, *readings, {"frequency_hz": 1}]) is throttled
+
+
+def test_an_emulated_processor_is_told():
+    assert set(reasons(attempts(), facts=FACTS | {"emulated": True})) == {"emulated"}
+
+
+def test_a_name_that_another_machine_answers_to_is_told_with_the_day():
+    found = reasons(attempts(), stranger_since=datetime(2026, 1, 2, 3, 4, tzinfo=UTC))
+
+    assert set(found) == {"other-machine"}
+    assert "2026-01-02 03:04 UTC" in found["other-machine"].message
+
+
+@pytest.mark.parametrize(("celsius", "told"), [(54.9, False), (55.0, True), (None, False)])
+def test_an_attempt_that_began_too_warm_is_told(celsius, told):
+    readings = ({"temperature_c": celsius},) if celsius is not None else ({"frequency_hz": 1},)
+    warm = make_measurement(attempt="x", number=3, requested={"start_below_c": 55.0}, readings=readings)
+
+    found = reasons([*attempts(2), warm])
+
+    assert set(found) == ({"too-warm"} if told else set())
+
+
+def test_accuracy_that_was_never_checked_is_invalid():
+    found = reasons(attempts(), scores=None)
+
+    assert set(found) == {"no-accuracy"}
+    assert found["no-accuracy"].verdict is Verdict.INVALID
+
+
+def test_a_runtime_that_computes_nothing_needs_no_accuracy():
+    result = judge(attempts(), scores=None, case=make_case(runtime="null"))
+
+    assert (result.verdict, result.auc_mean) == (Verdict.VALID, None)
+
+
+def test_a_scoring_that_failed_is_invalid_and_has_the_last_words():
+    result = judge(attempts(), scores=make_scores(error="out of memory", auc=(), device_auc=()))
+
+    assert [(reason.code, reason.message) for reason in result.reasons] == [
+        ("accuracy-failed", "scoring failed: out of memory")
+    ]
+    assert (result.verdict, result.auc_mean) == (Verdict.INVALID, None)
+
+
+def test_attempts_of_two_artifacts_are_never_one_result():
+    mixed = [*attempts()[:-1], replace(attempts()[-1], artifact="b" * 64)]
+
+    assert set(reasons(mixed)) == {"artifact-changed"}
+    assert set(reasons(attempts(), scores=make_scores(artifact="b" * 64))) == {"artifact-changed"}
+
+
+def test_an_auc_below_one_half_asks_which_class_is_the_positive_one():
+    found = reasons(attempts(), scores=make_scores(auc=(0.06,), device_auc=(0.06,)))
+
+    assert set(found) == {"auc-below-half"}
+    assert "positive" in found["auc-below-half"].advice
+
+
+def test_images_of_one_label_only_have_no_auc():
+    found = reasons(attempts(), scores=make_scores(auc=(None, None), device_auc=(None, None)))
+
+    assert set(found) == {"no-auc"}
+    assert found["no-auc"].verdict is Verdict.WARN
+
+
+@pytest.mark.parametrize(
+    ("device", "ours"),
+    [((0.9,), (0.91,)), ((0.9, None), (0.9, 0.5)), ((None, 0.9), (0.9, 0.9)), ((0.9,), (0.9, 0.9)), ((), (0.9,))],
+    ids=str,
+)
+def test_an_auc_that_device_and_controller_disagree_about_is_invalid(device, ours):
+    found = reasons(attempts(), scores=make_scores(device_auc=device, auc=ours))
+
+    assert set(found) == {"auc-differs"}
+    assert found["auc-differs"].verdict is Verdict.INVALID
+
+
+def test_an_auc_may_differ_by_rounding_and_classes_without_labels_count_for_nothing():
+    result = judge(attempts(), scores=make_scores(device_auc=(0.9 + 1e-9, None), auc=(0.9, None)))
+
+    assert (result.reasons, result.auc_mean) == ((), 0.9)
+
+
+def test_the_verdict_is_that_of_the_worst_reason():
+    restless = [replace(attempt, effective={"warmed_up": False}) for attempt in attempts(2)]
+
+    result = judge(restless)
+
+    assert {reason.verdict for reason in result.reasons} == {Verdict.WARN, Verdict.INVALID}
+    assert result.verdict is Verdict.INVALID
+
+
+def golden_attempts(*differences):
+    return [
+        make_measurement(attempt=f"attempt-{n}", number=n, golden_max_difference=largest, golden_mean_difference=mean)
+        for n, (largest, mean) in enumerate(differences, 1)
+    ]
+
+
+@pytest.mark.parametrize("difference", [(0.2, 0.001), (0.1, 0.0061), (math.inf, math.inf)], ids=["one", "many", "nan"])
+def test_an_attempt_that_does_not_reproduce_known_scores_is_invalid_with_the_size_and_the_bound(difference):
+    found = reasons(golden_attempts((0.0, 0.0), (0.0, 0.0), difference), golden=make_golden())
+
+    assert set(found) == {"golden-check-failed"}
+    assert found["golden-check-failed"].verdict is Verdict.INVALID
+    assert found["golden-check-failed"].message == (
+        "1 of 3 attempts did not reproduce the known scores of 2 images: they differ by up to "
+        f"{difference[0]:.2g} and by {difference[1]:.2g} on average (at most 0.15 and 0.006 are explained by other kernels)"
+    )
+
+
+def test_scores_within_the_bound_are_no_reason():
+    assert not reasons(golden_attempts((0.0, 0.0), (0.15, 0.006), (0.1, 0.005)), golden=make_golden())
+
+
+def test_without_golden_scores_there_is_nothing_to_check():
+    assert not reasons(attempts(), golden=make_golden())
+    assert not reasons(golden_attempts((1.0, 1.0), (1.0, 1.0), (1.0, 1.0)), golden=None)
+
+
+MS = 1_000_000
+SECOND = 1_000 * MS
+
+
+def watched(*, number=3, before=None, after=None, seconds=10, **changes):
+    """Return attempts whose first and last readings say ``before`` and ``after``, ``seconds`` apart."""
+    first = {"at_ns": 5 * SECOND, "mono_ns": 7 * SECOND}
+    last = {name: at + seconds * SECOND for name, at in first.items()}
+    readings = ({**first, **(before or {})}, {**last, **(after or before or {})})
+    return attempts(number, readings=readings, span_ns=seconds * SECOND, **changes)
+
+
+def only(code, *arguments, **options):
+    """Return the reason ``code``, which must be the only one."""
+    found = reasons(*arguments, **options)
+    assert set(found) == {code}
+    assert found[code].verdict is Verdict.WARN
+    assert found[code].advice
+    return found[code].message
+
+
+def test_what_a_runtime_can_not_load_is_invalid_in_its_own_words():
+    words = "litert can't load the artifact: ValueError: Didn't find op for builtin opcode"
+    failed = [replace(attempt, error=words, unloadable=True, latency_ns=()) for attempt in attempts()]
+
+    found = reasons(failed)
+
+    assert set(found) == {"unloadable"}
+    assert (found["unloadable"].verdict, found["unloadable"].message) == (Verdict.INVALID, words)
+
+
+def test_a_device_that_says_nothing_gives_no_reason():
+    assert reasons(watched()) == {}
+    assert reasons(watched(), facts={}) == {}
+
+
+@pytest.mark.parametrize(("governors", "told"), [(("performance",), ""), (("schedutil", "performance"), "schedutil")])
+def test_a_governor_that_is_not_performance_is_told(governors, told):
+    measured = [
+        *watched(number=1, before={"governor": governors[0]}),
+        *watched(number=2, before={"governor": governors[-1]}),
+    ]
+
+    assert reasons(measured) == {} if not told else f"the governor was {told}," in only("governor", measured)
+
+
+def test_a_governor_is_known_from_the_facts_where_readings_do_not_tell():
+    assert "ondemand" in only("governor", watched(), facts=FACTS | {"governor": "ondemand"})
+    assert reasons(watched(before={"governor": "performance"}), facts=FACTS | {"governor": "ondemand"}) == {}
+
+
+def at_frequencies(*ghz):
+    """Return an attempt whose readings between blocks say these frequencies, after an idle one."""
+    readings = [{"frequency_hz": 600_000_000}, *({"frequency_hz": round(each * 1e9)} for each in ghz)]
+    return make_measurement(readings=tuple(readings))
+
+
+def test_a_frequency_that_changed_within_or_between_attempts_is_told():
+    steady, falling, lower = (
+        at_frequencies(2, 2, 2, 2),
+        at_frequencies(2, 2, 1.8, 1.8),
+        at_frequencies(1.8, 1.8, 1.8, 1.8),
+    )
+
+    assert reasons([steady, steady, at_frequencies(1.95, 1.95, 2, 2)]) == {}
+    assert "from 1.80 to 2.00 GHz" in only("frequency-changed", [steady, falling, falling])
+    assert "from 1.80 to 2.00 GHz" in only("frequency-changed", [steady, lower, lower])
+
+
+def test_a_device_on_its_battery_is_told():
+    assert "3 of 3 attempts" in only("on-battery", watched(before={"on_battery": True}))
+    assert reasons(watched(before={"on_battery": False})) == {}
+
+
+def busy(others_s, *, own_s=10, seconds=10):
+    before = {"cpu_busy_ns": 100 * SECOND, "cpu_own_ns": SECOND}
+    after = {"cpu_busy_ns": 100 * SECOND + int((others_s + own_s) * SECOND), "cpu_own_ns": (1 + own_s) * SECOND}
+    return watched(before=before, after=after, seconds=seconds)
+
+
+def test_what_others_took_of_the_processor_is_told_as_a_share_of_all_cores():
+    assert "others took up to 25% of the processor during 3 of 3" in only("other-load", busy(10))
+    assert reasons(busy(1.9)) == {}, "less than a twentieth of four cores"
+    assert reasons(busy(10), facts={}) == {}, "nobody knows of how many"
+    assert reasons(busy(0, own_s=40)) == {}, "our own work is no load of others"
+
+
+def test_time_that_the_hypervisor_took_is_told():
+    stolen = {"cpu_steal_ns": 50 * SECOND}, {"cpu_steal_ns": 52 * SECOND}
+
+    assert "up to 5% of the processor" in only("steal", watched(before=stolen[0], after=stolen[1]))
+    assert reasons(watched(before=stolen[0], after={"cpu_steal_ns": 50 * SECOND + 300 * MS})) == {}
+
+
+def test_swapping_is_told():
+    swapped = watched(before={"swapped_bytes": 1000}, after={"swapped_bytes": 5_001_000})
+
+    assert "swapped up to 5.00 MB during 3 of 3" in only("swapped", swapped)
+    assert reasons(watched(before={"swapped_bytes": 1000})) == {}
+
+
+def test_memory_that_was_short_is_told():
+    little = watched(before={"memory_available_bytes": 40_000_000})
+    facts = FACTS | {"memory_bytes": 1_000_000_000}
+
+    assert "40.0 MB of 1.00 GB" in only("memory-short", little, facts=facts)
+    assert reasons(watched(before={"memory_available_bytes": 60_000_000}), facts=facts) == {}
+    assert reasons(little, facts=FACTS) == {}
+    stalled = watched(before={"memory_stalled_ns": 0}, after={"memory_stalled_ns": SECOND})
+    assert "waited for memory 10% of the time" in only("memory-short", stalled)
+    faulty = watched(before={"major_faults": 100}, after={"major_faults": 111})
+    assert "11 pages came from a disk" in only("memory-short", faulty)
+    assert reasons(watched(before={"major_faults": 100}, after={"major_faults": 110})) == {}
+
+
+@pytest.mark.parametrize(("step_ns", "told"), [(51 * MS, False), (61 * MS, True), (-3600 * SECOND, True), (0, False)])
+def test_a_clock_that_was_set_is_told_and_one_that_is_slewed_is_not(step_ns, told):
+    stepped = watched(before={"at_ns": 5 * SECOND}, after={"at_ns": 15 * SECOND + step_ns})
+
+    assert set(reasons(stepped)) == ({"clock-stepped"} if told else set())
+
+
+@pytest.mark.parametrize("key", ["cooling", "throttled"])
+def test_cooling_devices_that_slow_the_machine_and_counters_are_throttling(key):
+    assert "3 of 3 attempts" in only("throttled", watched(before={key: 0}, after={key: 2}))
+    assert reasons(watched(before={key: 0})) == {}
+
+
+def test_a_process_that_was_stopped_in_an_invocation_is_told():
+    stopped = make_measurement([MS] * 100 + [3 * SECOND] + [MS] * 27, attempt="x", number=3)
+
+    assert "1 of 3 attempts stood still for a while, the longest for 3.0 s" in only(
+        "interrupted", [*attempts(2), stopped]
+    )
+
+
+def test_a_slow_invocation_is_no_stop():
+    slow = make_measurement([600 * MS] * 127 + [5 * SECOND], attempt="x", number=3)
+    outlier = make_measurement([MS] * 127 + [400 * MS], attempt="x", number=3)
+
+    assert "interrupted" not in reasons([slow] * 3)
+    assert "interrupted" not in reasons([*attempts(2), outlier])
+
+
+def test_a_process_that_was_stopped_between_invocations_is_told():
+    stopped = [replace(attempt, span_ns=7 * SECOND) for attempt in watched(seconds=10)]
+
+    assert "the longest for 3.0 s" in only("interrupted", stopped)
+    assert reasons([replace(attempt, span_ns=9 * SECOND) for attempt in watched(seconds=10)]) == {}
+
+
+def test_cores_of_two_kinds_are_told_where_both_took_part():
+    classes = [{"model": "Cortex-A55", "cpus": [0, 1, 2, 3]}, {"model": "Cortex-A76", "cpus": [4, 5, 6, 7]}]
+    facts = {"cores": 8, "core_classes": classes}
+
+    assert "Cortex-A55, Cortex-A76" in only("mixed-cores", watched(before={"cpus_used": [3, 4]}), facts=facts)
+    assert reasons(watched(before={"cpus_used": [4, 7]}), facts=facts) == {}
+    assert reasons(watched(before={"cpus_used": [3, 4]}), facts={"cores": 8, "core_classes": classes[:1]}) == {}
+
+
+def test_more_threads_than_the_process_may_use_cores_take_turns():
+    effective = {**make_measurement().effective, "threads": 2}
+    kept = watched(before={"cpus_allowed": [0]}, effective=effective)
+
+    assert only("more-threads-than-cores", kept, case=make_case(threads=2)) == "2 threads on 1 cores take turns"
+
+
+def test_interpreters_side_by_side_take_turns_where_there_are_fewer_cores():
+    found = only("more-threads-than-cores", attempts(), case=make_case(interpreters=8))
+
+    assert found == "8 threads on 4 cores take turns"
+
+
+def test_a_gpu_that_is_a_program_is_told():
+    effective = {**make_measurement().effective, "adapter": "SwiftShader Device", "adapter_type": "software"}
+
+    assert "SwiftShader Device is a program" in only("software-gpu", attempts(effective=effective))
+    assert reasons(attempts(effective=effective | {"adapter_type": "hardware"})) == {}
+
+
+def test_a_reason_that_was_recorded_is_kept():
+    (kept,) = judge(attempts(), stranger_since=datetime(2026, 1, 2, tzinfo=UTC)).reasons
+
+    result = judge(attempts(), kept=[kept])
+
+    assert (result.reasons, result.verdict) == ((kept,), Verdict.WARN)
+
+
+def test_batches_are_told_per_invocation():
+    result = judge(attempts(latency_ns=[3_000] * 128, invocations_per_sample=3))
+
+    assert (result.p50_ns, result.p90_ns, result.invocations_per_sample, result.samples) == (1000, 1000, 3, 384)
+
+
+def test_intervals_of_percentiles_are_over_attempts():
+    several = [make_measurement([ns] * 128, attempt=str(ns), number=ns) for ns in (90, 100, 110)]
+
+    result = judge(several)
+
+    assert (result.p50_low_ns, result.p50_ns, result.p50_high_ns) == (90, 100, 110)
+    assert (result.p90_low_ns, result.p90_high_ns) == (90, 110)
+    assert judge(several[:2]).p50_low_ns is None
+
+
+def test_throughput_is_images_by_the_time_that_was_timed():
+    offline = make_case(interpreters=2, batch=8)
+    several = [
+        replace(attempt, span_ns=seconds * SECOND) for attempt, seconds in zip(attempts(), (1, 2, 4), strict=True)
+    ]
+
+    result = judge(several, case=offline)
+
+    assert (result.images_per_s_low, result.images_per_s, result.images_per_s_high) == (256, 512, 1024)
+    assert judge(several).images_per_s is None, "the latency of one after the other is no throughput"
+
+
+def test_energy_is_per_invocation_with_the_idle_part_apart():
+    counted = watched(before={"energy_uj": 10, "idle_power_w": 2.0}, after={"energy_uj": 64_000_010})
+    told = watched(before={"power_w": 99.0}, after={"power_w": 6.4})
+
+    result = judge(counted)
+
+    assert (result.energy_j, result.energy_idle_j) == (pytest.approx(0.5), pytest.approx(2.0 * 10 / 128))
+    assert judge(told).energy_j == pytest.approx(0.5), "the reading before the work began does not count"
+    assert judge(told).energy_idle_j is None
+    assert judge(attempts()).energy_j is None
+
+
+def test_a_long_timing_tells_its_first_and_its_last_minute():
+    hot = make_measurement([SECOND] * 200 + [2 * SECOND] * 100, span_ns=400 * SECOND)
+
+    result = judge([hot], effort="sustained")
+
+    assert (result.first_minute_ns, result.last_minute_ns) == (SECOND, 2 * SECOND)
+    assert judge(attempts()).first_minute_ns is None
+
+
+def test_every_reason_there_is_has_a_test_that_brings_it_about():
+    folder = Path(verdicts.__file__).parent
+    source = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
+    codes = set(re.findall(r'\b(?:warn|invalid)\(\s*"([a-z-]+)"', source))
+    tests = Path(__file__).read_text(encoding="utf-8")
+
+    assert len(codes) >= 30
+    for code in codes:
+        assert f'"{code}"' in tests, f"no test brings about {code}"
