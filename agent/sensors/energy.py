@@ -15,10 +15,13 @@ _POWERCAP = "sys/class/powercap/"
 _RAPL = ("intel-rapl", "intel-rapl-tpmi", "intel-rapl-mmio")
 _HWMON = "sys/class/hwmon/"
 _OLD_JETSON = "sys/bus/i2c/drivers/ina3221x/"
-#: Chips whose watts are no part of what the processor draws, or are told by `Battery`.
-_NOT_OURS = ("amdgpu", "radeon", "nouveau", "i915", "xe", "nvme", "ucsi_source_psy", "BAT", "AC", "ADP")
+#: Chips whose watts are not the board's: graphics cards, the light of optical modules, chargers, and batteries, which
+#: are read where the kernel says whether they are charged.
+_NOT_OURS = ("amdgpu", "radeon", "nouveau", "i915", "xe", "sfp", "ucsi_source_psy", "BAT", "AC", "ADP")
 #: Meters of all that flows in: NVIDIA's names for the input rail, Apple's and power supplies' for the sum, ACPI's chip.
 _WHOLE = ("vdd_in", "pom_5v_in", "total", "power_meter")
+#: Of an INA3221, in4 to in7 are voltages of the shunts, and curr4 is a sum (Documentation/hwmon/ina3221).
+_INA_CHANNELS = (1, 2, 3)
 _MICRO = 1e-6
 _MILLI = 1e-3
 _NS_PER_US = 1000
@@ -141,7 +144,7 @@ def _hwmon_meters(root: Root) -> list[_Meter]:
             if power is not None:
                 meters = readable([root.at(folder + power % channel)])
                 found += [_Meter(says, (held,), _MICRO) for held in meters]
-            elif volts in files and amperes in files and name.startswith("ina"):
+            elif {volts, amperes} <= files and name.startswith("ina") and channel in _INA_CHANNELS:
                 pair = readable([root.at(folder + volts), root.at(folder + amperes)])
                 found += [_Meter(says, tuple(pair), _MILLI * _MILLI)] if len(pair) == 2 else []
     return found
