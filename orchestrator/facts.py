@@ -53,7 +53,17 @@ _TEXTS = frozenset(
 _TRUTHS = frozenset({"emulated", "has_ctypes", "noexec", "virtual"})
 _MAPPINGS = frozenset({"battery", "caches", "pythons", "runtimes", "swap", "throttled", "tuned", "tuning_mended"})
 _LISTS = frozenset(
-    {"compatible", "core_classes", "environments", "features", "gpus", "opencl", "thermal_zones", "vulkan"}
+    {
+        "compatible",
+        "core_classes",
+        "environments",
+        "features",
+        "gpus",
+        "opencl",
+        "thermal_zones",
+        "vulkan",
+        "vulkan_adapters",
+    }
 )
 _TYPES: dict[frozenset[str], type] = {_INTEGERS: int, _TEXTS: str, _TRUTHS: bool, _MAPPINGS: dict, _LISTS: list}
 

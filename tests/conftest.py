@@ -13,5 +13,6 @@ pytest_plugins = [
     "tests.lab.sshd",
     "tests.lab.laboratory",
     "tests.lab.project",
+    "tests.lab.swiftshader",
     "tests.lab.xrays",
 ]

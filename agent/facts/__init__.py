@@ -6,7 +6,7 @@ import os
 import time
 from typing import Optional
 
-from agent.facts import gpus, identity, power, processor, surroundings, system
+from agent.facts import gpus, identity, power, processor, surroundings, system, vulkan
 from agent.facts.processor import parse_cpu_model
 from agent.facts.reading import Root, say
 from agent.facts.surroundings import parse_virtual
@@ -24,7 +24,11 @@ def gather(workdir: str, root: str = "/", path: Optional[str] = None) -> dict[st
         path = ""
     files = Root(root)
     cpuinfo = files.text("proc/cpuinfo")
-    said = say({"vcgencmd": ("vcgencmd", "get_throttled"), "nvidia-smi": gpus.NVIDIA_SMI}, path)
+    commands = {"vcgencmd": ("vcgencmd", "get_throttled"), "nvidia-smi": gpus.NVIDIA_SMI}
+    asking = (
+        vulkan.question(files, os.environ) if root == "/" else None
+    )  # adapters are this machine's, whatever the files
+    said = say({**commands, "vulkan": asking} if asking else commands, path)
     about = processor.gather(files, cpuinfo)
     compatible = identity.compatible(files)
     facts: dict[str, object] = {
@@ -35,6 +39,7 @@ def gather(workdir: str, root: str = "/", path: Optional[str] = None) -> dict[st
         **identity.gather(files, parse_cpu_model(cpuinfo)),
         **power.gather(files, said.get("vcgencmd", "")),
         **gpus.gather(files, said.get("nvidia-smi", ""), compatible),
+        "vulkan_adapters": vulkan.parse(said.get("vulkan", "")),
         **surroundings.gather(files, cpuinfo, os.uname().machine, os.environ),
         "clock_ns": time.time_ns(),
     }
