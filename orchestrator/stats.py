@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -44,17 +45,49 @@ class Outliers:
 
 
 @cache
-def samples_needed(percentile: float, confidence: float = CONFIDENCE) -> int:
+def samples_needed(percentile: float, confidence: float = CONFIDENCE, over: int = 1) -> int:
     """Return the smallest sample that carries ``percentile`` (0..1) by MLPerf's early-stopping rule.
 
-    With n invocations of which one may lie above the percentile, Binomial(n, 1 - percentile) must give at most one with a
-    probability of at most 1 - ``confidence``: 11 for p50, 64 for p90, 130 for p95, 662 for p99.
+    With n invocations of which ``over`` may lie above the percentile, Binomial(n, 1 - percentile) must give at most that many
+    with a probability of at most 1 - ``confidence``: for one, 11 for p50, 64 for p90, 130 for p95, 662 for p99. It is
+    ``h + t`` of ``MinPassingQueriesFinder`` in LoadGen's ``early_stopping.cc`` with t = ``over`` and no tolerance.
     """
-    above = 1 - percentile
-    count = 1
-    while percentile**count + count * above * percentile ** (count - 1) > 1 - confidence:
-        count += 1
-    return count
+    low, high = over + 1, 2 * over + 2
+    while _at_most(over, high, 1 - percentile) > 1 - confidence:
+        low, high = high + 1, 2 * high
+    while low < high:
+        middle = (low + high) // 2
+        if _at_most(over, middle, 1 - percentile) > 1 - confidence:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _at_most(many: int, count: int, share: float) -> float:
+    """Return the probability of at most ``many`` of ``count`` where each happens with ``share``; fewer with every more."""
+    return math.fsum(_exactly(k, count, share) for k in range(many + 1))
+
+
+def _exactly(many: int, count: int, share: float) -> float:
+    """Return the binomial probability; by logarithms, because its factors alone do not fit a float."""
+    ways = math.lgamma(count + 1) - math.lgamma(many + 1) - math.lgamma(count - many + 1)
+    return math.exp(ways + many * math.log(share) + (count - many) * math.log1p(-share))
+
+
+def early_stopping_estimate(samples: NDArray[np.float64] | NDArray[np.int64], share: float) -> float | None:
+    """Return the percentile as MLPerf's single-stream result has it, ``None`` where the sample does not carry it.
+
+    That is the latency which the true percentile is below with `CONFIDENCE`: of n samples the t-th largest, t being the most
+    that may lie above (LoadGen's ``results.cc``, ``EarlyStopping``). It is never below `percentile`, and comes close to it
+    with more samples.
+    """
+    over, together = -1, 0.0
+    while over + 1 < len(samples) and together <= 1 - CONFIDENCE:
+        over += 1
+        together += _exactly(over, len(samples), 1 - share)
+    over -= together > 1 - CONFIDENCE  # the last was one too many
+    return float(np.sort(samples)[-over]) if over > 0 else None
 
 
 def percentile(samples: NDArray[np.float64] | NDArray[np.int64], share: float) -> float | None:
