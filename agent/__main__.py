@@ -169,8 +169,10 @@ def _tune(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
 
 def _restore(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
     del options
+    tuning = Tuning(workdir)
     with lanes.no_lane(workdir):
-        return Tuning(workdir).restore()
+        mended = tuning.mend()
+        return {**tuning.restore(), "mended": mended}
 
 
 def _tuned(workdir: Workdir) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from agent.facts.reading import Root
@@ -26,6 +26,7 @@ LONGEST_S = 24 * 3600.0
 _CPU = "sys/devices/system/cpu/"
 _NO_TURBO = _CPU + "intel_pstate/no_turbo"
 _BOOST = _CPU + "cpufreq/boost"
+_BOOT_ID = "proc/sys/kernel/random/boot_id"
 #: All that is ever written to; a record that names anything else is damaged.
 _ALLOWED = re.compile(_CPU + r"(?:cpufreq/policy\d+/scaling_governor|intel_pstate/no_turbo|cpufreq/boost)")
 _VALUE = re.compile(r"[a-z0-9_]{1,32}")
@@ -59,6 +60,8 @@ class Record:
     until_boottime_s: float
     boot_id: str
     settings: tuple[Setting, ...]
+    #: Whether whoever set them lived to tell; of a lane it does not matter, it is gone with its process.
+    done: bool = True
 
 
 def since_boot() -> float:
@@ -83,8 +86,8 @@ class Hands:
         try:
             with open(os.open(path, os.O_WRONLY | os.O_TRUNC), "w") as file:
                 file.write(value)
-        except PermissionError:
-            return self._by_sudo(path, value)
+        except PermissionError as error:
+            return error.strerror if os.geteuid() == 0 else self._by_sudo(path, value)
         except OSError as error:
             return error.strerror or str(error)
         return None
@@ -165,8 +168,9 @@ class Tuning:
             since_ns=held.since_ns if held else time.time_ns(),
             until_ns=max(held.until_ns if held else 0, time.time_ns() + round(request.seconds * 1e9)),
             until_boottime_s=max(held.until_boottime_s if held else 0, self._clock() + request.seconds),
-            boot_id=self._boot_id(),
+            boot_id=self._root.text(_BOOT_ID),
             settings=old + new,
+            done=False,
         )
         try:
             self._record(record)
@@ -184,6 +188,7 @@ class Tuning:
         if not old and not done:
             self._forget()
             return {"set": [], "kept": kept, "failed": failed, "tuned": None}
+        self._record(replace(record, done=True))
         return {"set": done, "kept": kept, "failed": failed, "tuned": _told(record)}
 
     def mend(self) -> Optional[dict[str, Any]]:
@@ -193,17 +198,14 @@ class Tuning:
         except Refused as damaged:
             os.replace(self._path, self._path + ".damaged")
             return {"restored": [], "failed": [], "holder": "?", "since_ns": None, "why": damaged.message}
-        if record is None:
+        why = record and self._over(record)
+        if record is None or why is None:
             return None
-        about = {"holder": record.holder, "since_ns": record.since_ns}
-        if record.boot_id != self._boot_id():
+        about = {"holder": record.holder, "since_ns": record.since_ns, "why": why}
+        if self._has_restarted(record):
             self._forget()
-            return {"restored": [], "failed": [], **about, "why": "the device restarted, which undid it"}
-        if record.lane is not None:
-            return {**self.restore(), **about, "why": "lane %s is gone" % record.lane}
-        if self._clock() >= record.until_boottime_s:
-            return {**self.restore(), **about, "why": "its time is over"}
-        return None
+            return {"restored": [], "failed": [], **about}
+        return {**self.restore(), **about}
 
     def release(self, lane: str) -> Optional[dict[str, Any]]:
         """Restore what ``lane`` holds; return what `restore` says, ``None`` where it holds nothing."""
@@ -237,6 +239,19 @@ class Tuning:
         if record is not None:
             self._forget()
         return {"restored": restored, "failed": failed, "tuned": None}
+
+    def _over(self, record: Record) -> Optional[str]:
+        """Return why nobody holds it any more, ``None`` where somebody does."""
+        if self._has_restarted(record):
+            return "the device restarted, which undid it"
+        if record.lane is not None:
+            return "lane %s is gone" % record.lane
+        if not record.done:
+            return "who set it was killed"
+        return "its time is over" if self._clock() >= record.until_boottime_s else None
+
+    def _has_restarted(self, record: Record) -> bool:
+        return record.boot_id != self._root.text(_BOOT_ID)
 
     def _wishes(self, *, no_turbo: bool) -> tuple[list[Setting], list[dict[str, str]], list[dict[str, str]]]:
         """Return what is to be changed, what is right already, and what there is no way to change, with why."""
@@ -282,9 +297,6 @@ class Tuning:
             return "it took %s and says %s" % (value, self._root.text(path) or "nothing")
         return why
 
-    def _boot_id(self) -> str:
-        return self._root.text("proc/sys/kernel/random/boot_id")
-
     def _record(self, record: Record) -> None:
         write_atomically(self._path, json.dumps(asdict(record), indent=1).encode())
 
@@ -305,7 +317,10 @@ class Tuning:
 
 
 def _checked(said: dict[str, Any]) -> Record:
-    record = Record(**{**said, "settings": tuple(Setting(**setting) for setting in said["settings"])})
+    # what a later farm may have added is no reason not to put back
+    names = {field.name for field in fields(Record)}
+    known = {name: value for name, value in said.items() if name in names}
+    record = Record(**{**known, "settings": tuple(Setting(**setting) for setting in said["settings"])})
     if not all(_ALLOWED.fullmatch(each.path) and _VALUE.fullmatch(each.before) for each in record.settings):
         raise ValueError("it names what is never set")
     return replace(record, until_boottime_s=float(record.until_boottime_s))

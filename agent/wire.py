@@ -19,7 +19,7 @@ command              standard input               standard output
 ``stop LANE``        nothing                      ``{"stopped": bool}``
 ``tune``             TuneRequest                  ``{"set": […], "kept": […], "failed": […], "tuned": …, "mended": …}``:
                                                   `agent.tuning`
-``restore``          nothing                      ``{"restored": […], "failed": […], "tuned": …}``
+``restore``          nothing                      ``{"restored": […], "failed": […], "tuned": …, "mended": …}``
 ``gc``               nothing                      ``{"removed_bytes": …, "removed": {"environments": …, "blobs": …,
                                                   "agents": …, "lanes": …}, "kept_bytes": …}``
 ==================== ============================ ===========================================================

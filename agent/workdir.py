@@ -27,6 +27,7 @@ class Workdir:
         lanes/LANE/log, worker.log   what the lane, and its present worker, printed
         lanes/LANE/*.fifo            where followers sleep
         lane.lock, lane.holder       locked while anything of a lane lives, and whose it is
+        tuning.json                  what was before the device was tuned
         start.lock                   locked while a `start` command works
     """
 

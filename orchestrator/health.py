@@ -28,7 +28,7 @@ def complaints(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     if governor not in (None, "performance"):
         advice = f"its governor is {governor}: timings vary with it; farm devices tune sets it, or as root: cpupower frequency-set -g performance"
         found.append((str(governor), advice))
-    found += _tuned(facts)
+    found += tuning(facts)
     if _throttled(facts.get("throttled")):
         found.append(("throttled", "it slows itself down, by heat or low voltage: check cooling and power supply"))
     if facts.get("power_source") == "battery":
@@ -52,8 +52,8 @@ def complaints(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _tuned(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Say what farm has set there, and what it put back unasked."""
+def tuning(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Say, in the manner of `complaints`, what farm has set there, and what it put back unasked."""
     found = []
     held, mended = Held.from_json(facts.get("tuned")), facts.get("tuning_mended")
     if held is not None:

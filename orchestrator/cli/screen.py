@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from orchestrator.domain import event as happened
 from orchestrator.domain.tuning import Tuning
+from orchestrator.health import tuning
 from orchestrator.units import format_bytes, format_ns, format_seconds
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ class Screen:
             f"Python {facts['python']}" if isinstance(facts.get("python"), str) else None,
         ]
         self._say(f"[bold]{event.entry.name}[/]  {escape(', '.join(str(word) for word in words if word))}")
+        for _, advice in tuning(facts):
+            self._say(f"[bold]{event.entry.name}[/]  {escape(advice)}")
 
     @_show.register
     def _(self, event: happened.LaneSkipped) -> None:

@@ -72,6 +72,8 @@ class Tuning:
     #: Why something was put back that nobody had asked for, and who had set it.
     why: str | None = None
     holder: str | None = None
+    #: What was put back in this way before anything else was done.
+    mended: Tuning | None = None
 
     @classmethod
     def from_json(cls, said: Mapping[str, Any]) -> Self:
@@ -85,6 +87,7 @@ class Tuning:
                 held=Held.from_json(said.get("tuned")),
                 why=None if said.get("why") is None else str(said["why"]),
                 holder=None if said.get("holder") is None else str(said["holder"]),
+                mended=None if said.get("mended") is None else cls.from_json(said["mended"]),
             )
         except (AttributeError, LookupError, TypeError) as error:
             raise ValueError(f"no answer about tuning: {error}") from error
@@ -94,6 +97,7 @@ class Tuning:
         changes = {name: [_plain(each) for each in getattr(self, name)] for name in ("set", "kept", "restored")}
         held = self.held
         return changes | {
+            "mended": self.mended.to_json() | {"why": self.mended.why} if self.mended else None,
             "failed": [{"what": each.what, "why": each.why} for each in self.failed],
             "tuned": None
             if held is None
@@ -108,9 +112,9 @@ class Tuning:
 
     def sentences(self) -> tuple[str, ...]:
         """Say it to people, a line each; nothing where nothing was done."""
-        said = []
+        said = list(self.mended.sentences()) if self.mended else []
         if self.why is not None:
-            said.append(f"it was left tuned by {self.holder or 'somebody'}, and {self.why}")
+            said.append(f"it was left tuned by {self.holder or 'somebody'}: {self.why}")
         if self.set:
             said.append(f"set {in_words(self.set)}")
         if self.kept:

@@ -35,7 +35,8 @@ def write(path, value):
     changed.append(path)
     return hands(path, value)
 
-print(Tuning(workdir, root, write=write).hold(wire.TuneRequest(holder="me@here"), "a-lane"), flush=True)
+lane = sys.argv[4] or None
+print(Tuning(workdir, root, write=write).hold(wire.TuneRequest(holder="me@here"), lane), flush=True)
 signal.pause()
 """
 
@@ -163,10 +164,11 @@ def test_nothing_is_changed_that_cannot_be_written_down(tmp_path, root):
     assert governors(root) == ["powersave", "schedutil"]
 
 
+@pytest.mark.parametrize(("lane", "why"), [("a-lane", "lane a-lane is gone"), ("", "who set it was killed")])
 @pytest.mark.parametrize("kill_at", [0, 1], ids=["after recording", "between two settings"])
-def test_a_kill_while_setting_is_mended_at_the_next_contact(tmp_path, root, kill_at):
+def test_a_kill_while_setting_is_mended_at_the_next_contact(tmp_path, root, kill_at, lane, why):
     done = subprocess.run(
-        [sys.executable, "-c", HOLD, str(root), str(tmp_path / "work"), str(kill_at)],
+        [sys.executable, "-c", HOLD, str(root), str(tmp_path / "work"), str(kill_at), lane],
         stdout=subprocess.PIPE,
         check=False,
         timeout=60,
@@ -177,7 +179,7 @@ def test_a_kill_while_setting_is_mended_at_the_next_contact(tmp_path, root, kill
     mended = tuning(tmp_path, root).mend()
 
     assert mended is not None
-    assert mended["why"] == "lane a-lane is gone"
+    assert mended["why"] == why
     assert len(mended["restored"]) == kill_at
     assert governors(root) == ["powersave", "schedutil"]
     assert not tuning(tmp_path, root).is_recorded()
@@ -185,7 +187,7 @@ def test_a_kill_while_setting_is_mended_at_the_next_contact(tmp_path, root, kill
 
 def test_a_kill_while_holding_is_mended_at_the_next_contact(tmp_path, root):
     with subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(root), str(tmp_path / "work"), "99"], stdout=subprocess.PIPE
+        [sys.executable, "-c", HOLD, str(root), str(tmp_path / "work"), "99", "a-lane"], stdout=subprocess.PIPE
     ) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
@@ -293,6 +295,19 @@ def test_a_record_that_names_other_files_is_put_aside_and_nothing_is_written(tmp
     assert (root / "etc/passwd").read_text() == "performance\n"
     assert (tmp_path / "work" / "tuning.json.damaged").exists()
     assert here.mend() is None
+
+
+def test_a_record_of_this_farm_is_put_back_by_every_later_one(tmp_path, root):
+    here = tuning(tmp_path, root)
+    put(root, f"{CPU}/cpufreq/policy0/scaling_governor", "performance")
+    (tmp_path / "work" / "tuning.json").write_text(
+        """{"holder": "me@here", "lane": "a-lane", "since_ns": 1, "until_ns": 2, "until_boottime_s": 3.5, "boot_id": "first",
+        "settings": [{"what": "governor of policy0", "path": "sys/devices/system/cpu/cpufreq/policy0/scaling_governor",
+        "before": "powersave", "wanted": "performance"}], "what a later one adds": true}"""
+    )
+
+    assert here.mend() is not None
+    assert governors(root) == ["powersave", "schedutil"]
 
 
 def test_nobody_holds_anything_for_more_than_a_day(tmp_path, root):

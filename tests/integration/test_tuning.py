@@ -103,8 +103,18 @@ def test_a_lane_that_is_killed_leaves_nothing_tuned_after_the_next_contact(pi, f
     assert busy.returncode == 1
     assert "busy with lane doomed" in busy.stderr
     assert after_kill == "performance"
-    assert "it was left tuned by somebody@there, and lane doomed is gone; put back governor" in checked.stderr
+    assert "it was left tuned by somebody@there: lane doomed is gone; put back governor" in checked.stderr
     assert governor(fleet) == "ondemand"
+
+
+def test_a_run_says_what_its_lanes_tuned(project):
+    done = project.farm("run", "--tune", "--effort", "smoke", "--schemes", "float32", "--runtimes", "null")
+    said = project.events("DeviceTuned")[0]["said"]
+
+    assert {"set", "kept", "failed"} <= said.keys()
+    assert json.loads(project.rows("SELECT suite FROM runs")[0][0])["tune"]
+    for failure in said["failed"]:
+        assert f"{failure['what']} is left as it is: {failure['why']}" in done.stderr
 
 
 def test_a_device_is_calibrated_and_everybody_can_see_its_noise_floor(project):

@@ -48,8 +48,26 @@ def test_what_could_not_be_set_is_told_with_why():
         "kept": [{"what": "boost", "now": "0"}],
         "restored": [],
         "failed": [{"what": "governor", "why": "no way"}],
+        "mended": None,
         "tuned": None,
     }
+
+
+def test_what_was_put_back_before_anything_else_is_told_first():
+    mended = {
+        "restored": [{"what": "boost", "before": "0", "now": "1"}],
+        "failed": [],
+        "holder": "me",
+        "why": "its time is over",
+    }
+    said = Tuning.from_json({"set": GOVERNORS[:1], "mended": mended})
+
+    assert said.sentences() == (
+        "it was left tuned by me: its time is over",
+        "put back boost 0 → 1",
+        "set governor powersave → performance (policy0)",
+    )
+    assert said.to_json()["mended"]["why"] == "its time is over"
 
 
 def test_who_holds_what_since_when_is_told():
@@ -90,7 +108,7 @@ def test_what_was_put_back_unasked_is_told_too():
     }
 
     assert health.complaints({"tuning_mended": mended}) == (
-        ("untuned", "it was left tuned by me, and its time is over; put back boost 0 → 1"),
+        ("untuned", "it was left tuned by me: its time is over; put back boost 0 → 1"),
     )
     assert health.complaints({"tuning_mended": {"restored": 3}}) == ()
 
