@@ -34,8 +34,18 @@ def test_the_aim_is_a_hundredth_or_ten_microseconds(base_ns, difference_ns, met)
     assert fidelity.is_met(found) is met
 
 
-def test_the_range_of_five_rounds_holds_the_median_with_94_percent():
-    assert fidelity.coverage(5) == 1 - 2 * 0.5**5
+@pytest.mark.parametrize(("rounds", "left_out"), [(1, 0), (5, 0), (6, 0), (8, 0), (9, 1), (12, 2), (20, 5)])
+def test_the_interval_of_a_median_leaves_out_what_tables_say(rounds, left_out):
+    assert fidelity.beyond(rounds) == left_out
+
+
+def test_the_interval_holds_the_median_as_often_as_it_says():
+    random = np.random.default_rng(0)
+    found = [fidelity.compare(list(random.exponential(size=9)), [0.0] * 9) for _ in range(4000)]
+
+    held = np.mean([each.low_ns <= np.log(2) <= each.high_ns for each in found])
+
+    assert held == pytest.approx(fidelity.coverage(9, 1), abs=0.015)
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
