@@ -85,7 +85,7 @@ def measure(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
     threads_after = _threads()
     if threads_before is not None and threads_after is not None:
         # Each interpreter works with the thread that invokes it and with those that it made.
-        effective["threads"] = 1 + (threads_after - threads_before) // (1 + len(more))
+        effective.setdefault("threads", 1 + (threads_after - threads_before) // (1 + len(more)))
     peak_rss_bytes = _peak_rss_bytes()
     feed_ns, read_ns = _copies(loaded)
     return {

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 #: Name in a suite -> module with the functions of `agent.runtimes.base.Runtime`.
 RUNTIMES = {
     "litert": "agent.runtimes.litert",
+    "litert-gpu": "agent.runtimes.litert_gpu",
     "tflite": "agent.runtimes.tflite",
     "null": "agent.runtimes.null",
 }

@@ -29,10 +29,13 @@ def main() -> None:
     def softmax(x):
         return tf.nn.softmax(tf.reduce_mean(x, axis=[1, 2]) @ WEIGHTS[:, :2] + BIAS[:2])
 
-    def build(compute, shape, *, int8=False):
+    def build(compute, shape, *, int8=False, float16=False):
         module = tf.Module()
         module.compute = tf.function(compute, input_signature=[tf.TensorSpec(shape, tf.float32)])
         converter = tf.lite.TFLiteConverter.from_concrete_functions([module.compute.get_concrete_function()], module)
+        if float16:
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.target_spec.supported_types = [tf.float16]
         if int8:
             random = np.random.default_rng(1)
             # Gain and offset of their own, so that the mean colours span 0..1.
@@ -49,6 +52,7 @@ def main() -> None:
 
     one, four = [1, SIZE, SIZE, 3], [4, SIZE, SIZE, 3]
     (HERE / "float32.tflite").write_bytes(build(sigmoid, one))
+    (HERE / "float16.tflite").write_bytes(build(sigmoid, one, float16=True))
     (HERE / "batch-of-four.tflite").write_bytes(build(sigmoid, four))
     (HERE / "int8.tflite").write_bytes(build(sigmoid, one, int8=True))
     (HERE / "two-columns.tflite").write_bytes(build(softmax, one))

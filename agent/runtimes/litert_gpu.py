@@ -1,0 +1,195 @@
+"""LiteRT on a graphics processor: its CompiledModel with the WebGPU accelerator, over the device's Vulkan driver.
+
+Nothing here falls back to the CPU: only the GPU is asked for, and an artifact that it can't take whole is an error.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import pkgutil
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+from agent.facts import vulkan
+from agent.facts.reading import Root, say
+from agent.runtimes.base import Tensor
+from agent.runtimes.overhear import overhear
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+PACKAGE = "ai-edge-litert"
+DELEGATE = "webgpu"
+#: What LiteRT 2.3 prints when it has chosen an adapter: the only place where it says which.
+_ADAPTER = re.compile(r"Selected adapter: (?P<name>.+?), arch=.*?, backend=(?P<backend>\w+), adapterType=(?P<type>.+)")
+#: What it prints for each graph that goes to the GPU.
+_ON_GPU = "Initializing WebGPU-based API from graph"
+#: Lines of its log that are reasons: ``ERROR: [file:line] words``, ``E0000 00:00:… file:line] words``, and warnings
+#: without a place, which come from TensorFlow Lite and Dawn. Those with one are of plug-ins for other accelerators.
+_REASON = re.compile(
+    r"^(?:ERROR: (?:\[\S+\] )?|E\d{4} [\d:.]+ +\d+ \S+\] |(?i:warning): (?!\[|Logging before))(?P<words>.+)$",
+    re.MULTILINE,
+)
+#: What precedes the words of its exceptions.
+_PLACE = re.compile(r"ERROR: \[\S+\]|└")
+#: Invocations of a graph of one node whose median tells what an invocation costs before anything is computed.
+_LAUNCHES = 21
+
+
+class NoGpu(RuntimeError):  # noqa: N818  a fact about device and artifact, not an error of ours
+    """The artifact can't run on a graphics processor here; the message has LiteRT's own reasons."""
+
+
+class GpuLoaded:
+    """A ``CompiledModel`` on the GPU with its buffers, as `agent.runtimes.base.Loaded`."""
+
+    def __init__(self, model: Any, path: str) -> None:
+        [signature] = model.get_signature_list()  # another number of them is no classifier of ours
+        self.input = _tensor("input", model.get_input_tensor_details(signature), path)
+        self.output = _tensor("output", model.get_output_tensor_details(signature), path)
+        self._inputs, self._outputs = model.create_input_buffers(0), model.create_output_buffers(0)
+        self._model = model
+        self._elements = math.prod(self.output.shape)
+
+    def invoke(self) -> NDArray[Any]:
+        """Run, and bring the output to the host, flat: the GPU is asynchronous, and done when the output is there."""
+        self._model.run_by_index(0, self._inputs, self._outputs)
+        return self._outputs[0].read(self._elements, self.output.dtype)  # type: ignore[no-any-return]  # it has no types
+
+    def set_input(self, values: NDArray[Any]) -> None:
+        """Copy ``values`` into the input's buffer; the driver may move them to the GPU later, within an invocation."""
+        self._inputs[0].write(values)
+
+    def get_output(self) -> NDArray[Any]:
+        """Return a copy of the output, brought from the GPU once more."""
+        return self._outputs[0].read(self._elements, self.output.dtype).reshape(self.output.shape)  # type: ignore[no-any-return]
+
+
+class OnGpu(GpuLoaded):
+    """An artifact on the GPU beside the graph of one node that started it."""
+
+    def __init__(self, model: Any, path: str, near_empty: GpuLoaded, told: dict[str, object]) -> None:
+        super().__init__(model, path)
+        self._near_empty = near_empty
+        self._told = told
+
+    def effective(self) -> dict[str, object]:
+        """Return the adapter, what its start took (``context_ns``) and what a launch does (``launch_ns``).
+
+        ``reads_in_invoke`` says that a timed invocation holds the copy of the output; ``threads`` are the driver's matter.
+        """
+        return {
+            "delegate": DELEGATE,
+            "is_fully_accelerated": True,
+            "reads_in_invoke": True,
+            "threads": None,
+            **self._told,
+            **_driver_of(str(self._told.get("adapter"))),
+            "launch_ns": _launch_ns(self._near_empty),
+        }
+
+
+def prepare() -> None:
+    """Import the package."""
+    import ai_edge_litert.compiled_model  # noqa: F401
+
+
+def load(path: str, threads: int) -> OnGpu:
+    """Start the GPU with a graph of one node, then compile the artifact for it; raises `NoGpu` with LiteRT's reasons.
+
+    The context is there when the first graph is; what the artifact takes after it is compiling alone. ``threads`` means
+    nothing to a GPU. Everything is computed in float32, so that scores can be compared with a CPU's.
+    """
+    del threads
+    from ai_edge_litert.compiled_model import CompiledModel, Environment, GpuOptions, HardwareAccelerator, Options
+
+    content = pkgutil.get_data("agent.runtimes", "probe.tflite")
+    assert content is not None  # noqa: S101  it ships with this file
+    options = Options(hardware_accelerators=HardwareAccelerator.GPU, gpu_options=GpuOptions(enforce_f32=True))
+    with overhear() as heard:
+        try:
+            began = time.perf_counter_ns()
+            environment = Environment.create()
+            first = CompiledModel.from_buffer(content, environment=environment, options=options)
+            context_ns = time.perf_counter_ns() - began
+            started = heard()
+            model = CompiledModel.from_file(path, environment=environment, options=options)
+        except RuntimeError as error:
+            raise NoGpu(_why(heard(), error)) from error
+        told = adapter(started)
+        # Where LiteRT prints what we know, it must have printed this too; other words are no proof of anything.
+        if not model.is_fully_accelerated() or (told and _ON_GPU not in heard()[len(started) :]):
+            raise NoGpu("LiteRT did not give the whole graph to the GPU, and says no more than: %s" % _why(heard()))
+    return OnGpu(model, path, GpuLoaded(first, path), {"context_ns": context_ns, **told})
+
+
+def version() -> str:
+    """Return the version of the package."""
+    import ai_edge_litert
+
+    return str(ai_edge_litert.__version__)
+
+
+def adapter(printed: str) -> dict[str, object]:
+    """Return ``adapter adapter_type backend`` of what LiteRT printed; nothing where it does not say."""
+    match = _ADAPTER.search(printed)
+    if match is None:
+        return {}
+    told: dict[str, object] = {"adapter": match["name"], "backend": match["backend"].lower()}
+    if "Unknown" not in match["type"]:
+        told["adapter_type"] = "software" if "CPU" in match["type"] else "hardware"
+    return told
+
+
+def _why(printed: str, error: Exception | None = None) -> str:
+    """Return LiteRT's reasons: the lines of its log that are some, each once, else the exception's words."""
+    reasons = list(dict.fromkeys(match["words"].strip() for match in _REASON.finditer(printed)))
+    if any("No adapters found" in reason for reason in reasons):
+        reasons.append(
+            "LiteRT found no Vulkan driver that it takes: `farm devices show NAME` lists the adapters there are"
+        )
+    words = " ".join(_PLACE.sub(" ", str(error or "")).split())
+    if words and words not in reasons:
+        reasons.append(words)
+    return "; ".join(reasons) or "nothing"
+
+
+def _tensor(what: str, details: dict[str, dict[str, Any]], path: str) -> Tensor:
+    if len(details) != 1:
+        raise ValueError("the artifact has %d %ss; a classifier has one" % (len(details), what))
+    [tensor] = details.values()
+    shape, dtype = tuple(int(size) for size in tensor["shape"]), str(tensor["dtype"])
+    scale, zero_point = (0.0, 0) if dtype.startswith("float") else _quantization(what, path)
+    return Tensor(shape=shape, dtype=dtype, scale=scale, zero_point=zero_point)
+
+
+def _quantization(what: str, path: str) -> tuple[float, int]:
+    """Return scale and zero point, which only the interpreter tells; it reads the file and allocates nothing."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=path, num_threads=1)
+    [tensor] = interpreter.get_input_details() if what == "input" else interpreter.get_output_details()
+    scale, zero_point = tensor["quantization"]
+    return float(scale), int(zero_point)
+
+
+def _driver_of(name: str) -> dict[str, object]:
+    """Return ``adapter_driver``, as the Vulkan driver of that name calls itself."""
+    asking = vulkan.question(Root("/"), os.environ)
+    if asking is None:
+        return {}
+    adapters = vulkan.parse(say({"vulkan": asking}, None).get("vulkan", ""))
+    found = [each["driver"] for each in adapters if each.get("name") == name and "driver" in each]
+    return {"adapter_driver": found[0]} if found else {}
+
+
+def _launch_ns(near_empty: GpuLoaded) -> int:
+    """Return the median nanoseconds of invoking a graph of one node."""
+    samples = []
+    for _ in range(_LAUNCHES):
+        began = time.perf_counter_ns()
+        near_empty.invoke()
+        samples.append(time.perf_counter_ns() - began)
+    return sorted(samples)[_LAUNCHES // 2]
