@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: Last quarter of an attempt this much slower than its first: it was still warming up, or getting hot.
 DRIFT = 1.05
 #: pyperf warns where the standard deviation reaches 10 % of the mean, or an extreme is 50 % away from it
-#: (``pyperf/_utils.py``, "unstable"); we look at p50 of the attempts, whose outliers are not single invocations.
+#: (``pyperf/_cli.py``, ``format_checks``: "may be unstable"); we look at p50 of the attempts, whose outliers are not single invocations.
 SPREAD, EXTREME = 0.10, 0.50
 #: A sample that takes this long, and that many times the median, is no slow invocation: the process stood still.
 STILL_NS, STILL_TIMES = 500_000_000, 20
