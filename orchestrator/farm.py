@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from orchestrator import health, planner, registry, selectors
+from orchestrator import health, judging, planner, registry, selectors
 from orchestrator import suite as suites
 from orchestrator.artifacts import Artifacts, Build, Built
 from orchestrator.datasets.base import make_dataset
@@ -27,7 +27,6 @@ from orchestrator.domain.event import (
     RunResumed,
     RunStarted,
 )
-from orchestrator.domain.plan import effort
 from orchestrator.domain.result import CaseResult, Reason, Verdict
 from orchestrator.errors import DeviceUnfit, FarmError, UsageError
 from orchestrator.inventory import Inventory
@@ -35,13 +34,12 @@ from orchestrator.lane import Carrier
 from orchestrator.provision import Target, choose, environment_for
 from orchestrator.remote import Remote
 from orchestrator.translation import Materials
-from orchestrator.verdicts import judge
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from orchestrator.domain.artifact import Artifact, Golden, ImageSet
+    from orchestrator.domain.artifact import Artifact, ImageSet
     from orchestrator.domain.blob import Environment
     from orchestrator.domain.case import Case
     from orchestrator.domain.device import Device
@@ -171,8 +169,7 @@ class Farm:
             if key in failures:
                 result = _unbuilt(run, case, failures[key])
             else:
-                known = artifacts[key].golden if key in artifacts else None
-                result = self._judge(run, case, suite, store, prospects, golden=known)
+                result = judging.judge(store, run, suite, case, stranger_since=prospects.strangers.get(case.device))
             verdicts.append(result.verdict)
             yield CaseJudged(run=run, device=case.device, result=result)
         fine = not given_up and not prospects.mute and Verdict.INVALID not in verdicts
@@ -325,20 +322,6 @@ class Farm:
                 remote.stop(lane)
             remote.close()
         yield from ()
-
-    def _judge(
-        self, run: str, case: Case, suite: Suite, store: Store, prospects: Prospects, *, golden: Golden | None
-    ) -> CaseResult:
-        return judge(
-            run=run,
-            case=case,
-            measurements=store.measurements(run, case),
-            scores=store.scores(run, case),
-            facts=prospects.facts.get(case.device, {}),
-            stranger_since=prospects.strangers.get(case.device),
-            effort=effort(suite.effort, compare=suite.compare, attempts=suite.attempts),
-            golden=golden,
-        )
 
 
 def _refuse_another(event: Event, announced: Mapping[tuple[str, str, int], str]) -> None:

@@ -130,6 +130,29 @@ def show_case(
             show.show(*everything, console())
 
 
+@results.command("judge", epilog="Example: farm results judge --run 20261123-112514-c40d")
+def judge_again(
+    run: Annotated[str, typer.Option(metavar="RUN", help="A run: its id, its beginning, or latest.")] = "latest",
+    *,
+    db: Db = None,
+    inventory: InventoryFile = None,
+    json: Json = False,
+) -> None:
+    """Judge a run again by today's rules, from what is stored of it, and say what changed."""
+    from rich.markup import escape
+
+    from orchestrator import judging
+    from orchestrator.reports import judgements
+
+    with open_store(db, inventory) as store:
+        found = list(judging.judge_again(store, run))
+    if json:
+        typer.echo(judgements.as_json(found))
+        return
+    for line in judgements.lines(found):
+        console().print(escape(line), soft_wrap=True)
+
+
 def runs(*, db: Db = None, inventory: InventoryFile = None, json: Json = False) -> None:
     """List every run, newest first."""
     from dataclasses import asdict

@@ -196,6 +196,11 @@ class CaseJudged(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CaseJudgedAgain(CaseJudged):
+    """A case that was judged before is judged by the rules of another day; when it was measured stays."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnded(Event):
     """The run is over; ``exit_status`` is what the command returns."""
 

@@ -12,7 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestrator.reports import table as tables
-from orchestrator.units import format_bytes, format_ns
+from orchestrator.stats import samples_needed
+from orchestrator.units import format_bytes, format_ns, format_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,6 +26,19 @@ if TYPE_CHECKING:
 
 BARS = " ▁▂▃▄▅▆▇█"
 BINS = 60
+#: A timing this long is drawn over time.
+LONG_NS = 5 * 60 * 10**9
+#: What comes before and beside the timed invocations.
+PHASES = (
+    ("import", "import_ns"),
+    ("context", "context_ns"),
+    ("load", "load_ns"),
+    ("first invocation", "first_ns"),
+    ("copy in", "feed_ns"),
+    ("copy out", "read_ns"),
+    ("clock", "clock_ns"),
+    ("empty sample", "loop_ns"),
+)
 
 
 def show(  # noqa: PLR0917  everything there is about a case
@@ -44,7 +58,9 @@ def show(  # noqa: PLR0917  everything there is about a case
     for attempt in measurements:
         if attempt.error is not None:
             console.print(f"[red]no. {attempt.number} failed:[/] {escape(_last_line(attempt.error))}", soft_wrap=True)
-    for line in histogram([ns for attempt in good for ns in attempt.latency_ns]):
+    for line in histogram([ns for attempt in good for ns in attempt.per_invocation_ns]):
+        console.print(line, markup=False, soft_wrap=True)
+    for line in (*over_time(good), *_sentences(row, good)):
         console.print(line, markup=False, soft_wrap=True)
     explaining = next((attempt for attempt in measurements if attempt.effective), None)
     if explaining is not None:
@@ -77,10 +93,19 @@ def as_json(
             "error": attempt.error,
             "started_at": attempt.started_at.isoformat(),
             "wall_ns": attempt.wall_ns,
+            "unloadable": attempt.unloadable,
+            "import_ns": attempt.import_ns,
+            "context_ns": attempt.context_ns,
             "load_ns": attempt.load_ns,
             "first_ns": attempt.first_ns,
             "warmup_ns": attempt.warmup_ns,
             "latency_ns": attempt.latency_ns,
+            "invocations_per_sample": attempt.invocations_per_sample,
+            "span_ns": attempt.span_ns,
+            "feed_ns": attempt.feed_ns,
+            "read_ns": attempt.read_ns,
+            "clock_ns": attempt.clock_ns,
+            "loop_ns": attempt.loop_ns,
             "peak_rss_bytes": attempt.peak_rss_bytes,
             "readings": attempt.readings,
             "requested": attempt.requested,
@@ -102,12 +127,16 @@ def as_json(
     return json.dumps(row.to_json() | more, indent=1)
 
 
-def histogram(latency_ns: Sequence[int]) -> list[str]:
+def histogram(latency_ns: Sequence[float]) -> list[str]:
     """Return lines that draw how latencies spread, from the fastest to the 99th percentile; nothing for no samples."""
     if len(latency_ns) < 2:
         return []
-    samples = np.asarray(latency_ns, np.int64)
-    low, high, slowest = int(samples.min()), int(np.quantile(samples, 0.99, method="inverted_cdf")), int(samples.max())
+    samples = np.asarray(latency_ns, np.float64)
+    low, high, slowest = (
+        float(samples.min()),
+        float(np.quantile(samples, 0.99, method="inverted_cdf")),
+        float(samples.max()),
+    )
     above = int((samples > high).sum())
     if slowest == low:
         return [f"  all {len(samples)} invocations: {format_ns(low)}"]
@@ -127,12 +156,62 @@ def histogram(latency_ns: Sequence[int]) -> list[str]:
     ]
 
 
+def over_time(measurements: Sequence[Measurement]) -> list[str]:
+    """Return lines that draw the latency of long timings over time: what heat does to it; nothing for short ones."""
+    lines = []
+    for attempt in measurements:
+        if (attempt.span_ns or 0) < LONG_NS or len(attempt.latency_ns) < BINS:
+            continue
+        samples = np.asarray(attempt.latency_ns, np.float64)
+        passed = np.cumsum(samples)
+        number = np.minimum((passed / passed[-1] * BINS).astype(int), BINS - 1)
+        medians = np.array(
+            [np.median(samples[number == bin_]) if (number == bin_).any() else np.nan for bin_ in range(BINS)]
+        )
+        low, high = float(np.nanmin(medians)), float(np.nanmax(medians))
+        heights = np.nan_to_num((medians - low) / (high - low) if high > low else medians * 0)
+        bars = "".join(BARS[1 + round(height * (len(BARS) - 2))] for height in heights)
+        per = attempt.invocations_per_sample
+        lines += [
+            f"  {bars}  attempt {attempt.number} over {format_seconds(passed[-1] / 1e9)}",
+            f"  medians from {format_ns(low / per)} to {format_ns(high / per)}",
+        ]
+    return lines
+
+
+def _sentences(row: ResultRow, good: Sequence[Measurement]) -> list[str]:
+    """Say what the figures of the table leave out, as far as there is something to say."""
+    said = []
+    if row.p50_low_ns is not None and row.p50_high_ns is not None:
+        said.append(f"p50 within {format_ns(row.p50_low_ns)} and {format_ns(row.p50_high_ns)} (95 %, over attempts)")
+    for name, share in (("p95", 0.95), ("p99", 0.99), ("p99.9", 0.999)):
+        value = getattr(row, {"p99.9": "p999"}.get(name, name) + "_ns")
+        missing = samples_needed(share) - row.samples
+        said.append(f"{name} {format_ns(value)}" if value is not None else f"{name} takes {missing} samples more")
+    counts = (row.outliers_low, row.outliers_mild, row.outliers_severe)
+    if row.samples and None not in counts:
+        said.append("outliers: {:.0f} low, {:.0f} mild, {:.0f} severe; all of them count".format(*counts))
+    if row.first_minute_ns is not None and row.last_minute_ns is not None:
+        said.append(f"first minute {format_ns(row.first_minute_ns)}, last minute {format_ns(row.last_minute_ns)}")
+    if row.energy_j is not None:
+        idle = "" if row.energy_idle_j is None else f", {row.energy_idle_j:.3g} J of it what the idle device takes"
+        said.append(f"energy {row.energy_j:.3g} J for an invocation{idle}")
+    parts = [
+        (f"{what} {format_ns(float(np.median(known)))}")
+        for what, name in PHASES
+        if (known := [value for attempt in good if (value := getattr(attempt, name)) is not None])
+    ]
+    if parts:
+        said.append("medians: " + ", ".join(parts))
+    return [f"  {line}" for line in said]
+
+
 def _attempts(measurements: Sequence[Measurement]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     for name in ("no.", "load", "first", "warm-ups", "timed", "p50", "min", "max", "memory", "°C"):
         table.add_column(name, justify="right", no_wrap=True)
     for attempt in measurements:
-        samples = np.asarray(attempt.latency_ns or (0,), np.int64)
+        samples = np.asarray(attempt.per_invocation_ns or (0,), np.float64)
         warmest = [reading["temperature_c"] for reading in attempt.readings if "temperature_c" in reading]
         table.add_row(
             str(attempt.number),
@@ -141,8 +220,8 @@ def _attempts(measurements: Sequence[Measurement]) -> Table:
             str(len(attempt.warmup_ns)),
             str(len(attempt.latency_ns)),
             format_ns(float(np.median(samples))),
-            format_ns(int(samples.min())),
-            format_ns(int(samples.max())),
+            format_ns(float(samples.min())),
+            format_ns(float(samples.max())),
             format_bytes(attempt.peak_rss_bytes or 0),
             f"{max(warmest):.0f}" if warmest else "-",
         )

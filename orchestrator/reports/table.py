@@ -42,7 +42,8 @@ def show(rows: Sequence[ResultRow], console: Console) -> None:
 
 def _setting(row: ResultRow) -> tuple[Any, ...]:
     """Return what the title says; the newest results of some cases may come from different datasets or efforts."""
-    return row.device, row.model, row.runtime, row.threads, row.batch, row.dataset, row.synthetic, row.effort
+    case = row.device, row.model, row.runtime, row.threads, row.batch, row.interpreters
+    return *case, row.dataset, row.synthetic, row.effort
 
 
 def _title(row: ResultRow) -> str:
@@ -50,6 +51,8 @@ def _title(row: ResultRow) -> str:
     words.append(f"{row.threads} thread{'s' if row.threads > 1 else ''}")
     if row.batch > 1:
         words.append(f"batch {row.batch}")
+    if row.interpreters:
+        words.append(f"throughput of {row.interpreters} interpreter{'s side by side' if row.interpreters > 1 else ''}")
     synthetic = " (synthetic images)" if row.synthetic else ""
     words += [f"dataset {escape(row.dataset)}{synthetic}", f"effort {row.effort}"]
     return ", ".join(words)
@@ -58,7 +61,9 @@ def _title(row: ResultRow) -> str:
 def _table(rows: Sequence[ResultRow]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     table.add_column("scheme", style="bold", overflow="fold")
-    for name in ("size", "ratio", "p50", "p90", "speed-up", "mean AUC", "change"):
+    offline = rows[0].interpreters > 0
+    figures = ("images/s",) if offline else ("p50", "p90")
+    for name in ("size", "ratio", *figures, "speed", "AUC", "change"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for row in rows:
@@ -66,14 +71,30 @@ def _table(rows: Sequence[ResultRow]) -> Table:
             escape(row.scheme),
             _or_dash(row.size_bytes, format_bytes),
             _or_dash(row.size_ratio, format_ratio),
-            _latency(row.p50_ns, row.samples, 0.50),
-            _latency(row.p90_ns, row.samples, 0.90),
+            *(_throughput(row) if offline else _latencies(row)),
             _or_dash(row.speedup, format_ratio),
             _or_dash(row.auc_mean, "{:.4f}".format),
             _or_dash(row.auc_change, _change),
             Text(row.verdict, style=COLOURS.get(row.verdict, "")),
         )
     return table
+
+
+def _latencies(row: ResultRow) -> tuple[str, str]:
+    p50 = _latency(row.p50_ns, row.samples, 0.50) + _doubt(row.p50_low_ns, row.p50_ns, row.p50_high_ns)
+    return p50, _latency(row.p90_ns, row.samples, 0.90)
+
+
+def _throughput(row: ResultRow) -> tuple[str]:
+    doubt = _doubt(row.images_per_s_low, row.images_per_s, row.images_per_s_high)
+    return (_or_dash(row.images_per_s, "{:,.1f}".format) + doubt,)
+
+
+def _doubt(low: float | None, value: float | None, high: float | None) -> str:
+    """Return the interval as how far it reaches, on the side on which it reaches farther: `` ±3%``."""
+    if low is None or high is None or not value:
+        return ""
+    return f" ±{max(high - value, value - low) / value:.0%}"
 
 
 def _change(value: float) -> str:
@@ -91,9 +112,16 @@ def _latency(value: float | None, samples: int, share: float) -> str:
 
 def _needs(rows: Sequence[ResultRow]) -> list[str]:
     """Explain `_latency`'s other answer where it was given."""
-    if not any(0 < row.samples < samples_needed(0.9) for row in rows):
-        return []
-    return [f"[dim]+N {MORE}: a p50 takes {samples_needed(0.5)} invocations, a p90 {samples_needed(0.9)}[/]"]
+    lines = []
+    if any(0 < row.samples < samples_needed(0.9) for row in rows):
+        lines.append(f"[dim]+N {MORE}: a p50 takes {samples_needed(0.5)} invocations, a p90 {samples_needed(0.9)}[/]")
+    batched = {f"{row.invocations_per_sample:.0f}" for row in rows if (row.invocations_per_sample or 1) > 1}
+    if batched:
+        lines.append(
+            f"[dim]invocations too short for the clock were timed {' or '.join(sorted(batched))} at a time: "
+            "percentiles are those of their means[/]"
+        )
+    return lines
 
 
 def _or_dash(value: float | None, form: Callable[[float], str]) -> str:

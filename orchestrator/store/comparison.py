@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 
 from orchestrator.domain.case import Case
+from orchestrator.domain.result import CaseResult
 from orchestrator.store import schema
 from orchestrator.store.rows import ResultRow
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 IDENTITY = tuple(field.name for field in fields(Case))
+#: Figures by the names under which they are stored.
+FIGURES = tuple(field.name for field in fields(CaseResult) if field.default is None)
 #: The order in which people compare; other schemes follow by name.
 SCHEMES = ("float32", "float16", "dynamic", "int8")
 
@@ -53,17 +56,16 @@ def _compared(session: Session, found: Sequence[tuple[Any, ...]]) -> list[Result
     """Add figures, and the comparison with float32 of the same run, which the filters may have left out."""
     runs = {row.run for row, *_ in found}
     metrics: dict[tuple[str, int], dict[str, float]] = defaultdict(dict)
-    starts: dict[tuple[str, int], list[tuple[int | None, int | None, int | None]]] = defaultdict(list)
+    starts: dict[tuple[str, int], list[tuple[int | None, ...]]] = defaultdict(list)
     baselines: dict[tuple[Any, ...], tuple[int, int | None]] = {}
     for run in runs:  # a handful: runs, not rows
         for metric in session.scalars(select(schema.Metric).where(schema.Metric.run == run)):
             metrics[run, metric.case_id][metric.name] = metric.value
         attempt = schema.Attempt
-        query = select(attempt.case_id, attempt.load_ns, attempt.first_ns, attempt.peak_rss_bytes).where(
-            attempt.run == run, attempt.error.is_(None)
-        )
-        for case_id, load_ns, first_ns, peak in session.execute(query):
-            starts[run, case_id].append((load_ns, first_ns, peak))
+        columns = attempt.import_ns, attempt.load_ns, attempt.first_ns, attempt.peak_rss_bytes
+        query = select(attempt.case_id, *columns).where(attempt.run == run, attempt.error.is_(None))
+        for case_id, *own in session.execute(query):
+            starts[run, case_id].append(tuple(own))
         float32 = (
             select(schema.Case, schema.Artifact.size_bytes)
             .join(schema.RunCase, schema.RunCase.case_id == schema.Case.id)
@@ -94,13 +96,14 @@ def _result(  # noqa: PLR0917  one call, right above
     run: schema.Run,
     size: int | None,
     metrics: Mapping[tuple[str, int], Mapping[str, float]],
-    starts: Sequence[tuple[int | None, int | None, int | None]],
+    starts: Sequence[tuple[int | None, ...]],
     baseline: tuple[int, int | None] | None,
 ) -> ResultRow:
     own = metrics.get((row.run, case.id), {})
     base = metrics.get((row.run, baseline[0]), {}) if baseline else {}
     base_size = baseline[1] if baseline else None
-    loads, firsts, peaks = zip(*starts, strict=True) if starts else ((), (), ())
+    imports, loads, firsts, peaks = zip(*starts, strict=True) if starts else ((), (), (), ())
+    figures: dict[str, Any] = {name: own.get(name) for name in FIGURES}
     assert row.judged_at is not None  # noqa: S101  the query asked for it
     return ResultRow(
         case=str(case.as_value()),
@@ -114,20 +117,25 @@ def _result(  # noqa: PLR0917  one call, right above
         size_ratio=base_size / size if base_size and size else None,
         load_ns=_median(loads),
         first_ns=_median(firsts),
-        p50_ns=own.get("p50_ns"),
-        p90_ns=own.get("p90_ns"),
-        p99_ns=own.get("p99_ns"),
+        import_ns=_median(imports),
+        **figures,
         samples=row.samples,
         attempts=row.attempts,
-        # a clock too coarse for the null runtime says 0
-        speedup=base["p50_ns"] / own["p50_ns"] if "p50_ns" in base and own.get("p50_ns") else None,
-        auc_mean=own.get("auc_mean"),
+        speedup=_speedup(base, own),
         auc_change=own["auc_mean"] - base["auc_mean"] if "auc_mean" in base and "auc_mean" in own else None,
         peak_rss_bytes=max((peak for peak in peaks if peak is not None), default=None),
         verdict=str(row.verdict),
         reasons=tuple(row.reasons),
         measured_at=row.judged_at,
     )
+
+
+def _speedup(base: Mapping[str, float], own: Mapping[str, float]) -> float | None:
+    """Return how many times as fast it is: images per second where that was measured, else p50."""
+    if "images_per_s" in own and base.get("images_per_s"):
+        return own["images_per_s"] / base["images_per_s"]
+    # a clock too coarse for the null runtime says 0
+    return base["p50_ns"] / own["p50_ns"] if "p50_ns" in base and own.get("p50_ns") else None
 
 
 def _median(values: Sequence[int | None]) -> float | None:

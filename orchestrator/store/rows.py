@@ -106,6 +106,26 @@ class ResultRow:
     #: Each with ``verdict``, ``code``, ``message``, ``advice``.
     reasons: tuple[Mapping[str, str], ...]
     measured_at: datetime
+    # More figures, as `orchestrator.domain.result.CaseResult` explains them.
+    p50_low_ns: float | None = None
+    p50_high_ns: float | None = None
+    p90_low_ns: float | None = None
+    p90_high_ns: float | None = None
+    p95_ns: float | None = None
+    p999_ns: float | None = None
+    invocations_per_sample: float | None = None
+    outliers_low: float | None = None
+    outliers_mild: float | None = None
+    outliers_severe: float | None = None
+    images_per_s: float | None = None
+    images_per_s_low: float | None = None
+    images_per_s_high: float | None = None
+    energy_j: float | None = None
+    energy_idle_j: float | None = None
+    first_minute_ns: float | None = None
+    last_minute_ns: float | None = None
+    #: Median over attempts: importing the runtime.
+    import_ns: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values."""

@@ -218,7 +218,8 @@ class Store(Queries):
     def _(self, event: happened.CaseJudged, session: Session) -> None:
         result = event.result
         row = _run_case(session, event.run, result.case)
-        row.judged_at = event.at
+        if not isinstance(event, happened.CaseJudgedAgain) or row.judged_at is None:
+            row.judged_at = event.at
         row.artifact = result.artifact
         row.attempts, row.samples = result.attempts, result.samples
         row.verdict = result.verdict.value

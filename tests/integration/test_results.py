@@ -13,7 +13,7 @@ from orchestrator.domain.device import LOCAL
 from orchestrator.domain.result import CaseResult, Reason, Verdict
 from orchestrator.store import migrate
 from orchestrator.store.store import Store
-from orchestrator.testing import MIDNIGHT, make_artifact, make_case, make_measurement, make_scores
+from orchestrator.testing import MIDNIGHT, make_artifact, make_case, make_measurement, make_scores, make_suite
 from tests.lab.project import Project
 from tests.unit.test_reports import ATTEMPT_KEYS, KEYS, SHOW_KEYS
 
@@ -41,7 +41,7 @@ def fill(store, run=RUN):
     """Tell of a run of two schemes, one skipped case, and of a run that was broken off."""
     own = {"run": run, "device": "local", "at": MIDNIGHT}
     suite = {
-        "suite": {},
+        "suite": make_suite().to_json(),
         "seed": 0,
         "effort": "smoke",
         "dataset": "phantom",
@@ -123,10 +123,22 @@ def test_results_are_a_table_for_people(measured):
     assert (done.returncode, done.stderr) == (0, "")
     title, header, _, float32, int8, _, *below = done.stdout.splitlines()
     assert title == "tiny-cxr on local, litert, 1 thread, dataset phantom (synthetic images), effort smoke"
-    assert header.split() == ["scheme", "size", "ratio", "p50", "p90", "speed-up", "mean", "AUC", "change", "verdict"]
+    assert header.split() == ["scheme", "size", "ratio", "p50", "p90", "speed", "AUC", "change", "verdict"]
     assert float32.split() == ["float32", "8.00", "kB", "1.00×", "1.00", "ms", "+44", "more", "1.00×", "1.0000", "0.0000", "WARN"]  # fmt: skip
     assert int8.split() == ["int8", "4.00", "kB", "2.00×", "500", "µs", "+44", "more", "2.00×", "1.0000", "0.0000", "WARN"]  # fmt: skip
     assert below[-1] == "WARN all: the wiring holds; measure with --effort standard"
+
+
+def test_a_run_is_judged_again_and_what_changed_is_said(measured):
+    refused(measured.farm("results", "judge", "--run", "x"), 2, "no run called 'x'")
+
+    said = measured.json("results", "judge", "--run", RUN)
+
+    assert [row["case"] for row in said] == [str(make_case()), CASE]
+    assert [row["changed"] for row in said] == [False, False]
+    assert (said[1]["reasons"], said[1]["figures"]["p50_ns"]) == (["smoke"], 500_000)
+    done = measured.farm("results", "judge", "--run", RUN)
+    assert (done.returncode, done.stdout) == (0, "2 cases judged by what is stored of them, 0 changed\n")
 
 
 def test_results_are_json_for_programs(measured):

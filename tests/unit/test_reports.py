@@ -17,27 +17,34 @@ from orchestrator.testing import MIDNIGHT, make_artifact, make_case, make_measur
 
 #: The contract with everybody's programs: a key may be added, never renamed or taken away.
 KEYS = [
-    *("case", "run", "device", "model", "scheme", "runtime", "threads", "batch", "dataset", "synthetic", "effort"),
+    *("case", "run", "device", "model", "scheme", "runtime", "threads", "batch", "interpreters"),
+    *("dataset", "synthetic", "effort"),
     *("artifact", "size_bytes", "size_ratio", "load_ns", "first_ns", "p50_ns", "p90_ns", "p99_ns"),
     *("samples", "attempts", "speedup", "auc_mean", "auc_change", "peak_rss_bytes"),
     *("verdict", "reasons", "measured_at"),
+    *("p50_low_ns", "p50_high_ns", "p90_low_ns", "p90_high_ns", "p95_ns", "p999_ns", "invocations_per_sample"),
+    *("outliers_low", "outliers_mild", "outliers_severe"),
+    *("images_per_s", "images_per_s_low", "images_per_s_high", "energy_j", "energy_idle_j"),
+    *("first_minute_ns", "last_minute_ns", "import_ns"),
 ]
 SHOW_KEYS = ["attempt_list", "auc_by_class", "facts", "recipe", "checks"]
 ATTEMPT_KEYS = [
-    *("number", "error", "started_at", "wall_ns", "load_ns", "first_ns", "warmup_ns", "latency_ns"),
+    *("number", "error", "started_at", "wall_ns", "unloadable", "import_ns", "context_ns", "load_ns", "first_ns"),
+    *("warmup_ns", "latency_ns", "invocations_per_sample", "span_ns", "feed_ns", "read_ns", "clock_ns", "loop_ns"),
     *("peak_rss_bytes", "readings", "requested", "effective", "versions"),
     *("golden_max_difference", "golden_mean_difference"),
 ]
 
 
+IDENTITY = ("device", "model", "scheme", "runtime", "threads", "batch", "interpreters")
+
+
 def make_row(**changes):
-    case = make_case(
-        **{name: changes.pop(name) for name in ("device", "model", "scheme", "threads") if name in changes}
-    )
+    case = make_case(**{name: changes.pop(name) for name in IDENTITY if name in changes})
     row = ResultRow(
         case=str(case),
         run="20260101-000000-abcd",
-        **{name: getattr(case, name) for name in ("device", "model", "scheme", "runtime", "threads", "batch")},
+        **{name: getattr(case, name) for name in IDENTITY},
         dataset="phantom",
         synthetic=False,
         effort="quick",
@@ -82,7 +89,7 @@ def widest_rows():
         ),
         make_row(scheme="dynamic", p50_ns=None, p90_ns=None, samples=1, verdict="INVALID", **wide),
         make_row(scheme="int16x8", p50_ns=None, p90_ns=None, samples=10, verdict="WARN", **wide),
-        make_row(scheme="float16", p50_ns=123_456.0, p90_ns=999_400.0, **wide),
+        make_row(scheme="float16", p50_ns=123_456.0, p50_low_ns=1.0, p50_high_ns=246_000.0, p90_ns=999_400.0, **wide),
     ]
 
 
@@ -95,7 +102,7 @@ def test_no_cell_is_cut_short(width):
     assert all(len(line) <= width for line in lines if "─" in line or "float" in line)
     header, rows = lines[1], [line for line in lines if line.startswith(("float32", "dynamic", "int16x8", "float16"))]
     assert len(rows) == 4, "every row is one line"
-    for name in ("scheme", "size", "ratio", "p50", "p90", "speed-up", "mean AUC", "change", "verdict"):
+    for name in ("scheme", "size", "ratio", "p50", "p90", "speed", "AUC", "change", "verdict"):
         assert name in header
     for words in ("123 MB", "123×", "123 ms", "0.5000", "-0.1234", "INVALID"):
         assert words in rows[0]
@@ -103,11 +110,11 @@ def test_no_cell_is_cut_short(width):
 
 TABLE = """\
 tiny-cxr on local, litert, 1 thread, dataset phantom (synthetic images), effort standard
-scheme     size  ratio      p50       p90  speed-up  mean AUC   change  verdict
-───────────────────────────────────────────────────────────────────────────────
-float32  123 kB  1.00×  1.23 ms   2.35 ms     1.00×    0.9123   0.0000  VALID
-float16  123 kB  1.90×  1.23 ms   2.35 ms     0.98×    0.9123  -0.0001  WARN
-int8     123 kB  3.90×  +6 more  +59 more         -    0.8802  -0.0321  INVALID
+scheme     size  ratio          p50       p90  speed     AUC   change  verdict
+──────────────────────────────────────────────────────────────────────────────
+float32  123 kB  1.00×      1.23 ms   2.35 ms  1.00×  0.9123   0.0000  VALID
+float16  123 kB  1.90×  1.23 ms ±3%   2.35 ms  0.98×  0.9123  -0.0001  WARN
+int8     123 kB  3.90×      +6 more  +59 more      -  0.8802  -0.0321  INVALID
 
 +N more: a p50 takes 11 invocations, a p90 64
 WARN float16, int8: 2 of 3 attempts got slower; let it cool down
@@ -116,6 +123,27 @@ REASON = {
     80: "INVALID int8: 1 of 5 attempts failed: Killed by signal 9; these are the worker's\nlast words of all\n",
     120: "INVALID int8: 1 of 5 attempts failed: Killed by signal 9; these are the worker's last words of all\n",
 }
+
+
+def test_throughput_is_a_table_of_its_own_with_images_per_second():
+    offline = make_row(
+        interpreters=2, batch=8, images_per_s=18_346.87, images_per_s_low=18_000.0, images_per_s_high=19_000.0
+    )
+
+    lines = printed(table.show, [make_row(), offline])
+
+    title, header, _, row = lines[-4:]
+    assert title.startswith("tiny-cxr on local, litert, 1 thread, batch 8, throughput of 2 interpreters side by side,")
+    assert header.split() == ["scheme", "size", "ratio", "images/s", "speed", "AUC", "change", "verdict"]
+    assert "18,346.9 ±4%" in row
+    assert lines[1].split()[3:5] == ["p50", "p90"], "the latency of one after the other stays apart"
+
+
+def test_short_invocations_that_were_timed_together_are_told():
+    lines = printed(table.show, [make_row(invocations_per_sample=3.0), make_row(scheme="int8")], width=120)
+
+    assert any("were timed 3 at a time: percentiles are those of their means" in line for line in lines)
+    assert not any("at a time" in line for line in printed(table.show, [make_row(invocations_per_sample=1.0)]))
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -129,7 +157,10 @@ def test_a_table_looks_like_this(width):
     )
     rows = [
         make_row(**own),
-        make_row(scheme="float16", size_ratio=1.9, speedup=0.98, auc_change=-0.0001, verdict="WARN", reasons=(reason(),), **own),
+        make_row(
+            scheme="float16", size_ratio=1.9, speedup=0.98, auc_change=-0.0001, verdict="WARN", reasons=(reason(),),
+            p50_low_ns=1_200_000.0, p50_high_ns=1_250_000.0, **own,
+        ),
         make_row(
             scheme="int8", size_ratio=3.9, p50_ns=None, p90_ns=None, samples=5, speedup=None, auc_mean=0.8802,
             auc_change=-0.0321, verdict="INVALID", reasons=(reason(), failed), **own,

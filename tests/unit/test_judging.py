@@ -1,0 +1,88 @@
+"""A run is judged again from what the store has of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from orchestrator import judging
+from orchestrator.domain import event as happened
+from orchestrator.domain.device import LOCAL
+from orchestrator.domain.result import Reason, Verdict
+from orchestrator.errors import UnknownName
+from orchestrator.store.store import Store
+from orchestrator.testing import MIDNIGHT, make_artifact, make_case, make_measurement, make_scores, make_suite
+from tests.lab.telling import judged
+
+RUN = "20260101-000000-abcd"
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A run of one good case, and of one whose artifact could not be built."""
+    suite = make_suite(effort="quick", schemes=("float32", "int8"))
+    started = happened.RunStarted(
+        run=RUN,
+        at=MIDNIGHT,
+        suite=suite.to_json(),
+        seed=0,
+        effort="quick",
+        dataset="phantom",
+        synthetic=True,
+        farm_version="0.1.0",
+    )
+    unbuilt = Reason(verdict=Verdict.INVALID, code="build-failed", message="no", advice="none")
+    with Store.open(f"sqlite:///{tmp_path / 'farm.db'}") as opened:
+        opened.record(started)
+        opened.record(
+            happened.DeviceProbed(
+                run=RUN, at=MIDNIGHT, device="local", entry=LOCAL, facts={"cores": 4, "emulated": True}
+            )
+        )
+        opened.record(happened.ArtifactReady(run=RUN, artifact=make_artifact(), reused=False, seconds=1.0))
+        for number in (1, 2, 3):
+            attempt = make_measurement(attempt=str(number), number=number)
+            opened.record(happened.AttemptEnded(run=RUN, device="local", measurement=attempt))
+        opened.record(happened.Scored(run=RUN, device="local", scores=make_scores()))
+        broken = judged(make_case(scheme="int8"), run=RUN, artifact=None, verdict=Verdict.INVALID, reasons=(unbuilt,))
+        opened.record(broken)
+        yield opened
+
+
+def test_a_case_gets_what_todays_rules_say_and_keeps_its_day(store):
+    store.record(judged(run=RUN, at=MIDNIGHT, p50_ns=7.0, auc_mean=None))
+
+    (judgement,) = judging.judge_again(store, RUN)
+
+    assert judgement.changed
+    assert (judgement.before.verdict, judgement.after.verdict) == ("VALID", Verdict.WARN)
+    assert [reason.code for reason in judgement.after.reasons] == ["emulated"]
+    row = next(row for row in store.results(run=RUN) if row.scheme == "float32")
+    assert (row.verdict, row.p50_ns, row.auc_mean, row.samples) == ("WARN", 1_000_000.0, 1.0, 384)
+    assert row.measured_at == MIDNIGHT, "when it was measured stays"
+    assert [again.changed for again in judging.judge_again(store, RUN)] == [False]
+
+
+def test_what_was_never_built_stays_as_it_is(store):
+    assert not list(judging.judge_again(store, RUN))
+    assert store.results(run=RUN)[0].reasons[0]["code"] == "build-failed"
+
+
+def test_what_was_seen_when_it_happened_is_kept(store):
+    first = judging.judge(
+        store, RUN, make_suite(effort="quick"), make_case(), stranger_since=datetime(2025, 12, 1, tzinfo=UTC)
+    )
+    assert [reason.code for reason in first.reasons] == ["emulated", "other-machine"]
+    store.record(happened.CaseJudged(run=RUN, at=MIDNIGHT + timedelta(days=1), device="local", result=first))
+
+    (judgement,) = judging.judge_again(store, RUN)
+
+    assert sorted(judgement.after.reasons, key=str) == sorted(first.reasons, key=str)
+    assert replace(judgement.after, reasons=()) == replace(first, reasons=())
+
+
+def test_a_run_that_is_not_there_is_told(store):
+    with pytest.raises(UnknownName, match="nothing"):
+        list(judging.judge_again(store, "nothing"))
