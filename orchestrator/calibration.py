@@ -12,7 +12,7 @@ from orchestrator import noise
 from orchestrator import suite as suites
 from orchestrator.domain.calibration import Calibration
 from orchestrator.domain.case import Case
-from orchestrator.domain.event import BuildFailed, CaseSkipped, LaneSkipped
+from orchestrator.domain.event import AttemptEnded, BuildFailed, CaseSkipped, LaneSkipped
 from orchestrator.domain.plan import EFFORTS
 from orchestrator.errors import DeviceUnfit, UsageError
 from orchestrator.farm import Farm
@@ -100,7 +100,7 @@ def _suite(case: Case, effort: str, attempts: int, seed: int) -> Suite:
 
 def _run(farm: Farm, suite: Suite, store: Store, show: Callable[[Event], None]) -> tuple[str, str]:
     """Return the run's id, and the last that was said of why it did not go well."""
-    run, why = "", "the attempts failed"
+    run, why = "", "it did nothing"
     for event in farm.run(suite, store):
         run = event.run
         show(event)
@@ -108,6 +108,8 @@ def _run(farm: Farm, suite: Suite, store: Store, show: Callable[[Event], None]) 
             why = event.reason
         elif isinstance(event, BuildFailed):
             why = event.error
+        elif isinstance(event, AttemptEnded) and event.measurement.error is not None:
+            why = event.measurement.error.strip().splitlines()[-1]
     return run, why
 
 

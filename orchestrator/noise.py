@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 #: Of 100 comparisons of a thing with itself, 5 say there is a difference: the usual rate of false alarms.
 SHARE = 0.95
-#: Resamples; the 95th percentile of so many moves by less than a hundredth of itself from seed to seed.
+#: Resamples; the 95th percentile of so many moves by 2 % of itself from seed to seed (standard deviation, simulated).
 RESAMPLES = 10_000
 
 

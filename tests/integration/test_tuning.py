@@ -160,3 +160,15 @@ def test_what_cannot_be_meant_or_reached_is_told(tmp_path, words, status, messag
 
     assert done.returncode == status, done.stderr
     assert message in " ".join(done.stderr.split())
+
+
+def test_a_device_on_which_nothing_works_is_not_calibrated(project):
+    (project.folder / "inventory.yaml").write_text("devices:\n  local: {transport: local, limits: {memory: 16MB}}\n")
+
+    done = project.farm("devices", "calibrate", "local", "--attempts", "6")
+
+    assert done.returncode == 1
+    assert "local: it is not calibrated, because 0 of 6 attempts worked and 6 are needed: " in done.stderr
+    assert "it may take 16 MB at most" in done.stderr
+    assert "farm devices check local" in done.stderr
+    assert project.json("devices", "list")[0]["noise_floor"] is None

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli.context import Db, InventoryFile, Json, Wheelhouse, console, errors_console, home, unlock_keys
 from orchestrator.cli.devices.words import calibrated, plain, print_json
+
+if TYPE_CHECKING:
+    from orchestrator.domain.event import Event
+    from orchestrator.domain.result import Reason
 
 CALIBRATE_EPILOG = """It takes a minute or two; comparisons on the device then say what is noise.  Examples:
 
@@ -32,12 +36,20 @@ def calibrate(
     """Compare a case with itself, and store how far apart it comes out: the device's noise floor."""
     from orchestrator.calibration import calibrate as compare_with_itself
     from orchestrator.cli.screen import Screen
+    from orchestrator.domain.event import CaseJudged
     from orchestrator.inventory import Inventory
     from orchestrator.store.store import Store
 
     files = home(db, inventory)
     unlock_keys([Inventory.load(files.inventory).device(name)])
+    reasons: list[Reason] = []
     with Store.open(files.db) as store, Screen(errors_console()) as live:
+
+        def show(event: Event) -> None:
+            live.show(event)
+            if isinstance(event, CaseJudged):
+                reasons.extend(event.result.reasons)
+
         found = compare_with_itself(
             name,
             files.inventory,
@@ -47,8 +59,10 @@ def calibrate(
             attempts=attempts,
             seed=seed,
             wheelhouse=wheelhouse,
-            show=live.show,
+            show=show,
         )
+    for reason in reasons:
+        errors_console().print(f"[yellow]{name}:[/] {plain(reason.message)}; {plain(reason.advice)}", soft_wrap=True)
     if json:
         print_json(found.to_json())
         return
