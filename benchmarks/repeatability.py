@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+"""How alike figures come out when nothing changes: prints, from one run, the figures that the docs quote.
+
+    .venv/bin/python benchmarks/repeatability.py [--runs 10] [--effort quick] [--keep FOLDER] [--json]
+
+It calls `farm run` again and again for one case of the built-in suite (int8, one thread) on this machine, into one database:
+
+- the coefficient of variation of p50 over the runs, and of the attempts' p50 within a run
+- how often the method of `farm results compare` calls two runs different although nothing changed: of all pairs of runs, and of
+  attempts of all runs dealt into two hands, again and again
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from orchestrator.domain.case import Case
+from orchestrator.store.store import Store
+from orchestrator.verdicts.figures import per_invocation_ns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+FARM = [sys.executable, "-m", "orchestrator.cli.main"]
+CHOSEN = ["--schemes", "int8", "--runtimes", "litert", "--threads", "1"]
+#: Hands of so many attempts, as `farm run --compare` makes them, dealt so often.
+HAND, DEALS = 7, 1000
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """A case in one run: its p50 in ns, and its attempts' samples in ns per invocation."""
+
+    run: str
+    verdict: str
+    p50_ns: float
+    attempts: tuple[NDArray[np.float64], ...]
+
+
+def coefficient_of_variation(values: Sequence[float]) -> float:
+    """Return the standard deviation (of a sample, n - 1) over the mean."""
+    return float(np.std(values, ddof=1) / np.mean(values))
+
+
+def hands(attempts: Sequence[NDArray[np.float64]], size: int, deals: int) -> Iterator[tuple[list, list]]:
+    """Deal two hands of ``size`` attempts, ``deals`` times, each anew from all of them; none where they do not suffice."""
+    random = np.random.default_rng(0)
+    for _ in range(deals if len(attempts) >= 2 * size else 0):
+        order = random.permutation(len(attempts))
+        yield [attempts[place] for place in order[:size]], [attempts[place] for place in order[size : 2 * size]]
+
+
+def false_alarms(pairs: Sequence[tuple[list, list]], differ: Callable[[list, list], bool]) -> tuple[int, int]:
+    """Return (how many pairs ``differ`` calls different, how many there are)."""
+    return sum(differ(one, other) for one, other in pairs), len(pairs)
+
+
+def repeat(folder: Path, runs: int, effort: str) -> None:
+    """Run the case; an agent's work directory of its own, so that nothing else is there."""
+    for seed in range(runs):
+        words = [*FARM, "run", *CHOSEN, "--effort", effort, "--seed", str(seed)]
+        done = subprocess.run(
+            words, cwd=folder, env=os.environ | {"HOME": str(folder)}, capture_output=True, check=False
+        )
+        if done.returncode not in (0, 1):  # 1: some verdict is INVALID, which is told below
+            raise SystemExit(done.stderr.decode())
+
+
+def read(folder: Path) -> list[Repeated]:
+    """Return what the runs found, the oldest first."""
+    found = []
+    with Store.open(f"sqlite:///{folder / 'farm.db'}") as store:
+        for run in reversed(store.runs()):
+            for row in store.results(run=run.id):
+                if row.p50_ns is None:
+                    continue
+                good = [
+                    attempt for attempt in store.measurements(run.id, Case.parse(row.case)) if attempt.error is None
+                ]
+                samples = tuple(per_invocation_ns(attempt) for attempt in good)
+                found.append(Repeated(run=run.id, verdict=row.verdict, p50_ns=row.p50_ns, attempts=samples))
+    return found
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--runs", type=int, default=10)
+    options.add_argument("--effort", default="quick")
+    options.add_argument("--keep", type=Path, help="folder of the database; where it has one, nothing is measured")
+    options.add_argument("--json", action="store_true", help="p50 of every run and attempt in ns")
+    chosen = options.parse_args()
+
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = chosen.keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / "farm.db").exists():
+            repeat(folder, chosen.runs, chosen.effort)
+        repeated = read(folder)
+    if chosen.json:
+        plain = {each.run: {"p50_ns": each.p50_ns, "attempts_ns": medians_of(each)} for each in repeated}
+        print(json.dumps(plain, indent=1))
+        return
+    p50s = [each.p50_ns for each in repeated]
+    within = [coefficient_of_variation(medians_of(each)) for each in repeated if len(each.attempts) > 1]
+    print(
+        f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, "
+        f"{len(repeated)} runs of effort {chosen.effort}, p50 about {np.median(p50s) / 1000:,.1f} µs\n"
+    )
+    print("| what | figure |")
+    print("|---|---:|")
+    print(f"| coefficient of variation of p50 over runs | {coefficient_of_variation(p50s):.2%} |")
+    print(f"| the same of the attempts' p50 within a run, median over runs | {np.median(within):.2%} |")
+    print(f"| largest p50 over smallest | {max(p50s) / min(p50s):.3f} |")
+
+
+def medians_of(repeated: Repeated) -> list[float]:
+    """Return the p50 of each attempt in ns."""
+    return [float(np.median(samples)) for samples in repeated.attempts]
+
+
+if __name__ == "__main__":
+    main()

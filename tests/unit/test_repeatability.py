@@ -1,0 +1,32 @@
+"""The pure parts of `benchmarks/repeatability.py`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks import repeatability
+
+
+def test_the_coefficient_of_variation_is_the_sample_deviation_over_the_mean():
+    assert repeatability.coefficient_of_variation([9.0, 10.0, 11.0]) == pytest.approx(0.1)
+
+
+def test_two_hands_share_no_attempt():
+    attempts = [np.array([float(number)]) for number in range(15)]
+
+    dealt = list(repeatability.hands(attempts, 7, 50))
+
+    assert len(dealt) == 50
+    for one, other in dealt:
+        assert len({float(each[0]) for each in [*one, *other]}) == 14
+
+
+def test_too_few_attempts_for_two_hands_are_not_dealt():
+    assert not list(repeatability.hands([np.ones(1)] * 13, 7, 50))
+
+
+def test_false_alarms_are_counted():
+    pairs = [([1], [2]), ([3], [3]), ([4], [5])]
+
+    assert repeatability.false_alarms(pairs, lambda one, other: one != other) == (2, 3)
