@@ -178,14 +178,13 @@ def _restore(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
 def _tuned(workdir: Workdir) -> dict[str, Any]:
     """Put back what nobody holds any more; return the facts about it."""
     tuning = Tuning(workdir)
-    if not tuning.is_recorded():
-        return {}
     said: dict[str, Any] = {}
-    with suppress(Refused), lanes.no_lane(workdir):  # refused while a lane is on its way: nothing is changed under it
-        said["tuning_mended"] = tuning.mend()
-    with suppress(Refused):  # a record that can't be read, under a lane: told at the next contact
-        said["tuned"] = tuning.told()
-    return said
+    if tuning.is_recorded():
+        with suppress(Refused), lanes.no_lane(workdir):  # refused under a lane: nothing is changed while it measures
+            tuning.mend()
+        with suppress(Refused):  # a record that can't be read, under a lane: told at the next contact
+            said["tuned"] = tuning.told()
+    return {**said, "tuning_mended": tuning.lately_mended()}
 
 
 COMMANDS: dict[str, Callable[[Workdir, argparse.Namespace], Optional[dict[str, Any]]]] = {

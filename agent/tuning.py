@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Nothing is held for longer; whoever forgot to restore is forgiven at the next contact after that.
 LONGEST_S = 24 * 3600.0
+#: One hour: everybody at work with the device hears of it.
+TOLD_FOR_NS = 3600 * 10**9
 
 _CPU = "sys/devices/system/cpu/"
 _NO_TURBO = _CPU + "intel_pstate/no_turbo"
@@ -132,7 +135,7 @@ class Tuning:
         write: Optional[Write] = None,
         clock: Callable[[], float] = since_boot,
     ) -> None:
-        self._path = workdir.file("tuning.json")
+        self._path, self._mended = workdir.file("tuning.json"), workdir.file("tuning.mended.json")
         self._root = Root(root)
         self._write: Write = write or Hands.of_this_user()
         self._clock = clock
@@ -193,6 +196,22 @@ class Tuning:
 
     def mend(self) -> Optional[dict[str, Any]]:
         """Put back what nobody holds any more; return what `restore` says with ``why``, ``None`` where all is well."""
+        said = self._mend()
+        if said is not None:
+            with suppress(OSError):  # a full disk is no reason to fail: it is put back
+                write_atomically(self._mended, json.dumps({"at_ns": time.time_ns(), **said}).encode())
+        return said
+
+    def lately_mended(self) -> Optional[dict[str, Any]]:
+        """Return what `mend` said within `TOLD_FOR_NS`, and when: whoever asked then may not have shown it."""
+        try:
+            with open(self._mended, "rb") as content:
+                said = dict(json.loads(content.read()))
+            return said if abs(time.time_ns() - said["at_ns"]) < TOLD_FOR_NS else None
+        except (OSError, TypeError, ValueError, KeyError):
+            return None
+
+    def _mend(self) -> Optional[dict[str, Any]]:
         try:
             record = self._read()
         except Refused as damaged:

@@ -28,6 +28,7 @@ class Workdir:
         lanes/LANE/*.fifo            where followers sleep
         lane.lock, lane.holder       locked while anything of a lane lives, and whose it is
         tuning.json                  what was before the device was tuned
+        tuning.mended.json           what was last put back because nobody held it any more
         start.lock                   locked while a `start` command works
     """
 

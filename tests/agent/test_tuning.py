@@ -231,6 +231,22 @@ def test_a_restart_undid_everything_so_that_only_the_record_goes(tmp_path, root)
     assert not here.is_recorded()
 
 
+def test_what_was_put_back_unasked_is_told_for_a_while_to_everybody(tmp_path, root):
+    here = tuning(tmp_path, root)
+    assert here.lately_mended() is None
+    here.hold(ASK, "a-lane")
+    mended = here.mend()
+
+    told = here.lately_mended()
+
+    assert told == {"at_ns": told["at_ns"], **mended}
+    path = tmp_path / "work" / "tuning.mended.json"
+    path.write_text(json.dumps({**told, "at_ns": told["at_ns"] - 3600 * 10**9}))
+    assert here.lately_mended() is None
+    path.write_text("torn")
+    assert here.lately_mended() is None
+
+
 def test_what_somebody_else_set_since_is_left_alone(tmp_path, root):
     here = tuning(tmp_path, root)
     here.hold(ASK)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -34,7 +37,7 @@ def pi(fleet, tmp_path):
     (tmp_path / ".farm" / "known_hosts").write_text(fleet.known_hosts.read_text())
     dress.set_governor(fleet["pi-a"], "ondemand")
     yield Project(folder=tmp_path, prefix=tuple(fleet.command()))
-    fleet.ssh("pi-a", "rm -f .farm-agent/tuning.json")
+    fleet.ssh("pi-a", "rm -f .farm-agent/tuning*.json")
 
 
 def governor(fleet):
@@ -72,36 +75,53 @@ def test_what_the_kernel_has_no_switch_for_is_told(pi, fleet):
     assert governor(fleet) == "ondemand"
 
 
-def test_a_lane_that_is_killed_leaves_nothing_tuned_after_the_next_contact(pi, fleet):
+@contextmanager
+def lane_on(fleet, name):
+    """Yield the way to the device while a lane tunes it, and waits for a temperature that is never reached."""
     content = b"nothing that is ever executed"
     sha256 = hashlib.sha256(content).hexdigest()
-    blob = pi.folder / "blob"
-    blob.write_bytes(content)
     preprocess = wire.Preprocess(height=1, width=1, channels=1, scale=1.0, mean=(0.0,), std=(1.0,))
-    # it waits for a temperature that is never reached
     step = wire.Step(
         "step", "measure", "a step", sha256, "null", None, 1, 1, sha256, sha256, preprocess, 60, start_below_c=1.0
     )
     lane = wire.LaneRequest(
-        lane="doomed", run="r", holder="somebody@there", steps=(step,), tune=wire.TuneRequest(holder="somebody@there")
+        lane=name, run="r", holder="somebody@there", steps=(step,), tune=wire.TuneRequest(holder="somebody@there")
     )
-
-    with fleet.entered():
+    with fleet.entered(), tempfile.NamedTemporaryFile() as blob:
+        blob.write(content)
+        blob.flush()
         remote = way_to(fleet["pi-a"].device, fleet.known_hosts)
         try:
             remote.ensure_agent()
-            remote.send(blob, sha256)
+            remote.send(Path(blob.name), sha256)
             remote.start(lane)
             wait_for(lambda: governor(fleet) == "performance", "the lane does not tune")
-            busy = pi.farm("devices", "tune", "pi-a", "--restore")
-            fleet.ssh("pi-a", f"{KILL}; until flock -n .farm-agent/lane.lock true; do sleep 0.1; done")
+            yield remote
         finally:
             remote.close()
-    after_kill = governor(fleet)
-    checked = pi.farm("devices", "check", "pi-a")
+
+
+def test_a_lane_that_is_stopped_puts_back_what_it_tuned_and_tells_it(pi, fleet):
+    with lane_on(fleet, "stopped") as remote:
+        busy = pi.farm("devices", "tune", "pi-a", "--restore")
+        remote.stop("stopped")
+        told = [recorded.record for recorded in remote.follow("stopped", 0)]
 
     assert busy.returncode == 1
-    assert "busy with lane doomed" in busy.stderr
+    assert "busy with lane stopped" in busy.stderr
+    assert governor(fleet) == "ondemand"
+    changes = [record.said for record in told if isinstance(record, wire.Tuned)]
+    assert [list(said) for said in changes] == [["set", "kept", "failed", "tuned"], ["restored", "failed", "tuned"]]
+    assert changes[1]["restored"] == [{"what": "governor of policy0", "before": "performance", "now": "ondemand"}]
+    assert told[-1].error == "stopped"
+
+
+def test_a_lane_that_is_killed_leaves_nothing_tuned_after_the_next_contact(pi, fleet):
+    with lane_on(fleet, "doomed"):
+        fleet.ssh("pi-a", f"{KILL}; until flock -n .farm-agent/lane.lock true; do sleep 0.1; done")
+        after_kill = governor(fleet)
+    checked = pi.farm("devices", "check", "pi-a")
+
     assert after_kill == "performance"
     assert "it was left tuned by somebody@there: lane doomed is gone; put back governor" in checked.stderr
     assert governor(fleet) == "ondemand"
