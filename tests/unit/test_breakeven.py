@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -10,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from orchestrator.breakeven import Cost, anatomy, break_even, cost, launch_overhead
+from orchestrator.reports import breakeven as report
 from orchestrator.testing import make_case, make_measurement
+from tests.unit.test_reports import make_row, printed
 
 MS = 1_000_000
 S = 1_000_000_000
@@ -184,3 +188,123 @@ def test_what_no_attempt_tells_is_missing_and_not_nought():
 
     assert (found.import_ns, found.context_ns, found.launch_ns, found.feed_ns) == (None, None, None, None)
     assert found.reads_in_invoke is False
+
+
+def measured(runtime, start_ns, image_ns, **changes):
+    """Return three attempts of a case that start in ``start_ns``."""
+    case = make_case(
+        runtime=runtime, **{key: changes.pop(key) for key in ("scheme", "batch", "threads") if key in changes}
+    )
+    return [
+        make_measurement([image_ns * case.batch] * 11, case=case, import_ns=0, load_ns=start_ns, first_ns=0, **changes)
+        for _ in range(3)
+    ]
+
+
+def found_pairs(*cases, ours="litert-gpu", theirs="litert"):
+    """Return the pairs among the cases of these attempts."""
+    attempts = {str(each[0].case): each for each in cases}
+    rows = [make_row(**asdict(each[0].case)) for each in cases]
+    return list(report.pairs(rows, lambda row: attempts[row.case], ours, theirs))
+
+
+GPU, CPU = measured("litert-gpu", 3 * S, 2 * MS), measured("litert", 1 * S, 10 * MS)
+
+
+def test_a_pair_is_two_runtimes_of_one_device_model_scheme_threads_and_batch():
+    elsewhere = [
+        measured("litert", S, MS, scheme="int8"),
+        measured("litert", S, MS, threads=4),
+        measured("litert", S, MS, batch=4),
+        measured("tflite", S, MS),
+    ]
+
+    [pair] = found_pairs(GPU, CPU, *elsewhere)
+
+    assert str(pair.ours.case) == "local/tiny-cxr/float32/litert-gpu/t1/b1"
+    assert str(pair.theirs.case) == "local/tiny-cxr/float32/litert/t1/b1"
+    assert pair.break_even.images == pytest.approx(250)
+
+
+def test_a_scheme_may_be_named_on_either_side():
+    int8 = measured("litert", S, 4 * MS, scheme="int8")
+
+    [pair] = found_pairs(GPU, CPU, int8, ours="litert-gpu/float32", theirs="litert/int8")
+
+    assert pair.theirs.case.scheme == "int8"
+    assert pair.break_even.images == pytest.approx(1000)
+
+
+def test_a_delegate_s_path_is_no_scheme():
+    delegate = "delegate:/usr/lib/libedgetpu.so.1"
+
+    [pair] = found_pairs(measured(delegate, 3 * S, 2 * MS), CPU, ours=delegate)
+
+    assert pair.ours.case.runtime == delegate
+
+
+def test_nothing_is_compared_with_itself_or_with_what_tells_no_start():
+    untold = [make_measurement([MS] * 11, case=make_case(runtime="litert-gpu"), import_ns=None)]
+
+    assert found_pairs(CPU, ours="litert", theirs="litert") == []
+    assert found_pairs(untold, CPU) == []
+
+
+def test_the_table_says_it_in_images_and_in_time():
+    lines = printed(report.show, found_pairs(GPU, CPU), width=140)
+
+    assert lines[0] == "tiny-cxr on local"
+    [answer] = [line for line in lines if "250 images" in line]
+    assert "3.00 s" in answer
+    assert "[250, 250], 3.5 s" in answer
+
+
+def test_where_it_never_pays_the_table_says_never():
+    lines = printed(report.show, found_pairs(measured("litert-gpu", 3 * S, 20 * MS), CPU), width=140)
+
+    assert [line for line in lines if line.rstrip().endswith("∞: never")]
+
+
+def test_the_table_tells_the_parts_of_a_start_and_what_to_make_of_a_verdict():
+    effective = {"launch_ns": 130_000, "reads_in_invoke": True}
+    gpu = measured("litert-gpu", 3 * S, 2 * MS, context_ns=S, read_ns=70_000, effective=effective)
+
+    lines = printed(report.show, found_pairs(gpu, CPU), width=140)
+
+    [parts] = [line for line in lines if line.startswith("float32/litert-gpu") and "130 µs" in line]
+    assert " ".join(parts.split()[1:]) == "0 ns 1.00 s 2.00 s 0 ns 2.00 ms - (70.0 µs) 130 µs"
+    assert any("part of every invocation already" in line for line in lines)
+
+
+def test_batch_sizes_tell_the_fixed_cost_of_an_invocation():
+    lines = printed(report.show, found_pairs(GPU, CPU, measured("litert-gpu", 3 * S, MS, batch=4)), width=140)
+
+    assert any("float32/litert-gpu/t1/b1: a line through its batch sizes" in line for line in lines)
+
+
+def test_json_has_null_for_infinity():
+    [never] = json.loads(report.as_json(found_pairs(measured("litert-gpu", 3 * S, 20 * MS), CPU)))
+
+    assert (never["images"], never["never"], never["interval"], never["time_ns"]) == (None, True, [None, None], None)
+    assert never["ours"]["case"] == "local/tiny-cxr/float32/litert-gpu/t1/b1"
+    assert never["ours"]["start_ns"] == 3 * S
+    assert never["theirs"]["per_image_ns"] == 10 * MS
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "words"),
+    [
+        (
+            costs(3 * S, 9.9 * MS, spread=0.05),
+            costs(1 * S, 10 * MS, spread=0.05),
+            "20,000 images [2,213, ∞], 3 min 21 s",
+        ),
+        (costs(3 * S, 10.1 * MS, spread=0.05), costs(1 * S, 10 * MS, spread=0.05), "perhaps never"),
+        (costs(1 * S, 10 * MS), costs(3 * S, 2 * MS), "0, behind again after 250 images"),
+        (costs(1 * S, 2 * MS), costs(3 * S, 2 * MS), "0"),
+        (costs(3 * S, 2 * MS, 1), costs(1 * S, 10 * MS, 1), "250 images, 3.5 s"),
+    ],
+    ids=["perhaps", "probably-not", "overtaken", "at-once", "no-interval"],
+)
+def test_an_answer_is_words(ours, theirs, words):
+    assert report.answer(break_even(ours, theirs)).endswith(words)
