@@ -229,9 +229,9 @@ def _words(found: Sequence[Pair]) -> Iterator[str]:
             doubt = f" [{_at_least_0(told.interval.low)}, {_at_least_0(told.interval.high)}]" if told.interval else ""
             fit = f"{_at_least_0(told.fixed_ns)}{doubt} and {format_ns(told.per_image_ns)} an image, misfit {told.misfit:.0%}"
             yield escape(f"{_short(side.case)}: a line through its batch sizes says that an invocation costs {fit}")
-    doubtful = [f"{escape(_short(side.case))} {side.verdict}" for side in sides if side.verdict != "VALID"]
+    doubtful = sum(side.verdict != "VALID" for side in sides)
     if doubtful:
-        yield f"[dim]not every figure can be trusted ({', '.join(doubtful)}): farm results show CASE says why[/]"
+        yield f"[dim]{doubtful} of {len(sides)} cases are not VALID: farm results show CASE says why[/]"
     if any(side.anatomy.reads_in_invoke for side in sides):
         yield "[dim](in brackets): part of every invocation already[/]"
     if any(pair.break_even.interval is None for pair in found):
