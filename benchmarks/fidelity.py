@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What the agent sees against what a C program sees: prints, from one run, the figures that the docs quote.
 
-    .venv/bin/python benchmarks/fidelity.py [--pairs 9] [--seconds 1.5] [--keep FOLDER] [--json]
+    .venv/bin/python benchmarks/fidelity.py [--pairs 9] [--keep FOLDER] [--json]
 
 On three artifacts (some 20 µs, 2 ms and 60 ms on a core of a server) these take turns, each in a process of its own, in an
 order that is drawn anew for every round:
@@ -48,7 +48,9 @@ WATCHING_AIM = 0.01
 CONFIDENCE = 0.95
 RUNTIMES = ("litert-compiled", "litert")
 #: Sides, channels and convolutions of the three artifacts, found by trial.
-SIZES = {"small": (64, (8, 16)), "middle": (160, (32, 64, 64)), "large": (224, (32, 64, 128, 128, 128, 128, 128, 128))}
+SIZES = {"small": (64, (8, 32)), "middle": (160, (32, 64, 64)), "large": (224, (32, 64, 128, 128, 128, 128, 128, 128))}
+#: Seconds that each process times: as many invocations as give a steady median.
+SECONDS = {"small": 1.0, "middle": 1.0, "large": 3.0}
 
 
 @dataclass(frozen=True)
@@ -143,11 +145,10 @@ def library() -> Path:
 class Bench:
     """The three artifacts in an agent's work directory, and the C program beside it."""
 
-    def __init__(self, kept: Path, folder: Path, seconds: float) -> None:
+    def __init__(self, kept: Path, folder: Path) -> None:
         self._library = library()
         self._program = kept / "fidelity"
         self._kept = kept
-        self._seconds = seconds
         self._workdir = Workdir(str(folder / "agent")).make()
         self._folder = folder
 
@@ -181,7 +182,7 @@ class Bench:
             preprocess=how,
             timeout_s=120,
             min_invocations=32,
-            min_seconds=self._seconds,
+            min_seconds=SECONDS[name],
             watch=contender.watch,
         )
 
@@ -189,7 +190,7 @@ class Bench:
         """Return (the median of a fresh process's invocations in ns, the score it computes)."""
         step = self.step(name, contender)
         if contender.runtime is None:
-            words = [self._library, self._kept / f"{name}.tflite", self._folder / f"{name}.input", 32, self._seconds]
+            words = [self._library, self._kept / f"{name}.tflite", self._folder / f"{name}.input", 32, SECONDS[name]]
             answer = json.loads(said([str(self._program), *map(str, words)]))
             return float(answer["p50_ns"]), float(answer["score"])
         answer = json.loads(said(spawn.command("agent.worker", self._workdir.path), wire.to_json(step)))
@@ -248,7 +249,6 @@ def known(runtimes: list[str]) -> list[str]:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--pairs", type=int, default=9, help="rounds, at least 5")
-    options.add_argument("--seconds", type=float, default=1.5, help="that each process times")
     options.add_argument("--runtimes", nargs="+", default=list(RUNTIMES))
     options.add_argument(
         "--keep", type=Path, help="folder of artifacts and C program, made there where they are missing"
@@ -275,7 +275,7 @@ def main() -> None:
             )
         if not (kept / "fidelity").exists():
             compile_harness(kept / "fidelity")
-        bench = Bench(kept, folder, chosen.seconds)
+        bench = Bench(kept, folder)
         for name in SIZES:
             medians[name] = rounds_of(bench, name, contenders, chosen.pairs)
 
