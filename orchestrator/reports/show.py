@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestrator.reports import table as tables
-from orchestrator.stats import samples_needed
+from orchestrator.stats import early_stopping_estimate, samples_needed
 from orchestrator.units import format_bytes, format_ns, format_seconds
 
 if TYPE_CHECKING:
@@ -188,6 +188,10 @@ def _sentences(row: ResultRow, good: Sequence[Measurement]) -> list[str]:
         value = getattr(row, {"p99.9": "p999"}.get(name, name) + "_ns")
         missing = samples_needed(share) - row.samples
         said.append(f"{name} {format_ns(value)}" if value is not None else f"{name} takes {missing} samples more")
+    if row.effort == "mlperf" and good:
+        samples = np.concatenate([np.asarray(attempt.per_invocation_ns, np.float64) for attempt in good])
+        if (estimate := early_stopping_estimate(samples, 0.9)) is not None:
+            said.append(f"p90 as MLPerf estimates it, by early stopping: {format_ns(estimate)}")
     counts = (row.outliers_low, row.outliers_mild, row.outliers_severe)
     if row.samples and None not in counts:
         said.append("outliers: {:.0f} low, {:.0f} mild, {:.0f} severe; all of them count".format(*counts))

@@ -440,6 +440,16 @@ def test_one_case_is_shown_with_all_that_explains_it(width):
     assert ["max_abs_difference", "0.0"] in [line.split() for line in lines]
 
 
+@pytest.mark.parametrize(
+    ("samples", "said"), [(range(1_000_000, 1_640_000, 10_000), "1.63 ms"), ([1_000_000] * 63, None)]
+)
+def test_effort_mlperf_says_the_percentile_as_mlperf_estimates_it(samples, said):
+    lines = printed(show.show, make_row(effort="mlperf"), [make_measurement(samples)], None, {}, None, width=120)
+
+    found = [line.rpartition(": ")[2] for line in lines if "as MLPerf estimates it" in line]
+    assert found == ([] if said is None else [said])
+
+
 def test_a_case_about_which_nothing_is_known_is_shown():
     lines = printed(show.show, make_row(artifact=None, p50_ns=None, p90_ns=None), [], None, {}, None)
 
