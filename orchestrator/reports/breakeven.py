@@ -223,12 +223,12 @@ def _anatomies(found: Sequence[Pair]) -> Table:
 def _words(found: Sequence[Pair]) -> Iterator[str]:
     """Explain what the tables do not say by themselves."""
     sides = _sides(found)
-    for side in sides:
-        if side.launch is not None:
-            told = side.launch
+    lines = {_short(side.case).rpartition("/b")[0]: side.launch for side in sides}
+    for name, told in lines.items():
+        if told is not None:
             doubt = f" [{_at_least_0(told.interval.low)}, {_at_least_0(told.interval.high)}]" if told.interval else ""
             fit = f"{_at_least_0(told.fixed_ns)}{doubt} and {format_ns(told.per_image_ns)} an image, misfit {told.misfit:.0%}"
-            yield escape(f"{_short(side.case)}: a line through its batch sizes says that an invocation costs {fit}")
+            yield escape(f"{name}: a line through its batch sizes says that an invocation costs {fit}")
     doubtful = sum(side.verdict != "VALID" for side in sides)
     if doubtful:
         yield f"[dim]{doubtful} of {len(sides)} cases are not VALID: farm results show CASE says why[/]"
