@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from agent import journal, wire
 from agent.lock import DeviceLock, Lock, is_held, wait_until_free
 from agent.refusals import Refused
-from agent.runtimes import RUNTIMES
+from agent.runtimes import RUNTIMES, knows
 from agent.walk import Walk
 from agent.workdir import write_atomically
 
@@ -116,7 +116,7 @@ def _check(workdir: Workdir, request: wire.LaneRequest) -> None:
     for step in request.steps:
         if step.kind not in ("measure", "score"):
             raise Refused(wire.BAD_REQUEST, "step %s: no kind of step is called %r" % (step.id, step.kind))
-        if step.runtime not in RUNTIMES:
+        if not knows(step.runtime):
             message = "step %s: no runtime is called %r; there is %s" % (step.id, step.runtime, ", ".join(RUNTIMES))
             raise Refused(wire.BAD_REQUEST, message)
         needed = (step.artifact, step.pixels, step.labels, step.golden)

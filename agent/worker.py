@@ -83,7 +83,7 @@ def measure(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
         timings.readings[0]["idle_power_w"] = idle_power_w
     effective = {**loaded.effective(), "warmed_up": timings.warmed_up}
     threads_after = _threads()
-    if threads_before is not None and threads_after is not None:
+    if "threads" not in effective and threads_before is not None and threads_after is not None:
         # Each interpreter works with the thread that invokes it and with those that it made.
         effective.setdefault("threads", 1 + (threads_after - threads_before) // (1 + len(more)))
     peak_rss_bytes = _peak_rss_bytes()

@@ -28,6 +28,7 @@ from orchestrator.domain.event import (
     RunStarted,
 )
 from orchestrator.domain.result import CaseResult, Reason, Verdict
+from orchestrator.domain.runtime import RuntimeChoice
 from orchestrator.errors import DeviceUnfit, FarmError, UsageError
 from orchestrator.inventory import Inventory
 from orchestrator.lane import Carrier
@@ -191,7 +192,8 @@ class Farm:
                     yield BlobSent(
                         run=run, device=device.name, what="agent", sha256="", size_bytes=sent, sent_bytes=sent
                     )
-                facts = remote.probe(suite.runtimes)
+                choices = [RuntimeChoice.parse(runtime) for runtime in suite.runtimes]
+                facts = remote.probe(tuple(dict.fromkeys(choice.on_device for choice in choices)))
                 self._choose_environments(device, suite, facts, prospects, fetch=fetch)
             except FarmError as error:
                 prospects.mute[device.name] = str(error)
@@ -208,13 +210,14 @@ class Farm:
         self, device: Device, suite: Suite, facts: Mapping[str, Any], prospects: Prospects, *, fetch: bool
     ) -> None:
         for runtime in suite.runtimes:
-            if device.runtimes and runtime not in device.runtimes:
+            choice = RuntimeChoice.parse(runtime)
+            if device.runtimes and choice.name not in device.runtimes:
                 allowed = " and ".join(device.runtimes)
                 prospects.unfit[device.name, runtime] = f"the inventory allows only {allowed} on {device.name}"
                 continue
             tried = facts.get("runtimes")
-            found = tried.get(runtime) if isinstance(tried, dict) else None
-            if isinstance(found, dict) and found.get("works"):
+            found = tried.get(choice.on_device) if isinstance(tried, dict) else None
+            if isinstance(found, dict) and found.get("works") and choice.version in (None, found.get("version")):
                 continue
             try:
                 if not fetch:

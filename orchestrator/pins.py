@@ -1,6 +1,6 @@
 """The wheels we know, by their hashes, with what each asks of a device.
 
-They are data: ``orchestrator/wheels/RUNTIME.sha256``, whose comments say how each figure was found.
+They are data: ``orchestrator/wheels/TABLE.sha256``, whose comments say how each figure was found.
 """
 
 from __future__ import annotations
@@ -9,8 +9,23 @@ import re
 from dataclasses import dataclass
 from importlib.resources import files
 
+from orchestrator.domain.runtime import RuntimeChoice
+
 #: What ``manylinux2014`` means (PEP 599).
 MANYLINUX2014 = (2, 17)
+
+#: Runtime -> the tables whose wheels it takes; one that is not here must be on the device.
+TABLES: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("litert", "litert-builtin", "delegate"), ("litert",)),
+    **dict.fromkeys(("litert-compiled", "litert-gpu"), ("litert", "ml_dtypes")),
+    "tflite": ("tflite",),
+    "null": ("null",),
+}
+#: Runtime -> the distribution that its version is the version of, with the table of older ones.
+_PROJECTS: dict[str, tuple[str, str]] = {
+    **dict.fromkeys(("litert", "litert-builtin", "delegate"), ("ai_edge_litert", "litert-older")),
+    "tflite": ("tflite_runtime", ""),
+}
 
 _PLATFORM = re.compile(r"manylinux(?:2014|_(\d+)_(\d+))_(\w+)")
 _OWN = re.compile(r"(\w+)>=([\d.]+),<([\d.]+)")
@@ -36,6 +51,11 @@ class Pin:
     def project(self) -> str:
         """Its distribution: ``numpy``."""
         return self.filename.split("-")[0]
+
+    @property
+    def version(self) -> str:
+        """The version of that distribution: ``2.4.6``."""
+        return self.filename.split("-")[1]
 
     @property
     def python(self) -> tuple[int, int]:
@@ -82,30 +102,49 @@ class Own:
 
 
 def pins(runtime: str) -> tuple[Pin, ...]:
-    """Return every wheel we know for ``runtime``, for all devices; none where its name is unknown."""
+    """Return every wheel we know for ``runtime`` (``litert``, ``litert==1.4.0``), for all devices; none for an unknown one."""
+    choice = RuntimeChoice.parse(runtime)
+    listed = [pin for table in TABLES.get(choice.name, ()) for pin in _pins(table)]
+    if choice.version is None:
+        return tuple(listed)
+    project, older = _PROJECTS.get(choice.name, ("", ""))
+    every = [*listed, *_pins(older)]
+    return tuple(pin for pin in every if pin.project != project or pin.version == choice.version)
+
+
+def versions(runtime: str) -> tuple[str, ...]:
+    """Return the versions that ``NAME==VERSION`` may name, oldest first; none where there is nothing to choose."""
+    project, older = _PROJECTS.get(runtime, ("", ""))
+    every = [pin for table in (*TABLES.get(runtime, ()), older) for pin in _pins(table) if pin.project == project]
+    return tuple(sorted({pin.version for pin in every}, key=_numbers))
+
+
+def own(runtime: str) -> tuple[Own, ...]:
+    """Return what devices must have by themselves for the wheels of ``runtime``."""
+    name = RuntimeChoice.parse(runtime).name
     return tuple(
+        Own(project=said[1], at_least=said[2], below=said[3], machine=row[2], python=_python(row[3]))
+        for table in TABLES.get(name, ())
+        for row in _rows(table)
+        if row[0] == "system" and (said := _OWN.fullmatch(row[1]))
+    )
+
+
+def _pins(table: str) -> list[Pin]:
+    return [
         Pin(
             sha256=row[0],
             size_bytes=int(row[1]),
             filename=row[2],
             true_glibc=_version(row[3].removeprefix("glibc=")) if len(row) > 3 else None,
         )
-        for row in _rows(runtime)
+        for row in _rows(table)
         if row[0] != "system"
-    )
+    ]
 
 
-def own(runtime: str) -> tuple[Own, ...]:
-    """Return what devices must have by themselves for the wheels of ``runtime``."""
-    return tuple(
-        Own(project=said[1], at_least=said[2], below=said[3], machine=row[2], python=_python(row[3]))
-        for row in _rows(runtime)
-        if row[0] == "system" and (said := _OWN.fullmatch(row[1]))
-    )
-
-
-def _rows(runtime: str) -> list[list[str]]:
-    listed = files("orchestrator") / "wheels" / f"{runtime}.sha256"
+def _rows(table: str) -> list[list[str]]:
+    listed = files("orchestrator") / "wheels" / f"{table}.sha256"
     if not listed.is_file():
         return []
     return [line.split() for line in listed.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]

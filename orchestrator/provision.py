@@ -127,8 +127,13 @@ def _fitting(target: Target, every: Sequence[Pin], companions: Sequence[Own]) ->
         hint = "install a 64-bit system on the device" if target.kernel or target.machine == "armv7l" else _ELSEWHERE
         raise _Misfit(f"there are wheels for {_listed(pin.machine for pin in every)}", hint)
     for_python = [pin for pin in for_machine if pin.python == target.python]
-    if {pin.project for pin in for_python} != {pin.project for pin in for_machine}:
-        pythons = sorted({pin.python for pin in for_machine})
+    projects = {pin.project for pin in for_machine}
+    if {pin.project for pin in for_python} != projects:
+        of = {
+            python: {pin.project for pin in for_machine if pin.python == python}
+            for python in {pin.python for pin in for_machine}
+        }
+        pythons = sorted(python for python, theirs in of.items() if theirs == projects)
         words = "there are wheels for Python {}.{} to {}.{}".format(*pythons[0], *pythons[-1])
         raise _Misfit(words, _ELSEWHERE)
     needed = max(pin.glibc for pin in for_python)

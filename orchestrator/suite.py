@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,13 +14,18 @@ import pydantic
 from orchestrator import documents, registry
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
 from orchestrator.domain.plan import EFFORTS
+from orchestrator.domain.runtime import RuntimeChoice
 from orchestrator.errors import SuiteError, UnknownName, nearest
+from orchestrator.pins import versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 #: What the agent can execute artifacts with, as `agent.runtimes` names it.
-RUNTIMES = ("litert", "tflite", "null")
+RUNTIMES = (
+    *("litert", "litert-builtin", "litert-compiled", "litert-gpu", "delegate"),
+    *("tflite", "tensorflow", "null"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +91,12 @@ def load(path: Path) -> Suite:
     """Read a suite; raises `SuiteError` with file, line and the nearest right word."""
     document = documents.read(path, SuiteError)
     written = document.check(_Suite)
-    for key, known in (("schemes", registry.names("scheme")), ("runtimes", RUNTIMES), ("effort", tuple(EFFORTS))):
+    for position, word in enumerate(written.runtimes):
+        wrong = runtime_misfit(word)
+        if wrong is not None:
+            of_list = isinstance(document.data.get("runtimes"), list)
+            raise document.complain(("runtimes", position) if of_list else ("runtimes",), wrong)
+    for key, known in (("schemes", registry.names("scheme")), ("effort", tuple(EFFORTS))):
         value = getattr(written, key)
         for position, word in enumerate(value if isinstance(value, tuple) else (value,)):
             if word not in known:
@@ -137,7 +148,11 @@ def narrow(
     own = {model.name: model for model in suite.models}
     _require("model", models, own)
     _require("scheme", schemes, registry.names("scheme"))
-    _require("runtime", runtimes, RUNTIMES)
+    _require("runtime", [runtime_name(word) for word in runtimes], RUNTIMES)
+    for word in runtimes:
+        wrong = runtime_misfit(word)
+        if wrong is not None:
+            raise SuiteError(f"--runtimes: {wrong}")
     _require("effort", [effort] if effort else [], EFFORTS)
     for option, counts in (("--threads", threads), ("--throughput", throughput)):
         if any(count < 1 for count in counts):
@@ -159,6 +174,33 @@ def narrow(
         tune=tune or suite.tune,
         seed=suite.seed if seed is None else seed,
     )
+
+
+def runtime_name(text: str) -> str:
+    """Return what ``text`` calls the runtime, whether or not there is such a one."""
+    return re.split("==|:", text, maxsplit=1)[0]
+
+
+def runtime_misfit(text: str) -> str | None:
+    """Return why ``text`` names no runtime, ``None`` where it does; whether a device can have it, only the device tells."""
+    name = runtime_name(text)
+    if name not in RUNTIMES:
+        return f"no runtime called {name!r}{nearest(name, RUNTIMES)}"
+    try:
+        choice = RuntimeChoice.parse(text)
+    except ValueError as error:
+        return str(error)
+    if (choice.argument is not None) != (name == "delegate"):
+        return (
+            "delegate needs the path of its library: delegate:/usr/lib/libedgetpu.so.1"
+            if choice.argument is None
+            else f"{text!r}: only delegate takes something behind a colon"
+        )
+    known = versions(name)
+    if choice.version is not None and choice.version not in known:
+        there = f"there are wheels of {', '.join(known)}" if known else "no other version of it can be brought along"
+        return f"no version {choice.version} of {name}: {there}"
+    return None
 
 
 def _require(kind: str, asked: Sequence[str], known: Sequence[str] | Mapping[str, Any]) -> None:

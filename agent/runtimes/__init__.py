@@ -11,10 +11,20 @@ if TYPE_CHECKING:
 #: Name in a suite -> module with the functions of `agent.runtimes.base.Runtime`.
 RUNTIMES = {
     "litert": "agent.runtimes.litert",
+    "litert-builtin": "agent.runtimes.litert_builtin",
+    "litert-compiled": "agent.runtimes.litert_compiled",
     "litert-gpu": "agent.runtimes.litert_gpu",
     "tflite": "agent.runtimes.tflite",
+    "tensorflow": "agent.runtimes.tensorflow",
+    "delegate": "agent.runtimes.delegate",
     "null": "agent.runtimes.null",
 }
+
+
+def knows(name: str) -> bool:
+    """Say whether `find` would find it: ``delegate`` takes an argument, the others take none."""
+    word, colon, argument = name.partition(":")
+    return word in RUNTIMES and bool(colon and argument) == (word == "delegate")
 
 
 def find(name: str) -> Runtime:

@@ -16,7 +16,7 @@ import tempfile
 from typing import Any, Optional
 
 from agent import spawn
-from agent.runtimes import RUNTIMES, find
+from agent.runtimes import RUNTIMES, find, knows
 
 #: A Raspberry Pi Zero needs about 10 s to import numpy and a runtime from a cold card.
 TIMEOUT_S = 90.0
@@ -29,7 +29,7 @@ def try_runtime(name: str, environment: Optional[str] = None) -> dict[str, Any]:
 
     ``environment`` is a directory of unpacked packages. A runtime that crashes its process is an error like others.
     """
-    if name not in RUNTIMES:
+    if not knows(name):
         return {"error": "this agent knows no runtime %r; it knows %s" % (name, ", ".join(sorted(RUNTIMES)))}
     try:
         done = subprocess.run(

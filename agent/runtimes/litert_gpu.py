@@ -5,22 +5,20 @@ Nothing here falls back to the CPU: only the GPU is asked for, and an artifact t
 
 from __future__ import annotations
 
-import math
 import os
 import pkgutil
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from agent.facts import vulkan
 from agent.facts.reading import Root, say
-from agent.runtimes.base import Tensor
+from agent.runtimes.compiled import CompiledLoaded, prepare
+from agent.runtimes.litert import PACKAGE, version
 from agent.runtimes.overhear import overhear
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+__all__ = ["DELEGATE", "PACKAGE", "load", "prepare", "version"]
 
-PACKAGE = "ai-edge-litert"
 DELEGATE = "webgpu"
 #: What LiteRT 2.3 prints when it has chosen an adapter: the only place where it says which.
 _ADAPTER = re.compile(r"Selected adapter: (?P<name>.+?), arch=.*?, backend=(?P<backend>\w+), adapterType=(?P<type>.+)")
@@ -42,35 +40,10 @@ class NoGpu(RuntimeError):  # noqa: N818  a fact about device and artifact, not 
     """The artifact can't run on a graphics processor here; the message has LiteRT's own reasons."""
 
 
-class GpuLoaded:
-    """A ``CompiledModel`` on the GPU with its buffers, as `agent.runtimes.base.Loaded`."""
-
-    def __init__(self, model: Any, path: str) -> None:
-        [signature] = model.get_signature_list()  # another number of them is no classifier of ours
-        self.input = _tensor("input", model.get_input_tensor_details(signature), path)
-        self.output = _tensor("output", model.get_output_tensor_details(signature), path)
-        self._inputs, self._outputs = model.create_input_buffers(0), model.create_output_buffers(0)
-        self._model = model
-        self._elements = math.prod(self.output.shape)
-
-    def invoke(self) -> NDArray[Any]:
-        """Run, and bring the output to the host, flat: the GPU is asynchronous, and done when the output is there."""
-        self._model.run_by_index(0, self._inputs, self._outputs)
-        return self._outputs[0].read(self._elements, self.output.dtype)  # type: ignore[no-any-return]  # it has no types
-
-    def set_input(self, values: NDArray[Any]) -> None:
-        """Copy ``values`` into the input's buffer; the driver may move them to the GPU later, within an invocation."""
-        self._inputs[0].write(values)
-
-    def get_output(self) -> NDArray[Any]:
-        """Return a copy of the output, brought from the GPU once more."""
-        return self._outputs[0].read(self._elements, self.output.dtype).reshape(self.output.shape)  # type: ignore[no-any-return]
-
-
-class OnGpu(GpuLoaded):
+class OnGpu(CompiledLoaded):
     """An artifact on the GPU beside the graph of one node that started it."""
 
-    def __init__(self, model: Any, path: str, near_empty: GpuLoaded, told: dict[str, object]) -> None:
+    def __init__(self, model: Any, path: str, near_empty: CompiledLoaded, told: dict[str, object]) -> None:
         super().__init__(model, path)
         self._near_empty = near_empty
         self._told = told
@@ -89,11 +62,6 @@ class OnGpu(GpuLoaded):
             **_driver_of(str(self._told.get("adapter"))),
             "launch_ns": _launch_ns(self._near_empty),
         }
-
-
-def prepare() -> None:
-    """Import the package."""
-    import ai_edge_litert.compiled_model  # noqa: F401
 
 
 def load(path: str, threads: int) -> OnGpu:
@@ -122,14 +90,7 @@ def load(path: str, threads: int) -> OnGpu:
         # Where LiteRT prints what we know, it must have printed this too; other words are no proof of anything.
         if not model.is_fully_accelerated() or (told and _ON_GPU not in heard()[len(started) :]):
             raise NoGpu("LiteRT did not give the whole graph to the GPU, and says no more than: %s" % _why(heard()))
-    return OnGpu(model, path, GpuLoaded(first, path), {"context_ns": context_ns, **told})
-
-
-def version() -> str:
-    """Return the version of the package."""
-    import ai_edge_litert
-
-    return str(ai_edge_litert.__version__)
+    return OnGpu(model, path, CompiledLoaded(first, path), {"context_ns": context_ns, **told})
 
 
 def adapter(printed: str) -> dict[str, object]:
@@ -156,25 +117,6 @@ def _why(printed: str, error: Exception | None = None) -> str:
     return "; ".join(reasons) or "nothing"
 
 
-def _tensor(what: str, details: dict[str, dict[str, Any]], path: str) -> Tensor:
-    if len(details) != 1:
-        raise ValueError("the artifact has %d %ss; a classifier has one" % (len(details), what))
-    [tensor] = details.values()
-    shape, dtype = tuple(int(size) for size in tensor["shape"]), str(tensor["dtype"])
-    scale, zero_point = (0.0, 0) if dtype.startswith("float") else _quantization(what, path)
-    return Tensor(shape=shape, dtype=dtype, scale=scale, zero_point=zero_point)
-
-
-def _quantization(what: str, path: str) -> tuple[float, int]:
-    """Return scale and zero point, which only the interpreter tells; it reads the file and allocates nothing."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(model_path=path, num_threads=1)
-    [tensor] = interpreter.get_input_details() if what == "input" else interpreter.get_output_details()
-    scale, zero_point = tensor["quantization"]
-    return float(scale), int(zero_point)
-
-
 def _driver_of(name: str) -> dict[str, object]:
     """Return ``adapter_driver``, as the Vulkan driver of that name calls itself."""
     asking = vulkan.question(Root("/"), os.environ)
@@ -185,7 +127,7 @@ def _driver_of(name: str) -> dict[str, object]:
     return {"adapter_driver": found[0]} if found else {}
 
 
-def _launch_ns(near_empty: GpuLoaded) -> int:
+def _launch_ns(near_empty: CompiledLoaded) -> int:
     """Return the median nanoseconds of invoking a graph of one node."""
     samples = []
     for _ in range(_LAUNCHES):

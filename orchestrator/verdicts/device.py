@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 FREQUENCY = 0.05
 #: Shares of all cores' time. Ours: what 1 in 20 of it does to a median is still below the spread between attempts.
 OTHER_LOAD, STEAL = 0.05, 0.01
+#: The kernel counts in ticks of 10 ms; over less than this they say nothing of shares.
+SHORTEST_NS = 500_000_000
 #: A step of the clock is more than this and more than what slewing does (adjtimex(2): 500 ppm).
 STEP_NS, SLEW = 50_000_000, 0.001
 #: Less of the memory than this is left, or processes wait for memory for more than this share of the time.
@@ -200,7 +202,7 @@ def _share(readings: Sequence[Mapping[str, Any]], key: str, cores: int) -> float
     """Return a counter of nanoseconds as a share of the time of ``cores`` between its own first and last reading."""
     with_key = [reading for reading in readings if isinstance(reading.get(key), int)]
     counted, passed = grew(with_key, key), grew(with_key, "mono_ns")
-    return None if counted is None or not passed else counted / (passed * cores)
+    return None if counted is None or passed is None or passed < SHORTEST_NS else counted / (passed * cores)
 
 
 def _least(good: Sequence[Measurement], key: str) -> int | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import DeviceUnfit
-from orchestrator.pins import Own, Pin, own, pins
+from orchestrator.pins import Own, Pin, own, pins, versions
 from orchestrator.provision import Target, choose, choose_runtime, name_of, runtimes_for
 
 PAGE = Path(__file__).parents[2] / "docs" / "devices.md"
@@ -67,7 +67,7 @@ def test_the_table_gives_each_python_its_wheels(machine, runtime, python, expect
         ("litert", {"has_ctypes": False}, "no module ctypes"),
         ("litert", {"noexec": True}, "noexec"),
         ("litert", {"disk_free_bytes": 50_000_000}, "it takes about 152 MB, and 50.0 MB are free there"),
-        ("litert-gpu", {}, "farm has no wheels of it"),
+        ("tensorflow", {}, "farm has no wheels of it"),
     ],
     ids=str,
 )
@@ -209,12 +209,44 @@ def test_each_machine_and_python_of_the_table_has_one_of_each_package(runtime):
         assert sorted(projects) == sorted(everything - {project for at, project in own_projects if at == machine})
 
 
+@pytest.mark.parametrize(
+    "runtime", ["litert==1.4.0", "litert==2.2.0", "tflite==2.14.0", "litert-gpu", "litert-compiled"]
+)
+def test_a_pinned_runtime_has_its_own_version_and_what_that_needs(runtime):
+    target = Target(machine="x86_64", python=(3, 11), glibc=(2, 36))
+
+    chosen = choose(target, runtime)
+
+    name, _, version = runtime.partition("==")
+    projects = {pin.project: pin.version for pin in chosen}
+    assert "numpy" in projects
+    if version:
+        assert version in projects.values()
+        assert name_of(chosen) != name_of(choose(target, name)) or runtime == "tflite==2.14.0"
+    else:
+        assert projects["ml_dtypes"] == "0.5.4"
+        assert projects["ai_edge_litert"] == "2.3.0"
+
+
+def test_a_version_that_has_no_wheel_for_the_devices_python_says_for_which_it_has():
+    with pytest.raises(DeviceUnfit, match=r"there are wheels for Python 3\.10 to 3\.12"):
+        choose(Target(machine="x86_64", python=(3, 13), glibc=(2, 36)), "litert==1.4.0")
+
+
+def test_versions_come_oldest_first():
+    known = versions("litert")
+
+    assert (known[0], known[-1]) == ("1.1.2", "2.3.0")
+    assert known.index("2.1.2") < known.index("2.2.0")
+    assert versions("null") == versions("tensorflow") == ()
+
+
 def test_what_a_device_must_have_by_itself_is_in_the_table():
     numpy = {companion.python: companion for companion in own("tflite")}
 
     assert numpy[3, 11] == Own(project="numpy", at_least="1.23.2", below="2", machine="armv7l", python=(3, 11))
     assert set(numpy) == {pin.python for pin in pins("tflite") if pin.machine == "armv7l"}
-    assert own("litert") == own("no such") == ()
+    assert own("litert") == own("nosuch") == ()
 
 
 def test_a_file_has_one_hash_and_one_size_wherever_it_is_listed():

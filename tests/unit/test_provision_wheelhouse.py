@@ -168,7 +168,7 @@ def test_nothing_narrowed_is_everything_and_each_file_once():
 
 
 @pytest.mark.parametrize(
-    ("runtime", "machine"), [("litert", "armv7l"), ("litert-gpu", "x86_64"), ("tflite", "riscv64")], ids=str
+    ("runtime", "machine"), [("litert", "armv7l"), ("tensorflow", "x86_64"), ("tflite", "riscv64")], ids=str
 )
 def test_wanting_what_does_not_exist_tells_what_does(runtime, machine):
     with pytest.raises(UsageError, match=f"no wheel of {runtime} .* there is: "):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -132,6 +133,51 @@ def test_options_narrow_a_suite():
 def test_an_option_that_names_nothing_offers_the_nearest(options, word):
     with pytest.raises(UnknownName, match=word):
         suites.narrow(make_suite(), **options)
+
+
+@pytest.mark.parametrize("word", ["litert==1.4.0", "tflite==2.14.0", "delegate:/usr/lib/x.so?a=b", "tensorflow"])
+def test_a_runtime_may_be_pinned_or_told_more(word):
+    assert suites.runtime_misfit(word) is None
+    assert suites.narrow(make_suite(), runtimes=[word]).runtimes == (word,)
+
+
+@pytest.mark.parametrize(
+    ("word", "words"),
+    [
+        ("litert==9.9", "no version 9.9 of litert: there are wheels of 1.1.2, 1.2.0, 1.3.0, 1.4.0,"),
+        ("tensorflow==2.1", "no other version of it can be brought along"),
+        ("delegate", "delegate needs the path of its library: delegate:/"),
+        ("litert:/usr/lib/x.so", "only delegate takes something behind a colon"),
+        ("litert==", "is not NAME, NAME==VERSION or NAME:ARGUMENT"),
+    ],
+)
+def test_a_runtime_that_can_not_be_meant_is_told_why(tmp_path, word, words):
+    with pytest.raises(SuiteError, match=re.escape(words)):
+        suites.narrow(make_suite(), runtimes=[word])
+    path = tmp_path / "suite.yaml"
+    path.write_text(
+        f"models: tiny-cxr\ndataset: phantom\nruntimes:\n  - null\n  - '{word}'\n".replace("- null", "- litert")
+    )
+    with pytest.raises(SuiteError, match=r"suite\.yaml:5:"):
+        suites.load(path)
+
+
+def test_throughput_and_comparison_are_asked_for_by_file_and_by_option(tmp_path):
+    path = tmp_path / "suite.yaml"
+    path.write_text(
+        "models: tiny-cxr\ndataset: phantom\nthroughput: {interpreters: [1, 2], batches: 8}\ncompare: true\n"
+    )
+
+    suite = suites.load(path)
+
+    assert (suite.throughput.interpreters, suite.throughput.batches, suite.compare) == ((1, 2), (8,), True)
+    assert suites.Suite.from_json(json.loads(json.dumps(suite.to_json()))) == suite
+    narrowed = suites.narrow(suite, throughput=[4, 4])
+    assert (narrowed.throughput.interpreters, narrowed.throughput.batches) == ((4,), (8,))
+    assert suites.narrow(make_suite(), throughput=[2]).throughput.batches == (1,)
+    assert suites.narrow(make_suite(), compare=True).compare
+    with pytest.raises(SuiteError, match="--throughput 0: at least 1"):
+        suites.narrow(suite, throughput=[0])
 
 
 def test_threads_below_one_are_refused():

@@ -431,6 +431,7 @@ def test_what_others_took_of_the_processor_is_told_as_a_share_of_all_cores():
     assert reasons(busy(1.9)) == {}, "less than a twentieth of four cores"
     assert reasons(busy(10), facts={}) == {}, "nobody knows of how many"
     assert reasons(busy(0, own_s=40)) == {}, "our own work is no load of others"
+    assert reasons(busy(1, own_s=0, seconds=0)) == {}, "ticks are too coarse for a moment"
 
 
 def test_time_that_the_hypervisor_took_is_told():
