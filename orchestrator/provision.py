@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.domain.blob import Blob, Environment
+from orchestrator.domain.runtime import RuntimeChoice
 from orchestrator.errors import DeviceUnfit
 from orchestrator.pins import Pin, own, pins
 from orchestrator.remote import ROOM
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 #: Runtimes to choose among, best first; why in that order: LiteRT is maintained and delegates int8 graphs to XNNPACK.
 BEST_FIRST = ("litert", "tflite")
 OLDEST_PYTHON = (3, 9)
+#: Runtimes that would be brought in vain to a device without a Vulkan driver.
+_BY_VULKAN = ("litert-gpu",)
 
 #: What runs on a kernel for the first machine in a userland of so many bits.
 _USERLAND = {("aarch64", 32): "armv7l", ("x86_64", 32): "i686"}
@@ -54,6 +57,8 @@ class Target:
     free_bytes: int | None = None
     #: Names of those it has already, which need no more room.
     environments: frozenset[str] = frozenset()
+    #: Whether there is a sign of a Vulkan driver: an adapter, or a manifest of a driver that did not answer in time.
+    vulkan: bool = False
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Target:
@@ -61,7 +66,7 @@ class Target:
 
         They are ``machine``, ``bits`` (of the userland), ``python`` (``3.11.2``), ``libc`` (``glibc 2.36``),
         ``has_ctypes``, ``noexec``, ``numpy`` (``1.24.2``), ``pythons`` (``{"3.11": "/usr/bin/python3.11"}``),
-        ``disk_free_bytes`` and ``environments``.
+        ``disk_free_bytes``, ``environments``, ``vulkan`` and ``vulkan_adapters``.
         """
         libc = str(facts.get("libc", ""))
         glibc = re.search(r"glibc\D*(\d+)\.(\d+)", libc)
@@ -83,6 +88,7 @@ class Target:
             else (),
             free_bytes=free if isinstance(free, int) else None,
             environments=frozenset(map(str, here)) if isinstance(here, list) else frozenset(),
+            vulkan=bool(facts.get("vulkan") or facts.get("vulkan_adapters")),
         )
 
     def __str__(self) -> str:
@@ -98,6 +104,11 @@ def choose(target: Target, runtime: str, table: Sequence[Pin] | None = None) -> 
         raise DeviceUnfit(
             f"the device has no runtime {runtime}, and farm has no wheels of it to bring along",
             hint="install it on the device for the Python that the inventory names",
+        )
+    if RuntimeChoice.parse(runtime).name in _BY_VULKAN and not target.vulkan:
+        raise DeviceUnfit(
+            f"the device has no Vulkan driver, and {runtime} reaches a GPU through one",
+            hint="install the driver of its GPU and libvulkan1 (docs/gpu.md)",
         )
     companions = own(runtime) if table is None else ()
     try:

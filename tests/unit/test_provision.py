@@ -51,6 +51,13 @@ def test_the_table_gives_each_python_its_wheels(machine, runtime, python, expect
 
 
 @pytest.mark.parametrize(
+    "sign", [{"vulkan": ["nvidia"]}, {"vulkan_adapters": [{"name": "V3D 7.1.7.0", "type": "hardware"}]}], ids=str
+)
+def test_a_gpu_runtime_is_brought_where_there_is_a_sign_of_a_driver(sign):
+    assert chosen("litert-gpu", **sign)["ai_edge_litert"] == "2.3.0"
+
+
+@pytest.mark.parametrize(
     ("runtime", "different", "words"),
     [
         ("litert", {"machine": "armv7l"}, "there are wheels for aarch64 and x86_64"),
@@ -68,6 +75,7 @@ def test_the_table_gives_each_python_its_wheels(machine, runtime, python, expect
         ("litert", {"noexec": True}, "noexec"),
         ("litert", {"disk_free_bytes": 50_000_000}, "it takes about 152 MB, and 50.0 MB are free there"),
         ("tensorflow", {}, "farm has no wheels of it"),
+        ("litert-gpu", {}, "the device has no Vulkan driver"),
     ],
     ids=str,
 )
@@ -213,7 +221,7 @@ def test_each_machine_and_python_of_the_table_has_one_of_each_package(runtime):
     "runtime", ["litert==1.4.0", "litert==2.2.0", "tflite==2.14.0", "litert-gpu", "litert-compiled"]
 )
 def test_a_pinned_runtime_has_its_own_version_and_what_that_needs(runtime):
-    target = Target(machine="x86_64", python=(3, 11), glibc=(2, 36))
+    target = Target(machine="x86_64", python=(3, 11), glibc=(2, 36), vulkan=True)
 
     chosen = choose(target, runtime)
 
