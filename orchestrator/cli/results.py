@@ -106,7 +106,7 @@ def show_case(
     json: Json = False,
 ) -> None:
     """Show one case in full: every attempt, a histogram, what explains them, facts, recipe, reasons."""
-    from dataclasses import asdict
+    from dataclasses import asdict, replace
 
     from orchestrator.domain.case import Case
     from orchestrator.errors import UnknownName, UsageError
@@ -133,7 +133,8 @@ def show_case(
         if json:
             typer.echo(show.as_json(*everything))
         else:
-            show.show(*everything, console())
+            of_float32 = store.measurements(row.run, replace(chosen, scheme="float32"))
+            show.show(*everything, console(), of_float32=of_float32)
 
 
 @results.command("judge", epilog="Example: farm results judge --run 20261123-112514-c40d")

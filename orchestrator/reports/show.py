@@ -11,6 +11,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from orchestrator.reports import slower
 from orchestrator.reports import table as tables
 from orchestrator.stats import early_stopping_estimate, samples_needed
 from orchestrator.units import format_bytes, format_ns, format_seconds
@@ -48,10 +49,15 @@ def show(  # noqa: PLR0917  everything there is about a case
     facts: Mapping[str, Any],
     artifact: Artifact | None,
     console: Console,
+    *,
+    of_float32: Sequence[Measurement] = (),
 ) -> None:
-    """Print everything that explains the figures of ``row``."""
+    """Print everything that explains the figures of ``row``; ``of_float32`` are attempts of that scheme, else the same."""
     console.print(f"[bold]{escape(row.case)}[/]  run {row.run}, {row.measured_at:%Y-%m-%d %H:%M} UTC", soft_wrap=True)
     tables.show([row], console)
+    why = slower.than_float32(row, measurements, of_float32)
+    if why is not None:
+        console.print(f"\n{escape(why)}", soft_wrap=True)
     console.print("\n[bold]attempts[/]")
     good = [attempt for attempt in measurements if attempt.error is None]
     console.print(_attempts(good))
@@ -67,12 +73,8 @@ def show(  # noqa: PLR0917  everything there is about a case
         _pairs(console, "requested", explaining.requested)
         _pairs(console, "in force", explaining.effective)
         _pairs(console, "versions", explaining.versions)
-    if scores is not None and scores.error is not None:
-        console.print(f"\n[bold]AUC-ROC[/] [red]failed:[/] {escape(_last_line(scores.error))}", soft_wrap=True)
-    elif scores is not None:
-        console.print(f"\n[bold]AUC-ROC[/] on {scores.shape[0]} images")
-        for name, auc in zip(scores.classes, scores.auc, strict=True):
-            console.print(f"  {name:22} {'-' if auc is None else f'{auc:.4f}'}", markup=False)
+    if scores is not None:
+        _accuracy(console, scores)
     if artifact is not None:
         _pairs(console, f"recipe of {artifact.sha256[:16]}…", artifact.recipe)
         _pairs(console, "checked when it was built", artifact.checks)
@@ -240,6 +242,15 @@ def _finite(value: float | None) -> float | None:
 def _last_line(words: str) -> str:
     """Return the end of a traceback: what went wrong there."""
     return (words.strip().splitlines() or ["nothing was said"])[-1]
+
+
+def _accuracy(console: Console, scores: Scores) -> None:
+    if scores.error is not None:
+        console.print(f"\n[bold]AUC-ROC[/] [red]failed:[/] {escape(_last_line(scores.error))}", soft_wrap=True)
+        return
+    console.print(f"\n[bold]AUC-ROC[/] on {scores.shape[0]} images")
+    for name, auc in zip(scores.classes, scores.auc, strict=True):
+        console.print(f"  {name:22} {'-' if auc is None else f'{auc:.4f}'}", markup=False)
 
 
 def _pairs(console: Console, title: str, pairs: Mapping[str, Any] | None) -> None:
