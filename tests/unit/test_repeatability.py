@@ -30,3 +30,8 @@ def test_false_alarms_are_counted():
     pairs = [([1], [2]), ([3], [3]), ([4], [5])]
 
     assert repeatability.false_alarms(pairs, lambda one, other: one != other) == (2, 3)
+
+
+def test_three_attempts_do_not_cover_what_ten_do():
+    assert repeatability.covered(3, 40) < 0.9
+    assert repeatability.covered(10, 40) > 0.8
