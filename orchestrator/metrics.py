@@ -1,7 +1,8 @@
-"""AUC-ROC: the chance that a positive image scores higher than a negative one."""
+"""AUC-ROC: the chance that a positive image scores higher than a negative one; and how far two of them are apart."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+#: 95 % of a normal distribution are within so many standard errors.
+NORMAL = 1.959964
 
 
 def auc_per_class(labels: NDArray[Any], scores: NDArray[Any]) -> tuple[float | None, ...]:
@@ -39,3 +43,55 @@ def _auc(positive: NDArray[np.bool_], scores: NDArray[Any]) -> float | None:
     ranks = rankdata(scores.astype(np.float64))
     wins = ranks[positive].sum() - positives * (positives + 1) / 2
     return float(wins / (positives * negatives))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AucDifference:
+    """How much more mean AUC-ROC B has than A on the same images."""
+
+    difference: float
+    #: The standard error; 0 where every class has the same order of images on both sides.
+    error: float
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Where the difference is with 95 %, by the normal distribution."""
+        return self.difference - NORMAL * self.error, self.difference + NORMAL * self.error
+
+
+def auc_difference(labels: NDArray[Any], a: NDArray[Any], b: NDArray[Any]) -> AucDifference | None:
+    """Return the difference of the mean AUCs of scores ``a`` and ``b`` [n, classes] of the same n images.
+
+    The error is by structural components (DeLong, DeLong, Clarke-Pearson, Biometrics 44, 1988): what each image adds to the
+    difference, squared and summed, because images are independent of each other and the two scores of one are not. It is
+    theirs exactly for one class; for several, what an image adds to every class is added first. ``None`` where no class has
+    an AUC, or one hangs on a single image. Raises `ValueError` for shapes that differ.
+    """
+    if not labels.shape == a.shape == b.shape or labels.ndim != 2:
+        raise ValueError(f"labels {labels.shape} and scores {a.shape} and {b.shape} must all be [images, classes]")
+    positive = labels > 0
+    counts = positive.sum(axis=0)
+    columns = np.flatnonzero((counts > 0) & (counts < len(labels)))
+    if not len(columns) or min(counts[columns].min(), len(labels) - counts[columns].max()) < 2:
+        return None
+    difference, added = 0.0, np.zeros(len(labels))
+    for column in columns:
+        (auc_a, of_a), (auc_b, of_b) = (_components(positive[:, column], scores[:, column]) for scores in (a, b))
+        difference += (auc_b - auc_a) / len(columns)
+        added += (of_b - of_a) / len(columns)
+    return AucDifference(difference=difference, error=float(np.sqrt((added**2).sum())))
+
+
+def _components(positive: NDArray[np.bool_], scores: NDArray[Any]) -> tuple[float, NDArray[np.float64]]:
+    """Return an AUC, and for each image what it adds to it; the squares of that sum up to DeLong's variance."""
+    from scipy.stats import rankdata
+
+    values = scores.astype(np.float64)
+    together = rankdata(values)
+    added = np.empty(len(values))
+    for of, sign in ((~positive, -1), (positive, 1)):
+        count = int(of.sum())
+        # How many of the others an image has below itself, ties counting half.
+        below = (together[of] - rankdata(values[of])) / (len(values) - count)
+        added[of] = sign * (below - below.mean()) / np.sqrt(count * (count - 1))
+    return float(below.mean()), added

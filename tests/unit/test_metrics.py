@@ -42,3 +42,61 @@ def test_a_class_with_one_label_has_no_auc_and_is_left_out_of_the_mean():
 def test_shapes_that_differ_are_refused():
     with pytest.raises(ValueError, match="images, classes"):
         metrics.auc_per_class(np.zeros((3, 2)), np.zeros((3, 1)))
+
+
+def delong_error(positive, a, b):
+    """The standard error by the formulas of the paper (DeLong et al. 1988, equations 4 to 8), over all pairs of images."""
+
+    def psi(scores):
+        mine, theirs = scores[positive][:, None], scores[~positive][None, :]
+        return (mine > theirs) + 0.5 * (mine == theirs)
+
+    of_a, of_b = psi(a), psi(b)
+    with_label = np.cov(of_a.mean(axis=1), of_b.mean(axis=1), ddof=1) / of_a.shape[0]
+    without = np.cov(of_a.mean(axis=0), of_b.mean(axis=0), ddof=1) / of_a.shape[1]
+    together = with_label + without
+    return np.sqrt(together[0, 0] + together[1, 1] - 2 * together[0, 1])
+
+
+def test_the_error_of_an_auc_difference_is_delongs():
+    random = np.random.default_rng(5)
+    positive = random.random(80) < 0.3
+    a = np.round(random.normal(positive, 1), 1)
+    b = np.round(a + random.normal(0, 0.5, 80), 1)
+
+    found = metrics.auc_difference(positive[:, None], a[:, None], b[:, None])
+
+    assert found.difference == pytest.approx(by_counting_pairs(positive, b) - by_counting_pairs(positive, a))
+    assert found.error == pytest.approx(delong_error(positive, a, b))
+    assert found.interval[0] < found.difference < found.interval[1]
+
+
+def test_the_error_of_a_mean_over_classes_is_that_of_drawing_images_again():
+    random = np.random.default_rng(6)
+    labels = random.random((300, 3)) < 0.4
+    a = random.normal(labels, 1.0) + random.normal(size=(300, 1))  # classes of one image go together
+    b = a + random.normal(0, 0.7, (300, 3))
+    drawn = []
+    for _ in range(400):
+        rows = random.integers(0, 300, 300)
+        drawn.append(
+            metrics.mean_auc(metrics.auc_per_class(labels[rows], b[rows]))
+            - metrics.mean_auc(metrics.auc_per_class(labels[rows], a[rows]))
+        )
+
+    found = metrics.auc_difference(labels, a, b)
+
+    assert found.error == pytest.approx(np.std(drawn), rel=0.15)
+
+
+def test_scores_that_rank_alike_differ_by_nothing_and_one_image_of_a_kind_tells_nothing():
+    labels = np.array([[0], [0], [1], [1]])
+    scores = np.array([[0.1], [0.6], [0.5], [0.9]])
+
+    same = metrics.auc_difference(labels, scores, scores * 2)
+
+    assert (same.difference, same.error) == (0, 0)
+    assert metrics.auc_difference(np.array([[0], [0], [0], [1]]), scores, scores) is None
+    assert metrics.auc_difference(np.zeros((4, 1)), scores, scores) is None
+    with pytest.raises(ValueError, match="images, classes"):
+        metrics.auc_difference(labels, scores, scores[:2])
