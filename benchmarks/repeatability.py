@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """How alike figures come out when nothing changes: prints, from one run, the figures that the docs quote.
 
-    .venv/bin/python benchmarks/repeatability.py [--runs 10] [--effort quick] [--keep FOLDER] [--json]
+    .venv/bin/python benchmarks/repeatability.py [--runs 10] [--effort standard] [--keep FOLDER] [--json]
     .venv/bin/python benchmarks/repeatability.py --coverage
 
 It calls `farm run` again and again for one case of the built-in suite (int8, one thread) on this machine, into one database:
 
 - the coefficient of variation of p50 over the runs, and of the attempts' p50 within a run
-- how often the method of `farm results compare` calls two runs different although nothing changed: of all pairs of runs, and of
-  attempts of all runs dealt into two hands, again and again
+- false alarms: how often two runs are called different although nothing changed, by the test of `farm results compare`, by its
+  interval, and by looking whether the two intervals of p50 overlap; of all pairs of runs, and of all attempts dealt into two
+  hands of seven, again and again, which leaves out what changes from run to run
+
+Seven attempts a run, as for any comparison, unless `--effort` says otherwise: the test can't call three and three different.
 """
 
 from __future__ import annotations
@@ -22,11 +25,13 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orchestrator import comparing
 from orchestrator.domain.case import Case
 from orchestrator.stats import interval
 from orchestrator.store.store import Store
@@ -37,19 +42,21 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    Attempts = Sequence[NDArray[np.float64]]
+
 FARM = [sys.executable, "-m", "orchestrator.cli.main"]
 CHOSEN = ["--schemes", "int8", "--runtimes", "litert", "--threads", "1"]
 #: Hands of so many attempts, as `farm run --compare` makes them, dealt so often.
-HAND, DEALS = 7, 1000
+HAND, DEALS = 7, 400
 SIMULATIONS = 500
 
 
 @dataclass(frozen=True)
 class Repeated:
-    """A case in one run: its p50 in ns, and its attempts' samples in ns per invocation."""
+    """A case in one run of some effort: its p50 in ns, and its attempts' samples in ns per invocation."""
 
     run: str
-    verdict: str
+    effort: str
     p50_ns: float
     attempts: tuple[NDArray[np.float64], ...]
 
@@ -91,7 +98,7 @@ def covered(attempts: int, simulations: int) -> float:
 def repeat(folder: Path, runs: int, effort: str) -> None:
     """Run the case; an agent's work directory of its own, so that nothing else is there."""
     for seed in range(runs):
-        words = [*FARM, "run", *CHOSEN, "--effort", effort, "--seed", str(seed)]
+        words = [*FARM, "run", *CHOSEN, "--effort", effort, "--compare", "--seed", str(seed)]
         done = subprocess.run(
             words, cwd=folder, env=os.environ | {"HOME": str(folder)}, capture_output=True, check=False
         )
@@ -111,14 +118,14 @@ def read(folder: Path) -> list[Repeated]:
                     attempt for attempt in store.measurements(run.id, Case.parse(row.case)) if attempt.error is None
                 ]
                 samples = tuple(per_invocation_ns(attempt) for attempt in good)
-                found.append(Repeated(run=run.id, verdict=row.verdict, p50_ns=row.p50_ns, attempts=samples))
+                found.append(Repeated(run=run.id, effort=row.effort, p50_ns=row.p50_ns, attempts=samples))
     return found
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--runs", type=int, default=10)
-    options.add_argument("--effort", default="quick")
+    options.add_argument("--effort", default="standard", help="standard makes 7 attempts here")
     options.add_argument("--keep", type=Path, help="folder of the database; where it has one, nothing is measured")
     options.add_argument("--json", action="store_true", help="p50 of every run and attempt in ns")
     options.add_argument(
@@ -146,13 +153,42 @@ def main() -> None:
     within = [coefficient_of_variation(medians_of(each)) for each in repeated if len(each.attempts) > 1]
     print(
         f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, "
-        f"{len(repeated)} runs of effort {chosen.effort}, p50 about {np.median(p50s) / 1000:,.1f} µs\n"
+        f"{len(repeated)} runs of effort {repeated[0].effort}, {len(repeated[0].attempts)} attempts each, p50 about {np.median(p50s) / 1000:,.1f} µs\n"
     )
     print("| what | figure |")
     print("|---|---:|")
     print(f"| coefficient of variation of p50 over runs | {coefficient_of_variation(p50s):.2%} |")
     print(f"| the same of the attempts' p50 within a run, median over runs | {np.median(within):.2%} |")
     print(f"| largest p50 over smallest | {max(p50s) / min(p50s):.3f} |")
+    print_false_alarms(repeated)
+
+
+def called_by_test(one: Attempts, other: Attempts) -> bool:
+    return comparing.difference(one, other).p_value <= comparing.LEVEL
+
+
+def called_by_interval(one: Attempts, other: Attempts) -> bool:
+    found = comparing.difference(one, other).interval
+    return found is not None and not found.low <= 1.0 <= found.high
+
+
+def called_by_eye(one: Attempts, other: Attempts) -> bool:
+    first, second = interval(one, 0.5), interval(other, 0.5)
+    return first is not None and second is not None and (first.high < second.low or second.high < first.low)
+
+
+def print_false_alarms(repeated: list[Repeated]) -> None:
+    runs = [(list(one.attempts), list(other.attempts)) for one, other in combinations(repeated, 2)]
+    dealt = list(hands([samples for each in repeated for samples in each.attempts], HAND, DEALS))
+    print("\n| called different although nothing changed | pairs of runs | two hands of seven |")
+    print("|---|---:|---:|")
+    for words, differ in (
+        ("the test of `farm results compare` (p ≤ 0.05)", called_by_test),
+        ("its interval of the ratio leaves 1 out", called_by_interval),
+        ("the two intervals of p50 do not overlap", called_by_eye),
+    ):
+        cells = [false_alarms(pairs, differ) for pairs in (runs, dealt)]
+        print(f"| {words} | " + " | ".join(f"{alarms} of {pairs}" for alarms, pairs in cells) + " |")
 
 
 def medians_of(repeated: Repeated) -> list[float]:
