@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from orchestrator.units import format_bytes
+from orchestrator.units import format_bytes, format_seconds
 from orchestrator.verdicts.reasons import warn
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def of_the_device(
         yield warn(
             "clock-stepped",
             f"the device's clock was set during {len(stepped)} of {len(good)} attempts, by up to "
-            f"{max(map(abs, stepped)) / 1e9:.2g} s",
+            f"{format_seconds(max(map(abs, stepped)) / 1e9)}",
             "or the device was suspended; latencies are not affected, the moments that are stored with them are",
         )
 
