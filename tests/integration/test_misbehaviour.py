@@ -139,6 +139,58 @@ def test_a_clock_that_is_set_in_the_middle_is_told(device, tmp_path, monkeypatch
     assert "was set during 1 of 1 attempts, by up to 1 h 00 min" in found["clock-stepped"]
 
 
+#: Reads a file of its own again and again; with less memory than the file is long, every page comes from the disk.
+HOG = """
+import mmap, os, sys
+with open(sys.argv[1], "w+b") as file:
+    for _ in range(128):
+        file.write(os.urandom(1 << 20))
+    file.flush()
+    os.fsync(file.fileno())
+    os.unlink(sys.argv[1])
+    pages = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+    while True:
+        for place in range(0, len(pages), mmap.PAGESIZE):
+            pages[place]
+"""
+
+
+@contextmanager
+def short_of_memory(path):
+    """Let a process work with less memory than it needs, in a control group of its own."""
+    first, second = Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup")
+    above, limit = (first, "memory.limit_in_bytes") if first.is_dir() else (second, "memory.max")
+    group = above / f"farm-test-{os.getpid()}"
+    pressure = Path("/proc/pressure/memory")
+    try:
+        before = pressure.read_text()
+        group.mkdir()
+        (group / limit).write_text("33554432")
+    except OSError as error:
+        if group.is_dir():
+            group.rmdir()
+        pytest.skip(f"no control group for memory can be made here: {error}")
+    hog = subprocess.Popen([sys.executable, "-c", HOG, path])
+    try:
+        (group / "cgroup.procs").write_text(str(hog.pid))
+        deadline = time.monotonic() + 60
+        while pressure.read_text() == before and time.monotonic() < deadline:
+            time.sleep(0.1)
+        yield
+    finally:
+        hog.kill()
+        hog.wait()
+        group.rmdir()
+
+
+def test_a_machine_where_a_process_lacks_memory_is_told(device, tmp_path):
+    with short_of_memory(tmp_path / "pages"):
+        device.start(device.step("a", min_seconds=2.0))
+        found = codes(device)
+
+    assert "processes waited for memory" in found["memory-short"]
+
+
 def test_a_quiet_attempt_says_nothing_of_all_that(device):
     device.start(device.step("a", min_seconds=0.3))
 
