@@ -6,7 +6,7 @@ They are data: ``orchestrator/wheels/TABLE.sha256``, whose comments say how each
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 
 from orchestrator.domain.runtime import RuntimeChoice
@@ -21,10 +21,26 @@ TABLES: dict[str, tuple[str, ...]] = {
     "tflite": ("tflite",),
     "null": ("null",),
 }
-#: Runtime -> the distribution that its version is the version of, with the table of older ones.
-_PROJECTS: dict[str, tuple[str, str]] = {
-    **dict.fromkeys(("litert", "litert-builtin", "delegate"), ("ai_edge_litert", "litert-older")),
-    "tflite": ("tflite_runtime", ""),
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Versioned:
+    """The distribution whose version is a runtime's version."""
+
+    project: str
+    #: The table of its older ones.
+    older: str = ""
+    #: The oldest that has what the runtime needs.
+    since: str = "0"
+
+
+_LITERT = _Versioned(project="ai_edge_litert", older="litert-older")
+_VERSIONED: dict[str, _Versioned] = {
+    **dict.fromkeys(("litert", "litert-builtin", "delegate"), _LITERT),
+    # 2.1.2 has no CpuOptions; of the GPU nothing before 2.3.0 was tried.
+    "litert-compiled": replace(_LITERT, since="2.2.0"),
+    "litert-gpu": replace(_LITERT, since="2.3.0"),
+    "tflite": _Versioned(project="tflite_runtime"),
 }
 
 _PLATFORM = re.compile(r"manylinux(?:2014|_(\d+)_(\d+))_(\w+)")
@@ -107,16 +123,16 @@ def pins(runtime: str) -> tuple[Pin, ...]:
     listed = [pin for table in TABLES.get(choice.name, ()) for pin in _pins(table)]
     if choice.version is None:
         return tuple(listed)
-    project, older = _PROJECTS.get(choice.name, ("", ""))
-    every = [*listed, *_pins(older)]
-    return tuple(pin for pin in every if pin.project != project or pin.version == choice.version)
+    of_version = [pin for pin in _versioned(choice.name) if pin.version == choice.version]
+    projects = {pin.project for pin in of_version}
+    places = {(pin.machine, pin.python) for pin in of_version}
+    beside = [pin for pin in listed if pin.project not in projects and (pin.machine, pin.python) in places]
+    return (*of_version, *beside)
 
 
 def versions(runtime: str) -> tuple[str, ...]:
     """Return the versions that ``NAME==VERSION`` may name, oldest first; none where there is nothing to choose."""
-    project, older = _PROJECTS.get(runtime, ("", ""))
-    every = [pin for table in (*TABLES.get(runtime, ()), older) for pin in _pins(table) if pin.project == project]
-    return tuple(sorted({pin.version for pin in every}, key=_numbers))
+    return tuple(sorted({pin.version for pin in _versioned(runtime)}, key=_numbers))
 
 
 def own(runtime: str) -> tuple[Own, ...]:
@@ -128,6 +144,15 @@ def own(runtime: str) -> tuple[Own, ...]:
         for row in _rows(table)
         if row[0] == "system" and (said := _OWN.fullmatch(row[1]))
     )
+
+
+def _versioned(runtime: str) -> list[Pin]:
+    """Return the wheels that a version of ``runtime`` chooses among."""
+    of = _VERSIONED.get(runtime)
+    if of is None:
+        return []
+    every = [pin for table in (*TABLES[runtime], of.older) for pin in _pins(table) if pin.project == of.project]
+    return [pin for pin in every if _numbers(pin.version) >= _numbers(of.since)]
 
 
 def _pins(table: str) -> list[Pin]:

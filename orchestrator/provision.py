@@ -6,6 +6,7 @@ everywhere, before anything is fetched.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.domain.blob import Blob, Environment
 from orchestrator.domain.runtime import RuntimeChoice
 from orchestrator.errors import DeviceUnfit
-from orchestrator.pins import Pin, own, pins
+from orchestrator.pins import Pin, own, pins, versions
 from orchestrator.remote import ROOM
 from orchestrator.units import format_bytes
 from orchestrator.wheelhouse import obtain
@@ -115,12 +116,25 @@ def choose(target: Target, runtime: str, table: Sequence[Pin] | None = None) -> 
         return _fitting(target, every, companions)
     except _Misfit as misfit:
         another = _another_python(target, every, companions)
-        raise DeviceUnfit(
-            f"no {runtime} can be brought to {target}: {misfit}",
-            hint=f"the device has one that fits; put `python: {another}` into its inventory entry"
-            if another
-            else misfit.hint,
-        ) from None
+        others = _other_versions(target, runtime) if table is None else ()
+        hint = misfit.hint
+        if another:
+            hint = f"the device has one that fits; put `python: {another}` into its inventory entry"
+        elif others:
+            hint = f"of {RuntimeChoice.parse(runtime).name} it can have {', '.join(others)}"
+        raise DeviceUnfit(f"no {runtime} can be brought to {target}: {misfit}", hint=hint) from None
+
+
+def _other_versions(target: Target, runtime: str) -> tuple[str, ...]:
+    """Return the versions that ``target`` can have of a runtime whose version is asked for; none for one without."""
+    choice = RuntimeChoice.parse(runtime)
+    fitting = []
+    for version in versions(choice.name) if choice.version else ():
+        other = str(replace(choice, version=version))
+        with contextlib.suppress(_Misfit):
+            _fitting(target, pins(other), own(other))
+            fitting.append(version)
+    return tuple(fitting)
 
 
 class _Misfit(Exception):  # noqa: N818  half a DeviceUnfit: it does not know the runtime's name yet
@@ -145,7 +159,8 @@ def _fitting(target: Target, every: Sequence[Pin], companions: Sequence[Own]) ->
             for python in {pin.python for pin in for_machine}
         }
         pythons = sorted(python for python, theirs in of.items() if theirs == projects)
-        words = "there are wheels for Python {}.{} to {}.{}".format(*pythons[0], *pythons[-1])
+        first, last = ("{}.{}".format(*python) for python in (pythons[0], pythons[-1]))
+        words = f"there are wheels for Python {first}" + (f" to {last}" if last != first else "")
         raise _Misfit(words, _ELSEWHERE)
     needed = max(pin.glibc for pin in for_python)
     if target.glibc is None or target.glibc < needed:

@@ -178,7 +178,7 @@ def narrow(
 
 def runtime_name(text: str) -> str:
     """Return what ``text`` calls the runtime, whether or not there is such a one."""
-    return re.split("==|:", text, maxsplit=1)[0]
+    return re.split(r"[^\w-]", text, maxsplit=1)[0]
 
 
 def runtime_misfit(text: str) -> str | None:

@@ -236,9 +236,36 @@ def test_a_pinned_runtime_has_its_own_version_and_what_that_needs(runtime):
         assert projects["ai_edge_litert"] == "2.3.0"
 
 
-def test_a_version_that_has_no_wheel_for_the_devices_python_says_for_which_it_has():
-    with pytest.raises(DeviceUnfit, match=r"there are wheels for Python 3\.10 to 3\.12"):
-        choose(Target(machine="x86_64", python=(3, 13), glibc=(2, 36)), "litert==1.4.0")
+def test_a_version_that_has_no_wheel_for_the_device_says_where_it_has_and_which_version_the_device_can_have():
+    target = Target(machine="x86_64", python=(3, 13), glibc=(2, 36))
+
+    with pytest.raises(DeviceUnfit, match=r"there are wheels for Python 3\.10 to 3\.12") as caught:
+        choose(target, "litert==1.4.0")
+    assert caught.value.hint == "of litert it can have 2.1.2, 2.2.0, 2.3.0"
+    with pytest.raises(DeviceUnfit, match=r"there are wheels for Python 3\.9\n"):
+        choose(target, "litert==2.1.0")
+
+
+def test_a_version_without_a_wheel_for_the_devices_machine_is_not_brought_as_numpy_alone():
+    with pytest.raises(
+        DeviceUnfit, match=r"no tflite==2\.11\.0 can be brought .*: there are wheels for armv7l"
+    ) as caught:
+        choose(Target(machine="x86_64", python=(3, 11), glibc=(2, 36)), "tflite==2.11.0")
+    assert caught.value.hint == "of tflite it can have 2.14.0"
+
+
+@pytest.mark.parametrize("runtime", ["litert", "litert-builtin", "litert-compiled", "litert-gpu", "tflite", "delegate"])
+def test_every_version_comes_with_a_numpy_and_its_own_distribution_wherever_it_comes(runtime):
+    for version in versions(runtime):
+        by_place = {}
+        for pin in pins(f"{runtime}=={version}"):
+            by_place.setdefault((pin.machine, pin.python), {})[pin.project] = pin.version
+        assert by_place
+        own_places = {(companion.machine, companion.python) for companion in own(runtime)}
+        for place, projects in by_place.items():
+            assert version in projects.values()
+            assert "numpy" in projects or place in own_places
+            assert ("ml_dtypes" in projects) == (runtime in {"litert-compiled", "litert-gpu"})
 
 
 def test_versions_come_oldest_first():
@@ -246,6 +273,7 @@ def test_versions_come_oldest_first():
 
     assert (known[0], known[-1]) == ("1.1.2", "2.3.0")
     assert known.index("2.1.2") < known.index("2.2.0")
+    assert versions("litert-compiled") == ("2.2.0", "2.3.0")
     assert versions("null") == versions("tensorflow") == ()
 
 

@@ -149,6 +149,7 @@ def test_a_runtime_may_be_pinned_or_told_more(word):
         ("delegate", "delegate needs the path of its library: delegate:/"),
         ("litert:/usr/lib/x.so", "only delegate takes something behind a colon"),
         ("litert==", "is not NAME, NAME==VERSION or NAME:ARGUMENT"),
+        ("litert >= 1.4", "is not NAME, NAME==VERSION or NAME:ARGUMENT"),
     ],
 )
 def test_a_runtime_that_can_not_be_meant_is_told_why(tmp_path, word, words):

@@ -107,13 +107,20 @@ def wheels(
         list[str] | None, typer.Option(metavar="3.N", help="Python on the devices; may be repeated (default: all).")
     ] = None,
     runtime: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="litert or tflite; may be repeated (default: litert).")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Such as litert, tflite, litert==1.4.0; may be repeated (default: litert)."),
     ] = None,
 ) -> None:
     """Fetch the wheels that devices need, for a controller without internet."""
+    from orchestrator.errors import UsageError
+    from orchestrator.suite import runtime_misfit
     from orchestrator.units import format_bytes
     from orchestrator.wheelhouse import fill_wheelhouse, wanted
 
+    for word in runtime or ():
+        wrong = runtime_misfit(word)
+        if wrong is not None:
+            raise UsageError(f"--runtime: {wrong}")
     chosen = wanted(runtime or ["litert"], machine or (), [_version(text) for text in python or ()])
     screen = errors_console()
     for number, (pin, present) in enumerate(fill_wheelhouse(folder, chosen), 1):
