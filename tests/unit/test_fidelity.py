@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from agent.runtimes import litert
+from agent.sensors import Sensors
 from benchmarks import fidelity
 
 PROBE = Path(litert.__file__).parent / "probe.tflite"
@@ -46,6 +48,16 @@ def test_the_interval_holds_the_median_as_often_as_it_says():
     held = np.mean([each.low_ns <= np.log(2) <= each.high_ns for each in found])
 
     assert held == pytest.approx(fidelity.coverage(9, 1), abs=0.015)
+
+
+def test_what_a_process_that_we_started_took_is_our_own():
+    sensors = Sensors.of_this_device()
+    before = fidelity.look(sensors)
+    subprocess.run([sys.executable, "-c", "sum(range(10_000_000))"], check=True)
+
+    after = fidelity.look(sensors)
+
+    assert after["cpu_own_ns"] - before["cpu_own_ns"] > 50_000_000
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
