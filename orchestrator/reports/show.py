@@ -186,7 +186,7 @@ def _sentences(row: ResultRow, good: Sequence[Measurement]) -> list[str]:
     said = []
     if row.p50_low_ns is not None and row.p50_high_ns is not None:
         said.append(f"p50 within {format_ns(row.p50_low_ns)} and {format_ns(row.p50_high_ns)} (95 %, over attempts)")
-    for name, share in (("p95", 0.95), ("p99", 0.99), ("p99.9", 0.999)):
+    for name, share in (("p95", 0.95), ("p99", 0.99), ("p99.9", 0.999)) if row.samples else ():
         value = getattr(row, {"p99.9": "p999"}.get(name, name) + "_ns")
         missing = samples_needed(share) - row.samples
         said.append(f"{name} {format_ns(value)}" if value is not None else f"{name} takes {missing} samples more")
