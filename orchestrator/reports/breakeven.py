@@ -194,8 +194,10 @@ def _answers(found: Sequence[Pair]) -> Table:
 def answer(told: BreakEven) -> str:
     """Return when one runtime is ahead of the other, in words: images with their interval, and how long that takes."""
     if math.isinf(told.images):
-        best = told.interval.low if told.interval else math.inf
-        return "∞: never" if math.isinf(best) else f"∞ [{_images(best)}, ∞]: perhaps never"
+        if told.interval is None:
+            return "∞: perhaps never"
+        low = told.interval.low
+        return "∞: never" if math.isinf(low) else f"∞ [{_images(low)}, ∞]: perhaps never"
     if not told.images:
         return "0" if math.isinf(told.until_images) else f"0, behind again after {_images(told.until_images)} images"
     interval = told.interval

@@ -303,11 +303,13 @@ def test_json_has_null_for_infinity():
             "20,000 images [2,213, ∞], 3 min 21 s",
         ),
         (costs(3 * S, 10.1 * MS, spread=0.05), costs(1 * S, 10 * MS, spread=0.05), "perhaps never"),
+        (costs(3 * S, 11 * MS, 1), costs(1 * S, 10 * MS, 1), "∞: perhaps never"),
+        (costs(3 * S, 11 * MS), costs(1 * S, 10 * MS), "∞: never"),
         (costs(1 * S, 10 * MS), costs(3 * S, 2 * MS), "0, behind again after 250 images"),
         (costs(1 * S, 2 * MS), costs(3 * S, 2 * MS), "0"),
         (costs(3 * S, 2 * MS, 1), costs(1 * S, 10 * MS, 1), "250 images, 3.5 s"),
     ],
-    ids=["perhaps", "probably-not", "overtaken", "at-once", "no-interval"],
+    ids=["perhaps", "probably-not", "one-attempt", "never", "overtaken", "at-once", "no-interval"],
 )
 def test_an_answer_is_words(ours, theirs, words):
     assert report.answer(break_even(ours, theirs)).endswith(words)
