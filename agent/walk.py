@@ -114,7 +114,7 @@ class Walk:
         _, celsius = settle(self._sensors, below, step.settle_at_most_s, self.stopped)
         if celsius is not None and self._idle_c is not None:
             self._idle_c = min(self._idle_c, celsius)
-        return dataclasses.replace(step, start_below_c=below)
+        return dataclasses.replace(step, start_below_c=below, start_temperature_c=celsius)
 
     def _spawn(self, step: wire.Step) -> dict[str, Any]:
         """Return the fields that the worker answered, or ``error``: its last words."""

@@ -136,6 +136,8 @@ class Step:
     start_below_c: float | None = None
     settle_margin_c: float | None = None
     settle_at_most_s: float = 300.0
+    #: How warm the device was when that was over; the lane fills it in for its worker.
+    start_temperature_c: float | None = None
     #: sha256 of uint8 pixels whose scores the controller knows; they are scored after the timed invocations.
     golden: str | None = None
 

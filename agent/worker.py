@@ -81,6 +81,8 @@ def measure(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
     timings = _time(step, [each.invoke for each in (loaded, *more)], sensors)
     if idle_power_w is not None:
         timings.readings[0]["idle_power_w"] = idle_power_w
+    if step.start_temperature_c is not None:
+        timings.readings[0]["start_temperature_c"] = step.start_temperature_c
     effective = {**loaded.effective(), "warmed_up": timings.warmed_up}
     threads_after = _threads()
     if "threads" not in effective and threads_before is not None and threads_after is not None:

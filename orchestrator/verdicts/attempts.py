@@ -21,8 +21,9 @@ DRIFT = 1.05
 #: pyperf warns where the standard deviation reaches 10 % of the mean, or an extreme is 50 % away from it
 #: (``pyperf/_cli.py``, ``format_checks``: "may be unstable"); we look at p50 of the attempts, whose outliers are not single invocations.
 SPREAD, EXTREME = 0.10, 0.50
-#: A sample that takes this long, and that many times the median, is no slow invocation: the process stood still.
-STILL_NS, STILL_TIMES = 500_000_000, 20
+#: A sample that takes so much longer than the median, twice the median longer, and as far beyond the third quartile as no
+#: outlier of its attempt's own spread is (Tukey's fences end at 3 interquartile ranges), is no slow invocation: the process stood still.
+STILL_NS, STILL_TIMES, STILL_RANGES = 500_000_000, 2, 10
 #: What readings between blocks may take before time is missing between them, of each and in all.
 READING_NS, MISSING_NS = 50_000_000, 1_000_000_000
 
@@ -105,9 +106,10 @@ def stood_still_ns(attempt: Measurement) -> int:
     """Return how long an attempt did nothing in the middle: in an invocation, or between two blocks of them; else 0."""
     if not attempt.latency_ns:
         return 0
-    longest = max(attempt.latency_ns)
-    if longest >= STILL_NS and longest >= STILL_TIMES * float(np.median(attempt.latency_ns)):
-        return longest
+    first, median, third = np.quantile(attempt.latency_ns, [0.25, 0.5, 0.75])
+    beyond = max(attempt.latency_ns) - int(median)
+    if beyond >= max(STILL_NS, STILL_TIMES * median, STILL_RANGES * (third - first)):
+        return beyond
     moments = [reading["mono_ns"] for reading in attempt.readings if isinstance(reading.get("mono_ns"), int)]
     if attempt.span_ns is None or len(moments) < 2:
         return 0

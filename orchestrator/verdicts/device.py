@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
 #: Latency goes with the inverse of frequency, so that this is the bound of drift.
 FREQUENCY = 0.05
-#: Shares of all cores' time. Ours: what 1 in 20 of it does to a median is still below the spread between attempts.
-OTHER_LOAD, STEAL = 0.05, 0.01
+#: A share of all cores' time, and not more than one core: others that keep one busy take caches and memory of ours, however
+#: many more there are. Ours: what 1 in 20 does to a median is still below the spread between attempts.
+OTHER_LOAD, OTHER_CORES = 0.05, 1.0
+#: A share of the time that was wanted of the hypervisor, by whomever on the device; ours.
+STEAL = 0.01
 #: The kernel counts in ticks of 10 ms; over less than this they say nothing of shares.
 SHORTEST_NS = 500_000_000
 #: A step of the clock is more than this and more than what slewing does (adjtimex(2): 500 ppm).
@@ -115,21 +118,21 @@ def _halves(readings: Sequence[Mapping[str, Any]]) -> list[float]:
 
 def _of_others(good: Sequence[Measurement], facts: Mapping[str, Any]) -> Iterator[Reason]:
     cores = facts.get("cores")
-    if not isinstance(cores, int) or cores < 1:
-        return
-    others = [share for attempt in good if (share := share_of_others(attempt.readings, cores)) is not None]
-    loaded = [share for share in others if share > OTHER_LOAD]
-    if loaded:
-        yield warn(
-            "other-load",
-            f"others took up to {max(loaded):.0%} of the processor during {len(loaded)} of {len(good)} attempts",
-            "stop what else runs on the device; farm devices show tells its load when it is idle",
-        )
-    stolen = [share for attempt in good if (share := _share(attempt.readings, "cpu_steal_ns", cores)) is not None]
+    if isinstance(cores, int) and cores > 0:
+        others = [share for attempt in good if (share := share_of_others(attempt.readings, cores)) is not None]
+        if loaded := [share for share in others if share > min(OTHER_LOAD, OTHER_CORES / cores)]:
+            yield warn(
+                "other-load",
+                f"others took up to {max(loaded):.0%} of the processor ({max(loaded) * cores:.1f} of {cores} cores) "
+                f"during {len(loaded)} of {len(good)} attempts",
+                "stop what else runs on the device; farm devices show tells its load when it is idle",
+            )
+    stolen = [share for attempt in good if (share := share_stolen(attempt.readings)) is not None]
     if lost := [share for share in stolen if share > STEAL]:
         yield warn(
             "steal",
-            f"the hypervisor gave up to {max(lost):.0%} of the processor to other machines during {len(lost)} of {len(good)} attempts",
+            f"the hypervisor gave up to {max(lost):.0%} of the time that the device wanted to work to other machines "
+            f"during {len(lost)} of {len(good)} attempts",
             "measure on hardware, or on a virtual machine with processors of its own",
         )
 
@@ -183,6 +186,16 @@ def share_of_others(readings: Sequence[Mapping[str, Any]], cores: int) -> float 
     return None if busy is None or own is None else max(0.0, busy - own)
 
 
+def share_stolen(readings: Sequence[Mapping[str, Any]]) -> float | None:
+    """Return which share of the time that processes wanted to work the hypervisor kept back, ``None`` where unknown.
+
+    Processors that nobody wants are not stolen: of all cores' time the share would be the smaller the more there are. What
+    was wanted counts as one core at least, so that a tick on an idle device (which waits for its GPU) is no share of nothing.
+    """
+    stolen, busy = _share(readings, "cpu_steal_ns", 1), _share(readings, "cpu_busy_ns", 1) or 0.0
+    return None if stolen is None else stolen / max(1.0, stolen + busy)
+
+
 def clock_step_ns(readings: Sequence[Mapping[str, Any]]) -> int | None:
     """Return by how much the wall clock was set between first and last reading, ``None`` where it only ran."""
     wall, mono = grew(readings, "at_ns"), grew(readings, "mono_ns")
@@ -218,9 +231,10 @@ def _limit(attempt: Measurement) -> float | None:
 
 
 def _began_too_warm(attempt: Measurement) -> bool:
+    """Say whether the lane gave up waiting; ``temperature_c`` would not tell, it is from after the warm-up."""
     limit = _limit(attempt)
-    first = next((reading["temperature_c"] for reading in attempt.readings if "temperature_c" in reading), None)
-    return limit is not None and isinstance(first, int | float) and first >= limit
+    celsius = attempt.readings[0].get("start_temperature_c") if attempt.readings else None
+    return limit is not None and isinstance(celsius, int | float) and celsius >= limit
 
 
 def _of(some: Sequence[Measurement], every: Sequence[Measurement]) -> str:

@@ -224,3 +224,12 @@ def test_the_null_runtime_measures_what_we_add(device):
     assert middle / done.invocations_per_sample < 20_000
     assert done.loop_ns / 100 < middle < done.loop_ns * 100
     assert (done.feed_ns, done.read_ns) == (None, None)
+
+
+def test_how_warm_the_device_was_before_its_worker_began_is_in_the_first_reading(device):
+    device.start(device.step("a", start_temperature_c=41.5))
+
+    first, *others = device.done()["a"].readings
+
+    assert first["start_temperature_c"] == 41.5
+    assert not any("start_temperature_c" in reading for reading in others)

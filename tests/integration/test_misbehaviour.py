@@ -84,7 +84,7 @@ def test_other_processes_that_burn_every_core_are_told(device):
         device.start(device.step("a", min_seconds=1.5))
         found = codes(device)
 
-    assert "of the processor during 1 of 1 attempts" in found["other-load"]
+    assert "cores) during 1 of 1 attempts" in found["other-load"]
 
 
 def test_more_threads_than_cores_are_told(device):

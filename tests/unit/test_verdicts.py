@@ -240,7 +240,8 @@ def test_a_name_that_another_machine_answers_to_is_told_with_the_day():
 
 @pytest.mark.parametrize(("celsius", "told"), [(54.9, False), (55.0, True), (None, False)])
 def test_an_attempt_that_began_too_warm_is_told(celsius, told):
-    readings = ({"temperature_c": celsius},) if celsius is not None else ({"frequency_hz": 1},)
+    # It is warmer after the warm-up, which is what a warm-up does.
+    readings = ({"temperature_c": 70.0} | ({} if celsius is None else {"start_temperature_c": celsius}),)
     warm = make_measurement(attempt="x", number=3, requested={"start_below_c": 55.0}, readings=readings)
 
     found = reasons([*attempts(2), warm])
@@ -427,18 +428,24 @@ def busy(others_s, *, own_s=10, seconds=10):
 
 
 def test_what_others_took_of_the_processor_is_told_as_a_share_of_all_cores():
-    assert "others took up to 25% of the processor during 3 of 3" in only("other-load", busy(10))
+    assert "others took up to 25% of the processor (1.0 of 4 cores) during 3 of 3" in only("other-load", busy(10))
     assert reasons(busy(1.9)) == {}, "less than a twentieth of four cores"
+    assert "(1.2 of 64 cores)" in only("other-load", busy(12), facts={"cores": 64})
+    assert reasons(busy(9), facts={"cores": 64}) == {}, "less than one core"
     assert reasons(busy(10), facts={}) == {}, "nobody knows of how many"
     assert reasons(busy(0, own_s=40)) == {}, "our own work is no load of others"
     assert reasons(busy(1, own_s=0, seconds=0)) == {}, "ticks are too coarse for a moment"
 
 
 def test_time_that_the_hypervisor_took_is_told():
-    stolen = {"cpu_steal_ns": 50 * SECOND}, {"cpu_steal_ns": 52 * SECOND}
+    before, after = {"cpu_steal_ns": 50 * SECOND}, {"cpu_steal_ns": 52 * SECOND}
 
-    assert "up to 5% of the processor" in only("steal", watched(before=stolen[0], after=stolen[1]))
-    assert reasons(watched(before=stolen[0], after={"cpu_steal_ns": 50 * SECOND + 300 * MS})) == {}
+    assert "up to 20% of the time that the device wanted" in only("steal", watched(before=before, after=after))
+    assert reasons(watched(before=before, after={"cpu_steal_ns": 50 * SECOND + 90 * MS})) == {}
+    own = {"cpu_busy_ns": 0, "cpu_own_ns": 0}, {"cpu_busy_ns": 38 * SECOND, "cpu_own_ns": 38 * SECOND}
+    both = watched(before=before | own[0], after=after | own[1])
+    assert "up to 5% of the time that the device wanted" in only("steal", both)
+    assert "up to 5% of" in only("steal", both, facts={}), "however many cores there are"
 
 
 def test_swapping_is_told():
@@ -481,13 +488,17 @@ def test_a_process_that_was_stopped_in_an_invocation_is_told():
     assert "1 of 3 attempts stood still for a while, the longest for 3.0 s" in only(
         "interrupted", [*attempts(2), stopped]
     )
+    slow = make_measurement([100 * MS, 105 * MS] * 50 + [1100 * MS])
+    assert "3 of 3 attempts stood still for a while, the longest for 1.0 s" in only("interrupted", [slow] * 3)
 
 
 def test_a_slow_invocation_is_no_stop():
-    slow = make_measurement([600 * MS] * 127 + [5 * SECOND], attempt="x", number=3)
+    slow = make_measurement([600 * MS] * 127 + [1700 * MS], attempt="x", number=3)
+    restless = make_measurement([100 * MS, 200 * MS] * 64 + [900 * MS], attempt="x", number=3)
     outlier = make_measurement([MS] * 127 + [400 * MS], attempt="x", number=3)
 
     assert "interrupted" not in reasons([slow] * 3)
+    assert "interrupted" not in reasons([restless] * 3)
     assert "interrupted" not in reasons([*attempts(2), outlier])
 
 
