@@ -117,8 +117,8 @@ def _halves(readings: Sequence[Mapping[str, Any]]) -> list[float]:
 
 
 def _of_others(good: Sequence[Measurement], facts: Mapping[str, Any]) -> Iterator[Reason]:
-    cores = facts.get("cores")
-    if isinstance(cores, int) and cores > 0:
+    cores = _all_cores(facts)
+    if cores:
         others = [share for attempt in good if (share := share_of_others(attempt.readings, cores)) is not None]
         if loaded := [share for share in others if share > min(OTHER_LOAD, OTHER_CORES / cores)]:
             yield warn(
@@ -135,6 +135,14 @@ def _of_others(good: Sequence[Measurement], facts: Mapping[str, Any]) -> Iterato
             f"during {len(lost)} of {len(good)} attempts",
             "measure on hardware, or on a virtual machine with processors of its own",
         )
+
+
+def _all_cores(facts: Mapping[str, Any]) -> int:
+    """Return how many cores the counters of the system are of; 0 is unknown. ``cores`` are those that we may use."""
+    cores, classes = facts.get("cores"), facts.get("core_classes")
+    counts = [kind.get("count") for kind in classes if isinstance(kind, dict)] if isinstance(classes, list) else []
+    listed = sum(count for count in counts if isinstance(count, int))
+    return max(cores, listed) if isinstance(cores, int) else listed
 
 
 def _of_memory(good: Sequence[Measurement], facts: Mapping[str, Any]) -> Iterator[Reason]:

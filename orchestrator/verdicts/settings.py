@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from orchestrator.domain.result import Measurement, Reason
 
 
+#: Slowest over fastest of cores of one kind. Ours: favoured cores (Intel's Turbo Boost Max 3.0, AMD's preferred cores) differ by
+#: some 5 %, big and little ones by 20 % and more.
+ALIKE = 0.9
+
+
 def of_the_settings(case: Case, good: Sequence[Measurement], facts: Mapping[str, Any]) -> Iterator[Reason]:
     """Judge threads, cores and delegates."""
     cores, wanted = cores_of(good, facts), case.threads * max(1, case.interpreters)
@@ -78,20 +83,39 @@ def _kinds_of_cores(good: Sequence[Measurement], facts: Mapping[str, Any]) -> li
     classes = facts.get("core_classes")
     if not isinstance(classes, list) or len(classes) < 2:
         return []
-    kind_of = {
-        cpu: number
-        for number, kind in enumerate(classes)
-        if isinstance(kind, dict) and isinstance(kind.get("cpus"), list)
-        for cpu in kind["cpus"]
-    }
+    kinds: list[dict[str, Any]] = []
+    kind_of: dict[object, int] = {}
+    for kind in classes:
+        if isinstance(kind, dict) and isinstance(kind.get("cpus"), list):
+            number = next((number for number, other in enumerate(kinds) if _is_alike(kind, other)), len(kinds))
+            if number == len(kinds):
+                kinds.append(kind)
+            kind_of.update(dict.fromkeys(map(repr, kind["cpus"]), number))
     used = {
-        kind_of[cpu]
+        kind_of[repr(cpu)]
         for attempt in good
         for reading in attempt.readings
-        for cpu in (reading.get("cpus_used") or ())
-        if cpu in kind_of
+        if isinstance(reading.get("cpus_used"), list | tuple)
+        for cpu in reading["cpus_used"]
+        if repr(cpu) in kind_of
     }
-    return [str(classes[number].get("model") or f"class {number + 1}") for number in sorted(used)]
+    return [_name_of(kinds[number], number) for number in sorted(used)]
+
+
+def _is_alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Say whether two classes of cores are one kind: processors favour some of their cores by a few percent of the frequency."""
+    if one.get("model") != other.get("model"):
+        return False
+    known = "capacity" if "capacity" in one and "capacity" in other else "max_hz"
+    speeds = [float(kind[known]) for kind in (one, other) if isinstance(kind.get(known), int | float)]
+    return min(speeds) >= ALIKE * max(speeds) if len(speeds) == 2 else not speeds
+
+
+def _name_of(kind: Mapping[str, Any], number: int) -> str:
+    """Return the model, with the frequency that tells it from others of the same name."""
+    hertz = kind.get("max_hz")
+    speed = f" ({hertz / 1e9:.2f} GHz)" if isinstance(hertz, int | float) else ""
+    return f"{kind.get('model') or f'class {number + 1}'}{speed}"
 
 
 def _missed_delegates(good: Sequence[Measurement]) -> set[tuple[str, str]]:

@@ -432,6 +432,8 @@ def test_what_others_took_of_the_processor_is_told_as_a_share_of_all_cores():
     assert reasons(busy(1.9)) == {}, "less than a twentieth of four cores"
     assert "(1.2 of 64 cores)" in only("other-load", busy(12), facts={"cores": 64})
     assert reasons(busy(9), facts={"cores": 64}) == {}, "less than one core"
+    kept = {"cores": 1, "core_classes": [{"count": 4, "cpus": [0, 1, 2, 3]}]}
+    assert "25% of the processor (1.0 of 4 cores)" in only("other-load", busy(10), facts=kept)
     assert reasons(busy(10), facts={}) == {}, "nobody knows of how many"
     assert reasons(busy(0, own_s=40)) == {}, "our own work is no load of others"
     assert reasons(busy(1, own_s=0, seconds=0)) == {}, "ticks are too coarse for a moment"
@@ -516,6 +518,19 @@ def test_cores_of_two_kinds_are_told_where_both_took_part():
     assert "Cortex-A55, Cortex-A76" in only("mixed-cores", watched(before={"cpus_used": [3, 4]}), facts=facts)
     assert reasons(watched(before={"cpus_used": [4, 7]}), facts=facts) == {}
     assert reasons(watched(before={"cpus_used": [3, 4]}), facts={"cores": 8, "core_classes": classes[:1]}) == {}
+
+
+def test_cores_of_one_model_are_two_kinds_where_one_is_much_slower():
+    def facts(*hertz, name="max_hz"):
+        classes = [{"model": "Core i7", name: each, "cpus": [number]} for number, each in enumerate(hertz)]
+        return {"cores": 8, "core_classes": classes}
+
+    both = watched(before={"cpus_used": [0, 1]})
+    assert reasons(both, facts=facts(5_000_000_000, 5_200_000_000)) == {}, "a favoured core"
+    found = only("mixed-cores", both, facts=facts(5_000_000_000, 3_800_000_000))
+    assert "Core i7 (5.00 GHz), Core i7 (3.80 GHz)" in found
+    assert reasons(both, facts=facts(1024, 980, name="capacity")) == {}
+    assert "2 kinds" in only("mixed-cores", both, facts=facts(1024, 446, name="capacity"))
 
 
 def test_more_threads_than_the_process_may_use_cores_take_turns():
