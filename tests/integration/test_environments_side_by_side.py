@@ -1,4 +1,4 @@
-"""Two runtimes that can't stand each other's numpy live on one device: real wheels, unpacked, tried."""
+"""Runtimes that can't stand each other live on one device: two numpys, two versions; real wheels, unpacked, tried, measured."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ from orchestrator.transports.local import LocalTransport
 from tests.lab.armboard import cache_folder
 
 
-def brought(remote, facts, runtime):
-    """Bring a runtime to the device and return the name of its environment."""
+def fetched(facts, runtime):
+    """Return the environment of a runtime, with its wheels at hand, or skip the test."""
     try:
-        environment = environment_for(facts, runtime, cache=cache_folder() / "wheels")
+        return environment_for(facts, runtime, cache=cache_folder() / "wheels")
     except DeviceUnfit as unfit:
         pytest.skip(f"needs the wheels of {runtime} for this machine: {unfit}")
+
+
+def brought(remote, facts, runtime):
+    """Bring a runtime to the device and return the name of its environment."""
+    environment = fetched(facts, runtime)
     for wheel in environment.wheels:
         if wheel.sha256 in remote.missing([wheel.sha256]):
             remote.send(wheel.path, wheel.sha256)
@@ -40,3 +45,23 @@ def test_numpy_1_beside_numpy_2(tmp_path):
     # Nothing is measured without byte code: 0.45 s to the first inference, 0.13 s with it.
     assert list(tmp_path.glob("environments/*/numpy/__pycache__/__init__.*.pyc"))
     assert remote.collect_garbage(0)["removed"]["environments"] == 2
+
+
+@pytest.mark.tensorflow
+def test_two_versions_of_a_runtime_are_measured_side_by_side_each_as_itself(project, tmp_path):
+    pinned = ("litert==1.4.0", "litert==2.3.0")
+    device = Device(name="pc", transport="local", workdir=str(tmp_path))
+    fetched(Remote(LocalTransport(device), device).probe(), pinned[0])
+
+    done = project.farm(
+        *("run", "--effort", "smoke", "--schemes", "float32", "--runtimes", ",".join(pinned)),
+        *("--wheelhouse", str(cache_folder() / "wheels")),
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = project.json("results")
+    assert sorted(row["runtime"] for row in rows) == list(pinned)
+    for row in rows:
+        (attempt,) = project.json("results", "show", row["case"])["attempt_list"]
+        assert f"litert=={attempt['versions']['ai-edge-litert']}" == row["runtime"]
+        assert row["auc_mean"] == pytest.approx(rows[0]["auc_mean"], abs=1e-3)
