@@ -121,13 +121,13 @@ def _interval(a: Sequence[NDArray[np.float64]], b: Sequence[NDArray[np.float64]]
     Percentiles of a bootstrap of five are too narrow: there is no division by n - 1, and no Student's t. They are taken
     farther out by as much (Hesterberg, What Teachers Should Know About the Bootstrap, Am. Stat. 69, 2015, section 3.1).
     """
-    from scipy.stats import norm, t
+    from scipy.special import ndtr, stdtrit
 
     random = np.random.default_rng(seed)
     replicates = _logs_drawn(b, random) - _logs_drawn(a, random)
     fewest = min(len(a), len(b))
-    beyond = t.ppf((1 + INTERVAL) / 2, len(a) + len(b) - 2) * math.sqrt(fewest / (fewest - 1))
-    low, high = np.exp(np.quantile(replicates, [norm.cdf(-beyond), norm.cdf(beyond)]))
+    beyond = stdtrit(len(a) + len(b) - 2, (1 + INTERVAL) / 2) * math.sqrt(fewest / (fewest - 1))
+    low, high = np.exp(np.quantile(replicates, [ndtr(-beyond), ndtr(beyond)]))
     return Interval(low=float(low), high=float(high))
 
 

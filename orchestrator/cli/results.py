@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli import compare
 from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, home, open_store
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ results = typer.Typer(
     name="results", rich_markup_mode=None, help="The newest result of every case; list and show say more."
 )
 database = typer.Typer(name="db", no_args_is_help=True, rich_markup_mode=None, help="The results database itself.")
+
+results.command("compare", epilog=compare.EPILOG)(compare.compare)
 
 LIST_EPILOG = """Examples:
 

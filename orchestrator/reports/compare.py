@@ -1,0 +1,181 @@
+"""Comparisons as a picture: a bar for where each ratio may be, around 1.0."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator import comparing
+from orchestrator.pairing import DIMENSIONS
+from orchestrator.units import format_ratio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import Console
+
+    from orchestrator.pairing import Pair
+
+WIDTH = 33
+#: The scale reaches at least so far to both sides, so that a difference of nothing does not look like one.
+LEAST_REACH = math.log(1.1)
+COLOURS = {comparing.FASTER: "green", comparing.SLOWER: "red", comparing.NOT_COMPARABLE: "yellow"}
+
+
+def show(pairs: Sequence[Pair], console: Console) -> None:
+    """Print a line for each pair, its bar in the middle, and below what is to be known."""
+    reach = _reach(pairs)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    table.add_column("B", overflow="fold", style="bold")
+    table.add_column("against A", overflow="fold")
+    table.add_column("time", justify="right", no_wrap=True)
+    table.add_column(_scale(reach), no_wrap=True)
+    table.add_column("95 %", justify="right", no_wrap=True)
+    table.add_column("size", justify="right", no_wrap=True)
+    table.add_column("AUC", justify="right", no_wrap=True)
+    table.add_column("verdict", overflow="fold")
+    for pair in pairs:
+        where = pair.difference.interval if pair.difference else None
+        table.add_row(
+            escape(pair.b.case),
+            escape(_apart(pair)),
+            format_ratio(pair.difference.ratio) if pair.difference else "-",
+            Text(_bar(pair, reach), style=COLOURS.get(pair.verdict, "")),
+            f"{where.low:.2f}-{where.high:.2f}" if where else "-",
+            format_ratio(pair.size_ratio) if pair.size_ratio else "-",
+            _auc(pair),
+            Text(pair.verdict, style=COLOURS.get(pair.verdict, "")),
+        )
+    console.print(table)
+    console.print()
+    for line in _below(pairs):
+        console.print(escape(line), soft_wrap=True)
+
+
+def as_json(pairs: Sequence[Pair]) -> str:
+    """Return a list of objects, one for each pair; docs/compare.md explains the keys."""
+    return json.dumps([_plain(pair) for pair in pairs], indent=2)
+
+
+def _plain(pair: Pair) -> dict[str, Any]:
+    found = pair.difference
+    where = found.interval if found else None
+    low, high = pair.auc.interval if pair.auc else (None, None)
+    return {
+        "a": pair.a.case,
+        "a_run": pair.a.run,
+        "b": pair.b.case,
+        "b_run": pair.b.run,
+        "compared": pair.compared,
+        "verdict": pair.verdict,
+        "ratio": found.ratio if found else None,
+        "ratio_low": where.low if where else None,
+        "ratio_high": where.high if where else None,
+        "p_value": found.p_value if found else None,
+        "p_adjusted": pair.p_adjusted,
+        "noise_floor": pair.noise_floor,
+        "size_ratio": pair.size_ratio,
+        "auc_change": pair.auc_change,
+        "auc_change_low": low,
+        "auc_change_high": high,
+        "hindrances": list(pair.hindrances),
+        "notes": list(pair.notes),
+    }
+
+
+def _apart(pair: Pair) -> str:
+    """Return what A has that B has not."""
+    names = [name for name in DIMENSIONS if getattr(pair.a, name) != getattr(pair.b, name)]
+    words = [_named(name, getattr(pair.a, name)) for name in names]
+    if pair.a.interpreters != pair.b.interpreters:
+        words.append(f"{pair.a.interpreters} interpreters" if pair.a.interpreters else "latency")
+    if pair.a.run != pair.b.run:
+        words.append(f"run {pair.a.run}")
+    return ", ".join(words)
+
+
+def _named(dimension: str, value: object) -> str:
+    if dimension == "threads":
+        return f"{value} thread{'' if value == 1 else 's'}"
+    return f"batch {value}" if dimension == "batch" else str(value)
+
+
+def _reach(pairs: Sequence[Pair]) -> float:
+    """Return the log of the ratio at the right end of the picture; 1.0 is in its middle."""
+    ends = [end for pair in pairs for end in _ends(pair)]
+    return max([LEAST_REACH, *(abs(math.log(end)) for end in ends)])
+
+
+def _ends(pair: Pair) -> tuple[float, ...]:
+    if pair.difference is None:
+        return ()
+    where = pair.difference.interval
+    return (pair.difference.ratio, where.low, where.high) if where else (pair.difference.ratio,)
+
+
+def _place(ratio: float, reach: float) -> int:
+    return round((math.log(ratio) / reach + 1) / 2 * (WIDTH - 1))
+
+
+def _scale(reach: float) -> str:
+    """Return the line above the bars: a ratio at each end, 1 in the middle."""
+    left, right = format_ratio(math.exp(-reach)), format_ratio(math.exp(reach))
+    middle = WIDTH // 2
+    return f"{left}{'1'.rjust(middle + 1 - len(left))}{right.rjust(WIDTH - middle - 1)}"
+
+
+def _bar(pair: Pair, reach: float) -> str:
+    """Return ``├──●──┤``, with the noise floor as ``░`` around 1."""
+    if pair.difference is None:
+        return ""
+    cells = [" "] * WIDTH
+    if pair.noise_floor:
+        first, last = (_place(ratio, reach) for ratio in (1 / (1 + pair.noise_floor), 1 + pair.noise_floor))
+        for place in range(max(first, 0), min(last, WIDTH - 1) + 1):
+            cells[place] = "░"
+    cells[WIDTH // 2] = "┊"
+    where = pair.difference.interval
+    if where is not None:
+        first, last = _place(where.low, reach), _place(where.high, reach)
+        cells[first : last + 1] = ["─"] * (last + 1 - first)
+        cells[first], cells[last] = "├", "┤"
+    cells[_place(pair.difference.ratio, reach)] = "●"
+    return "".join(cells)
+
+
+def _auc(pair: Pair) -> str:
+    if pair.auc_change is None:
+        return "-"
+    text = f"{pair.auc_change:+.4f}"
+    text = text if float(text) else "0.0000"
+    if pair.auc is None or not pair.auc.error:
+        return text
+    return f"{text} ±{pair.auc.interval[1] - pair.auc.difference:.4f}"
+
+
+def _below(pairs: Sequence[Pair]) -> Iterator[str]:
+    tested = sum(pair.p_adjusted is not None for pair in pairs)
+    kinds = " and ".join(sorted({pair.compared for pair in pairs}))
+    yield (
+        f"time: {kinds} of B ÷ that of A, below 1 is faster; size and AUC likewise, B against A. A difference is one that chance "
+        f"has in fewer than {comparing.LEVEL:.0%} of {'tables' if tested > 1 else 'comparisons'} like this"
+    )
+    floors = {row.device: pair.noise_floor for pair in pairs for row in (pair.a, pair.b)}
+    for device, floor in sorted(floors.items()):
+        yield (
+            f"{device}: no noise floor is known; farm devices calibrate {device} measures it"
+            if floor is None
+            else f"{device}: two measurements of the same thing differ by up to {floor:.1%} (noise floor, ░)"
+        )
+    said: dict[str, list[str]] = {}
+    for pair in pairs:
+        for line in (*(f"not comparable: {why}" for why in pair.hindrances), *pair.notes):
+            said.setdefault(line, []).append(pair.b.case)
+    for line, cases in said.items():
+        yield line if len(cases) == len(pairs) or cases[0] in line else f"{', '.join(cases)}: {line}"

@@ -1,0 +1,305 @@
+"""`farm results compare`, as a person types it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from datetime import timedelta
+from io import StringIO
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from orchestrator import pairing
+from orchestrator.cli.compare import compare as command
+from orchestrator.domain import event as happened
+from orchestrator.domain.calibration import Calibration
+from orchestrator.domain.device import LOCAL
+from orchestrator.domain.result import CaseResult, Reason, Verdict
+from orchestrator.errors import UsageError
+from orchestrator.reports import compare
+from orchestrator.store.store import Store
+from orchestrator.testing import MIDNIGHT, make_artifact, make_case, make_measurement, make_scores, make_suite
+from tests.lab.project import Project
+
+OLD, NEW = "20260101-000000-0ld0", "20260201-000000-new0"
+FLOAT32, INT8 = make_case(), make_case(scheme="int8")
+LABELS = np.array([[0], [1]] * 20, np.uint8)
+KEYS = [
+    "a",
+    "a_run",
+    "b",
+    "b_run",
+    "compared",
+    "verdict",
+    "ratio",
+    "ratio_low",
+    "ratio_high",
+    "p_value",
+    "p_adjusted",
+    "noise_floor",
+    "size_ratio",
+    "auc_change",
+    "auc_change_low",
+    "auc_change_high",
+    "hindrances",
+    "notes",
+]
+
+
+def tell(store, run, times, *, at=MIDNIGHT, hardware="one", **other):
+    """Store a run; ``times`` are p50 in ns by case, around which attempts vary by 1 %."""
+    events = [
+        happened.RunStarted(
+            run=run,
+            at=at,
+            suite=make_suite().to_json(),
+            seed=0,
+            effort=other.get("effort", "standard"),
+            dataset=other.get("dataset", "phantom"),
+            synthetic=True,
+            farm_version="0.1.0",
+        ),
+        *(
+            happened.DeviceProbed(
+                run=run, device=device, at=at, entry=LOCAL, facts={"cores": 4, "hardware_key": hardware}
+            )
+            for device in {case.device for case in times}
+        ),
+    ]
+    random = np.random.default_rng(3)
+    for case, p50 in times.items():
+        own = {"run": run, "device": case.device, "at": at}
+        events += judged(own, case, p50 * random.normal(1, 0.01, other.get("attempts", 7)), other)
+    for event in events:
+        store.record(event)
+
+
+def judged(own, case, medians, other):
+    """Yield what a lane tells of a case."""
+    run, name, attempts = own["run"], f"{own['run']}-{case}", len(medians)
+    sha256 = ("1" if case.scheme == "float32" else "2") * 64
+    size_bytes = 8000 if case.scheme == "float32" else 2000
+    artifact = make_artifact(sha256=sha256, scheme=case.scheme, batch=case.batch, size_bytes=size_bytes)
+    yield happened.ArtifactReady(run=run, artifact=artifact, reused=False, seconds=1)
+    for number, median in enumerate(medians, 1):
+        latency = (median + np.arange(60)).astype(int)
+        measurement = make_measurement(
+            latency.tolist(),
+            attempt=f"{name}-{number}",
+            number=number,
+            case=case,
+            artifact=sha256,
+            readings=({"governor": other.get("governor", "performance"), "at_ns": 0, "mono_ns": 0},),
+            versions={"ai-edge-litert": other.get("version", "2.3.0")},
+        )
+        yield happened.AttemptEnded(**own, measurement=measurement)
+    scores = LABELS + np.random.default_rng(len(case.scheme)).normal(0, 0.6, LABELS.shape)
+    scored = make_scores(
+        scoring=f"{name}-s",
+        scheme=case.scheme,
+        device=case.device,
+        runtime=case.runtime,
+        batch=case.batch,
+        artifact=sha256,
+        scores=scores.astype("<f4").tobytes(),
+        shape=LABELS.shape,
+    )
+    yield happened.Scored(**own, scores=scored)
+    verdict = other.get("verdict", Verdict.VALID)
+    reason = Reason(verdict=verdict, code="drift", message="it got slower", advice="cool it")
+    result = CaseResult(
+        run=run,
+        case=case,
+        artifact=sha256,
+        size_bytes=None,
+        attempts=attempts,
+        samples=60 * attempts,
+        p50_ns=float(np.median(medians)),
+        auc_mean=0.9,
+        verdict=verdict,
+        reasons=() if verdict is Verdict.VALID else (reason,),
+    )
+    yield happened.CaseJudged(**own, result=result)
+
+
+def calibrated(store, floor):
+    store.calibrated(
+        Calibration(
+            device="local",
+            at=MIDNIGHT,
+            run=OLD,
+            case_name=str(INT8),
+            effort="quick",
+            attempts=20,
+            group_size=3,
+            noise_floor=floor,
+            observed=floor / 2,
+            p50_ns=1e6,
+            loop_ns=None,
+            clock_ns=None,
+            governor=None,
+            hardware_key="one",
+            seed=0,
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory) -> Project:
+    """Int8 is three times as fast as float32; and a month later it is 15 % slower than it was, and float32 is as it was."""
+    folder = tmp_path_factory.mktemp("measured")
+    (folder / "home").mkdir()
+    blobs = folder / ".farm" / "blobs"
+    blobs.mkdir(parents=True)
+    with (blobs / ("c" * 64)).open("wb") as file:
+        np.save(file, LABELS)
+    with Store.open(f"sqlite:///{folder / 'farm.db'}") as store:
+        tell(store, OLD, {FLOAT32: 3e6, INT8: 1e6})
+        tell(store, NEW, {FLOAT32: 3e6, INT8: 1.15e6}, at=MIDNIGHT + timedelta(days=31), version="2.4.0")
+    return Project(folder=folder)
+
+
+@pytest.fixture
+def store(tmp_path):
+    with Store.open(f"sqlite:///{tmp_path / 'farm.db'}") as opened:
+        yield opened
+
+
+@pytest.fixture
+def said(measured, capsys):
+    """What the command says as JSON to options."""
+
+    def ask(**options):
+        command(inventory=measured.folder / "inventory.yaml", json=True, **options)
+        return json.loads(capsys.readouterr().out)
+
+    return ask
+
+
+def test_schemes_are_compared_with_float32(measured):
+    (pair,) = measured.json("results", "compare", "--by", "scheme", "--run", OLD)
+
+    assert list(pair) == KEYS
+    assert (pair["a"], pair["b"], pair["verdict"]) == (str(FLOAT32), str(INT8), "faster")
+    assert pair["ratio_low"] < pair["ratio"] < pair["ratio_high"]
+    assert pair["ratio"] == pytest.approx(1 / 3, rel=0.03)
+    assert pair["p_value"] == pytest.approx(2 / 3432)
+    assert pair["size_ratio"] == 0.25
+    assert pair["auc_change_low"] < pair["auc_change"] < pair["auc_change_high"]
+    assert (pair["hindrances"], pair["notes"], pair["noise_floor"]) == ([], [], None)
+
+
+def test_two_runs_say_what_got_slower_and_what_else_changed(said):
+    same, slower = said(runs=(OLD, "latest"))
+
+    assert (same["verdict"], slower["verdict"]) == ("no difference seen", "slower")
+    assert slower["ratio"] == pytest.approx(1.15, rel=0.03)
+    assert any("ai-edge-litert 2.3.0 → 2.4.0" in note for note in slower["notes"])
+    assert any("different runs" in note for note in slower["notes"])
+
+
+def test_cases_may_name_their_run_and_the_direction_is_a_to_b(said):
+    (pair,) = said(a=f"{INT8}@{NEW}", b=f"{INT8}@{OLD}")
+
+    assert (pair["a_run"], pair["b_run"], pair["verdict"]) == (NEW, OLD, "faster")
+
+
+def test_the_picture_has_a_bar_for_each_pair_and_says_what_is_unknown(measured):
+    done = measured.farm("results", "compare", "--by", "scheme", "--run", OLD, COLUMNS="160")
+
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith(str(INT8))]
+    assert "●" in line.partition("┊")[0], "faster is left of 1"
+    assert "0.25×" in line
+    assert "farm devices calibrate local" in done.stdout
+
+
+def between(store, old, new, tmp_path):
+    """Compare the cases that two runs have in common."""
+    return pairing.compare(store, pairing.between(store.results(run=old), store.results(run=new)), tmp_path)
+
+
+def test_a_difference_below_the_noise_floor_is_said_to_be_noise(store, tmp_path):
+    tell(store, OLD, {INT8: 1e6}, attempts=4)
+    tell(store, NEW, {INT8: 1.15e6}, attempts=4)
+
+    (without,) = between(store, OLD, NEW, tmp_path)
+    calibrated(store, 0.2)
+    (pair,) = between(store, OLD, NEW, tmp_path)
+
+    assert (without.verdict, pair.verdict) == ("slower", "smaller than the noise floor")
+    assert pair.noise_floor == 0.2
+    screen = Console(width=160, file=StringIO())
+    compare.show([pair], screen)
+    assert "░" in screen.file.getvalue()
+    assert "differ by up to 20.0%" in screen.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"attempts": 2}, "farm run --compare makes 7 attempts"),
+        ({"verdict": Verdict.INVALID}, "is INVALID"),
+        ({"effort": "quick"}, "efforts differ: standard and quick"),
+        ({"dataset": "other"}, "datasets differ"),
+        ({"hardware": "two"}, "another machine answers to local"),
+        ({"governor": "powersave"}, "governors differ: performance, then powersave"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_what_can_not_be_compared_is_said_with_the_reason_and_its_ratio(store, tmp_path, changes, why):
+    tell(store, OLD, {INT8: 1e6}, attempts=4)
+    tell(store, NEW, {INT8: 2e6}, **{"attempts": 4, **changes})
+
+    (pair,) = between(store, OLD, NEW, tmp_path)
+
+    assert pair.verdict == "not comparable"
+    assert [reason for reason in pair.hindrances if why in reason] == list(pair.hindrances)
+    assert pair.difference.ratio == pytest.approx(2, rel=0.05)
+    assert pair.p_adjusted is None
+
+
+def test_other_hardware_is_compared_where_devices_are_and_batches_by_the_time_of_an_image(store, tmp_path):
+    pi, batched = replace(INT8, device="pi5"), replace(INT8, batch=8)
+    tell(store, OLD, {INT8: 1e6, pi: 4e6, batched: 4e6}, attempts=5)
+    rows = store.results(run=OLD)
+
+    (device,) = pairing.compare(store, pairing.by(rows, "device", "local"), tmp_path)
+    (batch,) = pairing.compare(store, pairing.by(rows, "batch", None), tmp_path)
+
+    assert (device.b.case, device.verdict, device.auc) == (str(pi), "slower", None)
+    assert (batch.compared, batch.verdict) == ("time per image", "faster")
+    assert batch.difference.ratio == pytest.approx(0.5, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, "two cases A B, --by DIMENSION, or --runs OLD NEW"),
+        ({"a": str(INT8)}, "two cases A B"),
+        ({"a": str(INT8), "b": str(INT8)}, "not compared with itself"),
+        ({"a": str(INT8), "b": str(replace(INT8, scheme="int9"))}, "no case with a result called"),
+        ({"a": str(INT8), "b": "int8"}, "is not DEVICE/MODEL"),
+        ({"by": "schema"}, "did you mean 'scheme'"),
+        ({"by": "scheme", "baseline": "float33"}, "did you mean 'float32'"),
+        ({"by": "threads"}, "no two results differ in nothing but the threads"),
+        ({"runs": (OLD, OLD)}, "not compared with itself"),
+        ({"runs": (OLD, NEW), "run": OLD}, "--run is one more"),
+        ({"runs": (OLD, NEW), "baseline": "x"}, "--baseline goes with --by"),
+        ({"runs": (OLD, "nothing")}, "no run called 'nothing'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
+)
+def test_questions_that_make_no_sense_are_refused_with_words(measured, options, words):
+    with pytest.raises(UsageError, match=re.escape(words)):
+        command(inventory=measured.folder / "inventory.yaml", **options)
+
+
+def test_a_refusal_on_the_command_line_has_exit_status_2(measured):
+    done = measured.farm("results", "compare")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "two cases A B" in done.stderr
