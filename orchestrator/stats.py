@@ -143,8 +143,7 @@ def outliers(attempts: Sequence[NDArray[np.float64]]) -> Outliers:
 
 
 def drift(latency_ns: Sequence[int]) -> float | None:
-    """Return the median of an attempt's last quarter over that of its first, ``None`` below 20 samples."""
+    """Return the median of an attempt's last quarter over that of its first, ``None`` below 20 samples, and from 0."""
     quarter = len(latency_ns) // 4
-    if quarter < 5:
-        return None
-    return float(np.median(latency_ns[-quarter:]) / np.median(latency_ns[:quarter]))
+    first = float(np.median(latency_ns[:quarter])) if quarter >= 5 else 0.0
+    return float(np.median(latency_ns[-quarter:])) / first if first else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator import metrics
@@ -10,6 +11,7 @@ from orchestrator.verdicts.accuracy import of_the_accuracy, of_the_artifact, of_
 from orchestrator.verdicts.attempts import of_the_attempts, of_the_latency
 from orchestrator.verdicts.device import of_the_device
 from orchestrator.verdicts.figures import figures_of
+from orchestrator.verdicts.readings import sieve
 from orchestrator.verdicts.settings import of_the_settings
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ def judge(
     ``stranger_since`` is when the device's name was last answered by what is another machine now, ``golden``
     what the golden check of the attempts is judged by. ``kept`` are reasons that were recorded when they were seen.
     """
-    good = [attempt for attempt in measurements if attempt.error is None]
+    good = [replace(attempt, readings=sieve(attempt.readings)) for attempt in measurements if attempt.error is None]
     reasons = (
         *of_the_attempts(measurements, effort),
         *of_the_latency(good),

@@ -83,7 +83,7 @@ def of_the_latency(good: Sequence[Measurement]) -> Iterator[Reason]:
     middles = np.array(
         [np.median(attempt.latency_ns) / attempt.invocations_per_sample for attempt in good if attempt.latency_ns]
     )
-    if len(middles) >= 3:
+    if len(middles) >= 3 and middles.all():
         spread = float(middles.std(ddof=1) / middles.mean())
         extreme = float(np.abs(middles / middles.mean() - 1).max())
         if spread >= SPREAD or extreme >= EXTREME:

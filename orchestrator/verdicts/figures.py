@@ -67,7 +67,7 @@ def _energy(good: Sequence[Measurement]) -> dict[str, float | None]:
     for attempt in good:
         seconds, joules = _taken(attempt)
         count = len(attempt.latency_ns) * attempt.invocations_per_sample
-        if joules is None or not count:
+        if joules is None or joules <= 0 or not count:  # a counter that stands still tells nothing
             continue
         whole.append(joules / count)
         power = attempt.readings[0].get("idle_power_w")
@@ -99,7 +99,8 @@ def _minutes(good: Sequence[Measurement]) -> dict[str, float | None]:
     if len(long) != 1:
         return {}
     samples = np.asarray(long[0].latency_ns, np.float64)
-    passed = np.cumsum(samples)
+    # Interpreters side by side take more time together than passes.
+    passed = np.cumsum(samples) * (min(1.0, (long[0].span_ns or 0) / samples.sum()) if samples.any() else 0.0)
     per = long[0].invocations_per_sample
     first, last = samples[passed <= MINUTE_NS], samples[passed >= passed[-1] - MINUTE_NS]
     if not len(first) or not len(last):

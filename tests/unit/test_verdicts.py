@@ -599,6 +599,7 @@ def test_energy_is_per_invocation_with_the_idle_part_apart():
     assert judge(told).energy_j == pytest.approx(0.5), "the reading before the work began does not count"
     assert judge(told).energy_idle_j is None
     assert judge(attempts()).energy_j is None
+    assert judge(watched(before={"energy_uj": 10}, after={"energy_uj": 10})).energy_j is None, "it stands still"
 
 
 def test_a_long_timing_tells_its_first_and_its_last_minute():
@@ -608,6 +609,9 @@ def test_a_long_timing_tells_its_first_and_its_last_minute():
 
     assert (result.first_minute_ns, result.last_minute_ns) == (SECOND, 2 * SECOND)
     assert judge(attempts()).first_minute_ns is None
+    # Two that work side by side, a round after the other: a minute is not 60 invocations of a second, it is 120.
+    beside = make_measurement(([SECOND] * 100 + [2 * SECOND] * 50 + [3 * SECOND] * 400), span_ns=700 * SECOND)
+    assert judge([beside], effort="sustained", case=make_case(interpreters=2)).first_minute_ns == SECOND
 
 
 def test_every_reason_there_is_has_a_test_that_brings_it_about():
