@@ -75,7 +75,7 @@ class Measurement:
     clock_ns: int | None = None
     loop_ns: int | None = None
     peak_rss_bytes: int | None = None
-    #: Sensor readings between blocks; docs/methods.md lists their keys. Absent sensors are absent keys.
+    #: Sensor readings between blocks; docs/sensors.md lists their keys. Absent sensors are absent keys.
     readings: tuple[Mapping[str, Any], ...] = ()
     #: What was asked for: ``threads``, ``delegate``.
     requested: Mapping[str, Any] | None = None
