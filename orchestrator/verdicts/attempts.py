@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 #: Last quarter of an attempt this much slower than its first: it was still warming up, or getting hot.
 DRIFT = 1.05
+QUARTERS = 4
 #: pyperf warns where the standard deviation reaches 10 % of the mean, or an extreme is 50 % away from it
 #: (``pyperf/_cli.py``, ``format_checks``: "may be unstable"); we look at p50 of the attempts, whose outliers are not single invocations.
 SPREAD, EXTREME = 0.10, 0.50
@@ -66,7 +67,8 @@ def of_the_attempts(measurements: Sequence[Measurement], effort: Effort) -> Iter
 
 def of_the_latency(good: Sequence[Measurement]) -> Iterator[Reason]:
     """Judge whether the latencies are of one kind from first to last."""
-    drifting = [ratio for attempt in good if (ratio := drift(attempt.latency_ns)) is not None and ratio > DRIFT]
+    ordered = [attempt for attempt in good if _is_in_order(attempt)]
+    drifting = [ratio for attempt in ordered if (ratio := drift(attempt.latency_ns)) is not None and ratio > DRIFT]
     if drifting:
         yield warn(
             "drift",
@@ -100,6 +102,14 @@ def of_the_latency(good: Sequence[Measurement]) -> Iterator[Reason]:
             f"{len(still)} of {len(good)} attempts stood still for a while, the longest for {format_seconds(max(still) / 1e9)}",
             "the process was stopped, or the device was: look for what suspends it; its p50 is not affected, its p99 is",
         )
+
+
+def _is_in_order(attempt: Measurement) -> bool:
+    """Say whether quarters of the samples are times, rather than interpreters: a round has those of each in a row.
+
+    There is a reading before the first round, and one after each.
+    """
+    return attempt.case.interpreters < 2 or len(attempt.readings) > QUARTERS
 
 
 def stood_still_ns(attempt: Measurement) -> int:

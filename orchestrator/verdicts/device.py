@@ -25,8 +25,9 @@ OTHER_LOAD, OTHER_CORES = 0.05, 1.0
 STEAL = 0.01
 #: The kernel counts in ticks of 10 ms; over less than this they say nothing of shares.
 SHORTEST_NS = 500_000_000
-#: A step of the clock is more than this and more than what slewing does (adjtimex(2): 500 ppm).
-STEP_NS, SLEW = 50_000_000, 0.001
+#: A step of the clock is more than this and more than what slewing does: on Linux it moves both clocks (clock_gettime(2)),
+#: where it moves one of them, by 500 ppm at most (adjtimex(2)).
+STEP_NS, SLEW = 50_000_000, 0.0005
 #: Less of the memory than this is left, or processes wait for memory for more than this share of the time.
 MEMORY_LEFT, STALLED = 0.05, 0.01
 #: Pages that had to come from a disk in the middle of measuring.
