@@ -12,7 +12,6 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator import comparing
-from orchestrator.pairing import DIMENSIONS
 from orchestrator.units import format_ratio
 
 if TYPE_CHECKING:
@@ -21,35 +20,35 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from orchestrator.pairing import Pair
+    from orchestrator.stats import Interval
 
-WIDTH = 33
+WIDTH = 31
+#: What a title and a label name, in this order.
+ORDER = ("model", "device", "scheme", "runtime", "threads", "batch", "interpreters")
 #: The scale reaches at least so far to both sides, so that a difference of nothing does not look like one.
 LEAST_REACH = math.log(1.1)
 COLOURS = {comparing.FASTER: "green", comparing.SLOWER: "red", comparing.NOT_COMPARABLE: "yellow"}
 
 
 def show(pairs: Sequence[Pair], console: Console) -> None:
-    """Print a line for each pair, its bar in the middle, and below what is to be known."""
+    """Print what all pairs share, a line and a bar for each, and below what is to be known."""
     reach = _reach(pairs)
+    against = {_apart(pair) for pair in pairs}
+    console.print(escape(_title(pairs, against)), soft_wrap=True)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
-    table.add_column("B", overflow="fold", style="bold")
-    table.add_column("against A", overflow="fold")
+    table.add_column("", overflow="fold", style="bold")
     table.add_column("time", justify="right", no_wrap=True)
     table.add_column(_scale(reach), no_wrap=True)
     table.add_column("95 %", justify="right", no_wrap=True)
-    table.add_column("size", justify="right", no_wrap=True)
-    table.add_column("AUC", justify="right", no_wrap=True)
     table.add_column("verdict", overflow="fold")
     for pair in pairs:
         where = pair.difference.interval if pair.difference else None
+        label = _label(pair, pairs)
         table.add_row(
-            escape(pair.b.case),
-            escape(_apart(pair)),
+            escape(label if len(against) == 1 else f"{label} against {_apart(pair)}"),
             format_ratio(pair.difference.ratio) if pair.difference else "-",
-            Text(_bar(pair, reach), style=COLOURS.get(pair.verdict, "")),
-            f"{where.low:.2f}-{where.high:.2f}" if where else "-",
-            format_ratio(pair.size_ratio) if pair.size_ratio else "-",
-            _auc(pair),
+            Text.assemble((_bar(pair, reach), COLOURS.get(pair.verdict, "")), "\n", (_others(pair), "dim")),
+            _range(where) if where else "-",
             Text(pair.verdict, style=COLOURS.get(pair.verdict, "")),
         )
     console.print(table)
@@ -89,20 +88,43 @@ def _plain(pair: Pair) -> dict[str, Any]:
     }
 
 
+def _title(pairs: Sequence[Pair], against: set[str]) -> str:
+    """Say what all results have in common, and with what the others are compared where that is one thing."""
+    rows = [row for pair in pairs for row in (pair.a, pair.b)]
+    shared = [_named(name, getattr(rows[0], name)) for name in ORDER if len({getattr(row, name) for row in rows}) == 1]
+    words = f"{', '.join(shared)}: " if shared else ""
+    return f"{words}against {against.copy().pop()}" if len(against) == 1 else words.removesuffix(": ")
+
+
+def _label(pair: Pair, pairs: Sequence[Pair]) -> str:
+    """Return what tells B from the other results in the table."""
+    rows = [row for each in pairs for row in (each.a, each.b)]
+    names = [name for name in ORDER if len({getattr(row, name) for row in rows}) > 1]
+    words = [_named(name, getattr(pair.b, name)) for name in names]
+    if not names and pair.a.run != pair.b.run:
+        words.append(f"run {pair.b.run}")
+    return ", ".join(words)
+
+
 def _apart(pair: Pair) -> str:
     """Return what A has that B has not."""
-    names = [name for name in DIMENSIONS if getattr(pair.a, name) != getattr(pair.b, name)]
-    words = [_named(name, getattr(pair.a, name)) for name in names]
-    if pair.a.interpreters != pair.b.interpreters:
-        words.append(f"{pair.a.interpreters} interpreters" if pair.a.interpreters else "latency")
+    words = [_named(name, getattr(pair.a, name)) for name in ORDER if getattr(pair.a, name) != getattr(pair.b, name)]
     if pair.a.run != pair.b.run:
         words.append(f"run {pair.a.run}")
     return ", ".join(words)
 
 
+def _others(pair: Pair) -> str:
+    """Return size and AUC of B against those of A, as far as they are known."""
+    size = [f"size {format_ratio(pair.size_ratio)}"] if pair.size_ratio else []
+    return "  ".join([*size, *([f"AUC {_auc(pair)}"] if pair.auc_change is not None else [])])
+
+
 def _named(dimension: str, value: object) -> str:
     if dimension == "threads":
         return f"{value} thread{'' if value == 1 else 's'}"
+    if dimension == "interpreters":
+        return f"throughput of {value}" if value else "latency"
     return f"batch {value}" if dimension == "batch" else str(value)
 
 
@@ -117,6 +139,11 @@ def _ends(pair: Pair) -> tuple[float, ...]:
         return ()
     where = pair.difference.interval
     return (pair.difference.ratio, where.low, where.high) if where else (pair.difference.ratio,)
+
+
+def _range(where: Interval) -> str:
+    decimals = 2 if where.high - where.low >= 0.02 else 3
+    return f"{where.low:.{decimals}f}-{where.high:.{decimals}f}"
 
 
 def _place(ratio: float, reach: float) -> int:
@@ -150,8 +177,7 @@ def _bar(pair: Pair, reach: float) -> str:
 
 
 def _auc(pair: Pair) -> str:
-    if pair.auc_change is None:
-        return "-"
+    assert pair.auc_change is not None  # noqa: S101  asked before
     text = f"{pair.auc_change:+.4f}"
     text = text if float(text) else "0.0000"
     if pair.auc is None or not pair.auc.error:
@@ -162,10 +188,8 @@ def _auc(pair: Pair) -> str:
 def _below(pairs: Sequence[Pair]) -> Iterator[str]:
     tested = sum(pair.p_adjusted is not None for pair in pairs)
     kinds = " and ".join(sorted({pair.compared for pair in pairs}))
-    yield (
-        f"time: {kinds} of B ÷ that of A, below 1 is faster; size and AUC likewise, B against A. A difference is one that chance "
-        f"has in fewer than {comparing.LEVEL:.0%} of {'tables' if tested > 1 else 'comparisons'} like this"
-    )
+    level = f"{comparing.LEVEL:.0%} of {'tables' if tested > 1 else 'comparisons'} like this"
+    yield f"time: {kinds} ÷ what it is against, below 1 is faster; chance alone makes a difference in at most {level}"
     floors = {row.device: pair.noise_floor for pair in pairs for row in (pair.a, pair.b)}
     for device, floor in sorted(floors.items()):
         yield (

@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -208,12 +209,13 @@ def test_cases_may_name_their_run_and_the_direction_is_a_to_b(said):
 
 
 def test_the_picture_has_a_bar_for_each_pair_and_says_what_is_unknown(measured):
-    done = measured.farm("results", "compare", "--by", "scheme", "--run", OLD, COLUMNS="160")
+    done = measured.farm("results", "compare", "--by", "scheme", "--run", OLD, COLUMNS="80")
 
     assert done.returncode == 0, done.stderr
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith(str(INT8))]
+    line, below = next(each for each in pairwise(done.stdout.splitlines()) if each[0].startswith("int8"))
     assert "●" in line.partition("┊")[0], "faster is left of 1"
-    assert "0.25×" in line
+    assert "size 0.25×  AUC" in below
+    assert "tiny-cxr, local, litert, 1 thread, batch 1, latency: against float32" in done.stdout
     assert "farm devices calibrate local" in done.stdout
 
 
