@@ -24,6 +24,9 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what is recorde
 
 CORES = len(os.sched_getaffinity(0))
 
+#: So much work that the worker is not over when `worker_of` finds it, however little of the machine it gets.
+LONG = {"min_seconds": 5.0, "min_invocations": 100_000}
+
 
 def codes(device, *, facts=None, **case):
     """Return the codes that the attempt ``a`` is judged with, by the facts of this machine."""
@@ -108,7 +111,7 @@ def test_a_process_that_is_kept_to_one_core_is_told_that_two_threads_take_turns(
 
 
 def test_a_worker_that_is_stopped_in_the_middle_is_told(device):
-    device.start(device.step("a", min_seconds=5.0))
+    device.start(device.step("a", **LONG))
     worker = worker_of(device)
     os.kill(worker, signal.SIGSTOP)
     time.sleep(1.5)
@@ -130,7 +133,7 @@ def test_a_clock_that_is_set_in_the_middle_is_told(device, tmp_path, monkeypatch
     with monkeypatch.context() as preloaded:
         preloaded.setenv("LD_PRELOAD", str(library))
         preloaded.setenv("FARM_TEST_OFFSET", str(offset))
-        device.start(device.step("a", min_seconds=5.0))
+        device.start(device.step("a", **LONG))
     worker_of(device)
     offset.write_text("3600")
 
