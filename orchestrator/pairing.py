@@ -46,15 +46,21 @@ class Pair:
     #: What is compared: ``latency``, or ``time per image`` where batches differ or throughput was measured.
     compared: str
     difference: Difference | None
+    #: Of each device, ``None`` where it was never calibrated.
+    floors: Mapping[str, float | None]
     #: For all comparable pairs of the table together.
     p_adjusted: float | None = None
-    noise_floor: float | None = None
     #: Size of B over size of A.
     size_ratio: float | None = None
     #: Mean AUC of B less that of A.
     auc_change: float | None = None
     #: With an interval: both scored the same images, and their labels are still here.
     auc: AucDifference | None = None
+
+    @property
+    def noise_floor(self) -> float | None:
+        """The relative difference that is noise: that of the noisier device."""
+        return max((floor for floor in self.floors.values() if floor is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +153,6 @@ def _pair(store: Store, a: ResultRow, b: ResultRow, labels: Path, seed: int) -> 
     per_image = a.batch != b.batch or bool(a.interpreters or b.interpreters)
     times = [_times(side, per_image=per_image) for side in sides]
     countable = all(len(time) and all(np.median(samples) > 0 for samples in time) for time in times)
-    floors = [floor for device in {a.device, b.device} if (floor := store.noise_floor(device)) is not None]
     auc = _auc(store, a, b, labels)
     change = b.auc_mean - a.auc_mean if a.auc_mean is not None and b.auc_mean is not None else None
     return Pair(
@@ -158,7 +163,7 @@ def _pair(store: Store, a: ResultRow, b: ResultRow, labels: Path, seed: int) -> 
         notes=tuple(_notes(*sides)),
         compared="time per image" if per_image else "latency",
         difference=comparing.difference(times[0], times[1], seed) if countable else None,
-        noise_floor=max(floors, default=None),
+        floors={device: store.noise_floor(device) for device in (a.device, b.device)},
         size_ratio=b.size_bytes / a.size_bytes if a.size_bytes and b.size_bytes else None,
         auc_change=auc.difference if auc else change,
         auc=auc,

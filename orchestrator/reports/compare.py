@@ -190,7 +190,7 @@ def _below(pairs: Sequence[Pair]) -> Iterator[str]:
     kinds = " and ".join(sorted({pair.compared for pair in pairs}))
     level = f"{comparing.LEVEL:.0%} of {'tables' if tested > 1 else 'comparisons'} like this"
     yield f"time: {kinds} ÷ what it is against, below 1 is faster; chance alone makes a difference in at most {level}"
-    floors = {row.device: pair.noise_floor for pair in pairs for row in (pair.a, pair.b)}
+    floors = {device: floor for pair in pairs for device, floor in pair.floors.items()}
     for device, floor in sorted(floors.items()):
         yield (
             f"{device}: no noise floor is known; farm devices calibrate {device} measures it"

@@ -267,12 +267,15 @@ def test_what_can_not_be_compared_is_said_with_the_reason_and_its_ratio(store, t
 def test_other_hardware_is_compared_where_devices_are_and_batches_by_the_time_of_an_image(store, tmp_path):
     pi, batched = replace(INT8, device="pi5"), replace(INT8, batch=8)
     tell(store, OLD, {INT8: 1e6, pi: 4e6, batched: 4e6}, attempts=5)
+    calibrated(store, 0.02)
     rows = store.results(run=OLD)
 
     (device,) = pairing.compare(store, pairing.by(rows, "device", "local"), tmp_path)
     (batch,) = pairing.compare(store, pairing.by(rows, "batch", None), tmp_path)
 
     assert (device.b.case, device.verdict, device.auc) == (str(pi), "slower", None)
+    assert device.floors == {"local": 0.02, "pi5": None}
+    assert device.noise_floor == 0.02
     assert (batch.compared, batch.verdict) == ("time per image", "faster")
     assert batch.difference.ratio == pytest.approx(0.5, rel=0.03)
 
