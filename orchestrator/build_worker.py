@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from agent import predict
-from agent.runtimes import find
+from agent.runtimes import litert, tensorflow
 from agent.runtimes.interpreter import InterpreterLoaded
 from orchestrator import golden, registry
 from orchestrator.artifacts import CALIBRATION_IMAGES
 from orchestrator.datasets.base import make_dataset
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
+from orchestrator.domain.plan import ONLY_BY
 from orchestrator.errors import BuildError, FarmError, ModelError
 from orchestrator.zoo.base import make_model
 
@@ -95,14 +96,11 @@ class Workshop:
 
     def build(self, scheme_name: str, batch: int, path: Path) -> dict[str, Any]:
         """Convert to ``path``, check what came out, and say what the recipe needs; raises `BuildError`."""
-        import tensorflow as tf
-
         scheme = registry.find("scheme", scheme_name)()
-        with tempfile.TemporaryDirectory() as folder:
-            tf.saved_model.save(tf.Module(), folder, signatures=self._signature(batch))
-            converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-            scheme.configure(converter, lambda: self._batches(batch))
-            path.write_bytes(converter.convert())
+        if scheme_name in ONLY_BY:
+            self._save(batch, path)
+        else:
+            self._convert(scheme, batch, path)
         calibration = self._calibration_pixels() if scheme.needs_calibration else None
         return {
             "path": str(path),
@@ -112,6 +110,25 @@ class Workshop:
             "checks": self.check(scheme_name, batch, path),
             "golden": self.known_scores(scheme, batch, path),
         }
+
+    def _convert(self, scheme: Scheme, batch: int, path: Path) -> None:
+        import tensorflow as tf
+
+        with tempfile.TemporaryDirectory() as folder:
+            tf.saved_model.save(tf.Module(), folder, signatures=self._signature(batch))
+            converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+            scheme.configure(converter, lambda: self._batches(batch))
+            path.write_bytes(converter.convert())
+
+    def _save(self, batch: int, path: Path) -> None:
+        """Save the model as Keras does, with its batch fixed: nobody who loads it is told another."""
+        import keras
+
+        said = self._preprocess
+        image = keras.Input(batch_shape=(batch, said.height, said.width, said.channels), name="image")
+        saved = path.with_suffix(".keras")  # Keras wants the name to say so
+        keras.Model(image, self.keras(image, training=False)).save(saved)
+        saved.replace(path)
 
     def _signature(self, batch: int) -> Any:
         if batch in self._frozen:
@@ -138,7 +155,7 @@ class Workshop:
         if size < weights * BYTES_PER_WEIGHT:
             raise BuildError(f"the {scheme} artifact has {size} bytes for {weights} weights: they are not in it")
         try:
-            scores = self._scores(find("litert").load(str(path), 1), self._pixels, batch)
+            scores = self._scores(_usual(scheme, path), self._pixels, batch)
         except predict.Unscorable as error:
             raise BuildError(f"the {scheme} artifact can't be scored: {error}") from error
         difference, mean = golden.difference(scores, self._expected)
@@ -163,7 +180,8 @@ class Workshop:
         The scores are those of the runtime that devices use by default. How much they depend on rounding is found with
         the interpreter's own kernels: on the golden images or on all that artifacts are checked with, whichever is more.
         """
-        usual, other = find("litert").load(str(path), 1), _without_delegate(path)
+        usual = _usual(scheme.name, path)
+        other = usual if scheme.name in ONLY_BY else _without_delegate(path)
         one, another = (self._scores(loaded, self._pixels, batch) for loaded in (usual, other))
         on_all, on_golden = golden.difference(one, another), golden.difference(one[self._golden], another[self._golden])
         kernels = max(on_all[0], on_golden[0]), max(on_all[1], on_golden[1])
@@ -204,6 +222,11 @@ class Workshop:
 
     def _load(self, part: Any) -> Images:
         return self._dataset.load(part, height=self._preprocess.height, width=self._preprocess.width)
+
+
+def _usual(scheme: str, path: Path) -> Loaded:
+    """Load an artifact into the runtime that artifacts of its scheme are checked with: the one that devices use by default."""
+    return cast("Loaded", tensorflow.load_keras(str(path)) if scheme in ONLY_BY else litert.load(str(path), 1))
 
 
 def _without_delegate(path: Path) -> Loaded:

@@ -8,7 +8,8 @@ import random
 from typing import TYPE_CHECKING
 
 from orchestrator.domain.case import Case
-from orchestrator.domain.plan import WITHOUT_SCORES, Attempt, Lane, Plan, Scoring, Skip, effort
+from orchestrator.domain.plan import ONLY_BY, WITHOUT_SCORES, Attempt, Lane, Plan, Scoring, Skip, effort
+from orchestrator.domain.runtime import RuntimeChoice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,7 +36,7 @@ def plan(
     for device in devices:
         wanted = []
         for case in _cases(suite, device):
-            reason = mute.get(device) or unfit.get((device, case.runtime))
+            reason = mute.get(device) or _misfit(case) or unfit.get((device, case.runtime))
             if reason is None:
                 wanted.append(case)
             else:
@@ -47,6 +48,13 @@ def plan(
             )
             lanes.append(Lane(device=device, steps=steps))
     return Plan(run=run, effort=how_long, seed=suite.seed, lanes=tuple(lanes), skips=tuple(skips), tune=suite.tune)
+
+
+def _misfit(case: Case) -> str | None:
+    only = ONLY_BY.get(case.scheme)
+    if only is None or RuntimeChoice.parse(case.runtime).name == only:
+        return None
+    return f"scheme {case.scheme} is no .tflite: only runtime {only} takes it"
 
 
 def _cases(suite: Suite, device: str) -> list[Case]:

@@ -32,6 +32,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "dynamic": "orchestrator.schemes.dynamic:Dynamic",
         "float16": "orchestrator.schemes.float16:Float16",
         "int8": "orchestrator.schemes.int8:Int8",
+        "keras": "orchestrator.schemes.keras:Keras",
     },
     "transport": {
         "ssh": "orchestrator.transports.ssh:SshTransport",

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 #: Runtimes that execute nothing and so have no accuracy.
 WITHOUT_SCORES = frozenset({"null"})
+#: Scheme -> the one runtime that takes its artifacts, where they are of another format than all others.
+ONLY_BY = {"keras": "tensorflow"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

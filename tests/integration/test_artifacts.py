@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from agent import predict
-from agent.runtimes import find
+from agent.runtimes import find, tensorflow
 from orchestrator import metrics
 from orchestrator.artifacts import Artifacts, Build, Built, Failed, key_of
 from orchestrator.build_worker import Workshop
@@ -37,9 +37,9 @@ def builds(*schemes, model=TINY, batch=1):
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory):
-    """The four artifacts of tiny-cxr, and one for batches of two."""
+    """The four artifacts of tiny-cxr, the model itself, and one for batches of two."""
     artifacts = Artifacts(tmp_path_factory.mktemp("artifacts"))
-    outcomes = list(artifacts.ensure([*builds(*SCHEMES), *builds("float32", batch=2)], PHANTOM))
+    outcomes = list(artifacts.ensure([*builds(*SCHEMES, "keras"), *builds("float32", batch=2)], PHANTOM))
     assert all(isinstance(outcome, Built) and not outcome.reused for outcome in outcomes), outcomes
     return artifacts, {(outcome.build.scheme, outcome.build.batch): outcome.artifact for outcome in outcomes}
 
@@ -84,6 +84,21 @@ def test_float32_is_keras_and_no_scheme_loses_much(kept, evaluation):
             assert (scores != expected).any()
 
     assert all(abs(auc[scheme] - auc["float32"]) < 0.01 for scheme in SCHEMES)
+
+
+def test_the_keras_model_itself_is_an_artifact_that_tensorflow_runs(kept, evaluation):
+    artifacts, by_scheme = kept
+    artifact, model = by_scheme["keras", 1], make_model(TINY)
+
+    loaded = tensorflow.load_keras(str(artifacts.path(artifact.sha256)))
+
+    assert loaded.input.shape == (1, 64, 64, 1)
+    scores = predict.scores(loaded, evaluation.pixels[:8], model.preprocess, batch=1, classes=14)
+    of_float32 = predict.scores(load(kept, "float32"), evaluation.pixels[:8], model.preprocess, batch=1, classes=14)
+    assert np.abs(scores - of_float32).max() < 1e-4
+    assert artifact.checks["max_abs_difference"] < 1e-4
+    assert len(artifact.golden.scores) == 4
+    assert loaded.effective() == {"delegate": None, "threads": None}
 
 
 def test_another_batch_size_is_another_artifact(kept):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from orchestrator import planner
 from orchestrator.domain.plan import Attempt, Scoring
+from orchestrator.suite import Throughput
 from orchestrator.testing import make_suite
 
 
@@ -75,3 +76,37 @@ def test_what_a_device_cannot_run_is_skipped_with_the_reason():
         ("off", "off: nothing answers"),
     }
     assert [lane.device for lane in plan.lanes] == ["pi"]
+
+
+def test_a_scheme_of_another_format_is_left_to_the_runtime_that_takes_it():
+    suite = make_suite(schemes=("float32", "keras"), runtimes=("tensorflow", "litert==1.4.0"))
+
+    planned = planner.plan("run", suite, ["local"])
+
+    assert {(case.scheme, case.runtime) for case in planned.cases} == {
+        ("float32", "tensorflow"),
+        ("float32", "litert==1.4.0"),
+        ("keras", "tensorflow"),
+    }
+    (skip,) = planned.skips
+    assert (str(skip.case), skip.reason) == (
+        "local/tiny-cxr/keras/litert==1.4.0/t1/b1",
+        "scheme keras is no .tflite: only runtime tensorflow takes it",
+    )
+
+
+def test_throughput_is_planned_beside_latency_with_batches_of_its_own():
+    suite = make_suite(schemes=("int8",), throughput=Throughput(interpreters=(1, 2), batches=(8,)))
+
+    planned = planner.plan("run", suite, ["local"])
+
+    assert [str(case).split("/", 4)[-1] for case in sorted(planned.cases)] == ["t1/b1", "t1/b8/x1", "t1/b8/x2"]
+    scorings = [step for lane in planned.lanes for step in lane.steps if isinstance(step, Scoring)]
+    assert sorted(step.batch for step in scorings) == [1, 8], "interpreters side by side don't change scores"
+
+
+def test_comparing_takes_more_attempts_of_standard_alone():
+    def attempts(effort):
+        return planner.plan("run", make_suite(effort=effort, compare=True), ["local"]).effort.attempts
+
+    assert (attempts("standard"), attempts("quick"), attempts("mobile")) == (7, 3, 5)
