@@ -93,13 +93,14 @@ def judged(own, case, medians, other):
             number=number,
             case=case,
             artifact=sha256,
+            span_ns=int(latency.sum()) // (case.interpreters or 1),
             readings=({"governor": other.get("governor", "performance"), "at_ns": 0, "mono_ns": 0},),
             versions={"ai-edge-litert": other.get("version", "2.3.0")},
         )
         yield happened.AttemptEnded(**own, measurement=measurement)
     scores = LABELS + np.random.default_rng(len(case.scheme)).normal(0, 0.6, LABELS.shape)
     scored = make_scores(
-        scoring=f"{name}-s",
+        scoring=f"{run}-{case.device}-{case.scheme}-b{case.batch}",  # one for all threads
         scheme=case.scheme,
         device=case.device,
         runtime=case.runtime,
@@ -278,6 +279,21 @@ def test_other_hardware_is_compared_where_devices_are_and_batches_by_the_time_of
     assert device.noise_floor == 0.02
     assert (batch.compared, batch.verdict) == ("time per image", "faster")
     assert batch.difference.ratio == pytest.approx(0.5, rel=0.03)
+
+
+def test_throughput_is_compared_by_the_time_of_an_image_and_never_with_latency(store, tmp_path):
+    one, four = (replace(INT8, threads=threads, interpreters=2) for threads in (1, 4))
+    tell(store, OLD, {one: 2e6, four: 1e6, INT8: 2e6}, attempts=4)
+    rows = {row.case: row for row in store.results(run=OLD)}
+
+    faster, mixed = pairing.compare(
+        store, [(rows[str(one)], rows[str(four)]), (rows[str(one)], rows[str(INT8)])], tmp_path
+    )
+
+    assert (faster.compared, faster.verdict) == ("time per image", "faster")
+    assert faster.difference.ratio == pytest.approx(0.5, rel=0.03)
+    assert mixed.verdict == "not comparable"
+    assert mixed.hindrances == ("one is the latency of single invocations, the other is throughput",)
 
 
 @pytest.mark.parametrize(
