@@ -118,7 +118,7 @@ def _needs(rows: Sequence[ResultRow]) -> list[str]:
     batched = {f"{row.invocations_per_sample:.0f}" for row in rows if (row.invocations_per_sample or 1) > 1}
     if batched:
         lines.append(
-            f"[dim]invocations too short for the clock were timed {' or '.join(sorted(batched))} at a time: "
+            f"[dim]invocations too short for the clock, or too many, were timed {' or '.join(sorted(batched))} at a time: "
             "percentiles are those of their means[/]"
         )
     return lines
