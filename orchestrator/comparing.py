@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestrator.stats import INTERVAL, LEAST_ATTEMPTS, REPLICATES, Interval
+from orchestrator.stats import LEAST_ATTEMPTS, REPLICATES, Interval, tails
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,16 +118,11 @@ def verdict(found: Difference, p_adjusted: float, floor: float | None) -> str:
 def _interval(a: Sequence[NDArray[np.float64]], b: Sequence[NDArray[np.float64]], seed: int) -> Interval:
     """Return the interval of the ratio by drawing attempts, then samples within each (Kalibera and Jones, ISMM 2013).
 
-    Percentiles of a bootstrap of five are too narrow: there is no division by n - 1, and no Student's t. They are taken
-    farther out by as much (Hesterberg, What Teachers Should Know About the Bootstrap, Am. Stat. 69, 2015, section 3.1).
+    Its ends are as far out as few attempts ask for (`orchestrator.stats.tails`).
     """
-    from scipy.special import ndtr, stdtrit
-
     random = np.random.default_rng(seed)
     replicates = _logs_drawn(b, random) - _logs_drawn(a, random)
-    fewest = min(len(a), len(b))
-    beyond = stdtrit(len(a) + len(b) - 2, (1 + INTERVAL) / 2) * math.sqrt(fewest / (fewest - 1))
-    low, high = np.exp(np.quantile(replicates, [ndtr(-beyond), ndtr(beyond)]))
+    low, high = np.exp(np.quantile(replicates, tails(len(a) + len(b) - 2, min(len(a), len(b)))))
     return Interval(low=float(low), high=float(high))
 
 
