@@ -143,7 +143,7 @@ def test_a_case_that_another_controller_adds_at_the_same_moment_is_looked_up_aga
                 run="r", suite={}, seed=0, effort="smoke", dataset="phantom", synthetic=True, farm_version="0"
             )
         )
-        other.execute("INSERT INTO cases VALUES (1000, 'shared', 'tiny-cxr', 'float32', 'litert', 1, 1)")
+        other.execute("INSERT INTO cases VALUES (1000, 'shared', 'tiny-cxr', 'float32', 'litert', 1, 1, 0)")
 
         told = pool.submit(store.record, happened.CaseSkipped(run="r", case=case, reason="why"))
         with psycopg.connect(address, autocommit=True) as watch:

@@ -64,7 +64,7 @@ def test_results_follow_a_device_to_its_new_name(project):
     assert project.farm("db", "upgrade").returncode == 0
     with sqlite3.connect(project.folder / "farm.db") as store:
         store.execute("INSERT INTO devices (name, entry, last_seen_at) VALUES ('pi-a', '{}', '2026-01-01 00:00:00')")
-        store.execute("INSERT INTO cases VALUES (1, 'pi-a', 'tiny-cxr', 'int8', 'litert', 1, 1)")
+        store.execute("INSERT INTO cases VALUES (1, 'pi-a', 'tiny-cxr', 'int8', 'litert', 1, 1, 0)")
     store.close()
 
     done = project.farm("devices", "rename", "pi-a", "ward-pi")
@@ -82,7 +82,7 @@ def test_a_name_that_has_results_of_its_own_is_refused_and_nothing_is_changed(pr
             store.execute(
                 "INSERT INTO devices (name, entry, last_seen_at) VALUES (?, '{}', '2026-01-01 00:00:00')", [name]
             )
-            store.execute("INSERT INTO cases VALUES (?, ?, 'tiny-cxr', 'int8', 'litert', 1, 1)", [number, name])
+            store.execute("INSERT INTO cases VALUES (?, ?, 'tiny-cxr', 'int8', 'litert', 1, 1, 0)", [number, name])
     store.close()
 
     done = project.farm("devices", "rename", "pi-a", "pi-z")

@@ -95,5 +95,6 @@ def everything_that_can_happen():
         happened.LinkLost(**own, reason="the cable"),
         happened.LaneEnded(**own, lane="lane-1"),
         judged(case, verdict=Verdict.WARN, reasons=(SMOKE,)),
+        happened.CaseJudgedAgain(run=RUN, at=MIDNIGHT, device="local", result=judged(case).result),
         happened.RunEnded(run=RUN, at=MIDNIGHT, exit_status=0),
     ]
