@@ -44,6 +44,25 @@ if TYPE_CHECKING:
 
 Step = Scoring | Attempt
 
+_DURATIONS = (
+    *(
+        "wall_ns",
+        "import_ns",
+        "context_ns",
+        "load_ns",
+        "first_ns",
+        "span_ns",
+        "feed_ns",
+        "read_ns",
+        "clock_ns",
+        "loop_ns",
+    ),
+    "peak_rss_bytes",
+)
+#: What databases keep.
+_LARGEST = 1 << 63
+_MOST_SETTINGS = 100
+
 #: An attempt that says nothing for this long beyond what its effort asks is killed by the lane.
 SPARE_S = 600.0
 
@@ -210,6 +229,7 @@ class Translator:
         artifact = self._materials.artifact(step)
         assert isinstance(step, Attempt)  # noqa: S101  a journal answers our own order
         assert artifact is not None  # noqa: S101
+        _refuse_nonsense(record)
         largest, mean = _golden_difference(record, artifact)
         return Measurement(
             attempt=step.id,
@@ -235,9 +255,9 @@ class Translator:
             loop_ns=record.loop_ns,
             peak_rss_bytes=record.peak_rss_bytes,
             readings=record.readings,
-            requested=record.requested,
-            effective=record.effective,
-            versions=record.versions,
+            requested=_said(record.requested),
+            effective=_said(record.effective),
+            versions=_said(record.versions),
             golden_max_difference=largest,
             golden_mean_difference=mean,
         )
@@ -271,6 +291,26 @@ class Translator:
             auc=auc,
             classes=images.classes,
         )
+
+
+def _refuse_nonsense(record: wire.AttemptDone) -> None:
+    """Raise `ValueError` where a number is none, or one that nobody could have measured: figures are made of them later."""
+    per_sample = record.invocations_per_sample
+    if type(per_sample) is not int or not 0 < per_sample < _LARGEST:
+        raise ValueError(f"{per_sample!r} invocations per sample")
+    for name in _DURATIONS:
+        value = getattr(record, name)
+        if value is not None and (type(value) is not int or not 0 <= value < _LARGEST):
+            raise ValueError(f"{name} is {value!r}")
+    if any(value < 0 for packed in (record.latency_ns, record.warmup_ns) for value in wire.unpack_ints(packed)):
+        raise ValueError("a sample is shorter than nothing")
+
+
+def _said(said: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return what a device says of settings, made harmless; ``None`` is an answer there, too."""
+    if said is None:
+        return None
+    return harmless(said) | {str(name): None for name, value in list(said.items())[:_MOST_SETTINGS] if value is None}
 
 
 def _golden_difference(record: wire.AttemptDone, artifact: Artifact) -> tuple[float, float] | tuple[None, None]:

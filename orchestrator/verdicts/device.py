@@ -32,6 +32,8 @@ STEP_NS, SLEW = 50_000_000, 0.0005
 MEMORY_LEFT, STALLED = 0.05, 0.01
 #: Pages that had to come from a disk in the middle of measuring.
 MAJOR_FAULTS = 10
+#: No device of ours settles above this; a limit beyond it is nonsense.
+_HOTTEST_C = 1000
 _HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
 
 
@@ -236,7 +238,7 @@ def _least(good: Sequence[Measurement], key: str) -> int | None:
 
 def _limit(attempt: Measurement) -> float | None:
     limit = (attempt.requested or {}).get("start_below_c")
-    return float(limit) if isinstance(limit, int | float) else None
+    return float(limit) if isinstance(limit, int | float) and abs(limit) < _HOTTEST_C else None
 
 
 def _began_too_warm(attempt: Measurement) -> bool:

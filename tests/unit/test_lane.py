@@ -239,8 +239,26 @@ def test_a_journal_that_speaks_of_what_was_never_ordered_ends_the_lane_with_the_
         lambda record: replace(record, began_at_ns=10**30),
         lambda record: replace(record, ended_at_ns="now"),
         lambda record: wire.ScoringDone(record.id, began_at_ns=2, ended_at_ns=3, wall_ns=1),
+        lambda record: replace(record, invocations_per_sample=0),
+        lambda record: replace(record, invocations_per_sample="3"),
+        lambda record: replace(record, span_ns=-1),
+        lambda record: replace(record, load_ns=1 << 63),
+        lambda record: replace(record, peak_rss_bytes=1.5),
+        lambda record: replace(record, latency_ns=wire.pack_ints([5, -5])),
+        lambda record: replace(record, effective=["a list"]),
     ],
-    ids=["no base64", "no zlib", "no integers", "the year 31 billion", "no time", "scores of an attempt"],
+    ids=[
+        *("no base64", "no zlib", "no integers", "the year 31 billion", "no time", "scores of an attempt"),
+        *(
+            "no invocations",
+            "words",
+            "less than nothing",
+            "too many",
+            "half a byte",
+            "a sample before its time",
+            "a list",
+        ),
+    ],
 )
 def test_a_record_that_makes_no_sense_ends_the_lane_with_the_reason_and_not_the_run(materials, nonsense):
     remote = FakeRemote()
