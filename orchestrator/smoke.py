@@ -35,6 +35,7 @@ def smoke_case(
                 said["sent_bytes"] += event.sent_bytes
             elif isinstance(event, AttemptEnded):
                 attempt = event.measurement
-                said |= {"case": str(attempt.case), "invocations": len(attempt.latency_ns), "why": attempt.error}
-                said["fastest_ns"] = min(attempt.latency_ns, default=None)
+                said |= {"case": str(attempt.case), "why": attempt.error}
+                said["invocations"] = len(attempt.latency_ns) * attempt.invocations_per_sample
+                said["fastest_ns"] = min(attempt.per_invocation_ns, default=None)
     return said

@@ -12,7 +12,7 @@ NS_PER_US = 1_000
 def format_ns(ns: float) -> str:
     """Return a duration with three significant digits, such as ``7.21 ms``."""
     for unit, size in (("s", NS_PER_S), ("ms", NS_PER_MS), ("µs", NS_PER_US)):
-        if ns >= size:
+        if _rounded(ns) >= size:
             return f"{_three(ns / size)} {unit}"
     return f"{ns:.0f} ns"
 
@@ -20,7 +20,7 @@ def format_ns(ns: float) -> str:
 def format_bytes(count: float) -> str:
     """Return a size in decimal units with three significant digits, such as ``3.54 MB``."""
     for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= size:
+        if _rounded(count) >= size:
             return f"{_three(count / size)} {unit}"
     return f"{count:.0f} B"
 
@@ -65,6 +65,10 @@ def parse_seconds(text: str) -> float:
     return float(match[1]) * {"s": 1, "min": 60, "h": 3600}[match[2]]
 
 
+def _rounded(value: float) -> float:
+    return float(f"{value:.3g}")
+
+
 def _three(value: float) -> str:
-    decimals = 2 if value < 10 else 1 if value < 100 else 0
+    decimals = 2 if _rounded(value) < 10 else 1 if _rounded(value) < 100 else 0
     return f"{value:.{decimals}f}"

@@ -42,12 +42,14 @@ def judge(
     what the golden check of the attempts is judged by. ``kept`` are reasons that were recorded when they were seen.
     """
     good = [replace(attempt, readings=sieve(attempt.readings)) for attempt in measurements if attempt.error is None]
+    # what could not be loaded could not be scored: one reason is enough
+    unscorable = (scores is None or scores.error is not None) and any(attempt.unloadable for attempt in measurements)
     reasons = (
         *of_the_attempts(measurements, effort),
         *of_the_latency(good),
         *of_the_settings(case, good, facts),
         *of_the_device(good, facts, stranger_since),
-        *of_the_accuracy(case, scores),
+        *(() if unscorable else of_the_accuracy(case, scores)),
         *of_the_golden_check(good, golden),
         *of_the_artifact(measurements, scores),
         *kept,

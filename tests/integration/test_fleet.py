@@ -97,12 +97,17 @@ def measured(fleet, wheelhouse):
 
 
 def test_adding_a_device_ends_with_its_first_measurement(fleet):
-    _, told = fleet
+    project, told = fleet
 
     assert told["pc-a"]["smoke"] is None
     for name in ("pc-b", "pc-c", "board-a"):
+        smoke = told[name]["smoke"]
         assert told[name]["setup"]["runtime"] == "litert"
-        assert told[name]["smoke"]["fastest_ns"] > 0, told[name]["smoke"]["why"]
+        assert smoke["fastest_ns"] is not None, smoke["why"]
+        (attempt,) = project.json("results", "show", smoke["case"], "--run", smoke["run"])["attempt_list"]
+        batch = attempt["invocations_per_sample"]
+        assert smoke["fastest_ns"] == min(attempt["latency_ns"]) / batch
+        assert smoke["invocations"] == len(attempt["latency_ns"]) * batch
     assert told["board-a"]["facts"]["machine"] == "aarch64"
 
 

@@ -378,11 +378,12 @@ def only(code, *arguments, **options):
     return found[code].message
 
 
-def test_what_a_runtime_can_not_load_is_invalid_in_its_own_words():
+@pytest.mark.parametrize("scores", [None, make_scores(error="it can't load", auc=(), device_auc=())])
+def test_what_a_runtime_can_not_load_is_invalid_in_its_own_words_alone(scores):
     words = "litert can't load the artifact: ValueError: Didn't find op for builtin opcode"
     failed = [replace(attempt, error=words, unloadable=True, latency_ns=()) for attempt in attempts()]
 
-    found = reasons(failed)
+    found = reasons(failed, scores=scores)
 
     assert set(found) == {"unloadable"}
     assert (found["unloadable"].verdict, found["unloadable"].message) == (Verdict.INVALID, words)
