@@ -141,10 +141,10 @@ def histogram(latency_ns: Sequence[float]) -> list[str]:
     )
     above = int((samples > high).sum())
     if slowest == low:
-        return [f"  all {len(samples)} invocations: {format_ns(low)}"]
+        return [f"  all {len(samples)} samples: {format_ns(low)}"]
     if high == low:
         return [
-            f"  {len(samples) - above} of {len(samples)} invocations: {format_ns(low)}, the slowest {format_ns(slowest)}"
+            f"  {len(samples) - above} of {len(samples)} samples: {format_ns(low)}, the slowest {format_ns(slowest)}"
         ]
     counts, _ = np.histogram(samples[samples <= high], bins=BINS, range=(low, high))
     # the tallest bar is full; a bar with anything in it can be seen
@@ -154,7 +154,7 @@ def histogram(latency_ns: Sequence[float]) -> list[str]:
     return [
         f"  {bars}",
         f"  {left}{right:>{max(1, BINS - len(left))}}",
-        f"  {len(samples)} invocations, {above} of them slower than shown, the slowest {format_ns(slowest)}",
+        f"  {len(samples)} samples, {above} of them slower than shown, the slowest {format_ns(slowest)}",
     ]
 
 
@@ -224,7 +224,7 @@ def _attempts(measurements: Sequence[Measurement]) -> Table:
             format_ns(attempt.load_ns or 0),
             format_ns(attempt.first_ns or 0),
             str(len(attempt.warmup_ns)),
-            str(len(attempt.latency_ns)),
+            _timed(attempt),
             format_ns(float(np.median(samples))),
             format_ns(float(samples.min())),
             format_ns(float(samples.max())),
@@ -232,6 +232,12 @@ def _attempts(measurements: Sequence[Measurement]) -> Table:
             f"{max(warmest):.0f}" if warmest else "-",
         )
     return table
+
+
+def _timed(attempt: Measurement) -> str:
+    """Return how many samples there are, and of how many invocations each where those are more than one."""
+    samples, batch = len(attempt.latency_ns), attempt.invocations_per_sample
+    return str(samples) if batch == 1 else f"{samples} × {batch}"
 
 
 def _finite(value: float | None) -> float | None:

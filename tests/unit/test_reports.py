@@ -465,12 +465,26 @@ def test_a_scoring_that_failed_is_shown_with_its_last_words():
     assert "ValueError: [/] no images" in text
 
 
+def test_what_was_timed_in_batches_says_how_many_invocations_a_sample_has():
+    one = make_measurement([3_000_000] * 64)
+    batches = replace(one, number=2, invocations_per_sample=16)
+
+    first, second = (
+        line.split()
+        for line in printed(show.show, make_row(), [one, batches], None, {}, None, width=120)
+        if "64" in line.split()
+    )
+
+    assert first[first.index("64") + 1] != "×"
+    assert second[second.index("64") : second.index("64") + 3] == ["64", "×", "16"]
+
+
 def test_a_histogram_ends_at_the_99th_percentile_and_tells_of_the_rest():
     bars, axis, words = show.histogram([1_000_000] * 500 + [2_000_000] * 490 + [90_000_000] * 10)
 
     assert bars.strip() == "█" + " " * (show.BINS - 2) + "█"
     assert axis.split() == ["1.00", "ms", "2.00", "ms"]
-    assert words.strip() == "1000 invocations, 10 of them slower than shown, the slowest 90.0 ms"
+    assert words.strip() == "1000 samples, 10 of them slower than shown, the slowest 90.0 ms"
 
 
 def test_a_bar_with_a_single_sample_can_be_seen():
@@ -481,7 +495,7 @@ def test_a_bar_with_a_single_sample_can_be_seen():
 
 @pytest.mark.parametrize(
     ("samples", "lines"),
-    [([], []), ([5], []), ([5] * 9, ["  all 9 invocations: 5 ns"])],
+    [([], []), ([5], []), ([5] * 9, ["  all 9 samples: 5 ns"])],
     ids=["none", "one", "all alike"],
 )
 def test_a_histogram_of_hardly_anything_is_short(samples, lines):
