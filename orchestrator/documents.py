@@ -110,7 +110,7 @@ def _path(found: Mapping[str, Any]) -> tuple[str | int, ...]:
 
 def _is_path(part: str | int) -> bool:
     # pydantic puts the names of union members ("str", "function-…", "Model") between the keys of the document
-    return isinstance(part, int) or not re.match(r"^(str|int|float|bool|list\[|tuple\[|function-|_?[A-Z]\w*$)", part)
+    return isinstance(part, int) or not re.match(r"((str|int|float|bool)$|list\[|tuple\[|function-|_?[A-Z]\w*$)", part)
 
 
 def _line(data: Any, location: Sequence[str | int]) -> int:

@@ -18,7 +18,8 @@ def lines(judgements: Sequence[Judgement]) -> Iterator[str]:
         before, after = (", ".join(codes) or "no reason" for codes in _codes(judgement))
         verdicts = f"{judgement.before.verdict} → {judgement.after.verdict.value}"
         yield f"{judgement.before.case}: {verdicts} ({before} → {after})"
-    yield f"{len(judgements)} cases judged by what is stored of them, {len(changed)} changed"
+    cases = "case" if len(judgements) == 1 else "cases"
+    yield f"{len(judgements)} {cases} judged by what is stored of them, {len(changed)} changed"
 
 
 def as_json(judgements: Sequence[Judgement]) -> str:

@@ -63,6 +63,10 @@ def test_a_suite_survives_the_store(tmp_path, monkeypatch):
         ("dataset: phantom\nmodels: tiny-cxr\nruntimes: [litrt]\n", ["suite.yaml:3:", "'litrt'", "'litert'"]),
         ("dataset: phantom\nmodels: tiny-cxr\nthreads: [1, zero]\n", ["suite.yaml:3:", "threads.1"]),
         ("dataset: phantom\nmodels: tiny-cxr\nthreads: 0\n", ["suite.yaml:3:", "greater than 0"]),
+        (
+            "dataset: phantom\nmodels: tiny-cxr\nthroughput:\n  interpreters: [1, 0]\n",
+            ["suite.yaml:4:", "throughput.interpreters.1:"],
+        ),
         ("dataset: phantom\nmodels: tiny-cxr\nschemes: []\n", ["suite.yaml:3:", "at least one"]),
         ("dataset: phantom\nmodels: [tiny-cxr, tiny-cxr]\n", ["suite.yaml:2:", "second model"]),
         ("dataset: phantim\nmodels: tiny-cxr\n", ["suite.yaml:1:", "'phantim'", "'phantom'"]),
