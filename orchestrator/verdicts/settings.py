@@ -43,8 +43,10 @@ def of_the_settings(case: Case, good: Sequence[Measurement], facts: Mapping[str,
     if threads:
         yield warn(
             "threads-not-effective",
-            f"{case.threads} threads were asked for, {' or '.join(map(str, sorted(threads)))} worked",
-            "the graph may have too little to share out; compare with --threads 1",
+            f"{case.threads} thread{'s' * (case.threads > 1)} asked for, {' or '.join(map(str, sorted(threads)))} at work",
+            "the graph may have too little to share out; compare with --threads 1"
+            if min(threads) < case.threads
+            else "the runtime makes threads of its own; measure with another one, or keep farm to some cores with taskset",
         )
     for asked, found in sorted(_missed_delegates(good)):
         yield warn(

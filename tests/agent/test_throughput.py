@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +62,35 @@ def test_what_an_interpreter_raises_is_raised():
 
     with pytest.raises(RuntimeError, match="no more memory"):
         throughput.run_round([Worker().invoke, fail], time.perf_counter_ns, measure.array("q"), 1_000_000)
+
+
+@linux
+def test_threads_of_a_round_are_gone_when_it_ends():
+    def count():
+        return sum(1 for _ in Path("/proc/self/task").iterdir())
+
+    before = count()
+    for _ in range(50):
+        throughput.run_round([int, int], time.perf_counter_ns, measure.array("q"), 1000)
+        assert count() == before
+
+
+def test_a_round_for_which_there_are_no_threads_ends(monkeypatch):
+    start, started = threading.Thread.start, []
+
+    def start_one(thread):
+        if started:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_one)
+
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        throughput.run_round([int, int], time.perf_counter_ns, measure.array("q"), 1000)
+
+    started[0].join(60)
+    assert not started[0].is_alive()
 
 
 def test_it_ends_in_time_whatever_is_missing():

@@ -181,7 +181,11 @@ def test_threads_that_were_asked_for_and_did_not_work_are_told():
     found = reasons(attempts(), case=make_case(threads=4))
 
     assert set(found) == {"threads-not-effective"}
-    assert found["threads-not-effective"].message == "4 threads were asked for, 1 worked"
+    assert found["threads-not-effective"].message == "4 threads asked for, 1 at work"
+    assert "--threads 1" in found["threads-not-effective"].advice
+    more = reasons(attempts(effective={**make_measurement().effective, "threads": 2}), case=make_case(threads=1))
+    assert more["threads-not-effective"].message == "1 thread asked for, 2 at work"
+    assert "--threads 1" not in more["threads-not-effective"].advice
     assert reasons(attempts(effective=None), case=make_case(threads=4)) == {}
     assert reasons(attempts(effective={"threads": None}), case=make_case(threads=4)) == {}
 
