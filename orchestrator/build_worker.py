@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from agent import predict
-from agent.runtimes import litert, tensorflow
+from agent.runtimes import litert, onnxruntime, tensorflow
 from agent.runtimes.interpreter import InterpreterLoaded
 from orchestrator import golden, registry
 from orchestrator.artifacts import CALIBRATION_IMAGES
 from orchestrator.datasets.base import make_dataset
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
-from orchestrator.domain.plan import ONLY_BY
 from orchestrator.errors import BuildError, FarmError, ModelError
+from orchestrator.schemes.onnx import rewrite
 from orchestrator.zoo.base import make_model
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 CHECKED_IMAGES = 16
 #: Largest plausible difference of a score from Keras. Kernels add in another order, which costs float32 some 1e-5;
 #: float16 and int8 are far below these on trained networks, files without weights or with a wrong scale far above.
-BOUNDS = {"float32": 1e-3, "float16": 2e-2}
+BOUNDS = {"float32": 1e-3, "onnx": 1e-3, "float16": 2e-2}
 LARGEST_DIFFERENCE = 0.6
 #: No scheme stores a weight in less than a byte; half of that leaves room for what the converter folds away.
 BYTES_PER_WEIGHT = 0.5
@@ -97,17 +97,19 @@ class Workshop:
     def build(self, scheme_name: str, batch: int, path: Path) -> dict[str, Any]:
         """Convert to ``path``, check what came out, and say what the recipe needs; raises `BuildError`."""
         scheme = registry.find("scheme", scheme_name)()
-        if scheme_name in ONLY_BY:
+        if scheme.format == "keras":
             self._save(batch, path)
         else:
             self._convert(scheme, batch, path)
+        if scheme.format == "onnx":
+            rewrite(path)
         calibration = self._calibration_pixels() if scheme.needs_calibration else None
         return {
             "path": str(path),
             "calibration_sha256": hashlib.sha256(calibration.tobytes()).hexdigest()
             if calibration is not None
             else None,
-            "checks": self.check(scheme_name, batch, path),
+            "checks": self.check(scheme, batch, path),
             "golden": self.known_scores(scheme, batch, path),
         }
 
@@ -149,24 +151,25 @@ class Workshop:
         self._frozen[batch] = serve
         return serve
 
-    def check(self, scheme: str, batch: int, path: Path) -> dict[str, Any]:
+    def check(self, scheme: Scheme, batch: int, path: Path) -> dict[str, Any]:
         """Score a few images with the agent's own code and compare with Keras; raises `BuildError`."""
+        name = scheme.name
         weights, size = int(self.keras.count_params()), path.stat().st_size
         if size < weights * BYTES_PER_WEIGHT:
-            raise BuildError(f"the {scheme} artifact has {size} bytes for {weights} weights: they are not in it")
+            raise BuildError(f"the {name} artifact has {size} bytes for {weights} weights: they are not in it")
         try:
             scores = self._scores(_usual(scheme, path), self._pixels, batch)
         except predict.Unscorable as error:
-            raise BuildError(f"the {scheme} artifact can't be scored: {error}") from error
+            raise BuildError(f"the {name} artifact can't be scored: {error}") from error
         difference, mean = golden.difference(scores, self._expected)
-        bound = BOUNDS.get(scheme, LARGEST_DIFFERENCE) * self._spread
+        bound = BOUNDS.get(name, LARGEST_DIFFERENCE) * self._spread
         if difference > bound:
             raise BuildError(
-                f"the {scheme} artifact's scores differ from Keras by up to {difference:.3g} (at most {bound:g} is plausible)"
+                f"the {name} artifact's scores differ from Keras by up to {difference:.3g} (at most {bound:g} is plausible)"
             )
         varies = np.ptp(self._expected, axis=0).max() > 0.05 * self._spread
         if varies and np.ptp(scores, axis=0).max() == 0:
-            raise BuildError(f"the {scheme} artifact answers the same to every image")
+            raise BuildError(f"the {name} artifact answers the same to every image")
         return {
             "max_abs_difference": difference,
             "mean_abs_difference": mean,
@@ -178,10 +181,9 @@ class Workshop:
         """Return what `orchestrator.domain.artifact.Golden` holds, the pixels as the ``path`` of a ``.npy`` beside it.
 
         The scores are those of the runtime that devices use by default. How much they depend on rounding is found with
-        the interpreter's own kernels: on the golden images or on all that artifacts are checked with, whichever is more.
+        other kernels: on the golden images or on all that artifacts are checked with, whichever is more.
         """
-        usual = _usual(scheme.name, path)
-        other = usual if scheme.name in ONLY_BY else _without_delegate(path)
+        usual, other = _usual(scheme, path), _otherwise(scheme, path)
         one, another = (self._scores(loaded, self._pixels, batch) for loaded in (usual, other))
         on_all, on_golden = golden.difference(one, another), golden.difference(one[self._golden], another[self._golden])
         kernels = max(on_all[0], on_golden[0]), max(on_all[1], on_golden[1])
@@ -224,13 +226,21 @@ class Workshop:
         return self._dataset.load(part, height=self._preprocess.height, width=self._preprocess.width)
 
 
-def _usual(scheme: str, path: Path) -> Loaded:
-    """Load an artifact into the runtime that artifacts of its scheme are checked with: the one that devices use by default."""
-    return cast("Loaded", tensorflow.load_keras(str(path)) if scheme in ONLY_BY else litert.load(str(path), 1))
+def _usual(scheme: Scheme, path: Path) -> Loaded:
+    """Load an artifact into the runtime that artifacts of its format are checked with: the one that devices use by default."""
+    if scheme.format == "keras":
+        return tensorflow.load_keras(str(path))
+    if scheme.format == "onnx":
+        return onnxruntime.load(str(path), 1)
+    return cast("Loaded", litert.load(str(path), 1))
 
 
-def _without_delegate(path: Path) -> Loaded:
-    """Load an artifact so that the interpreter's own kernels compute it, as on a device without XNNPACK."""
+def _otherwise(scheme: Scheme, path: Path) -> Loaded:
+    """Load an artifact so that other kernels compute it: without XNNPACK, or without ONNX Runtime's fusions."""
+    if scheme.format == "keras":
+        return tensorflow.load_keras(str(path))
+    if scheme.format == "onnx":
+        return onnxruntime.load(str(path), 1, optimized=False)
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     kernels = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES

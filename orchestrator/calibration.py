@@ -13,7 +13,7 @@ from orchestrator import suite as suites
 from orchestrator.domain.calibration import Calibration
 from orchestrator.domain.case import Case
 from orchestrator.domain.event import AttemptEnded, BuildFailed, CaseSkipped, LaneSkipped
-from orchestrator.domain.plan import EFFORTS
+from orchestrator.domain.plan import EFFORTS, scheme_for
 from orchestrator.errors import DeviceUnfit, UsageError
 from orchestrator.farm import Farm
 from orchestrator.provision import choose_runtime
@@ -60,7 +60,7 @@ def calibrate(
     finally:
         remote.close()
     runtime = choose_runtime(facts, device.runtimes)
-    case = Case(device=name, model="tiny-cxr", scheme=SCHEME, runtime=runtime, threads=1, batch=1)
+    case = Case(device=name, model="tiny-cxr", scheme=scheme_for(runtime, SCHEME), runtime=runtime, threads=1, batch=1)
     run, why = _run(farm, _suite(case, effort, attempts, seed), store, show)
     good = [attempt for attempt in store.measurements(run, case) if attempt.error is None and attempt.latency_ns]
     if len(good) < 2 * group:

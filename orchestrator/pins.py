@@ -19,6 +19,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("litert", "litert-builtin", "delegate"), ("litert",)),
     **dict.fromkeys(("litert-compiled", "litert-gpu"), ("litert", "ml_dtypes")),
     "tflite": ("tflite",),
+    "onnxruntime": ("onnxruntime", "null"),
     "null": ("null",),
 }
 
@@ -41,6 +42,7 @@ _VERSIONED: dict[str, _Versioned] = {
     "litert-compiled": replace(_LITERT, since="2.2.0"),
     "litert-gpu": replace(_LITERT, since="2.3.0"),
     "tflite": _Versioned(project="tflite_runtime"),
+    "onnxruntime": _Versioned(project="onnxruntime"),
 }
 
 _PLATFORM = re.compile(r"manylinux(?:2014|_(\d+)_(\d+))_(\w+)")

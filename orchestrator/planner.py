@@ -8,7 +8,17 @@ import random
 from typing import TYPE_CHECKING
 
 from orchestrator.domain.case import Case
-from orchestrator.domain.plan import ONLY_BY, WITHOUT_SCORES, Attempt, Lane, Plan, Scoring, Skip, effort
+from orchestrator.domain.plan import (
+    INSTEAD,
+    ONLY_BY,
+    WITHOUT_SCORES,
+    Attempt,
+    Lane,
+    Plan,
+    Scoring,
+    Skip,
+    effort,
+)
 from orchestrator.domain.runtime import RuntimeChoice
 
 if TYPE_CHECKING:
@@ -51,10 +61,12 @@ def plan(
 
 
 def _misfit(case: Case) -> str | None:
-    only = ONLY_BY.get(case.scheme)
-    if only is None or RuntimeChoice.parse(case.runtime).name == only:
-        return None
-    return f"scheme {case.scheme} is no .tflite: only runtime {only} takes it"
+    only, runtime = ONLY_BY.get(case.scheme), RuntimeChoice.parse(case.runtime).name
+    if only not in (None, runtime):
+        return f"scheme {case.scheme} is no .tflite: only runtime {only} takes it"
+    if only is None and runtime in INSTEAD:
+        return f"runtime {runtime} takes no .tflite: its schemes are {' and '.join(INSTEAD[runtime].values())}"
+    return None
 
 
 def _cases(suite: Suite, device: str) -> list[Case]:

@@ -33,6 +33,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "float16": "orchestrator.schemes.float16:Float16",
         "int8": "orchestrator.schemes.int8:Int8",
         "keras": "orchestrator.schemes.keras:Keras",
+        "onnx": "orchestrator.schemes.onnx:Onnx",
+        "onnx-int8": "orchestrator.schemes.onnx:OnnxInt8",
     },
     "transport": {
         "ssh": "orchestrator.transports.ssh:SshTransport",

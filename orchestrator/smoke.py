@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator import suite as suites
 from orchestrator.domain.event import AttemptEnded, BlobSent, BuildFailed, CaseSkipped, LaneSkipped
+from orchestrator.domain.plan import scheme_for
 from orchestrator.farm import Farm
 from orchestrator.store.store import Store
 
@@ -16,13 +17,18 @@ if TYPE_CHECKING:
 def smoke_case(
     device: str, runtime: str, inventory: Path, state: Path, db: str, *, wheelhouse: Path | None = None
 ) -> dict[str, Any]:
-    """Measure the built-in model's float32 artifact on ``device`` with effort smoke; the run is stored like any other.
+    """Measure the built-in model's artifact, not quantized, on ``device`` with effort smoke; the run is stored like any other.
 
     Returns ``run``, ``case``, ``sent_bytes``, ``invocations``, ``fastest_ns`` (``None`` where nothing was measured) and
     ``why`` not. Never VALID: 10 invocations carry no percentile.
     """
     chosen = suites.narrow(
-        suites.built_in(), devices=[device], schemes=["float32"], runtimes=[runtime], threads=[1], effort="smoke"
+        suites.built_in(),
+        devices=[device],
+        schemes=[scheme_for(runtime, "float32")],
+        runtimes=[runtime],
+        threads=[1],
+        effort="smoke",
     )
     said: dict[str, Any] = {"run": None, "case": device, "sent_bytes": 0, "invocations": 0}
     said |= {"fastest_ns": None, "why": "it did nothing"}

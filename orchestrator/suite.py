@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: What the agent can execute artifacts with, as `agent.runtimes` names it.
 RUNTIMES = (
     *("litert", "litert-builtin", "litert-compiled", "litert-gpu", "delegate"),
-    *("tflite", "tensorflow", "null"),
+    *("tflite", "tensorflow", "onnxruntime", "null"),
 )
 
 

@@ -16,6 +16,7 @@ RUNTIMES = {
     "litert-gpu": "agent.runtimes.litert_gpu",
     "tflite": "agent.runtimes.tflite",
     "tensorflow": "agent.runtimes.tensorflow",
+    "onnxruntime": "agent.runtimes.onnxruntime",
     "delegate": "agent.runtimes.delegate",
     "null": "agent.runtimes.null",
 }

@@ -50,6 +50,7 @@ class Runtime(Protocol):
 
     #: The distribution that people install.
     PACKAGE: str
+    # A runtime that takes no ``.tflite`` says which file of this folder it is tried with: ``PROBE``.
 
     @staticmethod
     def prepare() -> None:
@@ -58,7 +59,7 @@ class Runtime(Protocol):
 
     @staticmethod
     def load(path: str, threads: int) -> Loaded:
-        """Load the ``.tflite`` at ``path`` and allocate its tensors; whatever goes wrong is raised."""
+        """Load the artifact at ``path`` and allocate its tensors; whatever goes wrong is raised."""
         ...
 
     @staticmethod

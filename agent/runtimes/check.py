@@ -1,7 +1,7 @@
 """Whether a runtime works, found out by running a tiny artifact in a process of its own.
 
 Importing a runtime proves little: tflite-runtime beside numpy 2 imports, and fails at its first interpreter.
-``probe.tflite`` computes 2x + 1 on float32 [1, 2]; ``tests/data/make_artifacts.py`` makes it.
+``probe.tflite`` and ``probe.onnx`` compute 2x + 1 on float32 [1, 2]; ``tests/data/make_artifacts.py`` makes it.
 """
 
 from __future__ import annotations
@@ -89,10 +89,10 @@ def _hindrance(environment: str, error: Exception) -> str:
 
 def _run(name: str) -> dict[str, Any]:
     runtime = find(name)
-    content = pkgutil.get_data("agent.runtimes", "probe.tflite")
+    content = pkgutil.get_data("agent.runtimes", getattr(runtime, "PROBE", "probe.tflite"))
     assert content is not None  # noqa: S101  it ships with this file
     with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "probe.tflite")
+        path = os.path.join(folder, "probe")
         with open(path, "wb") as out:
             out.write(content)
         loaded = runtime.load(path, 1)

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 #: Runtimes that execute nothing and so have no accuracy.
 WITHOUT_SCORES = frozenset({"null"})
 #: Scheme -> the one runtime that takes its artifacts, where they are of another format than all others.
-ONLY_BY = {"keras": "tensorflow"}
+ONLY_BY = {"keras": "tensorflow", "onnx": "onnxruntime", "onnx-int8": "onnxruntime"}
+#: Runtime that takes no ``.tflite`` -> scheme -> the one that has the same network for it.
+INSTEAD = {"onnxruntime": {"float32": "onnx", "int8": "onnx-int8"}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,11 @@ EFFORTS: dict[str, Effort] = {
 }
 #: Attempts of ``standard`` where a comparison is asked for.
 ATTEMPTS_TO_COMPARE = 7
+
+
+def scheme_for(runtime: str, scheme: str) -> str:
+    """Return ``scheme`` (``float32`` or ``int8``) in the format that ``runtime`` takes."""
+    return INSTEAD.get(runtime, {}).get(scheme, scheme)
 
 
 def effort(name: str, *, compare: bool = False, attempts: int | None = None) -> Effort:

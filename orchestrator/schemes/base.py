@@ -20,6 +20,8 @@ class Scheme(Protocol):
     """A way to quantize."""
 
     name: str
+    #: Of the artifact: ``tflite``, ``keras`` (the model as it is) or ``onnx`` (made of the ``.tflite`` of `configure`).
+    format: str
     #: True where `configure` needs images; their hash is then part of the recipe.
     needs_calibration: bool
     #: What else the result depends on, JSON values only; part of the recipe.

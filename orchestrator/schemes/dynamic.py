@@ -20,6 +20,7 @@ class Dynamic:
     """
 
     name = "dynamic"
+    format = "tflite"
     needs_calibration = False
     options: Mapping[str, Any] = {"per_channel_dense": False}
     #: Kernels quantize activations while running, each in its own way: XNNPACK and the built-in ones differ by 0.024 in single

@@ -16,6 +16,7 @@ class Float16:
     """Half-precision weights."""
 
     name = "float16"
+    format = "tflite"
     needs_calibration = False
     options: Mapping[str, Any] = {}
     #: Processors compute in float32 as a rule, and then differ as little as float32 does (6e-6 seen). One that computes in

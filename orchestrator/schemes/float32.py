@@ -16,6 +16,7 @@ class Float32:
     """No quantization."""
 
     name = "float32"
+    format = "tflite"
     needs_calibration = False
     options: Mapping[str, Any] = {}
     #: Seen on the trained tiny-cxr: 8e-7 between XNNPACK and the built-in kernels, 2e-7 to a Cortex-A72, 7e-6 to armv7l

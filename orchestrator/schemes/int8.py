@@ -16,6 +16,7 @@ class Int8:
     """Full integer quantization: no operator may stay in floating point."""
 
     name = "int8"
+    format = "tflite"
     needs_calibration = True
     options: Mapping[str, Any] = {"input": "int8", "output": "int8"}
     #: XNNPACK gave the same bits on x86-64 and aarch64; the built-in kernels (tflite-runtime has no others for int8) round

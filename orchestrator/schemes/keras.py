@@ -16,6 +16,7 @@ class Keras:
     """No conversion: the artifact is a ``.keras`` file with a fixed batch, which only runtime ``tensorflow`` takes."""
 
     name = "keras"
+    format = "keras"
     needs_calibration = False
     options: Mapping[str, Any] = {}
     tolerance = Tolerance(largest=1e-4, mean=2e-5, times_kernels=20.0)

@@ -24,6 +24,8 @@ IDENTITY = tuple(field.name for field in fields(Case))
 FIGURES = tuple(field.name for field in fields(CaseResult) if field.default is None)
 #: The order in which people compare; other schemes follow by name.
 SCHEMES = ("float32", "float16", "dynamic", "int8")
+#: What the others are compared with. No runtime takes both: of two cases, one is planned as a skip and never judged.
+BASELINES = ("float32", "onnx")
 
 
 def results_of(session: Session, run: str | None, filters: Mapping[str, str | int]) -> list[ResultRow]:
@@ -70,7 +72,8 @@ def _compared(session: Session, found: Sequence[tuple[Any, ...]]) -> list[Result
             select(schema.Case, schema.Artifact.size_bytes)
             .join(schema.RunCase, schema.RunCase.case_id == schema.Case.id)
             .outerjoin(schema.Artifact, schema.Artifact.sha256 == schema.RunCase.artifact)
-            .where(schema.RunCase.run == run, schema.Case.scheme == "float32")
+            .where(schema.RunCase.run == run, schema.Case.scheme.in_(BASELINES))
+            .where(schema.RunCase.judged_at.is_not(None))
         )
         for case, size in session.execute(float32):
             baselines[run, *_without_scheme(case)] = case.id, size

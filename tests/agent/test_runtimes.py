@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import json
 import subprocess
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from agent import wire
-from agent.runtimes import RUNTIMES, litert
+from agent import runtimes, wire
+from agent.runtimes import RUNTIMES, find, litert
 from agent.runtimes.interpreter import count_delegated
 from tests.agent.device import DATA, FAKE, wheel
+
+PROBE = Path(runtimes.__file__).parent / "probe.tflite"
 
 
 def probe(device, *runtimes, environment=None):
@@ -126,3 +130,18 @@ def test_every_runtime_offers_the_same_functions(name):
     assert callable(runtime.load)
     assert callable(runtime.version)
     assert runtime.PACKAGE
+
+
+def test_onnx_runtime_is_tried_with_a_file_of_its_own(device):
+    assert probe(device, "onnxruntime")["onnxruntime"].get("works")
+
+    loaded = find("onnxruntime").load(str(PROBE.with_suffix(".onnx")), 1)
+    loaded.set_input(np.array([[2, 5]], np.float32))
+    loaded.invoke()
+    found = loaded.get_output()
+    loaded.set_input(np.array([[0, 0]], np.float32))
+    loaded.invoke()
+
+    assert found.tolist() == [[5.0, 11.0]], "an output is a copy"
+    with pytest.raises(Exception, match=r"INVALID_PROTOBUF|INVALID_GRAPH"):
+        find("onnxruntime").load(str(PROBE), 1)

@@ -82,6 +82,23 @@ def test_nothing_is_compared_where_float32_has_no_figure_or_no_case(store):
     assert by_case["local/tiny-cxr/int8/litert/t4/b1"].size_ratio is None
 
 
+def test_a_runtime_without_float32_is_compared_with_its_own_unquantized_scheme(store):
+    two_schemes(store)
+    plain, int8 = (make_case(scheme=scheme, runtime="onnxruntime") for scheme in ("onnx", "onnx-int8"))
+    tell(store, judged(plain, p50_ns=4_000_000.0), judged(int8, p50_ns=1_000_000.0))
+    for skipped in (make_case(scheme="onnx"), make_case(runtime="onnxruntime")):
+        tell(store, happened.CaseSkipped(run=RUN, device="local", case=skipped, reason="another format"))
+
+    speedups = {(row.scheme, row.runtime): row.speedup for row in store.results()}
+
+    assert speedups == {
+        ("float32", "litert"): 1.0,
+        ("int8", "litert"): 4.0,
+        ("onnx", "onnxruntime"): 1.0,
+        ("onnx-int8", "onnxruntime"): 4.0,
+    }
+
+
 def test_float32_of_another_run_is_not_compared_with(store):
     two_schemes(store)
     later = MIDNIGHT + timedelta(days=1)

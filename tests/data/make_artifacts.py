@@ -1,4 +1,4 @@
-"""Make the tiny ``.tflite`` files that the tests run, and the one that the agent probes runtimes with.
+"""Make the tiny ``.tflite`` files that the tests run, and those that the agent probes runtimes with.
 
     python tests/data/make_artifacts.py
 
@@ -11,6 +11,8 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+
+from orchestrator.schemes.onnx import rewrite
 
 HERE = Path(__file__).parent
 PROBE = HERE.parent.parent / "agent" / "runtimes" / "probe.tflite"
@@ -58,6 +60,8 @@ def main() -> None:
     (HERE / "two-columns.tflite").write_bytes(build(softmax, one))
     (HERE / "not-finite.tflite").write_bytes(build(lambda x: tf.math.log(sigmoid(x) - 2.0), one))
     PROBE.write_bytes(build(lambda x: x * 2.0 + 1.0, [1, 2]))
+    shutil.copy(PROBE, PROBE.with_suffix(".onnx"))
+    rewrite(PROBE.with_suffix(".onnx"))
     shutil.rmtree(HERE / "__pycache__", ignore_errors=True)
 
 

@@ -21,6 +21,7 @@ from orchestrator.build_worker import Workshop
 from orchestrator.datasets.base import make_dataset
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
 from orchestrator.errors import BuildError
+from orchestrator.schemes.int8 import Int8
 from orchestrator.zoo.base import make_model
 from tests.lab.project import wait_for
 
@@ -29,6 +30,8 @@ pytestmark = pytest.mark.tensorflow
 TINY = ModelSpec(name="tiny-cxr", kind="tiny-cxr")
 PHANTOM = DatasetSpec(kind="phantom")
 SCHEMES = ("float32", "dynamic", "float16", "int8")
+#: Scheme -> the one whose ``.tflite`` it was made of.
+ONNX_OF = {"onnx": "float32", "onnx-int8": "int8"}
 
 
 def builds(*schemes, model=TINY, batch=1):
@@ -37,9 +40,9 @@ def builds(*schemes, model=TINY, batch=1):
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory):
-    """The four artifacts of tiny-cxr, the model itself, and one for batches of two."""
+    """The four artifacts of tiny-cxr, the model itself, two as ONNX, and one for batches of two."""
     artifacts = Artifacts(tmp_path_factory.mktemp("artifacts"))
-    outcomes = list(artifacts.ensure([*builds(*SCHEMES, "keras"), *builds("float32", batch=2)], PHANTOM))
+    outcomes = list(artifacts.ensure([*builds(*SCHEMES, "keras", *ONNX_OF), *builds("float32", batch=2)], PHANTOM))
     assert all(isinstance(outcome, Built) and not outcome.reused for outcome in outcomes), outcomes
     return artifacts, {(outcome.build.scheme, outcome.build.batch): outcome.artifact for outcome in outcomes}
 
@@ -99,6 +102,49 @@ def test_the_keras_model_itself_is_an_artifact_that_tensorflow_runs(kept, evalua
     assert artifact.checks["max_abs_difference"] < 1e-4
     assert len(artifact.golden.scores) == 4
     assert loaded.effective() == {"delegate": None, "threads": None}
+
+
+@pytest.mark.parametrize("scheme", ONNX_OF)
+def test_an_onnx_artifact_is_the_same_network_with_the_same_scales(kept, evaluation, scheme):
+    artifacts, by_scheme = kept
+    artifact, model = by_scheme[scheme, 1], make_model(TINY)
+    of = load(kept, ONNX_OF[scheme])
+
+    loaded = find("onnxruntime").load(str(artifacts.path(artifact.sha256)), 1)
+
+    assert (loaded.input, loaded.output) == (of.input, of.output)
+    scores, expected = (
+        predict.scores(each, evaluation.pixels[:100], model.preprocess, batch=1, classes=14) for each in (loaded, of)
+    )
+    # int8 rounds otherwise here and there: by a few steps of 1/256
+    assert np.abs(scores - expected).max() < (1e-5 if scheme == "onnx" else 0.05)
+    assert np.ptp(scores, axis=0).min() > 0
+    assert len(artifact.golden.scores) == 4
+    assert artifact.golden.largest >= 1e-4
+    assert artifact.recipe["options"]["opset"] == 18
+    assert (artifact.recipe["calibration_sha256"] is None) == (scheme == "onnx")
+    assert loaded.effective() == {"delegate": None, "providers": ["CPUExecutionProvider"]}
+
+
+def test_without_the_converter_an_onnx_artifact_says_what_to_install(kept, tmp_path):
+    hidden = tmp_path / "tf2onnx.py"
+    hidden.write_text("raise ImportError('No module named tf2onnx')\n")
+
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from pathlib import Path; from orchestrator.schemes import onnx; onnx.rewrite(Path('x'))",
+        ],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert "BuildError: no ONNX without tf2onnx and onnxruntime (No module named tf2onnx)" in done.stderr
+    assert "--editable '.[onnx]'" in done.stderr
 
 
 def test_another_batch_size_is_another_artifact(kept):
@@ -220,9 +266,9 @@ def test_a_file_smaller_than_its_weights_could_be_is_no_artifact(workshop, kept,
     (tmp_path / "whole.tflite").write_bytes(whole)
     (tmp_path / "half.tflite").write_bytes(whole[: workshop.keras.count_params() // 2 - 1])
 
-    workshop.check("int8", 1, tmp_path / "whole.tflite")
+    workshop.check(Int8(), 1, tmp_path / "whole.tflite")
     with pytest.raises(BuildError, match="weights: they are not in it"):
-        workshop.check("int8", 1, tmp_path / "half.tflite")
+        workshop.check(Int8(), 1, tmp_path / "half.tflite")
 
 
 @pytest.mark.parametrize("form", ["m.keras", "saved"])

@@ -36,6 +36,7 @@ def test_migrations_weights_pins_and_the_agent_are_inside_and_nothing_else_at_th
         "orchestrator/wheels/litert.sha256",
         "agent/__main__.py",
         "agent/runtimes/probe.tflite",
+        "agent/runtimes/probe.onnx",
     ):
         assert needed in names
     assert any(name.startswith("orchestrator/store/migrations/versions/") for name in names)

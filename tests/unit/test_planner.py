@@ -2,8 +2,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from orchestrator import planner
-from orchestrator.domain.plan import Attempt, Scoring
+from orchestrator.domain.plan import Attempt, Scoring, scheme_for
 from orchestrator.suite import Throughput
 from orchestrator.testing import make_suite
 
@@ -95,6 +97,23 @@ def test_a_scheme_of_another_format_is_left_to_the_runtime_that_takes_it():
     )
 
 
+def test_a_runtime_without_tflite_is_left_to_its_own_schemes():
+    suite = make_suite(schemes=("float32", "onnx", "onnx-int8"), runtimes=("onnxruntime", "litert"))
+
+    planned = planner.plan("run", suite, ["local"])
+
+    assert {(case.scheme, case.runtime) for case in planned.cases} == {
+        ("float32", "litert"),
+        ("onnx", "onnxruntime"),
+        ("onnx-int8", "onnxruntime"),
+    }
+    assert {(skip.case.scheme, skip.case.runtime, skip.reason) for skip in planned.skips} == {
+        ("float32", "onnxruntime", "runtime onnxruntime takes no .tflite: its schemes are onnx and onnx-int8"),
+        ("onnx", "litert", "scheme onnx is no .tflite: only runtime onnxruntime takes it"),
+        ("onnx-int8", "litert", "scheme onnx-int8 is no .tflite: only runtime onnxruntime takes it"),
+    }
+
+
 def test_throughput_is_planned_beside_latency_with_batches_of_its_own():
     suite = make_suite(schemes=("int8",), throughput=Throughput(interpreters=(1, 2), batches=(8,)))
 
@@ -110,3 +129,11 @@ def test_comparing_takes_more_attempts_of_standard_alone():
         return planner.plan("run", make_suite(effort=effort, compare=True), ["local"]).effort.attempts
 
     assert (attempts("standard"), attempts("quick"), attempts("mobile")) == (7, 3, 5)
+
+
+@pytest.mark.parametrize(
+    ("runtime", "scheme", "found"),
+    [("litert", "float32", "float32"), ("onnxruntime", "float32", "onnx"), ("onnxruntime", "int8", "onnx-int8")],
+)
+def test_a_scheme_is_found_in_the_format_of_a_runtime(runtime, scheme, found):
+    assert scheme_for(runtime, scheme) == found

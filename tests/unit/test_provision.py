@@ -254,7 +254,9 @@ def test_a_version_without_a_wheel_for_the_devices_machine_is_not_brought_as_num
     assert caught.value.hint == "of tflite it can have 2.14.0"
 
 
-@pytest.mark.parametrize("runtime", ["litert", "litert-builtin", "litert-compiled", "litert-gpu", "tflite", "delegate"])
+@pytest.mark.parametrize(
+    "runtime", ["litert", "litert-builtin", "litert-compiled", "litert-gpu", "tflite", "delegate", "onnxruntime"]
+)
 def test_every_version_comes_with_a_numpy_and_its_own_distribution_wherever_it_comes(runtime):
     for version in versions(runtime):
         by_place = {}
@@ -266,6 +268,11 @@ def test_every_version_comes_with_a_numpy_and_its_own_distribution_wherever_it_c
             assert version in projects.values()
             assert "numpy" in projects or place in own_places
             assert ("ml_dtypes" in projects) == (runtime in {"litert-compiled", "litert-gpu"})
+
+
+def test_a_python_that_numpy_is_there_for_and_the_runtime_is_not_is_told():
+    with pytest.raises(DeviceUnfit, match=r"there are wheels for Python 3\.11 to 3\.14"):
+        choose(Target(machine="x86_64", python=(3, 10), glibc=(2, 36)), "onnxruntime")
 
 
 def test_versions_come_oldest_first():
@@ -299,10 +306,12 @@ def test_the_page_says_of_machines_pythons_and_glibc_what_the_table_says():
             said[runtime, machine.replace("x86-64", "x86_64"), (3, minor)] = tuple(map(int, glibc))
 
     known = {}
-    for runtime in ("litert", "tflite"):
+    for runtime in ("litert", "tflite", "onnxruntime"):
+        places = {(pin.machine, pin.python) for pin in pins(runtime) if pin.project != "numpy"}
         for pin in pins(runtime):
-            key = runtime, pin.machine, pin.python
-            known[key] = max(pin.glibc, known.get(key, pin.glibc))
+            if (pin.machine, pin.python) in places:
+                key = runtime, pin.machine, pin.python
+                known[key] = max(pin.glibc, known.get(key, pin.glibc))
     assert said == known
 
 
