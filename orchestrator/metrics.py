@@ -1,4 +1,4 @@
-"""AUC-ROC: the chance that a positive image scores higher than a negative one; and how far two of them are apart."""
+"""AUC-ROC: the chance that a positive image scores higher than a negative one; how sure it is, and how far two are apart."""
 
 from __future__ import annotations
 
@@ -31,6 +31,26 @@ def mean_auc(per_class: Sequence[float | None]) -> float | None:
     """Return the mean over the classes that have an AUC, ``None`` where none has."""
     defined = [auc for auc in per_class if auc is not None]
     return float(np.mean(defined)) if defined else None
+
+
+def mean_auc_error(labels: NDArray[Any], scores: NDArray[Any]) -> float | None:
+    """Return the standard error of the mean AUC of scores [n, classes], by structural components as in `auc_difference`.
+
+    ``None`` where no class has an AUC, or one hangs on a single image, or every class is told apart without a mistake: how
+    often there would be one in other images, that does not say. Raises `ValueError` for shapes that differ.
+    """
+    if labels.shape != scores.shape or labels.ndim != 2:
+        raise ValueError(f"labels {labels.shape} and scores {scores.shape} must both be [images, classes]")
+    columns = _columns(labels)
+    if columns is None:
+        return None
+    _, added = _mean_components(labels, scores, columns)
+    return float(np.sqrt((added**2).sum())) or None
+
+
+def interval(mean: float, error: float) -> tuple[float, float]:
+    """Return where an AUC is with 95 %, by the normal distribution, within 0 to 1."""
+    return max(0.0, mean - NORMAL * error), min(1.0, mean + NORMAL * error)
 
 
 def _auc(positive: NDArray[np.bool_], scores: NDArray[Any]) -> float | None:
@@ -69,17 +89,28 @@ def auc_difference(labels: NDArray[Any], a: NDArray[Any], b: NDArray[Any]) -> Au
     """
     if not labels.shape == a.shape == b.shape or labels.ndim != 2:
         raise ValueError(f"labels {labels.shape} and scores {a.shape} and {b.shape} must all be [images, classes]")
-    positive = labels > 0
-    counts = positive.sum(axis=0)
+    columns = _columns(labels)
+    if columns is None:
+        return None
+    (auc_a, of_a), (auc_b, of_b) = (_mean_components(labels, scores, columns) for scores in (a, b))
+    return AucDifference(difference=auc_b - auc_a, error=float(np.sqrt(((of_b - of_a) ** 2).sum())))
+
+
+def _columns(labels: NDArray[Any]) -> NDArray[np.intp] | None:
+    """Return the classes that have an AUC, ``None`` where there is none, or one with a single image of a label."""
+    counts = (labels > 0).sum(axis=0)
     columns = np.flatnonzero((counts > 0) & (counts < len(labels)))
     if not len(columns) or min(counts[columns].min(), len(labels) - counts[columns].max()) < 2:
         return None
-    difference, added = 0.0, np.zeros(len(labels))
-    for column in columns:
-        (auc_a, of_a), (auc_b, of_b) = (_components(positive[:, column], scores[:, column]) for scores in (a, b))
-        difference += (auc_b - auc_a) / len(columns)
-        added += (of_b - of_a) / len(columns)
-    return AucDifference(difference=difference, error=float(np.sqrt((added**2).sum())))
+    return columns
+
+
+def _mean_components(
+    labels: NDArray[Any], scores: NDArray[Any], columns: NDArray[np.intp]
+) -> tuple[float, NDArray[np.float64]]:
+    """Return the mean AUC over ``columns``, and for each image what it adds to that."""
+    each = [_components(labels[:, column] > 0, scores[:, column]) for column in columns]
+    return float(np.mean([auc for auc, _ in each])), np.mean([added for _, added in each], axis=0)
 
 
 def _components(positive: NDArray[np.bool_], scores: NDArray[Any]) -> tuple[float, NDArray[np.float64]]:

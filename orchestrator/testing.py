@@ -101,6 +101,7 @@ def make_scores(**changes: Any) -> Scores:
         shape=(2, 1),
         device_auc=(1.0,),
         auc=(1.0,),
+        auc_error=0.01,
         classes=("Nodule",),
     )
     return replace(scores, **changes)

@@ -270,9 +270,11 @@ class Translator:
         images = self._materials.images[step.model]
         scores = wire.unpack_bytes(record.scores)
         auc: tuple[float | None, ...] = ()
+        auc_error = None
         if record.error is None:
             labels = np.load(self._materials.blobs / images.labels_sha256, allow_pickle=False)
-            auc = metrics.auc_per_class(labels, np.frombuffer(scores, dtype="<f4").reshape(record.shape))
+            values = np.frombuffer(scores, dtype="<f4").reshape(record.shape)
+            auc, auc_error = metrics.auc_per_class(labels, values), metrics.mean_auc_error(labels, values)
         return Scores(
             scoring=step.id,
             device=step.device,
@@ -289,6 +291,7 @@ class Translator:
             shape=record.shape,
             device_auc=record.auc,
             auc=auc,
+            auc_error=auc_error,
             classes=images.classes,
         )
 

@@ -115,6 +115,8 @@ class Scores:
     device_auc: tuple[float | None, ...] = ()
     #: The same from the scores on the controller.
     auc: tuple[float | None, ...] = ()
+    #: Standard error of their mean; ``None`` where it can't be told, and of scores that an older farm stored.
+    auc_error: float | None = None
     classes: tuple[str, ...] = ()
 
 
@@ -142,6 +144,8 @@ class CaseResult:
     p99_ns: float | None = None
     p999_ns: float | None = None
     auc_mean: float | None = None
+    auc_low: float | None = None
+    auc_high: float | None = None
     #: The most of the attempts: above 1, percentiles are those of means of so many invocations.
     invocations_per_sample: float | None = None
     #: Counts of samples beyond Tukey's fences; they are in the percentiles all the same.

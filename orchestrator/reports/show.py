@@ -74,7 +74,7 @@ def show(  # noqa: PLR0917  everything there is about a case
         _pairs(console, "in force", explaining.effective)
         _pairs(console, "versions", explaining.versions)
     if scores is not None:
-        _accuracy(console, scores)
+        _accuracy(console, row, scores)
     if artifact is not None:
         _pairs(console, f"recipe of {artifact.sha256[:16]}…", artifact.recipe)
         _pairs(console, "checked when it was built", artifact.checks)
@@ -250,11 +250,18 @@ def _last_line(words: str) -> str:
     return (words.strip().splitlines() or ["nothing was said"])[-1]
 
 
-def _accuracy(console: Console, scores: Scores) -> None:
+def _mean(row: ResultRow) -> str:
+    """Return the mean over the classes and where it is with 95 %, as far as there is one."""
+    if row.auc_mean is None or row.auc_low is None or row.auc_high is None:
+        return ""
+    return f", mean {row.auc_mean:.4f} ({row.auc_low:.4f} to {row.auc_high:.4f} with 95 %)"
+
+
+def _accuracy(console: Console, row: ResultRow, scores: Scores) -> None:
     if scores.error is not None:
         console.print(f"\n[bold]AUC-ROC[/] [red]failed:[/] {escape(_last_line(scores.error))}", soft_wrap=True)
         return
-    console.print(f"\n[bold]AUC-ROC[/] on {scores.shape[0]} images")
+    console.print(f"\n[bold]AUC-ROC[/] on {scores.shape[0]} images{_mean(row)}")
     for name, auc in zip(scores.classes, scores.auc, strict=True):
         console.print(f"  {name:22} {'-' if auc is None else f'{auc:.4f}'}", markup=False)
 

@@ -126,6 +126,9 @@ class ResultRow:
     last_minute_ns: float | None = None
     #: Median over attempts: importing the runtime.
     import_ns: float | None = None
+    #: Where the mean AUC is with 95 %.
+    auc_low: float | None = None
+    auc_high: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values."""

@@ -263,6 +263,7 @@ class Scores(Base):
     classes: Mapped[list[Any]]
     device_auc: Mapped[list[Any]]
     auc: Mapped[list[Any]]
+    auc_error: Mapped[float | None]
 
 
 class Metric(Base):

@@ -66,7 +66,16 @@ def judge(
         attempts=len(good),
         samples=sum(len(attempt.latency_ns) for attempt in good),
         **figures_of(case, good),
-        auc_mean=metrics.mean_auc(scores.auc) if scores and scores.error is None else None,
+        **_accuracy(scores),
         verdict=verdict,
         reasons=reasons,
     )
+
+
+def _accuracy(scores: Scores | None) -> dict[str, float | None]:
+    """Return the mean AUC and its interval, as far as there are any."""
+    mean = metrics.mean_auc(scores.auc) if scores and scores.error is None else None
+    if scores is None or mean is None or scores.auc_error is None:
+        return {"auc_mean": mean}
+    low, high = metrics.interval(mean, scores.auc_error)
+    return {"auc_mean": mean, "auc_low": low, "auc_high": high}

@@ -216,7 +216,7 @@ def test_one_case_is_shown_in_full(measured):
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"{CASE}  run {RUN}, 2026-01-01 00:00 UTC\n")
     for words in (
-        "all 20 invocations: 500 µs",
+        "all 20 samples: 500 µs",
         "AUC-ROC on 2 images",
         "cores",
         "the wiring holds",

@@ -89,6 +89,35 @@ def test_the_error_of_a_mean_over_classes_is_that_of_drawing_images_again():
     assert found.error == pytest.approx(np.std(drawn), rel=0.15)
 
 
+def test_the_error_of_one_mean_auc_is_delongs_for_one_class_and_that_of_drawing_images_again_for_several():
+    random = np.random.default_rng(7)
+    labels = random.random((300, 3)) < 0.4
+    scores = random.normal(labels, 1.0) + random.normal(size=(300, 1))
+    drawn = []
+    for _ in range(400):
+        rows = random.integers(0, 300, 300)
+        drawn.append(metrics.mean_auc(metrics.auc_per_class(labels[rows], scores[rows])))
+
+    alone = metrics.mean_auc_error(labels[:, :1], scores[:, :1])
+    together = metrics.mean_auc_error(labels, scores)
+
+    assert alone == pytest.approx(delong_error(labels[:, 0], scores[:, 0], np.zeros(300)))
+    assert together == pytest.approx(np.std(drawn), rel=0.15)
+    assert metrics.interval(0.9, 0.1) == (pytest.approx(0.704, abs=1e-3), 1.0)
+
+
+def test_a_mean_auc_without_a_mistake_or_with_one_image_of_a_kind_has_no_error():
+    labels = np.array([[0], [0], [1], [1]])
+    scores = np.array([[0.1], [0.6], [0.5], [0.9]])
+
+    assert metrics.mean_auc_error(labels, scores) > 0
+    assert metrics.mean_auc_error(labels, np.sort(scores, axis=0)) is None
+    assert metrics.mean_auc_error(labels, np.ones((4, 1))) is None
+    assert metrics.mean_auc_error(np.array([[0], [0], [0], [1]]), scores) is None
+    with pytest.raises(ValueError, match="images, classes"):
+        metrics.mean_auc_error(labels, scores[:2])
+
+
 def test_scores_that_rank_alike_differ_by_nothing_and_one_image_of_a_kind_tells_nothing():
     labels = np.array([[0], [0], [1], [1]])
     scores = np.array([[0.1], [0.6], [0.5], [0.9]])

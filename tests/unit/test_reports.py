@@ -25,7 +25,7 @@ KEYS = [
     *("p50_low_ns", "p50_high_ns", "p90_low_ns", "p90_high_ns", "p95_ns", "p999_ns", "invocations_per_sample"),
     *("outliers_low", "outliers_mild", "outliers_severe"),
     *("images_per_s", "images_per_s_low", "images_per_s_high", "energy_j", "energy_idle_j"),
-    *("first_minute_ns", "last_minute_ns", "import_ns"),
+    *("first_minute_ns", "last_minute_ns", "import_ns", "auc_low", "auc_high"),
 ]
 SHOW_KEYS = ["attempt_list", "auc_by_class", "facts", "recipe", "checks"]
 ATTEMPT_KEYS = [
@@ -420,7 +420,8 @@ def test_one_case_is_shown_with_all_that_explains_it(width):
     scores = make_scores(classes=("Nodule", "[/]"), auc=(0.87654, None), device_auc=(0.87654, None))
     facts = {"cores": 4, "cpu": "[bold]Cortex", "memory": {"total_bytes": 1}}
 
-    lines = printed(show.show, make_row(), measurements, scores, facts, make_artifact(), width=width)
+    row = make_row(auc_low=0.85, auc_high=0.9)
+    lines = printed(show.show, row, measurements, scores, facts, make_artifact(), width=width)
 
     text = "\n".join(lines)
     assert lines[0] == "local/tiny-cxr/float32/litert/t1/b1  run 20260101-000000-abcd, 2026-01-01 00:00 UTC"
@@ -430,7 +431,7 @@ def test_one_case_is_shown_with_all_that_explains_it(width):
         *("1", "5.00", "ms", "2.00", "ms", "2", "128", "1.00", "ms", "1.00", "ms", "1.00", "ms", "50.0", "MB", "61"),
     ]
     assert "no. 2 failed: MemoryError: [/] it was all too much for this poor little worker" in " ".join(text.split())
-    assert "AUC-ROC on 2 images" in text
+    assert "AUC-ROC on 2 images, mean 0.9123 (0.8500 to 0.9000 with 95 %)" in text
     assert ["Nodule", "0.8765"] in [line.split() for line in lines]
     assert ["[/]", "-"] in [line.split() for line in lines]
     assert ["delegate", "xnnpack"] in [line.split() for line in lines]

@@ -263,6 +263,15 @@ def test_an_attempt_that_began_too_warm_is_told(celsius, told):
     assert set(found) == ({"too-warm"} if told else set())
 
 
+def test_a_mean_auc_has_its_interval_where_its_error_is_known():
+    known = judge(attempts(), scores=make_scores(auc=(0.9, None, 0.8), device_auc=(0.9, None, 0.8), auc_error=0.01))
+    unknown = judge(attempts(), scores=make_scores(auc_error=None))
+
+    assert known.auc_mean == pytest.approx(0.85)
+    assert (known.auc_low, known.auc_high) == (pytest.approx(0.8304, abs=1e-4), pytest.approx(0.8696, abs=1e-4))
+    assert (unknown.auc_mean, unknown.auc_low, unknown.auc_high) == (1.0, None, None)
+
+
 def test_accuracy_that_was_never_checked_is_invalid():
     found = reasons(attempts(), scores=None)
 
