@@ -184,6 +184,11 @@ def over_time(measurements: Sequence[Measurement]) -> list[str]:
 def _sentences(row: ResultRow, good: Sequence[Measurement]) -> list[str]:
     """Say what the figures of the table leave out, as far as there is something to say."""
     said = []
+    batches = sorted({attempt.invocations_per_sample for attempt in good})
+    if batches and batches != [1]:
+        said.append(
+            f"a sample is {' or '.join(map(str, batches))} invocations in a row; min, max and percentiles are of their means"
+        )
     if row.p50_low_ns is not None and row.p50_high_ns is not None:
         said.append(f"p50 within {format_ns(row.p50_low_ns)} and {format_ns(row.p50_high_ns)} (95 %, over attempts)")
     for name, share in (("p95", 0.95), ("p99", 0.99), ("p99.9", 0.999)) if row.samples else ():
@@ -224,7 +229,7 @@ def _attempts(measurements: Sequence[Measurement]) -> Table:
             format_ns(attempt.load_ns or 0),
             format_ns(attempt.first_ns or 0),
             str(len(attempt.warmup_ns)),
-            _timed(attempt),
+            str(len(attempt.latency_ns)),
             format_ns(float(np.median(samples))),
             format_ns(float(samples.min())),
             format_ns(float(samples.max())),
@@ -232,12 +237,6 @@ def _attempts(measurements: Sequence[Measurement]) -> Table:
             f"{max(warmest):.0f}" if warmest else "-",
         )
     return table
-
-
-def _timed(attempt: Measurement) -> str:
-    """Return how many samples there are, and of how many invocations each where those are more than one."""
-    samples, batch = len(attempt.latency_ns), attempt.invocations_per_sample
-    return str(samples) if batch == 1 else f"{samples} × {batch}"
 
 
 def _finite(value: float | None) -> float | None:

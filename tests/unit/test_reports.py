@@ -470,14 +470,22 @@ def test_what_was_timed_in_batches_says_how_many_invocations_a_sample_has():
     one = make_measurement([3_000_000] * 64)
     batches = replace(one, number=2, invocations_per_sample=16)
 
-    first, second = (
-        line.split()
-        for line in printed(show.show, make_row(), [one, batches], None, {}, None, width=120)
-        if "64" in line.split()
+    alone, mixed = (
+        "\n".join(printed(show.show, make_row(), attempts, None, {}, None)) for attempts in ([one], [one, batches])
     )
 
-    assert first[first.index("64") + 1] != "×"
-    assert second[second.index("64") : second.index("64") + 3] == ["64", "×", "16"]
+    assert "invocations in a row" not in alone
+    assert "a sample is 1 or 16 invocations in a row" in mixed
+
+
+def test_a_table_of_attempts_with_many_samples_fits_80_columns():
+    many = make_measurement([63_300_000] * 1_048_576, load_ns=1_400_000, first_ns=198_000)
+
+    lines = printed(show.show, make_row(), [replace(many, peak_rss_bytes=55_300_000)], None, {}, None, width=80)
+
+    attempt = next(line for line in lines if line.split()[:1] == ["1"])
+    assert "1048576" in attempt.split()
+    assert "…" not in attempt
 
 
 def test_a_histogram_ends_at_the_99th_percentile_and_tells_of_the_rest():
