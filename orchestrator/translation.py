@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from orchestrator.domain.artifact import Artifact, ImageSet
     from orchestrator.domain.blob import Environment
     from orchestrator.domain.plan import Effort
@@ -267,6 +269,8 @@ class Translator:
         artifact = self._materials.artifact(step)
         assert isinstance(step, Scoring)  # noqa: S101  a journal answers our own order
         assert artifact is not None  # noqa: S101
+        _refuse_no_words(record)
+        _refuse_no_duration("wall_ns", record.wall_ns)
         images = self._materials.images[step.model]
         scores = wire.unpack_bytes(record.scores)
         auc: tuple[float | None, ...] = ()
@@ -274,6 +278,7 @@ class Translator:
         if record.error is None:
             labels = np.load(self._materials.blobs / images.labels_sha256, allow_pickle=False)
             values = np.frombuffer(scores, dtype="<f4").reshape(record.shape)
+            _refuse_no_scores(values, record.auc)
             auc, auc_error = metrics.auc_per_class(labels, values), metrics.mean_auc_error(labels, values)
         return Scores(
             scoring=step.id,
@@ -298,15 +303,31 @@ class Translator:
 
 def _refuse_nonsense(record: wire.AttemptDone) -> None:
     """Raise `ValueError` where a number is none, or one that nobody could have measured: figures are made of them later."""
+    _refuse_no_words(record)
     per_sample = record.invocations_per_sample
     if type(per_sample) is not int or not 0 < per_sample < _LARGEST:
         raise ValueError(f"{per_sample!r} invocations per sample")
     for name in _DURATIONS:
-        value = getattr(record, name)
-        if value is not None and (type(value) is not int or not 0 <= value < _LARGEST):
-            raise ValueError(f"{name} is {value!r}")
+        _refuse_no_duration(name, getattr(record, name))
     if any(value < 0 for packed in (record.latency_ns, record.warmup_ns) for value in wire.unpack_ints(packed)):
         raise ValueError("a sample is shorter than nothing")
+
+
+def _refuse_no_duration(name: str, value: object) -> None:
+    if value is not None and (type(value) is not int or not 0 <= value < _LARGEST):
+        raise ValueError(f"{name} is {value!r}")
+
+
+def _refuse_no_words(record: wire.AttemptDone | wire.ScoringDone) -> None:
+    if not isinstance(record.error, str | None) or not isinstance(record.unloadable, bool):
+        raise ValueError(f"its error is {str(record.error)[:80]!r}, unloadable {str(record.unloadable)[:80]!r}")  # noqa: TRY004
+
+
+def _refuse_no_scores(scores: NDArray[np.float32], auc: Sequence[object]) -> None:
+    if not np.isfinite(scores).all():
+        raise ValueError("a score is no finite number")
+    if not all(value is None or (type(value) in (int, float) and 0 <= value <= 1) for value in auc):  # type: ignore[operator]
+        raise ValueError("an AUC is not within 0 and 1")
 
 
 def _said(said: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -237,6 +237,7 @@ def test_a_journal_that_speaks_of_what_was_never_ordered_ends_the_lane_with_the_
         lambda record: replace(record, latency_ns="eJwDAAAAAAE"),
         lambda record: replace(record, latency_ns=wire.pack_bytes(b"seven77")),
         lambda record: replace(record, began_at_ns=10**30),
+        lambda record: replace(record, latency_ns=wire.pack_bytes(b"\0" * (wire.MOST_BYTES + 8))),
         lambda record: replace(record, ended_at_ns="now"),
         lambda record: wire.ScoringDone(record.id, began_at_ns=2, ended_at_ns=3, wall_ns=1),
         lambda record: replace(record, invocations_per_sample=0),
@@ -246,9 +247,19 @@ def test_a_journal_that_speaks_of_what_was_never_ordered_ends_the_lane_with_the_
         lambda record: replace(record, peak_rss_bytes=1.5),
         lambda record: replace(record, latency_ns=wire.pack_ints([5, -5])),
         lambda record: replace(record, effective=["a list"]),
+        lambda record: replace(record, error={"no": "words"}),
+        lambda record: replace(record, unloadable="x"),
     ],
     ids=[
-        *("no base64", "no zlib", "no integers", "the year 31 billion", "no time", "scores of an attempt"),
+        *(
+            "no base64",
+            "no zlib",
+            "no integers",
+            "the year 31 billion",
+            "a quarter of a gigabyte",
+            "no time",
+            "scores of an attempt",
+        ),
         *(
             "no invocations",
             "words",
@@ -257,6 +268,8 @@ def test_a_journal_that_speaks_of_what_was_never_ordered_ends_the_lane_with_the_
             "half a byte",
             "a sample before its time",
             "a list",
+            "an object for an error",
+            "a word for a truth",
         ),
     ],
 )
@@ -273,12 +286,38 @@ def test_a_record_that_makes_no_sense_ends_the_lane_with_the_reason_and_not_the_
     assert "makes no sense" in events[-1].reason
 
 
-def test_scores_of_another_shape_end_the_lane_with_the_reason(materials):
+@pytest.mark.parametrize(
+    "scores",
+    [
+        {"shape": (3, 1), "scores": b"\0" * 12},
+        {"shape": ("two", 1)},
+        {"scores": b"\0\0\xc0\x7f" * 2},
+        {"scores": b"\0\0\x80\x7f" * 2},
+        {"auc": ("0.5",)},
+        {"auc": (float("nan"),)},
+        {"auc": 0.5},
+        {"wall_ns": "long"},
+        {"error": 5},
+    ],
+    ids=[
+        "another shape",
+        "words",
+        "not a number",
+        "infinite",
+        "auc in words",
+        "auc not a number",
+        "one auc",
+        "no time",
+        "no error",
+    ],
+)
+def test_scores_that_make_no_sense_end_the_lane_with_the_reason(materials, scores):
     np.save(materials.blobs / "labels.npy", np.array([[0], [1]], np.uint8))
     (materials.blobs / "labels.npy").rename(materials.blobs / ("c" * 64))
     remote = FakeRemote()
     real = FakeRemote._journal
-    scores = {"scores": wire.pack_bytes(b"\0" * 12), "shape": (3, 1), "auc": (0.5,), "error": None}
+    scores = {"scores": b"\0" * 8, "shape": (2, 1), "auc": (0.5,), "error": None} | scores
+    scores["scores"] = wire.pack_bytes(scores["scores"])
     remote._journal = lambda request: [
         replace(record, **scores) if isinstance(record, wire.ScoringDone) else record for record in real(request)
     ]
