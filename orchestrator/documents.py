@@ -51,6 +51,8 @@ class Document:
                     location, f"unknown key {location[-1]!r}{nearest(str(location[-1]), known)}"
                 ) from None
             message = first["msg"].removeprefix("Value error, ")
+            if first["type"] == "model_type":  # its own words name our classes
+                message = f"this is a mapping, with {', '.join(fields_at(model, location))}"
             raise self.complain(location, f"{where}: {message[:1].lower()}{message[1:]}") from None
 
 

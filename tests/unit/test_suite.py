@@ -64,6 +64,10 @@ def test_a_suite_survives_the_store(tmp_path, monkeypatch):
         ("dataset: phantom\nmodels: tiny-cxr\nthreads: [1, zero]\n", ["suite.yaml:3:", "threads.1"]),
         ("dataset: phantom\nmodels: tiny-cxr\nthreads: 0\n", ["suite.yaml:3:", "greater than 0"]),
         (
+            "dataset: phantom\nmodels: tiny-cxr\nthroughput: 2\n",
+            ["suite.yaml:3:", "throughput: this is a mapping, with interpreters, batches"],
+        ),
+        (
             "dataset: phantom\nmodels: tiny-cxr\nthroughput:\n  interpreters: [1, 0]\n",
             ["suite.yaml:4:", "throughput.interpreters.1:"],
         ),
