@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
@@ -57,8 +58,8 @@ def rewrite(path: Path) -> None:
         import tf2onnx.convert
     except ImportError as error:
         raise BuildError(
-            f"no ONNX without tf2onnx and onnxruntime ({error}); install them here: "
-            "pip install --constraint constraints.txt --editable '.[onnx]'"
+            f"no ONNX without tf2onnx and onnxruntime ({error}); install them: "
+            f"{sys.executable} -m pip install tf2onnx onnxruntime"
         ) from error
 
     quantization = _quantization(path)

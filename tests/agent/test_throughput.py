@@ -72,7 +72,7 @@ def test_threads_of_a_round_are_gone_when_it_ends():
     before = count()
     for _ in range(50):
         throughput.run_round([int, int], time.perf_counter_ns, measure.array("q"), 1000)
-        assert count() == before
+        assert count() <= before  # fewer where a thread of another test has ended meanwhile
 
 
 def test_a_round_for_which_there_are_no_threads_ends(monkeypatch):
