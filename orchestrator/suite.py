@@ -71,15 +71,21 @@ class Suite:
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Suite:
-        """Undo `to_json`."""
+        """Undo `to_json`; raises `SuiteError` for what another version of farm wrote otherwise."""
         values: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()
         }
-        values["models"] = tuple(ModelSpec.from_json(model) for model in plain["models"])
-        values["dataset"] = DatasetSpec(**plain["dataset"])
-        if plain.get("throughput") is not None:
-            values["throughput"] = Throughput.from_json(plain["throughput"])
-        return cls(**values)
+        try:
+            values["models"] = tuple(ModelSpec.from_json(model) for model in plain["models"])
+            values["dataset"] = DatasetSpec(**plain["dataset"])
+            if plain.get("throughput") is not None:
+                values["throughput"] = Throughput.from_json(plain["throughput"])
+            return cls(**values)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise SuiteError(
+                f"the suite that is stored with the run makes no sense here: {type(error).__name__}: {error}",
+                hint="another version of farm wrote it; use that one for this run",
+            ) from error
 
 
 def built_in() -> Suite:

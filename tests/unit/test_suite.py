@@ -192,3 +192,15 @@ def test_throughput_and_comparison_are_asked_for_by_file_and_by_option(tmp_path)
 def test_threads_below_one_are_refused():
     with pytest.raises(SuiteError, match="at least 1"):
         suites.narrow(make_suite(), threads=[0])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"models": None}, {"models": [{"colour": 1}]}, {"dataset": {}}, {"throughput": 3}, {"colour": 1}],
+    ids=str,
+)
+def test_a_stored_suite_of_another_version_is_told_and_no_traceback(change):
+    stored = suites.built_in().to_json() | change
+
+    with pytest.raises(SuiteError, match="the suite that is stored with the run makes no sense here"):
+        suites.Suite.from_json(stored)
