@@ -13,7 +13,7 @@ import argparse
 
 import numpy as np
 
-from orchestrator.comparing import LEVEL, difference
+from orchestrator.analysis.significance import LEVEL, difference
 
 
 def attempts(random: np.random.Generator, count: int, scale: float) -> list[np.ndarray]:

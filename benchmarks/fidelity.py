@@ -41,7 +41,7 @@ from agent import predict, spawn, wire
 from agent.runtimes import find
 from agent.sensors import Sensors
 from agent.workdir import Workdir
-from orchestrator.verdicts.device import OTHER_LOAD, share_of_others
+from orchestrator.analysis.verdicts.device import OTHER_LOAD, share_of_others
 
 HERE = Path(__file__).resolve().parent
 #: The issue's aim: a difference of at most so much, whichever is more.

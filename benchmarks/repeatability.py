@@ -31,11 +31,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestrator import comparing
+from orchestrator.analysis import significance as comparing
+from orchestrator.analysis.stats import interval
+from orchestrator.analysis.verdicts.figures import per_invocation_ns
 from orchestrator.domain.case import Case
-from orchestrator.stats import interval
 from orchestrator.store.store import Store
-from orchestrator.verdicts.figures import per_invocation_ns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -19,29 +19,29 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "folder": "orchestrator.datasets.folder:Folder",
     },
     "model": {
-        "tiny-cxr": "orchestrator.zoo.tiny_cxr:TinyCxr",
-        "keras": "orchestrator.zoo.keras_file:KerasFile",
+        "tiny-cxr": "orchestrator.models.tiny_cxr:TinyCxr",
+        "keras": "orchestrator.models.keras_file:KerasFile",
     },
     "architecture": {
-        "tiny-cxr": "orchestrator.zoo.architectures:tiny_cxr",
-        "mobilenetv2": "orchestrator.zoo.architectures:mobilenetv2",
-        "densenet121": "orchestrator.zoo.architectures:densenet121",
+        "tiny-cxr": "orchestrator.models.architectures:tiny_cxr",
+        "mobilenetv2": "orchestrator.models.architectures:mobilenetv2",
+        "densenet121": "orchestrator.models.architectures:densenet121",
     },
     "scheme": {
-        "float32": "orchestrator.schemes.float32:Float32",
-        "dynamic": "orchestrator.schemes.dynamic:Dynamic",
-        "float16": "orchestrator.schemes.float16:Float16",
-        "int8": "orchestrator.schemes.int8:Int8",
-        "keras": "orchestrator.schemes.keras:Keras",
-        "onnx": "orchestrator.schemes.onnx:Onnx",
-        "onnx-int8": "orchestrator.schemes.onnx:OnnxInt8",
+        "float32": "orchestrator.models.schemes.float32:Float32",
+        "dynamic": "orchestrator.models.schemes.dynamic:Dynamic",
+        "float16": "orchestrator.models.schemes.float16:Float16",
+        "int8": "orchestrator.models.schemes.int8:Int8",
+        "keras": "orchestrator.models.schemes.keras:Keras",
+        "onnx": "orchestrator.models.schemes.onnx:Onnx",
+        "onnx-int8": "orchestrator.models.schemes.onnx:OnnxInt8",
     },
     "transport": {
         "ssh": "orchestrator.transports.ssh:SshTransport",
         "local": "orchestrator.transports.local:LocalTransport",
     },
     "executor": {
-        "threads": "orchestrator.executors.threads:walk",
+        "threads": "orchestrator.runs.executors.threads:walk",
     },
 }
 

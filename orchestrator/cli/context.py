@@ -85,7 +85,7 @@ def known_devices(files: Home) -> Mapping[str, DeviceRow]:
 def unlock_keys(devices: Iterable[Device]) -> None:
     """Ask the person at the terminal for the passphrases that reaching ``devices`` takes, before anything begins."""
     if interactive():
-        from orchestrator.transports.keyring import unlock
+        from orchestrator.transports.unlocked_keys import unlock
 
         unlock(devices, lambda question: str(typer.prompt(question, hide_input=True, err=True)))
 

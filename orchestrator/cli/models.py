@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from orchestrator.datasets.base import Dataset
     from orchestrator.domain.model import Preprocess
-    from orchestrator.zoo.training import Epoch
+    from orchestrator.models.training import Epoch
 
 app = typer.Typer(
     name="models", no_args_is_help=True, rich_markup_mode=None, help="Built-in models, and training small ones."
@@ -75,7 +75,7 @@ def train(
     images = make_dataset(DatasetSpec(kind=dataset, options=_options(dataset, option or [])))
     # 1/127.5 and 1.0: pixels become -1..1, the range in which the architectures' authors trained them
     preprocess = Preprocess(height=size, width=size, channels=channels, scale=1 / 127.5, mean=(1.0,))
-    from orchestrator.zoo import training
+    from orchestrator.models import training
 
     passes = training.fit(
         architecture,
@@ -166,7 +166,7 @@ def _show(passes: Iterator[Epoch], *, total: int) -> None:
 def _evaluated(path: Path, images: Dataset, preprocess: Preprocess) -> float | None:
     import keras
 
-    from orchestrator.zoo import training
+    from orchestrator.models import training
 
     model = keras.models.load_model(path, compile=False)
     part = images.load("evaluation", height=preprocess.height, width=preprocess.width)

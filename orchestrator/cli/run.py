@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from orchestrator.cli.context import Home
+    from orchestrator.config.suite import Suite
     from orchestrator.domain.event import Event
     from orchestrator.domain.plan import Plan
-    from orchestrator.farm import Farm
+    from orchestrator.runs.farm import Farm
     from orchestrator.store.store import Store
-    from orchestrator.suite import Suite
 
 EPILOG = """Examples:
 
@@ -87,7 +87,7 @@ def run(
     json: Json = False,
 ) -> None:
     """Build, push, measure, check accuracy, store and show: every case of a suite on every device."""
-    from orchestrator.farm import Farm
+    from orchestrator.runs.farm import Farm
 
     place = home(db, inventory)
     farm = Farm(place.inventory, place.state, patience_s=patience, wheelhouse=wheelhouse)
@@ -117,7 +117,7 @@ def run(
 
 
 def _chosen(suite: Path | None, narrowing: Mapping[str, Any], *, resumed: bool) -> Suite:
-    from orchestrator import suite as suites
+    from orchestrator.config import suite as suites
     from orchestrator.errors import UsageError
 
     if resumed and (suite is not None or any(value not in (None, [], False) for value in narrowing.values())):
@@ -129,7 +129,7 @@ def _chosen(suite: Path | None, narrowing: Mapping[str, Any], *, resumed: bool) 
 
 def _prepared(farm: Farm, devices: Sequence[str], place: Home) -> dict[str, Mapping[str, Any]]:
     """Unlock the keys that reaching the selected devices takes; return what selectors ask of devices, if they do."""
-    from orchestrator.selectors import needs_facts, select
+    from orchestrator.config.selectors import needs_facts, select
 
     known = known_devices(place) if needs_facts(devices) else {}
     facts = {name: row.facts for name, row in known.items()}
@@ -147,7 +147,7 @@ def _counts(option: str, text: str) -> list[int]:
 
 
 def _show_run(events: Iterator[Event], store: Store, *, as_json: bool) -> int:
-    from orchestrator.cli.screen import Screen
+    from orchestrator.cli.progress import Screen
     from orchestrator.domain.event import RunEnded
 
     status, run = 3, None
@@ -169,8 +169,8 @@ def _show_run(events: Iterator[Event], store: Store, *, as_json: bool) -> int:
 
 
 def _show_results(run: str, store: Store, *, as_json: bool) -> None:
+    from orchestrator.reports import case_table as table
     from orchestrator.reports import json as json_report
-    from orchestrator.reports import table
 
     rows = store.results(run=run)
     if as_json:

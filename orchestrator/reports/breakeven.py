@@ -12,9 +12,9 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from orchestrator.breakeven import Anatomy, BreakEven, Cost, Launch, anatomy, break_even, cost, launch_overhead
+from orchestrator.analysis.breakeven import Anatomy, BreakEven, Cost, Launch, anatomy, break_even, cost, launch_overhead
 from orchestrator.domain.case import Case
-from orchestrator.units import NS_PER_S, format_ns, format_seconds
+from orchestrator.domain.units import NS_PER_S, format_ns, format_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

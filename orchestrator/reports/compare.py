@@ -11,16 +11,16 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator import comparing
-from orchestrator.units import format_ratio
+from orchestrator.analysis import significance as comparing
+from orchestrator.domain.units import format_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rich.console import Console
 
-    from orchestrator.pairing import Pair
-    from orchestrator.stats import Interval
+    from orchestrator.analysis.compare import Pair
+    from orchestrator.analysis.stats import Interval
 
 WIDTH = 31
 #: What a title and a label name, in this order.

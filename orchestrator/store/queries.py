@@ -17,7 +17,7 @@ from orchestrator.domain.model import Preprocess
 from orchestrator.domain.result import Measurement, Scores
 from orchestrator.errors import UnknownName
 from orchestrator.store import schema
-from orchestrator.store.comparison import IDENTITY, results_of
+from orchestrator.store.case_results import IDENTITY, results_of
 from orchestrator.store.rows import DeviceRow, LaneRow, RunRow
 
 if TYPE_CHECKING:

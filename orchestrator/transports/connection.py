@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import paramiko
 from fabric import Config, Connection
 
+from orchestrator.config.ssh_config import expanded
 from orchestrator.errors import HostKeyRefused
-from orchestrator.ssh_config import expanded
-from orchestrator.transports.doors import door
-from orchestrator.transports.keys import OurKeys
+from orchestrator.transports.exceptions import FOREIGN, translate
+from orchestrator.transports.handshake_limit import door
+from orchestrator.transports.key_login import OurKeys
 from orchestrator.transports.known_hosts import content, fingerprint, known, name_at
-from orchestrator.transports.translate import FOREIGN, translate
 
 if TYPE_CHECKING:
     from orchestrator.domain.device import Device

@@ -7,8 +7,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orchestrator.config.atomic_write import rewriting
 from orchestrator.errors import HostKeyRefused, UsageError
-from orchestrator.rewrite import rewriting
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from orchestrator.errors import AgentFailed, ConnectionLost
 from orchestrator.transports.base import Completed
-from orchestrator.transports.pump import Alarm, Drain, pieces
+from orchestrator.transports.pipes import Alarm, Drain, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -12,11 +12,11 @@ import paramiko
 from orchestrator.errors import AgentFailed, ConnectionLost
 from orchestrator.transports.base import Completed
 from orchestrator.transports.connection import DEAD, LOGIN_TIMEOUT_S, FarmConnection, answers, hang_up
+from orchestrator.transports.exceptions import FOREIGN, translate
 from orchestrator.transports.known_hosts import HostKey
-from orchestrator.transports.passwords import LEAVE_KEY, AskedPassword
-from orchestrator.transports.pump import Alarm, Drain, pieces
-from orchestrator.transports.shells import command_line
-from orchestrator.transports.translate import FOREIGN, translate
+from orchestrator.transports.password_login import LEAVE_KEY, AskedPassword
+from orchestrator.transports.pipes import Alarm, Drain, pieces
+from orchestrator.transports.quoting import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

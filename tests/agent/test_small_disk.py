@@ -14,9 +14,9 @@ from io import BytesIO
 import pytest
 
 from agent import wire
+from orchestrator.devices.remote.client import Remote
 from orchestrator.domain.device import Device as Entry
 from orchestrator.errors import DeviceUnfit
-from orchestrator.remote import Remote
 from orchestrator.transports.local import LocalTransport
 from tests.agent.device import Device, wheel
 

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from orchestrator.transports.shells import command_line
+from orchestrator.transports.quoting import command_line
 
 #: Each was mangled, or ended in an error, in at least one of the shells when it stood in plain quotes, but the first.
 WORDS = ["a b", "a\nb", "\n", "a\\\\b", "end\\", "\\'", "!!", "a\\!b", "tab\tx", "-n", "%s", "é!", "$(id)!"]

@@ -19,8 +19,8 @@ from orchestrator import errors
 from orchestrator.domain.device import Device
 from orchestrator.errors import AuthenticationRefused, ConnectionLost, HostKeyRefused, Unreachable
 from orchestrator.transports import known_hosts
+from orchestrator.transports.exceptions import TABLE, find, translate
 from orchestrator.transports.ssh import SshTransport, shown_key
-from orchestrator.transports.translate import TABLE, find, translate
 from tests.lab.sshd import free_port, make_key
 
 pytestmark = pytest.mark.sshd

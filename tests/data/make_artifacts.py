@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from orchestrator.schemes.onnx import rewrite
+from orchestrator.models.schemes.onnx import rewrite
 
 HERE = Path(__file__).parent
 PROBE = HERE.parent.parent / "agent" / "runtimes" / "probe.tflite"

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import errors, registry, suite
+from orchestrator import errors, registry
+from orchestrator.config import suite
+from orchestrator.config.inventory import Inventory
 from orchestrator.domain.plan import EFFORTS
-from orchestrator.inventory import Inventory
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").glob("*/README.md"))]
@@ -59,8 +60,10 @@ def test_every_runtime_effort_and_error_is_on_a_page():
 
 
 def test_every_reason_of_a_verdict_is_on_a_page():
-    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "orchestrator" / "verdicts").glob("*.py"))
-    source += (ROOT / "orchestrator" / "farm.py").read_text(encoding="utf-8")
+    source = "".join(
+        path.read_text(encoding="utf-8") for path in (ROOT / "orchestrator" / "analysis" / "verdicts").glob("*.py")
+    )
+    source += (ROOT / "orchestrator" / "runs" / "farm.py").read_text(encoding="utf-8")
     codes = set(re.findall(r'\b(?:invalid|warn)\(\s*"([a-z-]+)"', source)) | set(
         re.findall(r'code="([a-z-]+)"', source)
     )

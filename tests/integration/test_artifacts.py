@@ -15,14 +15,14 @@ import pytest
 
 from agent import predict
 from agent.runtimes import find, tensorflow
-from orchestrator import metrics
-from orchestrator.artifacts import Artifacts, Build, Built, Failed, key_of
-from orchestrator.build_worker import Workshop
+from orchestrator.analysis import auc as metrics
 from orchestrator.datasets.base import make_dataset
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
 from orchestrator.errors import BuildError
-from orchestrator.schemes.int8 import Int8
-from orchestrator.zoo.base import make_model
+from orchestrator.models.artifacts import Artifacts, Build, Built, Failed, key_of
+from orchestrator.models.base import make_model
+from orchestrator.models.builder import Workshop
+from orchestrator.models.schemes.int8 import Int8
 from tests.lab.project import wait_for
 
 pytestmark = pytest.mark.tensorflow
@@ -134,7 +134,7 @@ def test_without_the_converter_an_onnx_artifact_says_what_to_install(kept, tmp_p
         [
             sys.executable,
             "-c",
-            "from pathlib import Path; from orchestrator.schemes import onnx; onnx.rewrite(Path('x'))",
+            "from pathlib import Path; from orchestrator.models.schemes import onnx; onnx.rewrite(Path('x'))",
         ],
         env=os.environ | {"PYTHONPATH": str(tmp_path)},
         capture_output=True,
@@ -168,7 +168,7 @@ def test_the_recipe_says_what_the_calibration_was_and_its_patients_are_not_evalu
 def test_artifacts_are_built_once_and_found_again_without_tensorflow(kept):
     artifacts, by_scheme = kept
     code = (
-        "import sys, json; from pathlib import Path; from orchestrator.artifacts import *\n"
+        "import sys, json; from pathlib import Path; from orchestrator.models.artifacts import *\n"
         "from orchestrator.domain.model import *\n"
         f"artifacts = Artifacts(Path({str(artifacts.blobs.parent)!r}))\n"
         "build = Build(model=ModelSpec(name='tiny-cxr', kind='tiny-cxr'), scheme='int8', batch=1)\n"
@@ -324,7 +324,7 @@ def test_a_builder_that_is_killed_fails_with_words_and_leaves_nothing_behind(tmp
                     parent = int(file.read().rpartition(")")[2].split()[1])
             except (OSError, ValueError):
                 continue
-            if b"orchestrator.build_worker" in line and parent == os.getpid():
+            if b"orchestrator.models.builder" in line and parent == os.getpid():
                 os.kill(int(entry), signal.SIGKILL)
                 return True
         return False

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from orchestrator import pairing
-from orchestrator.cli.compare import compare as command
+from orchestrator.analysis import compare as pairing
+from orchestrator.cli.results.compare import compare as command
 from orchestrator.domain import event as happened
 from orchestrator.domain.calibration import Calibration
 from orchestrator.domain.device import LOCAL

@@ -264,7 +264,7 @@ def test_a_name_that_means_something_else_is_refused(project, name):
 
 
 def test_ipv6_addresses_are_read_in_every_form():
-    from orchestrator.addresses import parse_address
+    from orchestrator.config.address import parse_address
 
     assert parse_address("pi@[fe80::1%eth0]:2222") == ("pi", "fe80::1%eth0", 2222)
     assert parse_address("[::1]") == (None, "::1", None)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.inventory import Inventory
+from orchestrator.config.inventory import Inventory
 from tests.lab.project import Project
 
 HOSTS = Path(__file__).parents[1] / "data" / "ansible" / "hosts.ini"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator.devices.provisioning.choose import environment_for
+from orchestrator.devices.remote.client import Remote
 from orchestrator.domain.device import Device
 from orchestrator.errors import DeviceUnfit
-from orchestrator.provision import environment_for
-from orchestrator.remote import Remote
 from orchestrator.transports.local import LocalTransport
 from tests.lab.armboard import cache_folder
 

@@ -176,7 +176,7 @@ def test_ctrl_c_stops_the_lane_on_the_device_and_resume_goes_on(project):
 def test_a_run_whose_model_changed_meanwhile_is_not_resumed(project):
     import shutil
 
-    from orchestrator.zoo.tiny_cxr import WEIGHTS
+    from orchestrator.models.tiny_cxr import WEIGHTS
 
     model = project.folder / "mine.keras"
     shutil.copy(WEIGHTS, model)

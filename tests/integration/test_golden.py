@@ -17,14 +17,14 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from agent import predict, wire
 from agent.runtimes.interpreter import InterpreterLoaded
-from orchestrator import golden
-from orchestrator.artifacts import Artifacts, Build
+from orchestrator.analysis import golden
+from orchestrator.analysis.verdicts import judge
+from orchestrator.devices.remote.client import pack_agent
 from orchestrator.domain.model import DatasetSpec, ModelSpec
 from orchestrator.domain.plan import EFFORTS
-from orchestrator.remote import pack_agent
-from orchestrator.schemes.float32 import Float32
+from orchestrator.models.artifacts import Artifacts, Build
+from orchestrator.models.schemes.float32 import Float32
 from orchestrator.testing import make_case, make_measurement, make_scores
-from orchestrator.verdicts import judge
 from tests.agent.device import Device, npy
 from tests.data.make_artifacts import BIAS, WEIGHTS
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from agent import wire
-from orchestrator import verdicts
+from orchestrator.analysis import verdicts
 from orchestrator.domain.plan import EFFORTS
 from orchestrator.testing import make_case, make_measurement, make_scores
 from tests.agent.conftest import *  # noqa: F403  the fixture `device`: the agent as the zip that the controller pushes

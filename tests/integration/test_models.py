@@ -7,7 +7,7 @@ import json
 import pytest
 from PIL import Image
 
-from orchestrator import suite
+from orchestrator.config import suite
 from orchestrator.domain.model import Preprocess
 from tests.lab.project import Project
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent import wire
-from orchestrator.ready import way_to
+from orchestrator.devices.setup import way_to
 from tests.lab import dress
 from tests.lab.hosts import HostSpec, wait_for
 from tests.lab.project import Project

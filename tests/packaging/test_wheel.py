@@ -32,8 +32,8 @@ def test_migrations_weights_pins_and_the_agent_are_inside_and_nothing_else_at_th
 
     for needed in (
         "orchestrator/store/migrations/env.py",
-        "orchestrator/zoo/weights/tiny-cxr.keras",
-        "orchestrator/wheels/litert.sha256",
+        "orchestrator/models/weights/tiny-cxr.keras",
+        "orchestrator/runtimes/wheels/litert.sha256",
         "agent/__main__.py",
         "agent/runtimes/probe.tflite",
         "agent/runtimes/probe.onnx",
@@ -51,7 +51,7 @@ def test_an_installed_farm_creates_its_database_and_packs_the_same_agent(wheel, 
     (tmp_path / "home").mkdir()
     code = (
         "import hashlib, json, orchestrator\n"
-        "from orchestrator.remote import pack_agent\n"
+        "from orchestrator.devices.remote.client import pack_agent\n"
         "from orchestrator.store.store import Store\n"
         "Store.open('sqlite:///farm.db').close()\n"
         "print(json.dumps([orchestrator.__file__, hashlib.sha256(pack_agent()).hexdigest()]))\n"

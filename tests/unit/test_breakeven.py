@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from orchestrator.breakeven import Cost, anatomy, break_even, cost, launch_overhead
+from orchestrator.analysis.breakeven import Cost, anatomy, break_even, cost, launch_overhead
 from orchestrator.reports import breakeven as report
 from orchestrator.testing import make_case, make_measurement
 from tests.unit.test_reports import make_row, printed

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from orchestrator import comparing
-from orchestrator.comparing import adjusted, difference, least_p, p_value, verdict
+from orchestrator.analysis import significance as comparing
+from orchestrator.analysis.significance import adjusted, difference, least_p, p_value, verdict
 
 SIMULATIONS = 400
 

@@ -9,10 +9,10 @@ import sys
 import pytest
 from zeroconf import ServiceInfo
 
-from orchestrator.addresses import parse_address
-from orchestrator.discover import Service, described, discover, suggestion
+from orchestrator.config.address import parse_address
+from orchestrator.config.inventory_edit import check_name
+from orchestrator.devices.discovery import Service, described, discover, suggestion
 from orchestrator.domain.device import Device
-from orchestrator.inventory_file import check_name
 
 RESPONDER = """
 import socket, sys
@@ -60,7 +60,7 @@ def test_a_server_that_announces_itself_twice_is_found_once(responder):
 
 def test_an_interface_that_this_machine_lacks_is_told():
     # In a process of its own: zeroconf leaves a socket to the garbage collector where it can't listen.
-    program = "from orchestrator.discover import discover; discover(0.1, interfaces=['192.0.2.1'])"
+    program = "from orchestrator.devices.discovery import discover; discover(0.1, interfaces=['192.0.2.1'])"
 
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120)
 

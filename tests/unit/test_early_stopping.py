@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from orchestrator import stats
+from orchestrator.analysis import stats
 
 #: percentile -> {t: the fewest queries of which LoadGen lets t lie above it}
 LOADGEN = {

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from orchestrator.config.selectors import has, select
+from orchestrator.devices.health import complaints
+from orchestrator.devices.provisioning.choose import Target
+from orchestrator.devices.remote.sanitize import harmless
 from orchestrator.domain.device import Device
-from orchestrator.facts import harmless
-from orchestrator.health import complaints
-from orchestrator.provision import Target
-from orchestrator.selectors import has, select
 
 ANYTHING = some.recursive(
     some.none() | some.booleans() | some.integers() | some.floats() | some.text(max_size=20),

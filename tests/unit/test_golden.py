@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from orchestrator import golden, registry
+from orchestrator import registry
+from orchestrator.analysis import golden
 from orchestrator.domain.artifact import Tolerance
 
 STRICT = Tolerance(largest=1e-4, mean=2e-5, times_kernels=10.0)

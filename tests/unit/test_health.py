@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.health import complaints, other_machine
+from orchestrator.devices.health import complaints, other_machine
 
 MINDED = {
     "emulated": {"emulated": True},

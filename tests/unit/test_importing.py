@@ -9,12 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestrator import inventory_file, ssh_config
+from orchestrator.config import inventory_edit as inventory_file
+from orchestrator.config import ssh_config
+from orchestrator.config.importers import read
+from orchestrator.config.inventory import Inventory
+from orchestrator.config.inventory_schema import Entry
 from orchestrator.domain.device import Device
 from orchestrator.errors import InventoryError
-from orchestrator.importing import read
-from orchestrator.inventory import Inventory
-from orchestrator.inventory_schema import Entry
 
 DATA = Path(__file__).parents[1] / "data" / "ansible"
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.config.inventory import Inventory
+from orchestrator.config.inventory_edit import add, change
+from orchestrator.config.selectors import select
 from orchestrator.domain.device import LOCAL, Device
 from orchestrator.errors import InventoryError, UnknownName
-from orchestrator.inventory import Inventory
-from orchestrator.inventory_file import add, change
-from orchestrator.selectors import select
 
 FULL = """\
 # our ward

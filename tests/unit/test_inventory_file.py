@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator import splice
+from orchestrator.config import yaml_edit as splice
+from orchestrator.config.inventory import Inventory
+from orchestrator.config.inventory_edit import add, assignment, change, preview, remove, rename, replace
 from orchestrator.domain.device import Device, Limits
 from orchestrator.errors import InventoryError, UnknownName, UsageError
-from orchestrator.inventory import Inventory
-from orchestrator.inventory_file import add, assignment, change, preview, remove, rename, replace
 
 TEXT = """\
 # our ward

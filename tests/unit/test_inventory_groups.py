@@ -6,10 +6,10 @@ import json
 
 import pytest
 
+from orchestrator.config.inventory import Inventory
+from orchestrator.config.inventory_schema import Entry, Group, LimitsOf, json_schema
 from orchestrator.domain.device import Device, Limits
 from orchestrator.errors import InventoryError
-from orchestrator.inventory import Inventory
-from orchestrator.inventory_schema import Entry, Group, LimitsOf, json_schema
 
 GROUPED = """\
 groups:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orchestrator import judging
+from orchestrator.analysis import judge as judging
 from orchestrator.domain import event as happened
 from orchestrator.domain.device import LOCAL
 from orchestrator.domain.result import Reason, Verdict

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from agent import wire
-from orchestrator import planner
+from orchestrator.devices.remote.translation import Materials
 from orchestrator.domain.artifact import ImageSet
 from orchestrator.domain.event import (
     AttemptEnded,
@@ -22,9 +22,9 @@ from orchestrator.domain.event import (
 )
 from orchestrator.domain.plan import EFFORTS
 from orchestrator.errors import AgentFailed, ConnectionLost, DeviceBusy, DeviceUnfit, TransferBroken
-from orchestrator.lane import Carrier
+from orchestrator.runs import planner
+from orchestrator.runs.lane import Carrier
 from orchestrator.testing import FakeRemote, make_artifact, make_golden, make_suite
-from orchestrator.translation import Materials
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from orchestrator import metrics
+from orchestrator.analysis import auc as metrics
 
 
 def by_counting_pairs(positive, scores):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator import noise
+from orchestrator.analysis import noise_floor as noise
 
 
 def attempts(sd, count=20, seed=1):

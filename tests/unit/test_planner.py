@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator import planner
+from orchestrator.config.suite import Throughput
 from orchestrator.domain.plan import Attempt, Scoring, scheme_for
-from orchestrator.suite import Throughput
+from orchestrator.runs import planner
 from orchestrator.testing import make_suite
 
 

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator import errors, policy
+from orchestrator import errors
+from orchestrator.runs import retry as policy
 
 
 def subclasses(kind):

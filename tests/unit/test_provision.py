@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.devices.provisioning.choose import Target, choose, choose_runtime, name_of, runtimes_for
 from orchestrator.errors import DeviceUnfit
-from orchestrator.pins import Own, Pin, own, pins, versions
-from orchestrator.provision import Target, choose, choose_runtime, name_of, runtimes_for
+from orchestrator.runtimes.pins import Own, Pin, own, pins, versions
 
 PAGE = Path(__file__).parents[2] / "docs" / "devices.md"
 RUNTIMES = ("litert", "tflite", "null")

@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from orchestrator.devices.provisioning.choose import environment_for
+from orchestrator.devices.provisioning.wheelhouse import fill_wheelhouse, wanted
 from orchestrator.errors import DeviceUnfit, UsageError
-from orchestrator.pins import Pin
-from orchestrator.provision import environment_for
-from orchestrator.wheelhouse import fill_wheelhouse, wanted
+from orchestrator.runtimes.pins import Pin
 
 
 def facts():

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from orchestrator.devices.remote.client import Remote, Space, pack_agent
 from orchestrator.domain.device import Device
 from orchestrator.errors import AgentFailed, DeviceUnfit, FarmError
-from orchestrator.remote import Remote, Space, pack_agent
 from orchestrator.transports.base import Completed
 
 LOCATED = {"workdir": "/w", "agent": "/w/agents/x.zip", "present": True, "python": [3, 11]}

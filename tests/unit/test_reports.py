@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from orchestrator.reports import empty, show, table
+from orchestrator.reports import case_detail as show
+from orchestrator.reports import case_table as table
 from orchestrator.reports import json as json_report
+from orchestrator.reports import no_results as empty
 from orchestrator.store.rows import ResultRow, RunRow
 from orchestrator.testing import MIDNIGHT, make_artifact, make_case, make_measurement, make_scores
 

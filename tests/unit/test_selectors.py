@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator.config.selectors import has, needs_facts, select
 from orchestrator.domain.device import Device
 from orchestrator.errors import UnknownName, UsageError
-from orchestrator.selectors import has, needs_facts, select
 
 DEVICES = (
     Device(name="pi-a", address="a", tags=("pi",), groups=("ward",)),

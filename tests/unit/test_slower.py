@@ -7,7 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from orchestrator.reports import show, slower
+from orchestrator.analysis import explain as slower
+from orchestrator.reports import case_detail as show
 from orchestrator.testing import make_measurement
 from tests.unit.test_reports import make_row
 

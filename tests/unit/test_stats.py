@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from orchestrator import stats
+from orchestrator.analysis import stats
 
 #: Up to 104 days: what float64 holds exactly.
 LATENCIES = some.lists(some.integers(1, 2**53), min_size=1, max_size=300)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from orchestrator import suite as suites
+from orchestrator.config import suite as suites
 from orchestrator.errors import SuiteError, UnknownName, UsageError
 from orchestrator.testing import make_suite
 

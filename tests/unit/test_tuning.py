@@ -8,15 +8,16 @@ from datetime import UTC, datetime
 import pytest
 
 from agent import wire
-from orchestrator import health, planner
+from orchestrator.devices import health
+from orchestrator.devices.remote.client import Recorded
+from orchestrator.devices.remote.translation import Materials, Translator, order_of
 from orchestrator.domain.event import DeviceTuned
 from orchestrator.domain.plan import EFFORTS, effort
 from orchestrator.domain.tuning import Change, Held, Tuning
+from orchestrator.domain.units import parse_seconds
 from orchestrator.errors import AgentFailed
-from orchestrator.remote import Recorded
+from orchestrator.runs import planner
 from orchestrator.testing import make_suite
-from orchestrator.translation import Materials, Translator, order_of
-from orchestrator.units import parse_seconds
 
 GOVERNORS = [
     {"what": f"governor of {policy}", "before": "powersave", "now": "performance"} for policy in ("policy0", "policy4")

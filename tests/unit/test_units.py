@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.units import format_bytes, format_ns
+from orchestrator.domain.units import format_bytes, format_ns
 
 
 @pytest.mark.parametrize(

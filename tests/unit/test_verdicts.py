@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import verdicts
+from orchestrator.analysis import verdicts
+from orchestrator.analysis.verdicts.device import was_throttled
 from orchestrator.domain.plan import EFFORTS
 from orchestrator.domain.result import Verdict
 from orchestrator.testing import make_case, make_golden, make_measurement, make_scores
-from orchestrator.verdicts.device import was_throttled
 
 #: What a working device says of itself.
 FACTS = {"cores": 4}

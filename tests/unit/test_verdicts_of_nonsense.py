@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator import verdicts
+from orchestrator.analysis import verdicts
+from orchestrator.analysis.verdicts.readings import MEANT, sieve
 from orchestrator.domain.plan import EFFORTS
 from orchestrator.testing import make_case, make_measurement, make_scores
-from orchestrator.verdicts.readings import MEANT, sieve
 
 NONSENSE = st.sampled_from(
     [None, 0, -1, 1, 10**18, 10**30, 10**320, 1.5, -2.0, 1e300, math.nan, math.inf, True, False, "", "x", "0x5", [], [0], ["a"], [[1]], {}]

@@ -9,8 +9,8 @@ import pytest
 from orchestrator.datasets.phantom import Phantom
 from orchestrator.domain.model import ModelSpec, Preprocess
 from orchestrator.errors import DatasetError, ModelError
-from orchestrator.zoo import tiny_cxr, training
-from orchestrator.zoo.base import make_model
+from orchestrator.models import tiny_cxr, training
+from orchestrator.models.base import make_model
 
 SMALL = Preprocess(height=8, width=8, channels=1)
 
@@ -31,7 +31,7 @@ def small():
 
 def test_the_shipped_weights_are_small_and_hashed_without_tensorflow():
     code = (
-        "import sys; from orchestrator.zoo.base import make_model; from orchestrator.domain.model import ModelSpec\n"
+        "import sys; from orchestrator.models.base import make_model; from orchestrator.domain.model import ModelSpec\n"
         "print(make_model(ModelSpec(name='tiny-cxr', kind='tiny-cxr')).sha256(), 'tensorflow' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from orchestrator.cli.devices import calibrate, edit, foreign, look, ready, take_in, tune
+from orchestrator.cli.devices import add as take_in
+from orchestrator.cli.devices import calibrate, edit, tune
+from orchestrator.cli.devices import import_devices as foreign
+from orchestrator.cli.devices import setup as ready
+from orchestrator.cli.devices import show as look
 
 app = typer.Typer(
     name="devices",

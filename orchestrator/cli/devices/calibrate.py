@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.context import Db, InventoryFile, Json, Wheelhouse, console, errors_console, home, unlock_keys
-from orchestrator.cli.devices.words import calibrated, plain, print_json
+from orchestrator.cli.devices.format import calibrated, plain, print_json
 
 if TYPE_CHECKING:
     from orchestrator.domain.event import Event
@@ -34,10 +34,10 @@ def calibrate(
     json: Json = False,
 ) -> None:
     """Compare a case with itself, and store how far apart it comes out: the device's noise floor."""
-    from orchestrator.calibration import calibrate as compare_with_itself
-    from orchestrator.cli.screen import Screen
+    from orchestrator.cli.progress import Screen
+    from orchestrator.config.inventory import Inventory
     from orchestrator.domain.event import CaseJudged
-    from orchestrator.inventory import Inventory
+    from orchestrator.runs.calibrate import calibrate as compare_with_itself
     from orchestrator.store.store import Store
 
     files = home(db, inventory)

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.context import Db, InventoryFile, console, errors_console, home, interactive
-from orchestrator.cli.devices.words import plain
+from orchestrator.cli.devices.format import plain
 from orchestrator.errors import InventoryError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.selectors import Known
+    from orchestrator.config.selectors import Known
 
 EDIT_EPILOG = """No value takes a key away; without KEY=VALUE the file opens in $EDITOR.  Examples:
 
@@ -48,7 +48,7 @@ def edit(
     inventory: InventoryFile = None,
 ) -> None:
     """Change keys of an entry, or open the inventory in your editor."""
-    from orchestrator import inventory_file
+    from orchestrator.config import inventory_edit as inventory_file
 
     path = home(inventory=inventory).inventory
     if not assignments:
@@ -69,7 +69,7 @@ def rename(
 ) -> None:
     """Give a device another name, in the inventory and in the results."""
     from orchestrator.cli.context import known_devices
-    from orchestrator.enrol import rename as rename_device
+    from orchestrator.devices.registration import rename as rename_device
 
     files = home(db, inventory)
     rename_device(name, new, files.inventory, files.db if known_devices(files) else None)
@@ -86,7 +86,7 @@ def remove(
 ) -> None:
     """Take devices out of the inventory, and forget their host keys."""
     from orchestrator.cli.context import known_devices
-    from orchestrator.enrol import remove as remove_devices
+    from orchestrator.devices.registration import remove as remove_devices
 
     files = home(db, inventory)
     known = {name: row.facts for name, row in known_devices(files).items()}
@@ -102,8 +102,8 @@ def remove(
 
 def _removable(inventory: Path, names: Sequence[str], known: Known) -> tuple[str, ...]:
     """Return the names that selectors mean; plain names need no inventory that is right."""
-    from orchestrator.inventory import Inventory
-    from orchestrator.selectors import select
+    from orchestrator.config.inventory import Inventory
+    from orchestrator.config.selectors import select
 
     if all(re.fullmatch(r"[\w.-]+", name) and name != "all" for name in names):
         return tuple(dict.fromkeys(names))
@@ -128,7 +128,7 @@ def _edited(text: str) -> str:
 
 def _in_editor(path: Path) -> None:
     """Let a person edit the file until it is right, or given up; what is wrong never replaces what was right."""
-    from orchestrator import inventory_file
+    from orchestrator.config import inventory_edit as inventory_file
 
     before = path.read_text(encoding="utf-8") if path.exists() else inventory_file.HEADER
     text = before

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, home, known_devices, unlock_keys
-from orchestrator.cli.devices.words import plain, print_json
+from orchestrator.cli.devices.format import plain, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.tuning import Outcome
+    from orchestrator.devices.tuning import Outcome
 
 TUNE_EPILOG = """Where you may: as root, or by sudo that asks for no password. Exit status 1 if anything is not as asked for.  Examples:
 
@@ -39,10 +39,10 @@ def tune(
     json: Json = False,
 ) -> None:
     """Set the governor to performance until you restore it; what it was is kept on the device."""
-    from orchestrator import tuning
+    from orchestrator.config.inventory import Inventory
+    from orchestrator.config.selectors import select
+    from orchestrator.devices import tuning
     from orchestrator.errors import UsageError
-    from orchestrator.inventory import Inventory
-    from orchestrator.selectors import select
 
     if restore and (no_turbo or hold is not None):
         raise UsageError("--restore puts back all that was tuned; leave --no-turbo and --for out")
@@ -65,9 +65,9 @@ def tune(
 
 
 def _seconds(text: str | None) -> float:
+    from orchestrator.devices.tuning import LONGEST_S
+    from orchestrator.domain.units import parse_seconds
     from orchestrator.errors import UsageError
-    from orchestrator.tuning import LONGEST_S
-    from orchestrator.units import parse_seconds
 
     if text is None:
         return LONGEST_S

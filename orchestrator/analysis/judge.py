@@ -1,0 +1,92 @@
+"""Judge cases by what the store has of them, so that what a run says can be said again at any time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.analysis import verdicts
+from orchestrator.config.suite import Suite
+from orchestrator.domain.case import Case
+from orchestrator.domain.event import CaseJudgedAgain
+from orchestrator.domain.plan import effort
+from orchestrator.domain.result import Reason, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from orchestrator.domain.result import CaseResult
+    from orchestrator.store.rows import ResultRow
+    from orchestrator.store.store import Store
+
+#: What was seen when it happened, and is nowhere else.
+KEPT = frozenset({"other-machine"})
+#: A case that has this never was a measurement.
+NEVER_MEASURED = "build-failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A case judged again: what the store said of it, and what it says now."""
+
+    before: ResultRow
+    after: CaseResult
+
+    @property
+    def changed(self) -> bool:
+        """Whether the verdict, the reasons, or a figure that there was is another now."""
+        codes = tuple(reason["code"] for reason in self.before.reasons)
+        figures = self.after.figures
+        same = all(
+            figures.get(name) == getattr(self.before, name) for name in ("p50_ns", "p90_ns", "p99_ns", "auc_mean")
+        )
+        return not (
+            same
+            and self.before.verdict == self.after.verdict.value
+            and codes == tuple(reason.code for reason in self.after.reasons)
+        )
+
+
+def judge(
+    store: Store,
+    run: str,
+    suite: Suite,
+    case: Case,
+    *,
+    stranger_since: datetime | None = None,
+    kept: Sequence[Reason] = (),
+) -> CaseResult:
+    """Return what the store's raw data of a case say; nothing is stored."""
+    measurements, scores = store.measurements(run, case), store.scores(run, case)
+    artifacts = [attempt.artifact for attempt in measurements] + ([scores.artifact] if scores else [])
+    known = store.artifact(artifacts[0]) if artifacts else None
+    return verdicts.judge(
+        run=run,
+        case=case,
+        measurements=measurements,
+        scores=scores,
+        facts=store.facts(run, case.device),
+        effort=effort(suite.effort, compare=suite.compare, attempts=suite.attempts),
+        stranger_since=stranger_since,
+        golden=known.golden if known else None,
+        kept=kept,
+    )
+
+
+def judge_again(store: Store, run: str) -> Iterator[Judgement]:
+    """Judge the cases of a run by the rules of today, store what comes out, and yield each; raises `UnknownName`."""
+    row = store.run(run)
+    suite = Suite.from_json(row.suite)
+    for before in store.results(run=row.id):
+        if any(reason["code"] == NEVER_MEASURED for reason in before.reasons):
+            continue
+        case = Case.parse(before.case)
+        kept = [
+            Reason(**{**reason, "verdict": Verdict(reason["verdict"])})  # type: ignore[arg-type]  # it was a Reason's own
+            for reason in before.reasons
+            if reason["code"] in KEPT
+        ]
+        after = judge(store, row.id, suite, case, kept=kept)
+        store.record(CaseJudgedAgain(run=row.id, device=case.device, result=after))
+        yield Judgement(before=before, after=after)

@@ -1,0 +1,81 @@
+"""What a number is worth: pure functions of recorded facts, so that the store alone can say it again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.analysis import auc as metrics
+from orchestrator.analysis.verdicts.accuracy import of_the_accuracy, of_the_artifact, of_the_golden_check
+from orchestrator.analysis.verdicts.attempts import of_the_attempts, of_the_latency
+from orchestrator.analysis.verdicts.device import of_the_device
+from orchestrator.analysis.verdicts.figures import figures_of
+from orchestrator.analysis.verdicts.readings import sieve
+from orchestrator.analysis.verdicts.settings import of_the_settings
+from orchestrator.domain.result import CaseResult, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from orchestrator.domain.artifact import Golden
+    from orchestrator.domain.case import Case
+    from orchestrator.domain.plan import Effort
+    from orchestrator.domain.result import Measurement, Reason, Scores
+
+
+def judge(
+    *,
+    run: str,
+    case: Case,
+    measurements: Sequence[Measurement],
+    scores: Scores | None,
+    facts: Mapping[str, Any],
+    effort: Effort,
+    stranger_since: datetime | None = None,
+    golden: Golden | None = None,
+    kept: Sequence[Reason] = (),
+) -> CaseResult:
+    """Return a case's figures, over all samples of its successful attempts, and its verdict with reasons.
+
+    ``stranger_since`` is when the device's name was last answered by what is another machine now, ``golden``
+    what the golden check of the attempts is judged by. ``kept`` are reasons that were recorded when they were seen.
+    """
+    good = [replace(attempt, readings=sieve(attempt.readings)) for attempt in measurements if attempt.error is None]
+    # what could not be loaded could not be scored: one reason is enough
+    unscorable = (scores is None or scores.error is not None) and any(attempt.unloadable for attempt in measurements)
+    reasons = (
+        *of_the_attempts(measurements, effort),
+        *of_the_latency(good),
+        *of_the_settings(case, good, facts),
+        *of_the_device(good, facts, stranger_since),
+        *(() if unscorable else of_the_accuracy(case, scores)),
+        *of_the_golden_check(good, golden),
+        *of_the_artifact(measurements, scores),
+        *kept,
+    )
+    verdict = Verdict.VALID
+    for reason in reasons:
+        verdict = verdict.worst(reason.verdict)
+    artifacts = [attempt.artifact for attempt in measurements] or ([scores.artifact] if scores else [])
+    return CaseResult(
+        run=run,
+        case=case,
+        artifact=artifacts[0] if artifacts else None,
+        size_bytes=None,
+        attempts=len(good),
+        samples=sum(len(attempt.latency_ns) for attempt in good),
+        **figures_of(case, good),
+        **_accuracy(scores),
+        verdict=verdict,
+        reasons=reasons,
+    )
+
+
+def _accuracy(scores: Scores | None) -> dict[str, float | None]:
+    """Return the mean AUC and its interval, as far as there are any."""
+    mean = metrics.mean_auc(scores.auc) if scores and scores.error is None else None
+    if scores is None or mean is None or scores.auc_error is None:
+        return {"auc_mean": mean}
+    low, high = metrics.interval(mean, scores.auc_error)
+    return {"auc_mean": mean, "auc_low": low, "auc_high": high}

@@ -1,0 +1,252 @@
+"""Whether the device was as it should be while it was measured."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from orchestrator.analysis.verdicts.reasons import warn
+from orchestrator.domain.units import format_bytes, format_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from orchestrator.domain.result import Measurement, Reason
+
+#: Latency goes with the inverse of frequency, so that this is the bound of drift.
+FREQUENCY = 0.05
+#: A share of all cores' time, and not more than one core: others that keep one busy take caches and memory of ours, however
+#: many more there are. Ours: what 1 in 20 does to a median is still below the spread between attempts.
+OTHER_LOAD, OTHER_CORES = 0.05, 1.0
+#: A share of the time that was wanted of the hypervisor, by whomever on the device; ours.
+STEAL = 0.01
+#: The kernel counts in ticks of 10 ms; over less than this they say nothing of shares.
+SHORTEST_NS = 500_000_000
+#: A step of the clock is more than this and more than what slewing does: on Linux it moves both clocks (clock_gettime(2)),
+#: where it moves one of them, by 500 ppm at most (adjtimex(2)).
+STEP_NS, SLEW = 50_000_000, 0.0005
+#: Less of the memory than this is left, or processes wait for memory for more than this share of the time.
+MEMORY_LEFT, STALLED = 0.05, 0.01
+#: Pages that had to come from a disk in the middle of measuring.
+MAJOR_FAULTS = 10
+#: No device of ours settles above this; a limit beyond it is nonsense.
+_HOTTEST_C = 1000
+_HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
+
+
+def of_the_device(
+    good: Sequence[Measurement], facts: Mapping[str, Any], stranger_since: datetime | None
+) -> Iterator[Reason]:
+    """Judge what the device is, and what was done to its processor."""
+    if facts.get("emulated"):
+        yield warn(
+            "emulated",
+            "the processor is emulated: its scores are right, its timings say nothing about real hardware",
+            "measure on the hardware itself",
+        )
+    if stranger_since is not None:
+        yield warn(
+            "other-machine",
+            f"another machine answers to this name than on {stranger_since:%Y-%m-%d %H:%M} UTC",
+            "results from before are not its own; farm devices rename gives them another name",
+        )
+    yield from _of_heat(good)
+    yield from _of_frequency(good, facts)
+    if battery := [
+        attempt for attempt in good if any(reading.get("on_battery") is True for reading in attempt.readings)
+    ]:
+        yield warn(
+            "on-battery",
+            f"the device ran on its battery during {_of(battery, good)}",
+            "plug it in: on a battery most devices are slower, and get slower still",
+        )
+    yield from _of_others(good, facts)
+    yield from _of_memory(good, facts)
+    stepped = [step for attempt in good if (step := clock_step_ns(attempt.readings)) is not None]
+    if stepped:
+        yield warn(
+            "clock-stepped",
+            f"the device's clock was set during {len(stepped)} of {len(good)} attempts, by up to "
+            f"{format_seconds(max(map(abs, stepped)) / 1e9)}",
+            "or the device was suspended; latencies are not affected, the moments that are stored with them are",
+        )
+
+
+def _of_heat(good: Sequence[Measurement]) -> Iterator[Reason]:
+    if throttled := [attempt for attempt in good if was_throttled(attempt.readings)]:
+        yield warn(
+            "throttled",
+            f"the device slowed itself down during {_of(throttled, good)}",
+            "cool it, or check its power supply",
+        )
+    if warm := [attempt for attempt in good if _began_too_warm(attempt)]:
+        yield warn(
+            "too-warm",
+            f"{_of(warm, good)} began above {min(_limit(attempt) or 0.0 for attempt in warm):.0f} °C, although they waited",
+            "cool the device better, or raise limits.start_below_c or limits.settle_margin_c in the inventory",
+        )
+
+
+def _of_frequency(good: Sequence[Measurement], facts: Mapping[str, Any]) -> Iterator[Reason]:
+    governors = {
+        str(reading["governor"]) for attempt in good for reading in attempt.readings if "governor" in reading
+    } or ({str(facts["governor"])} if facts.get("governor") else set())
+    others = sorted(governors - {"performance"})
+    if others:
+        yield warn(
+            "governor",
+            f"the governor was {' and '.join(others)}, which changes the frequency as it sees fit",
+            "farm devices tune sets it to performance, and puts it back",
+        )
+    medians = [median for attempt in good for median in _halves(attempt.readings)]
+    if medians and max(medians) - min(medians) > FREQUENCY * max(medians):
+        yield warn(
+            "frequency-changed",
+            f"the processor's frequency went from {min(medians) / 1e9:.2f} to {max(medians) / 1e9:.2f} GHz",
+            "set the governor to performance (farm devices tune), cool the device, or turn its turbo off",
+        )
+
+
+def _halves(readings: Sequence[Mapping[str, Any]]) -> list[float]:
+    """Return the median frequency of each half of an attempt's readings, without the first: the device was idle then."""
+    said = [reading["frequency_hz"] for reading in readings[1:] if isinstance(reading.get("frequency_hz"), int | float)]
+    if len(said) < 4:
+        return [float(np.median(said))] if said else []
+    middle = len(said) // 2
+    return [float(np.median(said[:middle])), float(np.median(said[middle:]))]
+
+
+def _of_others(good: Sequence[Measurement], facts: Mapping[str, Any]) -> Iterator[Reason]:
+    cores = _all_cores(facts)
+    if cores:
+        others = [share for attempt in good if (share := share_of_others(attempt.readings, cores)) is not None]
+        if loaded := [share for share in others if share > min(OTHER_LOAD, OTHER_CORES / cores)]:
+            yield warn(
+                "other-load",
+                f"others took up to {max(loaded):.0%} of the processor ({max(loaded) * cores:.1f} of {cores} cores) "
+                f"during {len(loaded)} of {len(good)} attempts",
+                "stop what else runs on the device; farm devices show tells its load when it is idle",
+            )
+    stolen = [share for attempt in good if (share := share_stolen(attempt.readings)) is not None]
+    if lost := [share for share in stolen if share > STEAL]:
+        yield warn(
+            "steal",
+            f"the hypervisor gave up to {max(lost):.0%} of the time that the device wanted to work to other machines "
+            f"during {len(lost)} of {len(good)} attempts",
+            "measure on hardware, or on a virtual machine with processors of its own",
+        )
+
+
+def _all_cores(facts: Mapping[str, Any]) -> int:
+    """Return how many cores the counters of the system are of; 0 is unknown. ``cores`` are those that we may use."""
+    cores, classes = facts.get("cores"), facts.get("core_classes")
+    counts = [kind.get("count") for kind in classes if isinstance(kind, dict)] if isinstance(classes, list) else []
+    listed = sum(count for count in counts if isinstance(count, int))
+    return max(cores, listed) if isinstance(cores, int) else listed
+
+
+def _of_memory(good: Sequence[Measurement], facts: Mapping[str, Any]) -> Iterator[Reason]:
+    swapped = [grown for attempt in good if (grown := grew(attempt.readings, "swapped_bytes"))]
+    if swapped:
+        yield warn(
+            "swapped",
+            f"the device swapped up to {format_bytes(max(swapped))} during {len(swapped)} of {len(good)} attempts",
+            "stop what else needs memory there, or turn swap off (sudo swapoff -a)",
+        )
+    total, left = facts.get("memory_bytes"), _least(good, "memory_available_bytes")
+    if isinstance(total, int) and left is not None and left < MEMORY_LEFT * total:
+        yield warn(
+            "memory-short",
+            f"{format_bytes(left)} of {format_bytes(total)} of memory were left",
+            "stop what else needs memory there",
+        )
+        return
+    stalled = max((_share(attempt.readings, "memory_stalled_ns", 1) or 0.0 for attempt in good), default=0.0)
+    faults = max((grew(attempt.readings, "major_faults") or 0 for attempt in good), default=0)
+    if stalled > STALLED or faults > MAJOR_FAULTS:
+        what = (
+            f"processes waited for memory {stalled:.0%} of the time"
+            if stalled > STALLED
+            else f"{faults} pages came from a disk"
+        )
+        yield warn("memory-short", f"{what} in the middle of measuring", "stop what else needs memory there")
+
+
+def was_throttled(readings: Sequence[Mapping[str, Any]]) -> bool:
+    """Say whether the device slowed itself down between the first reading and the last.
+
+    A text is the Raspberry Pi firmware's word: bits 0 to 3 mean now, bits 16 to 19 the same since boot (raspberrypi.com,
+    "vcgencmd get_throttled"). A number is the x86 kernel's count of throttling events since boot. ``cooling`` is the
+    state of thermal cooling devices, of which 0 is none.
+    """
+    said = [reading["throttled"] for reading in readings if "throttled" in reading]
+    bits = [int(word, 16) for word in said if isinstance(word, str) and _HEXADECIMAL.fullmatch(word)]
+    counts = [count for count in said if isinstance(count, int)]
+    now = any(word & 0xF for word in bits)
+    newly = bool(bits) and bool(bits[-1] & ~bits[0] & 0xF0000)
+    cooled = any(isinstance(reading.get("cooling"), int) and reading["cooling"] > 0 for reading in readings)
+    return now or newly or cooled or (bool(counts) and counts[-1] > counts[0])
+
+
+def share_of_others(readings: Sequence[Mapping[str, Any]], cores: int) -> float | None:
+    """Return which share of all cores' time went to other processes from first to last reading, ``None`` where unknown."""
+    busy, own = _share(readings, "cpu_busy_ns", cores), _share(readings, "cpu_own_ns", cores)
+    return None if busy is None or own is None else max(0.0, busy - own)
+
+
+def share_stolen(readings: Sequence[Mapping[str, Any]]) -> float | None:
+    """Return which share of the time that processes wanted to work the hypervisor kept back, ``None`` where unknown.
+
+    Processors that nobody wants are not stolen: of all cores' time the share would be the smaller the more there are. What
+    was wanted counts as one core at least, so that a tick on an idle device (which waits for its GPU) is no share of nothing.
+    """
+    stolen, busy = _share(readings, "cpu_steal_ns", 1), _share(readings, "cpu_busy_ns", 1) or 0.0
+    return None if stolen is None else stolen / max(1.0, stolen + busy)
+
+
+def clock_step_ns(readings: Sequence[Mapping[str, Any]]) -> int | None:
+    """Return by how much the wall clock was set between first and last reading, ``None`` where it only ran."""
+    wall, mono = grew(readings, "at_ns"), grew(readings, "mono_ns")
+    if wall is None or mono is None:
+        return None
+    step = wall - mono
+    return step if abs(step) > STEP_NS + SLEW * mono else None
+
+
+def grew(readings: Sequence[Mapping[str, Any]], key: str) -> int | None:
+    """Return the last reading of a counter less the first, ``None`` where there are no two."""
+    said = [reading[key] for reading in readings if isinstance(reading.get(key), int)]
+    return said[-1] - said[0] if len(said) > 1 else None
+
+
+def _share(readings: Sequence[Mapping[str, Any]], key: str, cores: int) -> float | None:
+    """Return a counter of nanoseconds as a share of the time of ``cores`` between its own first and last reading."""
+    with_key = [reading for reading in readings if isinstance(reading.get(key), int)]
+    counted, passed = grew(with_key, key), grew(with_key, "mono_ns")
+    return None if counted is None or passed is None or passed < SHORTEST_NS else counted / (passed * cores)
+
+
+def _least(good: Sequence[Measurement], key: str) -> int | None:
+    return min(
+        (reading[key] for attempt in good for reading in attempt.readings if isinstance(reading.get(key), int)),
+        default=None,
+    )
+
+
+def _limit(attempt: Measurement) -> float | None:
+    limit = (attempt.requested or {}).get("start_below_c")
+    return float(limit) if isinstance(limit, int | float) and abs(limit) < _HOTTEST_C else None
+
+
+def _began_too_warm(attempt: Measurement) -> bool:
+    """Say whether the lane gave up waiting; ``temperature_c`` would not tell, it is from after the warm-up."""
+    limit = _limit(attempt)
+    celsius = attempt.readings[0].get("start_temperature_c") if attempt.readings else None
+    return limit is not None and isinstance(celsius, int | float) and celsius >= limit
+
+
+def _of(some: Sequence[Measurement], every: Sequence[Measurement]) -> str:
+    return f"{len(some)} of {len(every)} attempts"

@@ -1,0 +1,161 @@
+"""Get devices ready: bring a runtime there, clear away what is not needed, lay in wheels for places without internet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.cli.context import Db, InventoryFile, Json, Wheelhouse, console, errors_console, home, unlock_keys
+from orchestrator.cli.devices.format import Names, plain, print_json, table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SETUP_EPILOG = """Exit status 1 if any device fails.  Examples:
+
+\b
+  farm devices setup
+  farm devices setup tag:ward-3 --wheelhouse /media/usb/wheels"""
+CLEAN_EPILOG = """Examples:
+
+\b
+  farm devices clean pi5-a
+  farm devices clean --unused-days 0"""
+WHEELS_EPILOG = """Run it where there is internet, then name the folder by --wheelhouse.  Examples:
+
+\b
+  farm devices wheels /media/usb/wheels --machine aarch64 --python 3.11
+  farm devices wheels wheels --machine armv7l --python 3.9 --runtime tflite"""
+
+
+def setup(
+    names: Names = None,
+    wheelhouse: Wheelhouse = None,
+    db: Db = None,
+    inventory: InventoryFile = None,
+    json: Json = False,
+) -> None:
+    """Bring agent and runtime to devices, and try the runtime there."""
+    from orchestrator.devices.setup import set_up
+    from orchestrator.domain.units import format_bytes
+
+    files = home(db, inventory)
+    devices = _selected(names, files)
+    with errors_console().status(f"setting up {len(devices)} devices"):
+        outcomes = list(set_up(devices, files.known_hosts, cache=files.state / "wheels", wheelhouse=wheelhouse))
+    if json:
+        print_json([outcome.to_json() for outcome in outcomes])
+    else:
+        rows = table("device", "runtime", "", "sent")
+        for outcome in outcomes:
+            made = outcome.ready
+            if made is None:
+                rows.add_row(outcome.device.name, f"[red]{type(outcome.error).__name__}[/]", "", "")
+            else:
+                how = "brought along" if made.environment else "its own"
+                rows.add_row(
+                    outcome.device.name, plain(f"{made.runtime} {made.version}"), how, format_bytes(made.sent_bytes)
+                )
+        console().print(rows)
+    _complain(outcomes)
+
+
+def clean(
+    names: Names = None,
+    unused_days: Annotated[
+        float, typer.Option(min=0, help="Remove what was not used for so many days; 0 for everything.")
+    ] = 30.0,
+    db: Db = None,
+    inventory: InventoryFile = None,
+    json: Json = False,
+) -> None:
+    """Remove old agents, environments, artifacts and journals from devices."""
+    from orchestrator.devices.setup import clean as clean_devices
+    from orchestrator.domain.units import format_bytes
+
+    files = home(db, inventory)
+    outcomes = list(clean_devices(_selected(names, files), files.known_hosts, unused_days=unused_days))
+    if json:
+        print_json([outcome.to_json() for outcome in outcomes])
+    else:
+        rows = table("device", "removed", "what", "kept")
+        for outcome in outcomes:
+            if outcome.removed is None:
+                rows.add_row(outcome.device.name, f"[red]{type(outcome.error).__name__}[/]", "", "")
+                continue
+            said = outcome.removed
+            what = ", ".join(f"{count} {kind}" for kind, count in said.get("removed", {}).items() if count)
+            kept = said.get("kept_bytes")
+            rows.add_row(
+                outcome.device.name,
+                format_bytes(said["removed_bytes"]),
+                plain(what or "nothing"),
+                format_bytes(kept) if isinstance(kept, int) else "",
+            )
+        console().print(rows)
+    _complain(outcomes)
+
+
+def wheels(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to put them; it is made.")],
+    machine: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="x86_64, aarch64, armv7l; may be repeated (default: all).")
+    ] = None,
+    python: Annotated[
+        list[str] | None, typer.Option(metavar="3.N", help="Python on the devices; may be repeated (default: all).")
+    ] = None,
+    runtime: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Such as litert, tflite, litert==1.4.0; may be repeated (default: litert)."),
+    ] = None,
+) -> None:
+    """Fetch the wheels that devices need, for a controller without internet."""
+    from orchestrator.config.suite import runtime_misfit
+    from orchestrator.devices.provisioning.wheelhouse import fill_wheelhouse, wanted
+    from orchestrator.domain.units import format_bytes
+    from orchestrator.errors import UsageError
+
+    for word in runtime or ():
+        wrong = runtime_misfit(word)
+        if wrong is not None:
+            raise UsageError(f"--runtime: {wrong}")
+    chosen = wanted(runtime or ["litert"], machine or (), [_version(text) for text in python or ()])
+    screen = errors_console()
+    for number, (pin, present) in enumerate(fill_wheelhouse(folder, chosen), 1):
+        size = format_bytes((folder / pin.filename).stat().st_size)
+        how = "there already" if present else "fetched"
+        screen.print(f"{number} of {len(chosen)}  {pin.filename}, {size}, {how}", soft_wrap=True)
+    screen.print(f"Use them by:  farm devices setup --wheelhouse {folder}", soft_wrap=True)
+
+
+def _version(text: str) -> tuple[int, int]:
+    from orchestrator.errors import UsageError
+
+    major, _, minor = text.partition(".")
+    if not (major.isdigit() and minor.isdigit()):
+        raise UsageError(f"--python {text}: write it as 3.11")
+    return int(major), int(minor)
+
+
+def _selected(names: Sequence[str] | None, files: Any) -> Any:
+    from orchestrator.cli.context import known_devices
+    from orchestrator.config.inventory import Inventory
+    from orchestrator.config.selectors import select
+
+    known = {name: row.facts for name, row in known_devices(files).items()}
+    devices = select(Inventory.load(files.inventory).devices, names or ["all"], known)
+    unlock_keys(devices)
+    return devices
+
+
+def _complain(outcomes: Sequence[Any]) -> None:
+    """Say what failed, device by device, and end with status 1 if anything did."""
+    failed = [outcome for outcome in outcomes if outcome.error is not None]
+    for outcome in failed:
+        errors_console().print(f"[bold red]farm:[/] {plain(outcome.error.message)}", soft_wrap=True)
+        if outcome.error.hint:
+            errors_console().print(f"      {plain(outcome.error.hint)}", soft_wrap=True)
+    if failed:
+        raise typer.Exit(1)

@@ -1,0 +1,195 @@
+"""The live screen of `farm run`: one consumer of the stream of events, on standard error.
+
+It moves only when something happens. A spinner would be work of ours beside the measurement on the device `local`.
+"""
+
+from __future__ import annotations
+
+from functools import singledispatchmethod
+from typing import TYPE_CHECKING, Self
+
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from orchestrator.devices.health import tuning
+from orchestrator.domain import event as happened
+from orchestrator.domain.tuning import Tuning
+from orchestrator.domain.units import format_bytes, format_ns, format_seconds
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from orchestrator.domain.event import Event
+
+
+class Screen:
+    """Shows events; a progress bar for each device on a terminal, plain lines elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress = Progress(
+            TextColumn("[bold]{task.fields[device]}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}", style="dim"),
+            console=console,
+            transient=True,
+            auto_refresh=False,
+            disable=not console.is_terminal,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._building: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def show(self, event: Event) -> None:
+        """Show what happened."""
+        self._show(event)
+        self._progress.refresh()
+
+    @singledispatchmethod
+    def _show(self, event: Event) -> None:
+        pass
+
+    @_show.register
+    def _(self, event: happened.RunStarted) -> None:
+        self._say(
+            f"run [bold]{event.run}[/]  dataset {escape(event.dataset)}, effort {event.effort}, seed {event.seed}"
+        )
+
+    @_show.register
+    def _(self, event: happened.RunResumed) -> None:
+        self._say(f"run [bold]{event.run}[/] goes on")
+
+    @_show.register
+    def _(self, event: happened.DeviceProbed) -> None:
+        facts = event.facts
+        memory = facts.get("memory_bytes")
+        words = [
+            facts.get("board") or facts.get("cpu_model") or facts.get("machine"),
+            f"{facts['cores']} cores" if facts.get("cores") else None,
+            format_bytes(memory) if memory else None,
+            f"Python {facts['python']}" if isinstance(facts.get("python"), str) else None,
+        ]
+        self._say(f"[bold]{event.entry.name}[/]  {escape(', '.join(str(word) for word in words if word))}")
+        for _, advice in tuning(facts):
+            self._say(f"[bold]{event.entry.name}[/]  {escape(advice)}")
+
+    @_show.register
+    def _(self, event: happened.LaneSkipped) -> None:
+        self._say(f"[red]{event.device}  skipped:[/] {escape(event.reason)}")
+
+    @_show.register
+    def _(self, event: happened.CaseSkipped) -> None:
+        self._say(f"[yellow]{escape(str(event.case))}  skipped:[/] {escape(event.reason)}")
+
+    @_show.register
+    def _(self, event: happened.Planned) -> None:
+        for lane in event.plan.lanes:
+            self._tasks[lane.device] = self._progress.add_task(
+                "waiting for artifacts", total=len(lane.steps), device=lane.device
+            )
+
+    @_show.register
+    def _(self, event: happened.BuildStarted) -> None:
+        if event.total:
+            self._say(f"building {event.total} artifact{'s' if event.total > 1 else ''} (TensorFlow takes a moment)")
+            self._building = self._progress.add_task("building", total=event.total, device="build")
+
+    @_show.register
+    def _(self, event: happened.ArtifactReady) -> None:
+        if not event.reused:
+            artifact = event.artifact
+            self._say(
+                f"built {escape(artifact.model)} {artifact.scheme}, {format_bytes(artifact.size_bytes)}, "
+                f"in {format_seconds(event.seconds)}"
+            )
+            self._advance_build()
+
+    @_show.register
+    def _(self, event: happened.BuildFailed) -> None:
+        self._say(f"[red]{escape(event.model)} {event.scheme} can't be built:[/] {escape(event.error)}")
+        self._advance_build()
+
+    def _advance_build(self) -> None:
+        if self._building is not None:
+            self._progress.advance(self._building)
+            task = self._progress.tasks[self._building]
+            if task.finished:
+                self._progress.update(self._building, visible=False)
+
+    @_show.register
+    def _(self, event: happened.BlobSent) -> None:
+        self._describe(event.device, f"pushed {event.what}, {format_bytes(event.sent_bytes)}")
+        if not self._console.is_terminal:
+            self._say(f"{event.device}  pushed {escape(event.what)}, {format_bytes(event.sent_bytes)}")
+
+    @_show.register
+    def _(self, event: happened.LaneStarted) -> None:
+        self._say(f"[bold]{event.device}[/]  measures on its own now")
+
+    @_show.register
+    def _(self, event: happened.DeviceTuned) -> None:
+        for sentence in Tuning.from_json(event.said).sentences():
+            self._say(f"[bold]{event.device}[/]  {escape(sentence)}")
+
+    @_show.register
+    def _(self, event: happened.ScoringStarted) -> None:
+        self._describe(event.device, f"scoring {event.model} {event.scheme} {event.runtime}")
+
+    @_show.register
+    def _(self, event: happened.Scored) -> None:
+        scores = event.scores
+        if scores.error is not None:
+            what = f"{scores.model} {scores.scheme} {scores.runtime}"
+            self._say(f"[red]{event.device}  scoring {escape(what)} failed:[/] {escape(_last_line(scores.error))}")
+        self._step(event.device)
+
+    @_show.register
+    def _(self, event: happened.AttemptStarted) -> None:
+        case = event.case
+        self._describe(event.device, f"attempt {event.number}: {case.model} {case.scheme} {case.runtime}")
+
+    @_show.register
+    def _(self, event: happened.AttemptEnded) -> None:
+        measurement = event.measurement
+        case = measurement.case
+        if measurement.error is not None:
+            self._say(f"[red]{escape(str(case))}  attempt failed:[/] {escape(_last_line(measurement.error))}")
+        elif not self._console.is_terminal and measurement.latency_ns:
+            middle = sorted(measurement.per_invocation_ns)[len(measurement.latency_ns) // 2]
+            self._say(f"{case}  attempt {measurement.number}: {format_ns(middle)}")
+        self._step(event.device)
+
+    @_show.register
+    def _(self, event: happened.LinkLost) -> None:
+        self._say(
+            f"[yellow]{event.device}  link lost, it works on; trying again:[/] {escape(_last_line(event.reason))}"
+        )
+
+    @_show.register
+    def _(self, event: happened.LaneEnded) -> None:
+        if event.error is not None:
+            self._say(f"[yellow]{event.device}  lane ended early:[/] {escape(event.error)}")
+
+    def _say(self, markup: str) -> None:
+        self._progress.console.print(markup, soft_wrap=True)
+
+    def _describe(self, device: str | None, text: str) -> None:
+        if device in self._tasks:
+            self._progress.update(self._tasks[device], description=escape(text))
+
+    def _step(self, device: str | None) -> None:
+        if device in self._tasks:
+            self._progress.advance(self._tasks[device])
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else ""

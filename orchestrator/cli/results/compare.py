@@ -1,0 +1,95 @@
+"""``farm results compare`` asks whether one case is faster than another, or than it was."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator.cli.context import Db, InventoryFile, Json, console, home, open_store
+
+if TYPE_CHECKING:
+    from orchestrator.store.rows import ResultRow
+    from orchestrator.store.store import Store
+
+EPILOG = """Examples:
+
+\b
+  farm results compare --by scheme
+  farm results compare --by runtime --baseline litert==1.4.0 --run latest
+  farm results compare local/m/float32/litert/t1/b1 local/m/int8/litert/t1/b1
+  farm results compare --runs 20261023-080000-abcd latest"""
+CHOICES = "say what to compare: two cases A B, --by DIMENSION, or --runs OLD NEW"
+
+
+def compare(
+    a: Annotated[str | None, typer.Argument(metavar="[A]", help="A case, CASE or CASE@RUN.")] = None,
+    b: Annotated[str | None, typer.Argument(metavar="[B]", help="The case that is compared with A.")] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIMENSION", help="Cases that differ in this alone: runtime, scheme, threads, batch, device, model."
+        ),
+    ] = None,
+    baseline: Annotated[
+        str | None, typer.Option(metavar="VALUE", help="With --by: what the others are compared with.")
+    ] = None,
+    runs: Annotated[tuple[str, str] | None, typer.Option(metavar="OLD NEW", help="The same cases in two runs.")] = None,
+    run: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="The run of A and B (default: the newest of each) or of --by (latest)."),
+    ] = None,
+    *,
+    db: Db = None,
+    inventory: InventoryFile = None,
+    json: Json = False,
+) -> None:
+    """Test whether cases differ: ratio, interval, chance and the device's noise."""
+    from orchestrator.analysis import compare as pairing
+    from orchestrator.errors import UsageError
+    from orchestrator.reports import compare as report
+
+    if [a is not None, by is not None, runs is not None].count(True) != 1 or (a is None) != (b is None):
+        raise UsageError(CHOICES, hint="farm results compare --help")
+    if baseline is not None and by is None:
+        raise UsageError("--baseline goes with --by", hint="farm results compare --help")
+    if run is not None and runs is not None:
+        raise UsageError("--runs names both runs, --run is one more", hint="farm results compare --help")
+    with open_store(db, inventory) as store:
+        if a is not None and b is not None:
+            wanted = [(_row(store, a, run), _row(store, b, run))]
+        elif by is not None:
+            wanted = pairing.by(store.results(run=store.run(run or "latest").id), by, baseline)
+        else:
+            old, new = (store.results(run=store.run(name).id) for name in runs or ())
+            wanted = pairing.between(old, new)
+        if any((one.case, one.run) == (other.case, other.run) for one, other in wanted):
+            raise UsageError("a result is not compared with itself", hint="farm devices calibrate tells what noise is")
+        found = pairing.compare(store, wanted, home(db, inventory).state / "blobs")
+    if json:
+        typer.echo(report.as_json(found))
+    else:
+        report.show(found, console())
+
+
+def _row(store: Store, text: str, run: str | None) -> ResultRow:
+    """Return the result of ``CASE`` or ``CASE@RUN``, else in ``run``, else the newest."""
+    from dataclasses import asdict
+
+    from orchestrator.domain.case import Case
+    from orchestrator.errors import UnknownName, UsageError
+
+    name, _, own = text.rpartition("@")
+    try:
+        case, chosen = Case.parse(text), run
+    except ValueError as error:
+        try:
+            case, chosen = Case.parse(name), own
+        except ValueError:
+            raise UsageError(str(error), hint="farm results --json lists cases under the key `case`") from None
+    of_run = store.run(chosen).id if chosen else None
+    rows = store.results(run=of_run, **asdict(case))
+    if not rows:
+        known = [row.case for row in store.results(run=of_run)]
+        raise UnknownName("case with a result", str(case), known, hint="farm results" if known else "farm run")
+    return rows[0]

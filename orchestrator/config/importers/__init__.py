@@ -1,0 +1,57 @@
+"""Devices that other tools know: Ansible inventories, INI and YAML, and ssh_config files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from orchestrator.config.importers import ansible, ansible_ini, ansible_yaml
+from orchestrator.config.importers import ssh_config as ssh
+from orchestrator.config.importers.result import Found
+from orchestrator.errors import InventoryError
+
+__all__ = ["Found", "read"]
+
+_SECTION = re.compile(r"^\[[^\]\n]+\]\s*([#;].*)?$", re.MULTILINE)
+_SSH = re.compile(r"^\s*(host|match|include)(\s*=\s*|\s+)[^\s=:]", re.MULTILINE | re.IGNORECASE)
+_YAML = re.compile(r"\A\s*(---|\{|%YAML|[^\s\[#:'\"]+\s*:(\s|\Z)|(['\"]).*?\3\s*:|- )")
+_STATIC = "ansible-inventory -i FILE --list --yaml > hosts.yaml"
+
+
+def read(path: Path) -> Found:
+    """Return the devices of ``path``, jump hosts first, and what could not be taken over; its content says what it is.
+
+    Raises `InventoryError` with file and line where it can't be read or is none of the three. Runs nothing, asks nobody.
+    """
+    text = _text(path)
+    meant = "\n".join(line for line in text.splitlines() if line.strip() and not line.lstrip().startswith(("#", ";")))
+    if not meant:
+        raise InventoryError(f"{path}: there is nothing in it")
+    if _SECTION.search(meant):
+        tree = ansible_ini.tree(text, path)
+    elif _YAML.match(meant):
+        tree = ansible_yaml.tree(text, path)
+    elif _SSH.search(meant):
+        return ssh.devices(path)
+    else:
+        tree = ansible_ini.tree(text, path)
+    ansible_yaml.beside(tree, path)
+    return ansible.devices(tree)
+
+
+def _text(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as reason:
+        raise InventoryError(f"{path}: {reason.strerror}") from reason
+    except UnicodeDecodeError as reason:
+        raise InventoryError(f"{path}: not UTF-8 at byte {reason.start}") from reason
+    if text.startswith("$ANSIBLE_VAULT"):
+        raise InventoryError(f"{path}:1: it is encrypted", hint=f"ansible-vault view {path} > hosts.yaml")
+    if text.startswith("#!"):
+        raise InventoryError(f"{path}:1: it is a program, which farm does not run", hint=_STATIC)
+    strange = re.search(r"[\x00-\x08\x0b\x0e-\x1f\x7f]", text)
+    if strange:
+        line = text.count("\n", 0, strange.start()) + 1
+        raise InventoryError(f"{path}:{line}: a control character; it is no text file")
+    return text

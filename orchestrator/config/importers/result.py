@@ -1,0 +1,147 @@
+"""What an import finds, and the rules that every found device must keep, whichever file it comes from."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from orchestrator.config.address import parse_address, written_address
+from orchestrator.config.inventory_schema import ALL, NAME
+from orchestrator.domain.device import Device
+from orchestrator.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: How many devices a note names.
+NAMED = 5
+#: Jump hosts in a row; nobody has so many, but a file may say so.
+FARTHEST = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Devices, jump hosts before those behind them, and in words what was left out or needs a person."""
+
+    devices: tuple[Device, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Notes:
+    """Notes on their way: what holds for many devices is said once."""
+
+    _about: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, name: str, what: str) -> None:
+        """Say ``what`` of the host ``name``."""
+        if name not in self._about[what]:
+            self._about[what].append(name)
+
+    def all(self) -> tuple[str, ...]:
+        """Return them as lines."""
+        return tuple(f"{_some(names)}: {what}" for what, names in self._about.items())
+
+
+class LeftOut(Exception):  # noqa: N818  it is no error: one host of many can't be a device
+    """The host can't be a device of farm; the message says why."""
+
+
+def check_name(name: str) -> None:
+    """Raise `LeftOut` for a name that no device can have."""
+    if not NAME.fullmatch(name) or name == ALL:
+        words = "letters, digits, dots, dashes and underscores, 64 at most, and not `all`"
+        raise LeftOut(f"left out: no name for a device: {words}")
+
+
+def check_address(address: str) -> str:
+    """Return ``address``; raises `LeftOut` for what is none."""
+    if not address or re.search(r"[\s/@\[\]{}$]", address) or re.fullmatch(r"[^:]*:\d+", address):
+        raise LeftOut("left out: its address is no bare name or IP address")
+    return address
+
+
+def plain(value: str) -> bool:
+    """Whether ``value`` may stand in an inventory: not empty, no control characters, nothing farm would expand."""
+    return bool(value.strip()) and value.isprintable() and "${" not in value
+
+
+def hop(text: str, known: Callable[[str], Device | None]) -> Device:
+    """Return the jump host that ``USER@HOST:PORT`` means; ``known`` finds a device of the same file by its name.
+
+    Raises `LeftOut` where it is no address, or a chain of several, which takes a device for each.
+    """
+    first, *more = [part.strip().removeprefix("ssh://") for part in text.split(",")]
+    if more:
+        raise LeftOut(
+            "left out: it is behind several jump hosts; add each of them, and tell who is behind whom by --via"
+        )
+    device = known(first)
+    if device is not None:
+        return device
+    try:
+        user, address, port = parse_address(first)
+        check_address(address)
+    except (UsageError, LeftOut):
+        raise LeftOut("left out: its jump host is no USER@HOST:PORT") from None
+    if not plain(first):
+        raise LeftOut("left out: its jump host is no USER@HOST:PORT")
+    if user is None and port is None and not re.search(r"[.:]", address):
+        port = 22  # a bare word means a device of the inventory there, and this is none
+    return Device(name=written_address(user, address, port), address=address, user=user, port=port)
+
+
+def in_order(devices: dict[str, Device | None]) -> tuple[Device, ...]:
+    """Return the devices that there are, each behind the jump host it goes through."""
+    ordered: dict[str, Device] = {}
+
+    def put(device: Device) -> None:
+        if device.via is not None and device.via.name in devices:
+            put(device.via)
+        ordered.setdefault(device.name, device)
+
+    for device in devices.values():
+        if device is not None:
+            put(device)
+    return tuple(ordered.values())
+
+
+def resolved(names: list[str], make: Callable[[str, Callable[[str], Device | None]], Device], notes: Notes) -> Found:
+    """Return the devices that ``make`` makes of ``names``; whoever can't be one is noted.
+
+    ``make`` gets a name and a function for jump hosts: it returns the device of another name, ``None`` for no such name.
+    """
+    done: dict[str, Device | None] = {}
+
+    def get(name: str, behind: tuple[str, ...]) -> Device | None:
+        if name not in done:
+            try:
+                check_name(name)
+                done[name] = make(name, lambda other: through(other, (*behind, name)))
+            except LeftOut as why:
+                done[name] = None
+                notes.add(name, str(why))
+        return done[name]
+
+    def through(name: str, behind: tuple[str, ...]) -> Device | None:
+        if name not in names:
+            return None
+        if name in behind:
+            raise LeftOut("left out: it is reached through itself")
+        if len(behind) > FARTHEST:
+            raise LeftOut(f"left out: it is behind more than {FARTHEST} jump hosts")
+        device = get(name, behind)
+        if device is None or device.address is None:
+            raise LeftOut("left out: its jump host can't be a device")
+        return device
+
+    for name in names:
+        get(name, ())
+    return Found(in_order(done), notes.all())
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,234 @@
+"""``inventory.yaml``: the devices farm may use, with what their groups say filled in."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pydantic
+
+from orchestrator import registry
+from orchestrator.config import yaml_document as documents
+from orchestrator.config.address import parse_address
+from orchestrator.config.inventory_schema import ALL, NAME, REFERRING, Entry, File, Group, Settings
+from orchestrator.domain.device import LOCAL, Device, Limits
+from orchestrator.errors import InventoryError, UnknownName, UsageError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+__all__ = ["ALL", "NAME", "Inventory"]
+
+#: Keys of a person who thinks that farm keeps passwords.
+SECRETS = ("password", "ssh_pass", "passphrase", "ansible_password", "ansible_ssh_pass", "become_password", "token")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """Every device there is, in the order of the file; `LOCAL` comes first unless the file defines its own."""
+
+    devices: tuple[Device, ...]
+
+    @classmethod
+    def load(cls, path: Path | None) -> Inventory:
+        """Read ``path``; no file means `LOCAL` alone. Raises `InventoryError` with file, line and key."""
+        if path is None or not path.exists():
+            return cls(devices=(LOCAL,))
+        return cls.of(documents.read(path, InventoryError))
+
+    @classmethod
+    def of(cls, document: documents.Document) -> Inventory:
+        """Read a parsed file; raises `InventoryError`."""
+        if not document.data:
+            raise document.complain((), "there is nothing in it", hint="it begins with a line `devices:`; or delete it")
+        for key in document.data:
+            if key not in File.model_fields:
+                raise document.complain((key,), f"unknown key {key!r}{nearest(str(key), File.model_fields)}")
+        devices = _Reader(document).devices()
+        if not any(device.name == LOCAL.name for device in devices):
+            devices = (LOCAL, *devices)
+        return cls(devices=devices)
+
+    def device(self, name: str) -> Device:
+        """Return the device called ``name``; raises `UnknownName` with the nearest name."""
+        for device in self.devices:
+            if device.name == name:
+                return device
+        raise UnknownName("device", name, [device.name for device in self.devices], hint="farm devices list")
+
+
+class _Reader:
+    """One parsed file on its way to devices: groups first, then entries over them, then who goes through whom."""
+
+    def __init__(self, document: documents.Document) -> None:
+        self._document = document
+        self._entries = self._mapping("devices", Entry, "device")
+        self._groups = self._mapping("groups", Group, "group")
+        self._check_groups()
+        self._depth = {name: self._depth_of(name, ()) for name in self._groups}
+
+    def devices(self) -> tuple[Device, ...]:
+        """Return them with their jump hosts; a circle of those is an error."""
+        merged = {name: self._merged(name, entry) for name, entry in self._entries.items()}
+        done: dict[str, Device] = {}
+
+        def resolve(name: str, on_the_way: tuple[str, ...]) -> Device:
+            if name not in done:
+                values = dict(merged[name])
+                via = values.pop("via", None)
+                done[name] = Device(name=name, via=self._hop(name, via, on_the_way, resolve, merged), **values)
+            return done[name]
+
+        return tuple(resolve(name, ()) for name in merged)
+
+    def _mapping(self, key: str, model: type[Any], kind: str) -> dict[str, Any]:
+        """Return every entry of ``devices`` or ``groups``, checked by itself."""
+        written = self._document.data.get(key)
+        if written is None:
+            return {}
+        if not isinstance(written, dict):
+            raise self._document.complain((key,), f"{key}: expected `name:` lines with their keys below")
+        for name in written:
+            if not isinstance(name, str) or not NAME.fullmatch(name) or (name == ALL and kind == "device"):
+                words = "letters, digits, dots, dashes and underscores, 64 at most, and not `all`"
+                raise self._document.complain((key, name), f"{name!r} can't be a {kind}'s name: {words}")
+        return {name: self._checked(key, name, entry, model, kind) for name, entry in written.items()}
+
+    def _checked(self, key: str, name: str, entry: Any, model: type[Any], kind: str) -> Any:
+        location = (key, name)
+        if entry is not None and not isinstance(entry, dict):
+            raise self._document.complain(location, f"{kind} {name}: expected `key: value` lines below it")
+        for secret in entry or ():
+            if secret in SECRETS:
+                words = f"{kind} {name}: {secret}: an inventory is no place for secrets; farm logs in with keys"
+                raise self._document.complain((*location, secret), words, hint=f"ssh-copy-id, then remove {secret}")
+        try:
+            return model.model_validate(self._expanded(entry or {}, location))
+        except pydantic.ValidationError as invalid:
+            raise _complaint(self._document, location, kind, model, invalid) from None
+
+    def _expanded(self, value: Any, location: tuple[str | int, ...]) -> Any:
+        """Replace ``${NAME}``; where a number is meant, digits that come from the environment are one."""
+        if isinstance(value, dict):
+            return {key: self._expanded(inner, (*location, key)) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self._expanded(inner, (*location, number)) for number, inner in enumerate(value)]
+        if not isinstance(value, str) or "${" not in value:
+            return value
+        text = documents.expand(self._document, location, value)
+        if location[-1] in REFERRING and re.fullmatch(r"\d+(\.\d+)?", text):
+            return float(text) if "." in text else int(text)
+        return text
+
+    def _check_groups(self) -> None:
+        for name, group in self._groups.items():
+            for number, pattern in enumerate(group.devices):
+                if not fnmatch.filter(self._entries, pattern):
+                    words = f"group {name}: no device {pattern!r}{nearest(pattern, self._entries)}"
+                    raise self._document.complain(("groups", name, "devices", number), words)
+            for number, child in enumerate(group.children):
+                if child not in self._groups:
+                    words = f"group {name}: no group {child!r}{nearest(child, self._groups)}"
+                    raise self._document.complain(("groups", name, "children", number), words)
+        for name, entry in self._entries.items():
+            for number, group in enumerate(entry.groups):
+                if group not in self._groups:
+                    words = f"device {name}: no group {group!r}{nearest(group, self._groups)}"
+                    raise self._document.complain(("devices", name, "groups", number), words)
+
+    def _depth_of(self, name: str, below: tuple[str, ...]) -> int:
+        """Return how many groups a group is nested in, at most; what is deeper counts later."""
+        if name in below:
+            words = f"group {name}: it is its own child, by way of {' and '.join(below)}"
+            raise self._document.complain(("groups", name, "children"), words)
+        parents = [parent for parent, group in self._groups.items() if name in group.children]
+        return max((1 + self._depth_of(parent, (*below, name)) for parent in parents), default=0)
+
+    def _groups_of(self, name: str, entry: Entry) -> tuple[str, ...]:
+        own = {
+            group
+            for group, written in self._groups.items()
+            if group in entry.groups or any(fnmatch.fnmatchcase(name, pattern) for pattern in written.devices)
+        }
+        while True:
+            more = {parent for parent, group in self._groups.items() if own & set(group.children)} - own
+            if not more:
+                break
+            own |= more
+        if ALL in self._groups:
+            own.add(ALL)
+        order = list(self._groups)
+        return tuple(sorted(own, key=lambda group: (group != ALL, self._depth[group], order.index(group))))
+
+    def _merged(self, name: str, entry: Entry) -> dict[str, Any]:
+        """Return the fields of the device: those of its groups, outermost first, then its own."""
+        groups = self._groups_of(name, entry)
+        values: dict[str, Any] = {}
+        tags: list[str] = []
+        limits: dict[str, Any] = {}
+        layers: Iterable[Settings] = (*(self._groups[group] for group in groups), entry)
+        for layer in layers:
+            given = layer.given()
+            tags += given.pop("tags", ())
+            limits |= given.pop("limits", {})
+            values |= given
+        values["tags"] = tuple(dict.fromkeys(tags))
+        values["groups"] = tuple(group for group in groups if group != ALL)
+        values["limits"] = Limits(**limits)
+        if name == LOCAL.name and "address" not in values:
+            values["transport"] = entry.transport or LOCAL.transport
+        self._check_device(name, values)
+        return values
+
+    def _check_device(self, name: str, values: Mapping[str, Any]) -> None:
+        location = ("devices", name)
+        known = registry.names("transport")
+        transport = values.get("transport", "ssh")
+        if transport not in known:
+            words = f"device {name}: no transport {transport!r}{nearest(transport, known)}"
+            raise self._document.complain((*location, "transport"), words)
+        if transport == "ssh" and "address" not in values:
+            words = f"device {name}: it has no address"
+            raise self._document.complain(location, words, hint="add a line `address: 192.168.1.20`")
+
+    def _hop(self, name: str, via: str | None, on_the_way: tuple[str, ...], resolve: Any, merged: Any) -> Device | None:
+        """Return the jump host that ``via`` means: a device of the file, or nothing but an address."""
+        if via is None:
+            return None
+        location = ("devices", name, "via")
+        if via in (name, *on_the_way):
+            words = f"device {name}: via: {via} is reached through {name} itself"
+            raise self._document.complain(location, words)
+        if via in merged:
+            hop: Device = resolve(via, (*on_the_way, name))
+            if hop.address is None:
+                raise self._document.complain(location, f"device {name}: via: {via} has no address to go through")
+            return hop
+        if not re.search(r"[@.:]", via):
+            words = f"device {name}: via: no device {via!r}{nearest(via, merged)}"
+            raise self._document.complain(location, words, hint="or an address: USER@HOST:PORT")
+        try:
+            user, address, port = parse_address(via)
+        except UsageError as wrong:
+            raise self._document.complain(location, f"device {name}: via: {wrong.message}", hint=wrong.hint) from None
+        return Device(name=via, address=address, user=user, port=port)
+
+
+def _complaint(
+    document: documents.Document, location: tuple[str, str], kind: str, model: type[Any], invalid: Any
+) -> UsageError:
+    # A misspelt key makes the right one missing: the misspelling is the one to name.
+    first = min(invalid.errors(), key=lambda found: found["type"] != "extra_forbidden")
+    where = tuple(part for part in first["loc"] if isinstance(part, int) or re.fullmatch(r"[a-z][a-z_]*", part))
+    if first["type"] == "extra_forbidden":
+        where = first["loc"]
+        known = documents.fields_at(model, where[:-1])
+        words = f"unknown key {where[-1]!r}{nearest(str(where[-1]), known)}"
+    else:
+        message = first["msg"].removeprefix("Value error, ")
+        named = ".".join(part for part in where if isinstance(part, str))
+        words = f"{named}: {message[:1].lower()}{message[1:]}"
+    return document.complain((*location, *where), f"{kind} {location[1]}: {words}")

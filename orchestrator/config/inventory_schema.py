@@ -1,0 +1,160 @@
+"""What may be written in ``inventory.yaml``, key by key; the JSON schema for editors is made of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated, Any
+
+import pydantic
+
+from orchestrator.domain.device import LOCAL
+from orchestrator.domain.units import parse_bytes
+
+#: A name stands in case names (``device/model/…``), file names and on the command line.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+#: Means every device, so no device may be called that; the group of this name holds every device.
+ALL = "all"
+#: Keys whose values are numbers also where they come from ``${NAME}``.
+REFERRING = frozenset({"port", "start_below_c", "settle_margin_c", "settle_at_most_s", "attempt_timeout_s"})
+
+
+def _plain_address(text: str) -> str:
+    if not text or text.startswith("-") or re.search(r"[\s/@\[\]]", text) or re.fullmatch(r"[^:]*:\d+", text):
+        raise ValueError(f"{text!r} is not a bare name or IP address; user and port have keys of their own")
+    return text
+
+
+def _not_empty(text: str) -> str:
+    if not text.strip():
+        raise ValueError("it may not be empty")
+    return _one_line(text)
+
+
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError(f"{text!r} has a control character")
+    return text
+
+
+def _tag(text: str) -> str:
+    if not NAME.fullmatch(text):
+        raise ValueError(f"{text!r} is no tag: letters, digits, dots, dashes and underscores only")
+    return text
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise ValueError("expected a size such as 500MB, 2GB or 1.5GiB")  # noqa: TRY004  pydantic reads ValueError
+    size = parse_bytes(value) if isinstance(value, str) else value
+    if size <= 0:
+        raise ValueError("a size is more than nothing")
+    return size
+
+
+def _for_a_shell(text: str) -> str:
+    # csh takes ! for history even in quotes and no line ends; fish takes the backslash for its own there
+    if re.search(r"[\\!\x00-\x1f\x7f]", text):
+        raise ValueError(f"{text!r} has a character that not every login shell passes on")
+    return _not_empty(text)
+
+
+Path = Annotated[str, pydantic.AfterValidator(_for_a_shell)]
+Text = Annotated[str, pydantic.AfterValidator(_not_empty)]
+Tag = Annotated[str, pydantic.AfterValidator(_tag)]
+Size = Annotated[
+    int,
+    pydantic.BeforeValidator(_size, json_schema_input_type=int | str),
+    pydantic.Field(examples=["500MB", "2GB", "1.5GiB"]),
+]
+
+
+class _Model(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True)
+
+
+class LimitsOf(_Model):
+    """What farm may ask of the device."""
+
+    start_below_c: Annotated[
+        pydantic.FiniteFloat | None,
+        pydantic.Field(
+            ge=0,
+            le=150,
+            description="°C; an attempt waits until the device is cooler (default: than idle plus settle_margin_c).",
+        ),
+    ] = None
+    settle_margin_c: Annotated[
+        pydantic.FiniteFloat | None, pydantic.Field(gt=0, le=150, description="°C above idle (default 5).")
+    ] = None
+    settle_at_most_s: Annotated[
+        pydantic.FiniteFloat | None,
+        pydantic.Field(ge=0, le=86400, description="Seconds that an attempt waits at most to be cooler (default 300)."),
+    ] = None
+    disk: Annotated[Size | None, pydantic.Field(description="The most that farm's files may take there.")] = None
+    memory: Annotated[Size | None, pydantic.Field(description="The most that one measuring process may take.")] = None
+    attempt_timeout_s: Annotated[
+        pydantic.FiniteFloat | None, pydantic.Field(gt=0, description="Seconds; the longest that one attempt may take.")
+    ] = None
+
+
+class Settings(_Model):
+    """What devices and groups have in common."""
+
+    transport: Annotated[Text | None, pydantic.Field(description="ssh or local.")] = None
+    user: Annotated[Text | None, pydantic.Field(description="Who to log in as.")] = None
+    port: Annotated[int | None, pydantic.Field(ge=1, le=65535, description="The SSH server's port.")] = None
+    identity_file: Annotated[Text | None, pydantic.Field(description="A private key on this machine.")] = None
+    via: Annotated[Text | None, pydantic.Field(description="Jump host: a device, or USER@HOST:PORT.")] = None
+    tags: Annotated[list[Tag] | None, pydantic.Field(description="Words to select by; those of groups add up.")] = None
+    python: Annotated[Path | None, pydantic.Field(description=f"Python there (default {LOCAL.python}).")] = None
+    workdir: Annotated[
+        Path | None, pydantic.Field(description=f"Where the agent keeps its files there (default {LOCAL.workdir}).")
+    ] = None
+    runtimes: Annotated[
+        list[Text] | None, pydantic.Field(min_length=1, description="Runtimes that may be measured (default: any).")
+    ] = None
+    limits: Annotated[LimitsOf | None, pydantic.Field(description="What farm may ask of the device.")] = None
+    notes: Annotated[str | None, pydantic.Field(description="For people.")] = None
+
+    def given(self) -> dict[str, Any]:
+        """Return the fields of a `Device` that are written here; lists as tuples, sizes in bytes."""
+        names = {"disk": "disk_bytes", "memory": "memory_bytes"}
+        values = self.model_dump(exclude_none=True, exclude={"groups", "devices", "children"})
+        if "limits" in values:
+            values["limits"] = {names.get(key, key): value for key, value in values["limits"].items()}
+        return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+
+
+class Entry(Settings):
+    """A device."""
+
+    address: Annotated[
+        Annotated[str, pydantic.AfterValidator(_plain_address)] | None,
+        pydantic.Field(description="A name, an IP address, or a Host of ~/.ssh/config."),
+    ] = None
+    groups: Annotated[list[Tag], pydantic.Field(description="Groups whose settings count for it.")] = []
+
+
+class Group(Settings):
+    """Settings that several devices share; what a device says itself wins."""
+
+    devices: Annotated[list[Text], pydantic.Field(description="Who belongs to it: names and globs.")] = []
+    children: Annotated[list[Tag], pydantic.Field(description="Groups whose devices belong to it, too.")] = []
+
+
+class File(_Model):
+    """The devices farm may use."""
+
+    devices: Annotated[dict[str, Entry | None] | None, pydantic.Field(description="Devices by name.")] = None
+    groups: Annotated[
+        dict[str, Group | None] | None,
+        pydantic.Field(description="Groups by name; the group `all` holds every device."),
+    ] = None
+
+
+def json_schema() -> str:
+    """Return the schema of the file in the words of JSON Schema 2020-12, for editors that complete and check YAML."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **File.model_json_schema()}
+    schema["title"] = "farm inventory"
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

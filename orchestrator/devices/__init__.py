@@ -1,0 +1,1 @@
+"""A device, from its first contact to being ready to measure."""

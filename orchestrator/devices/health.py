@@ -1,0 +1,76 @@
+"""What a device's own facts say against trusting or using it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.domain.tuning import Held, Tuning
+from orchestrator.domain.units import format_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: An environment with numpy and LiteRT takes some 150 MB unpacked.
+LITTLE_DISK_BYTES = 300_000_000
+#: Kernels swap a little out without need.
+LITTLE_SWAP_BYTES = 100_000_000
+#: Two seconds: results of several devices could no longer be put in order.
+CLOCK_OFF_NS = 2_000_000_000
+
+
+def complaints(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return a word or two and a sentence of advice for everything that is not as it should be."""
+    found = []
+    if facts.get("emulated"):
+        found.append(("emulated", "its processor is emulated: its timings say nothing about real hardware"))
+    governor = facts.get("governor")
+    if governor not in (None, "performance"):
+        advice = f"its governor is {governor}: timings vary with it; farm devices tune sets it, or as root: cpupower frequency-set -g performance"
+        found.append((str(governor), advice))
+    found += tuning(facts)
+    if _throttled(facts.get("throttled")):
+        found.append(("throttled", "it slows itself down, by heat or low voltage: check cooling and power supply"))
+    if facts.get("power_source") == "battery":
+        found.append(("battery", "it runs on battery, and slower for it: plug it in"))
+    swap = facts.get("swap")
+    used = swap.get("used_bytes") if isinstance(swap, dict) else None
+    if isinstance(used, int) and used > LITTLE_SWAP_BYTES:
+        found.append(("swap", f"{format_bytes(used)} of its memory are swapped out: end what else runs there"))
+    free = facts.get("disk_free_bytes")
+    if isinstance(free, int) and free < LITTLE_DISK_BYTES:
+        found.append(("disk", f"only {format_bytes(free)} are free there; farm devices clean gives some back"))
+    if facts.get("noexec"):
+        found.append(("noexec", "its work directory forbids programs: set `workdir:` to one on another file system"))
+    if facts.get("bits") == 32 and facts.get("machine") == "aarch64":
+        found.append(
+            ("32-bit", "its kernel has 64 bits and its programs 32: only tflite runs; a 64-bit image is faster")
+        )
+    offset, unsure = facts.get("clock_offset_ns"), facts.get("clock_uncertainty_ns", 0)
+    if isinstance(offset, int) and isinstance(unsure, int) and abs(offset) - unsure > CLOCK_OFF_NS:
+        found.append(("clock", f"its clock is {offset / 1e9:+.0f} s off; switch time synchronisation on"))
+    return tuple(found)
+
+
+def tuning(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Say, in the manner of `complaints`, what farm has set there, and what it put back unasked."""
+    found = []
+    held, mended = Held.from_json(facts.get("tuned")), facts.get("tuning_mended")
+    if held is not None:
+        how = "its lane puts it back" if held.lane else "farm devices tune --restore puts it back"
+        found.append(("tuned", f"{held}; {how}"))
+    if isinstance(mended, dict):
+        with suppress(ValueError):  # a device may say anything
+            found.append(("untuned", "; ".join(Tuning.from_json(mended).sentences())))
+    return found
+
+
+def other_machine(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Say whether a name answers from another machine than before; not knowing is no."""
+    keys = before.get("hardware_key"), now.get("hardware_key")
+    return None not in keys and keys[0] != keys[1]
+
+
+def _throttled(said: Any) -> bool:
+    """Say whether the device slows itself down now; what happened since boot, such as counts, is no news."""
+    return isinstance(said, dict) and any(value is True for name, value in said.items() if str(name).endswith("_now"))

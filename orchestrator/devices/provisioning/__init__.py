@@ -1,0 +1,1 @@
+"""Runtimes brought to a device."""

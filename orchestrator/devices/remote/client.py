@@ -1,0 +1,336 @@
+"""The only speaker of `agent.wire`: what the controller asks of the agent on one device."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import sys
+import time
+import zipfile
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from agent import wire
+from orchestrator.devices.remote.sanitize import harmless
+from orchestrator.domain.tuning import Tuning
+from orchestrator.domain.units import format_bytes
+from orchestrator.errors import AgentFailed, DeviceBusy, DeviceUnfit, FarmError, TransferBroken
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from importlib.resources.abc import Traversable
+    from pathlib import Path
+
+    from orchestrator.domain.blob import Blob
+    from orchestrator.domain.device import Device
+    from orchestrator.transports.base import Completed, Transport
+
+OLDEST_PYTHON = (3, 9)
+#: Room an environment takes, in sizes of its wheels: themselves, and 3.9 unpacked and byte-compiled at most (measured).
+ROOM = 5
+
+# Two programs for a device that has nothing of ours yet. One line each, no ``!``: csh and fish must pass them through.
+_LOCATE = (
+    "import json,os,sys;"
+    "w=os.path.join(os.path.expanduser('~'),sys.argv[1]);"
+    "p=os.path.join(w,'agents',sys.argv[2]+'.zip');"
+    "print(json.dumps({'workdir':w,'agent':p,'present':os.path.exists(p),'python':list(sys.version_info[:2])}))"
+)
+_INSTALL = (
+    "import hashlib,os,shutil,sys;"
+    "p=sys.argv[1];os.makedirs(os.path.dirname(p),0o700,exist_ok=True);"
+    "b=sys.stdin.buffer.read();"
+    "sys.exit('no space left on the device') if shutil.disk_usage(os.path.dirname(p)).free < 2*len(b) else None;"
+    "sys.exit('arrived damaged') if hashlib.sha256(b).hexdigest() not in p else None;"
+    "t=p+'.'+str(os.getpid());f=open(t,'wb');f.write(b);f.flush();os.fsync(f.fileno());f.close();os.replace(t,p);"
+    "print('{}')"
+)
+
+
+@cache
+def pack_agent() -> bytes:
+    """Return the agent as a zip whose bytes depend on its source alone, so that its sha256 is its version."""
+    entries = {"__main__.py": b"import sys\nfrom agent.__main__ import main\nsys.exit(main())\n"}
+    _gather(files("agent"), "agent", entries)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(entries):
+            info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            info.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(info, entries[name])
+    return out.getvalue()
+
+
+def _gather(folder: Traversable, prefix: str, entries: dict[str, bytes]) -> None:
+    for item in folder.iterdir():
+        name = f"{prefix}/{item.name}"
+        if item.is_dir() and item.name != "__pycache__":
+            _gather(item, name, entries)
+        elif item.is_file() and not item.name.endswith(".pyc"):
+            entries[name] = item.read_bytes()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A journal record, with the offset in bytes right behind it."""
+
+    record: Any
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Space:
+    """Room on the disk of the device's work directory."""
+
+    used_bytes: int
+    free_bytes: int
+
+
+class Remote:
+    """One device with its agent. Errors of the transport pass through; refusals of the agent are translated."""
+
+    def __init__(self, transport: Transport, device: Device) -> None:
+        self.device = device
+        self._transport = transport
+        self._agent: str | None = None
+        self._workdir = ""
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._transport.close()
+
+    def ensure_agent(self) -> int:
+        """Push the agent unless the device has this very version; return the bytes sent.
+
+        Raises `DeviceUnfit` where there is no Python, or one older than `OLDEST_PYTHON`.
+        """
+        packed = pack_agent()
+        sha256 = hashlib.sha256(packed).hexdigest()
+        found = self._locate(sha256)
+        sent = 0
+        if not found["present"]:
+            done = self._transport.run([self._python, "-c", _INSTALL, found["agent"]], stdin=packed)
+            if done.status:
+                raise self._not_installed(done)
+            sent = len(packed)
+        self._agent, self._workdir = found["agent"], found["workdir"]
+        return sent
+
+    def probe(self, runtimes: Iterable[str] = (), environment: str | None = None) -> dict[str, Any]:
+        """Return the device's facts; ``runtimes`` are tried for real, in ``environment`` if one is named.
+
+        ``clock_offset_ns`` is how far its clock is ahead of ours, give or take ``clock_uncertainty_ns``: half of what asking took.
+        """
+        request = wire.ProbeRequest(runtimes=tuple(runtimes), environment=environment)
+        if self._agent is None:
+            self.ensure_agent()
+        asked = time.time_ns()
+        facts = self._ask(["probe"], wire.to_json(request), timeout_s=120)
+        answered = time.time_ns()
+        facts = harmless(facts)
+        if "clock_ns" in facts:
+            facts["clock_offset_ns"] = facts["clock_ns"] - (asked + answered) // 2
+            facts["clock_uncertainty_ns"] = (answered - asked) // 2
+        return facts
+
+    def missing(self, hashes: Iterable[str]) -> dict[str, int]:
+        """Return which blobs the device lacks, with the bytes of each that have arrived already."""
+        asked = set(hashes)
+        missing = self._ask(["have"], json.dumps(sorted(asked)).encode()).get("missing")
+        if not isinstance(missing, dict) or not asked >= missing.keys():
+            raise AgentFailed(f"{self.device.name}: the agent speaks of blobs it was not asked for")
+        return {
+            sha256: arrived if isinstance(arrived, int) and arrived > 0 else 0 for sha256, arrived in missing.items()
+        }
+
+    def send(self, path: Path, sha256: str, *, arrived: int = 0, progress: Callable[[int], None] | None = None) -> int:
+        """Send a blob from byte ``arrived`` on and return the bytes sent; raises `TransferBroken` if it arrives wrong."""
+        size = path.stat().st_size
+        with path.open("rb") as source:
+            source.seek(arrived)
+            argv = ["receive", sha256, "--size", str(size), "--offset", str(arrived)]
+            self._ask(argv, source, timeout_s=3600, progress=progress)
+        return size - arrived
+
+    def push(self, blobs: Iterable[Blob], *, disk_limit_bytes: int | None = None) -> Iterator[tuple[Blob, int]]:
+        """Send what the device lacks of ``blobs``; yield each blob that arrived, with the bytes sent for it.
+
+        Raises `DeviceUnfit`, before anything is sent, where farm's files would take more than ``disk_limit_bytes`` there.
+        """
+        wanted = {blob.sha256: blob for blob in blobs}
+        missing = self.missing(wanted)
+        if missing and disk_limit_bytes is not None:
+            used = self.space().used_bytes
+            more = sum(_room(wanted[sha256].path) - arrived for sha256, arrived in missing.items())
+            if used + more > disk_limit_bytes:
+                raise DeviceUnfit(
+                    f"{self.device.name}: farm's files take {format_bytes(used)} there and need {format_bytes(more)} more; "
+                    f"the inventory allows {format_bytes(disk_limit_bytes)}",
+                    hint=f"farm devices clean {self.device.name} --unused-days 0, or raise limits.disk",
+                )
+        for sha256, arrived in missing.items():
+            yield wanted[sha256], self.send(wanted[sha256].path, sha256, arrived=arrived)
+
+    def ensure_environment(self, name: str, wheels: Iterable[tuple[str, str]]) -> None:
+        """Unpack wheels, (file name, sha256) of blobs that are there, into the environment ``name``."""
+        request = wire.EnvironmentRequest(
+            environment=name, wheels=tuple(wire.Wheel(filename=filename, sha256=sha256) for filename, sha256 in wheels)
+        )
+        self._ask(["environment"], wire.to_json(request), timeout_s=900)
+
+    def start(self, request: wire.LaneRequest) -> None:
+        """Start a lane, detached; starting the same lane twice starts it once. Raises `DeviceBusy`."""
+        self._ask(["start"], wire.to_json(request))
+
+    def space(self) -> Space:
+        """Return how much room farm takes up on the device, and how much is left there."""
+        answer = self._ask(["have"], b"[]")
+        try:
+            return Space(used_bytes=int(answer["used_bytes"]), free_bytes=int(answer["free_bytes"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise AgentFailed(f"{self.device.name}: the agent does not say how much room there is") from error
+
+    def collect_garbage(self, unused_days: float = 30.0) -> dict[str, Any]:
+        """Remove what nothing has used for so long; return what `agent.wire` says of ``gc``. Raises `DeviceBusy`."""
+        return self._ask(["gc", "--unused-days", str(unused_days)], timeout_s=300)
+
+    def tune(self, *, holder: str, no_turbo: bool, seconds: float) -> Tuning:
+        """Set what makes timings steady until `restore`, for ``seconds`` at most. Raises `DeviceBusy`."""
+        request = wire.TuneRequest(holder=holder, no_turbo=no_turbo, seconds=seconds)
+        return self._tuning("tune", wire.to_json(request))
+
+    def restore(self) -> Tuning:
+        """Put back what was tuned. Raises `DeviceBusy`."""
+        return self._tuning("restore")
+
+    #: Codes of refusals that mean: the lane is no longer there, nothing more will come.
+    GONE = frozenset({wire.LANE_DIED, wire.UNKNOWN_LANE})
+
+    def follow(self, lane: str, offset: int) -> Iterator[Recorded]:
+        """Yield the journal of ``lane`` from ``offset`` as it grows, until its `LaneDone`.
+
+        Raises `ConnectionLost` when the link dies (follow again from the last offset), and `AgentFailed` with the
+        code ``lane-died`` where the lane's process is gone.
+        """
+        chunks = self._transport.stream(self._command(["follow", lane, "--from", str(offset)]))
+        try:
+            yield from _records(chunks, offset)
+        except ValueError as error:
+            raise AgentFailed(f"{self.device.name}: the journal of lane {lane} is damaged: {error}") from error
+        except AgentFailed as error:
+            raise self._refusal(error.stderr, error.status or 1) from error
+
+    def stop(self, lane: str) -> bool:
+        """Stop a lane; return False where it was over already."""
+        return bool(self._ask(["stop", lane]).get("stopped"))
+
+    def _tuning(self, command: str, stdin: bytes = b"") -> Tuning:
+        try:
+            return Tuning.from_json(harmless(self._ask([command], stdin)))
+        except ValueError as error:
+            raise AgentFailed(f"{self.device.name}: the agent answers {command} with {error}") from error
+
+    @property
+    def _python(self) -> str:
+        # The device `local` is measured with farm's own Python, which has the runtime; a path in the inventory wins.
+        if self.device.transport == "local" and self.device.python == "python3":
+            return sys.executable
+        return self.device.python
+
+    def _locate(self, sha256: str) -> dict[str, Any]:
+        done = self._transport.run([self._python, "-c", _LOCATE, self.device.workdir, sha256])
+        name, python = self.device.name, self._python
+        if done.status:
+            raise DeviceUnfit(
+                f"{name}: {python} does not run there: {_last_words(done)}",
+                hint="install Python 3.9 or later on the device, or set `python:` in its inventory entry",
+            )
+        try:
+            found = dict(json.loads(done.out.splitlines()[-1]))
+            version = tuple(found["python"])
+            _ = found["present"], found["agent"], found["workdir"]
+        except (IndexError, ValueError, KeyError, TypeError) as error:
+            raise DeviceUnfit(
+                f"{name}: {python} is no Python: it printed {done.out[-200:]!r}",
+                hint="set `python:` in its inventory entry",
+            ) from error
+        if version < OLDEST_PYTHON:
+            raise DeviceUnfit(
+                f"{name}: {python} is Python {'.'.join(map(str, version))}; the agent needs 3.9 or later",
+                hint="set `python:` in its inventory entry to a newer one",
+            )
+        return found
+
+    def _not_installed(self, done: Completed) -> FarmError:
+        message = f"{self.device.name}: the agent could not be installed: {_last_words(done)}"
+        if b"arrived damaged" in done.err:
+            return TransferBroken(message)
+        return DeviceUnfit(message, hint="make room there, or name another directory with `workdir:` in the inventory")
+
+    def _command(self, argv: list[str]) -> list[str]:
+        if self._agent is None:
+            self.ensure_agent()
+        assert self._agent is not None  # noqa: S101  ensure_agent sets it or raises
+        return [self._python, self._agent, "--workdir", self._workdir, *argv]
+
+    def _ask(
+        self,
+        argv: list[str],
+        stdin: bytes | BinaryIO = b"",
+        *,
+        timeout_s: float = 60,
+        progress: Callable[[int], None] | None = None,
+    ) -> dict[str, Any]:
+        done = self._transport.run(self._command(argv), stdin=stdin, timeout_s=timeout_s, progress=progress)
+        if done.status:
+            raise self._refusal(done.out if done.status == wire.REFUSED else done.err, done.status)
+        try:
+            return dict(json.loads(done.out.splitlines()[-1]))
+        except (IndexError, TypeError, ValueError, RecursionError) as error:
+            raise AgentFailed(f"{self.device.name}: the agent answered {argv[0]} with {done.out[-200:]!r}") from error
+
+    def _refusal(self, printed: bytes, status: int) -> Exception:
+        """Turn the refusal in the last line of ``printed`` into our error."""
+        name = self.device.name
+        words = printed.decode(errors="replace").strip()
+        try:
+            said = dict(json.loads(words.splitlines()[-1]))
+            code, message = str(said["error"]), str(said["message"])
+        except (IndexError, ValueError, KeyError, TypeError, RecursionError):
+            return AgentFailed(f"{name}: the agent failed with status {status}: {words[-2000:]}", status=status)
+        if code == wire.BUSY:
+            return DeviceBusy(f"{name}: {message}", hint="wait for it, or ask its holder to stop it")
+        if code == wire.BLOB_BROKEN:
+            return TransferBroken(f"{name}: {message}")
+        if code == wire.NO_SPACE:
+            return DeviceUnfit(f"{name}: {message}", hint=f"make room there: farm devices clean {name}")
+        if code == wire.UNFIT:
+            return DeviceUnfit(f"{name}: {message}")
+        return AgentFailed(f"{name}: {message}", status=status, code=code)
+
+
+def _room(path: Path) -> int:
+    """Return what a blob takes on a device; a wheel is unpacked beside itself."""
+    size = path.stat().st_size
+    return size * ROOM if path.suffix == ".whl" else size
+
+
+def _records(chunks: Iterable[bytes], offset: int) -> Iterator[Recorded]:
+    pending = b""
+    in_journal = False
+    for chunk in chunks:
+        *lines, pending = (pending + chunk).split(b"\n")
+        for line in lines:
+            if not in_journal:
+                in_journal = line.strip() == wire.JOURNAL_MARK  # all before it is a login shell's noise
+                continue
+            offset += len(line) + 1
+            yield Recorded(record=wire.decode_line(line + b"\n"), offset=offset)
+
+
+def _last_words(done: Completed) -> str:
+    words = (done.err or done.out).decode(errors="replace").strip()
+    return f"{words[-500:] or 'it printed nothing'} (status {done.status})"

@@ -1,0 +1,292 @@
+"""Recipe to artifact: built once, kept by sha256, found again."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator import registry
+from orchestrator.datasets.base import make_dataset
+from orchestrator.domain.artifact import Artifact, Golden, ImageSet
+from orchestrator.domain.model import Preprocess
+from orchestrator.errors import FarmError
+from orchestrator.models.base import make_model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from orchestrator.domain.model import DatasetSpec, ModelSpec
+
+#: Images of the calibration part that int8 looks at.
+CALIBRATION_IMAGES = 200
+#: Raised whenever the way artifacts are converted or checked changes: older ones are then built anew.
+CONVERSION = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """What is wanted: a model quantized by a scheme, for one batch size."""
+
+    model: ModelSpec
+    scheme: str
+    batch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """An artifact is there."""
+
+    build: Build
+    artifact: Artifact
+    reused: bool
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """An artifact can't be had, and why."""
+
+    build: Build
+    error: str
+
+
+class Artifacts:
+    """Artifacts and image sets below ``root``: ``blobs/SHA256``, and ``recipes/`` that say what each blob is."""
+
+    def __init__(self, root: Path) -> None:
+        self.blobs = root / "blobs"
+        self._recipes = root / "recipes"
+        self._log = root / "build.log"
+        for folder in (self.blobs, self._recipes):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def path(self, sha256: str) -> Path:
+        """Return where a blob is."""
+        return self.blobs / sha256
+
+    def missing(self, builds: Sequence[Build], dataset: DatasetSpec) -> tuple[Build, ...]:
+        """Return what `ensure` would have to build; does not import TensorFlow.
+
+        What it would give up at once, a model whose file is gone, is not among them.
+        """
+        wanted = []
+        for build in builds:
+            with contextlib.suppress(FarmError):
+                if self._find(build, dataset) is None:
+                    wanted.append(build)
+        return tuple(wanted)
+
+    def ensure(self, builds: Sequence[Build], dataset: DatasetSpec) -> Iterator[Built | Failed]:
+        """Yield every build as it is there: found ones at once, the others from one subprocess.
+
+        A model that can't be read, a conversion that fails and a builder that crashes are `Failed`, not exceptions.
+        """
+        wanted = []
+        for build in builds:
+            try:
+                found = self._find(build, dataset)
+            except FarmError as error:
+                yield Failed(build=build, error=str(error))
+                continue
+            if found is None:
+                wanted.append(build)
+            else:
+                yield Built(build=build, artifact=found, reused=True, seconds=0.0)
+        if wanted:
+            yield from self._build(wanted, dataset)
+
+    def image_set(self, model: ModelSpec, dataset: DatasetSpec) -> ImageSet:
+        """Return the evaluation part at the model's size, decoding images only when something changed.
+
+        Raises `ModelError` or `DatasetError`.
+        """
+        preprocess = make_model(model).preprocess
+        source = make_dataset(dataset)
+        key = _digest({"images": source.fingerprint(), "height": preprocess.height, "width": preprocess.width})
+        kept = self._read(key)
+        if kept is not None and all(self._is_whole(kept[name]) for name in ("pixels_sha256", "labels_sha256")):
+            return ImageSet(**{**kept, "classes": tuple(kept["classes"])})
+        import numpy as np
+
+        images = source.load("evaluation", height=preprocess.height, width=preprocess.width)
+        image_set = ImageSet(
+            dataset=source.name,
+            pixels_sha256=self._keep_array(np.ascontiguousarray(images.pixels)),
+            labels_sha256=self._keep_array(np.ascontiguousarray(images.labels)),
+            images=len(images.pixels),
+            classes=source.classes,
+            synthetic=source.synthetic,
+        )
+        self._write(key, asdict(image_set))
+        return image_set
+
+    def _find(self, build: Build, dataset: DatasetSpec) -> Artifact | None:
+        kept = self._read(key_of(build, dataset))
+        if kept is None or not self._is_whole(kept["sha256"]):
+            return None
+        found = artifact_from_json(kept)
+        if found.golden is not None and not self._is_whole(found.golden.pixels_sha256):
+            return None
+        return found
+
+    def _build(self, builds: Sequence[Build], dataset: DatasetSpec) -> Iterator[Built | Failed]:
+        """Build in a process of its own: TensorFlow's memory dies with it, its chatter goes to ``build.log``."""
+        left = list(builds)
+        with self._log.open("ab") as log, tempfile.TemporaryDirectory(dir=self._recipes.parent) as folder:
+            order = {"folder": folder, "builds": [asdict(build) for build in left], "dataset": asdict(dataset)}
+            start, log_start = time.monotonic(), log.tell()
+            with subprocess.Popen(
+                [sys.executable, "-m", "orchestrator.models.builder"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"},
+            ) as worker:
+                assert worker.stdin is not None  # noqa: S101  it is a pipe
+                assert worker.stdout is not None  # noqa: S101
+                try:
+                    with contextlib.suppress(BrokenPipeError):  # it died at once: its status tells
+                        worker.stdin.write(json.dumps(order))
+                        worker.stdin.close()
+                    for line in worker.stdout:
+                        said = json.loads(line)
+                        build, seconds = left.pop(0), time.monotonic() - start
+                        start = time.monotonic()
+                        if "error" in said:
+                            yield Failed(build=build, error=said["error"])
+                        else:
+                            artifact = self._adopt(build, dataset, Path(said.pop("path")), said)
+                            yield Built(build=build, artifact=artifact, reused=False, seconds=seconds)
+                    worker.wait()
+                finally:
+                    worker.kill()
+            for build in left:
+                yield Failed(build=build, error=self._last_words(log_start, worker.returncode))
+
+    def _adopt(self, build: Build, dataset: DatasetSpec, path: Path, said: Mapping[str, Any]) -> Artifact:
+        content = path.read_bytes()
+        path.unlink()
+        recipe = recipe_of(build, dataset)
+        artifact = Artifact(
+            sha256=self._keep(content),
+            size_bytes=len(content),
+            model=build.model.name,
+            scheme=build.scheme,
+            batch=build.batch,
+            preprocess=make_model(build.model).preprocess,
+            recipe={**recipe, "calibration_sha256": said["calibration_sha256"]},
+            checks=said["checks"],
+            golden=self._adopt_golden(said["golden"]),
+        )
+        self._write(_digest(recipe), asdict(artifact))
+        return artifact
+
+    def _adopt_golden(self, said: Mapping[str, Any]) -> Golden | None:
+        path = Path(said["path"])
+        kept = {key: value for key, value in said.items() if key != "path"}
+        golden = Golden.from_json({**kept, "pixels_sha256": self._keep(path.read_bytes())})
+        path.unlink()
+        return golden
+
+    def _last_words(self, start: int, status: int) -> str:
+        with self._log.open("rb") as log:
+            log.seek(start)
+            lines = log.read().decode(errors="replace").strip().splitlines()
+        return f"the builder ended with status {status}: {lines[-1] if lines else 'it said nothing'} ({self._log})"
+
+    def _keep_array(self, array: Any) -> str:
+        import io
+
+        import numpy as np
+
+        out = io.BytesIO()
+        np.save(out, array, allow_pickle=False)
+        return self._keep(out.getvalue())
+
+    def _keep(self, content: bytes) -> str:
+        sha256 = hashlib.sha256(content).hexdigest()
+        _replace(self.path(sha256), content)
+        return sha256
+
+    def _is_whole(self, sha256: str) -> bool:
+        try:
+            with self.path(sha256).open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        except FileNotFoundError:
+            return False
+
+    def _read(self, key: str) -> dict[str, Any] | None:
+        try:
+            return dict(json.loads((self._recipes / f"{key}.json").read_bytes()))
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def _write(self, key: str, plain: Mapping[str, Any]) -> None:
+        _replace(self._recipes / f"{key}.json", json.dumps(plain, indent=1).encode())
+
+
+def recipe_of(build: Build, dataset: DatasetSpec) -> dict[str, Any]:
+    """Return everything that decides an artifact's content, as JSON values; does not import TensorFlow."""
+    model, scheme = make_model(build.model), registry.find("scheme", build.scheme)()
+    recipe: dict[str, Any] = {
+        "conversion": CONVERSION,
+        "model": build.model.name,
+        "model_sha256": model.sha256(),
+        "preprocess": asdict(model.preprocess),
+        "scheme": build.scheme,
+        "options": dict(scheme.options),
+        "batch": build.batch,
+        "tensorflow": _version("tensorflow-cpu", "tensorflow"),
+        "keras": _version("keras"),
+    }
+    if scheme.needs_calibration:
+        recipe["calibration"] = {"dataset": make_dataset(dataset).fingerprint(), "images": CALIBRATION_IMAGES}
+    return recipe
+
+
+def key_of(build: Build, dataset: DatasetSpec) -> str:
+    """Return the name under which an artifact is found again."""
+    return _digest(recipe_of(build, dataset))
+
+
+def artifact_from_json(plain: Mapping[str, Any]) -> Artifact:
+    """Undo `dataclasses.asdict` and a trip through JSON."""
+    own = {"preprocess": Preprocess.from_json(plain["preprocess"]), "golden": Golden.from_json(plain["golden"])}
+    return Artifact(**{**plain, **own})
+
+
+def _digest(plain: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def _version(*names: str) -> str:
+    for name in names:
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            continue
+    return "unknown"
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write whole or not at all; two builders at once write the same bytes."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        try:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise

@@ -1,0 +1,74 @@
+"""The networks of float32 and int8 once more, as ONNX: made of those very ``.tflite`` files, for runtime ``onnxruntime``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from agent.runtimes import litert
+from agent.runtimes.onnxruntime import QUANTIZATION
+from orchestrator.errors import BuildError
+from orchestrator.models.schemes.float32 import Float32
+from orchestrator.models.schemes.int8 import Int8
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+#: The newest that tf2onnx 1.17 knows (``tf2onnx.constants.OPSET_TO_IR_VERSION``).
+OPSET = 18
+
+
+def _tf2onnx() -> str:
+    try:
+        return version("tf2onnx")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+#: What converts, beside TensorFlow.
+_CONVERTER: Mapping[str, Any] = {"tf2onnx": _tf2onnx(), "opset": OPSET}
+
+
+class Onnx(Float32):
+    """No quantization."""
+
+    name = "onnx"
+    format = "onnx"
+    options = _CONVERTER
+
+
+class OnnxInt8(Int8):
+    """The weights, scales and zero points of int8, as pairs of ``QuantizeLinear`` and ``DequantizeLinear`` that a runtime fuses."""
+
+    name = "onnx-int8"
+    format = "onnx"
+    options: Mapping[str, Any] = {**Int8.options, **_CONVERTER}
+
+
+def rewrite(path: Path) -> None:
+    """Replace the ``.tflite`` at ``path`` by the same network as ``.onnx``; raises `BuildError` where that takes more packages.
+
+    ONNX has no place for the scale and zero point of an input or output; they go into a property of the file.
+    """
+    try:
+        import onnxruntime  # noqa: F401  what comes out is checked by it
+        import tf2onnx.convert
+    except ImportError as error:
+        raise BuildError(
+            f"no ONNX without tf2onnx and onnxruntime ({error}); install them: "
+            f"{sys.executable} -m pip install tf2onnx onnxruntime"
+        ) from error
+
+    quantization = _quantization(path)
+    model, _ = tf2onnx.convert.from_tflite(str(path), opset=OPSET)
+    model.metadata_props.add(key=QUANTIZATION, value=json.dumps(quantization))
+    path.write_bytes(model.SerializeToString())
+
+
+def _quantization(path: Path) -> dict[str, dict[str, float]]:
+    loaded = litert.load(str(path), 1)
+    ends = {"input": loaded.input, "output": loaded.output}
+    return {name: {"scale": end.scale, "zero_point": end.zero_point} for name, end in ends.items()}

@@ -1,0 +1,272 @@
+"""One case in full: every attempt, how its latencies spread, what explains them."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from orchestrator.analysis import explain as slower
+from orchestrator.analysis.stats import early_stopping_estimate, samples_needed
+from orchestrator.domain.units import format_bytes, format_ns, format_seconds
+from orchestrator.reports import case_table as tables
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rich.console import Console
+
+    from orchestrator.domain.artifact import Artifact
+    from orchestrator.domain.result import Measurement, Scores
+    from orchestrator.store.rows import ResultRow
+
+BARS = " ▁▂▃▄▅▆▇█"
+BINS = 60
+#: A timing this long is drawn over time.
+LONG_NS = 5 * 60 * 10**9
+#: What comes before and beside the timed invocations.
+PHASES = (
+    ("import", "import_ns"),
+    ("context", "context_ns"),
+    ("load", "load_ns"),
+    ("first invocation", "first_ns"),
+    ("copy in", "feed_ns"),
+    ("copy out", "read_ns"),
+    ("clock", "clock_ns"),
+    ("empty sample", "loop_ns"),
+)
+
+
+def show(  # noqa: PLR0917  everything there is about a case
+    row: ResultRow,
+    measurements: Sequence[Measurement],
+    scores: Scores | None,
+    facts: Mapping[str, Any],
+    artifact: Artifact | None,
+    console: Console,
+    *,
+    of_float32: Sequence[Measurement] = (),
+) -> None:
+    """Print everything that explains the figures of ``row``; ``of_float32`` are attempts of that scheme, else the same."""
+    console.print(f"[bold]{escape(row.case)}[/]  run {row.run}, {row.measured_at:%Y-%m-%d %H:%M} UTC", soft_wrap=True)
+    tables.show([row], console)
+    why = slower.than_float32(row, measurements, of_float32)
+    if why is not None:
+        console.print(f"\n{escape(why)}", soft_wrap=True)
+    console.print("\n[bold]attempts[/]")
+    good = [attempt for attempt in measurements if attempt.error is None]
+    console.print(_attempts(good))
+    for attempt in measurements:
+        if attempt.error is not None:
+            console.print(f"[red]no. {attempt.number} failed:[/] {escape(_last_line(attempt.error))}", soft_wrap=True)
+    for line in histogram([ns for attempt in good for ns in attempt.per_invocation_ns]):
+        console.print(line, markup=False, soft_wrap=True)
+    for line in (*over_time(good), *_sentences(row, good)):
+        console.print(line, markup=False, soft_wrap=True)
+    explaining = next((attempt for attempt in measurements if attempt.effective), None)
+    if explaining is not None:
+        _pairs(console, "requested", explaining.requested)
+        _pairs(console, "in force", explaining.effective)
+        _pairs(console, "versions", explaining.versions)
+    if scores is not None:
+        _accuracy(console, row, scores)
+    if artifact is not None:
+        _pairs(console, f"recipe of {artifact.sha256[:16]}…", artifact.recipe)
+        _pairs(console, "checked when it was built", artifact.checks)
+    _pairs(console, f"facts of {row.device}", facts)
+
+
+def as_json(
+    row: ResultRow,
+    measurements: Sequence[Measurement],
+    scores: Scores | None,
+    facts: Mapping[str, Any],
+    artifact: Artifact | None,
+) -> str:
+    """Return the same as JSON, with every sample: the row's keys, and ``attempt_list auc_by_class facts recipe checks``."""
+    attempts = [
+        {
+            "number": attempt.number,
+            "error": attempt.error,
+            "started_at": attempt.started_at.isoformat(),
+            "wall_ns": attempt.wall_ns,
+            "unloadable": attempt.unloadable,
+            "import_ns": attempt.import_ns,
+            "context_ns": attempt.context_ns,
+            "load_ns": attempt.load_ns,
+            "first_ns": attempt.first_ns,
+            "warmup_ns": attempt.warmup_ns,
+            "latency_ns": attempt.latency_ns,
+            "invocations_per_sample": attempt.invocations_per_sample,
+            "span_ns": attempt.span_ns,
+            "feed_ns": attempt.feed_ns,
+            "read_ns": attempt.read_ns,
+            "clock_ns": attempt.clock_ns,
+            "loop_ns": attempt.loop_ns,
+            "peak_rss_bytes": attempt.peak_rss_bytes,
+            "readings": attempt.readings,
+            "requested": attempt.requested,
+            "effective": attempt.effective,
+            "versions": attempt.versions,
+            "golden_max_difference": _finite(attempt.golden_max_difference),
+            "golden_mean_difference": _finite(attempt.golden_mean_difference),
+        }
+        for attempt in measurements
+    ]
+    by_class = dict(zip(scores.classes, scores.auc, strict=False)) if scores else {}
+    more = {
+        "attempt_list": attempts,
+        "auc_by_class": by_class,
+        "facts": dict(facts),
+        "recipe": artifact.recipe if artifact else None,
+        "checks": artifact.checks if artifact else None,
+    }
+    return json.dumps(row.to_json() | more, indent=1)
+
+
+def histogram(latency_ns: Sequence[float]) -> list[str]:
+    """Return lines that draw how latencies spread, from the fastest to the 99th percentile; nothing for no samples."""
+    if len(latency_ns) < 2:
+        return []
+    samples = np.asarray(latency_ns, np.float64)
+    low, high, slowest = (
+        float(samples.min()),
+        float(np.quantile(samples, 0.99, method="inverted_cdf")),
+        float(samples.max()),
+    )
+    above = int((samples > high).sum())
+    if slowest == low:
+        return [f"  all {len(samples)} samples: {format_ns(low)}"]
+    if high == low:
+        return [
+            f"  {len(samples) - above} of {len(samples)} samples: {format_ns(low)}, the slowest {format_ns(slowest)}"
+        ]
+    counts, _ = np.histogram(samples[samples <= high], bins=BINS, range=(low, high))
+    # the tallest bar is full; a bar with anything in it can be seen
+    heights = np.ceil(counts / counts.max() * (len(BARS) - 1)).astype(int)
+    bars = "".join(BARS[height] for height in heights)
+    left, right = format_ns(low), format_ns(high)
+    return [
+        f"  {bars}",
+        f"  {left}{right:>{max(1, BINS - len(left))}}",
+        f"  {len(samples)} samples, {above} of them slower than shown, the slowest {format_ns(slowest)}",
+    ]
+
+
+def over_time(measurements: Sequence[Measurement]) -> list[str]:
+    """Return lines that draw the latency of long timings over time: what heat does to it; nothing for short ones."""
+    lines = []
+    for attempt in measurements:
+        if (attempt.span_ns or 0) < LONG_NS or len(attempt.latency_ns) < BINS:
+            continue
+        samples = np.asarray(attempt.latency_ns, np.float64)
+        passed = np.cumsum(samples)
+        number = np.minimum((passed / passed[-1] * BINS).astype(int), BINS - 1)
+        medians = np.array(
+            [np.median(samples[number == bin_]) if (number == bin_).any() else np.nan for bin_ in range(BINS)]
+        )
+        low, high = float(np.nanmin(medians)), float(np.nanmax(medians))
+        heights = np.nan_to_num((medians - low) / (high - low) if high > low else medians * 0)
+        bars = "".join(BARS[1 + round(height * (len(BARS) - 2))] for height in heights)
+        per = attempt.invocations_per_sample
+        lines += [
+            f"  {bars}  attempt {attempt.number} over {format_seconds(passed[-1] / 1e9)}",
+            f"  medians from {format_ns(low / per)} to {format_ns(high / per)}",
+        ]
+    return lines
+
+
+def _sentences(row: ResultRow, good: Sequence[Measurement]) -> list[str]:
+    """Say what the figures of the table leave out, as far as there is something to say."""
+    said = []
+    batches = sorted({attempt.invocations_per_sample for attempt in good})
+    if batches and batches != [1]:
+        said.append(
+            f"a sample is {' or '.join(map(str, batches))} invocations in a row; min, max and percentiles are of their means"
+        )
+    if row.p50_low_ns is not None and row.p50_high_ns is not None:
+        said.append(f"p50 within {format_ns(row.p50_low_ns)} and {format_ns(row.p50_high_ns)} (95 %, over attempts)")
+    for name, share in (("p95", 0.95), ("p99", 0.99), ("p99.9", 0.999)) if row.samples else ():
+        value = getattr(row, {"p99.9": "p999"}.get(name, name) + "_ns")
+        missing = samples_needed(share) - row.samples
+        said.append(f"{name} {format_ns(value)}" if value is not None else f"{name} takes {missing} samples more")
+    if row.effort == "mlperf" and good:
+        samples = np.concatenate([np.asarray(attempt.per_invocation_ns, np.float64) for attempt in good])
+        if (estimate := early_stopping_estimate(samples, 0.9)) is not None:
+            said.append(f"p90 as MLPerf estimates it, by early stopping: {format_ns(estimate)}")
+    counts = (row.outliers_low, row.outliers_mild, row.outliers_severe)
+    if row.samples and None not in counts:
+        said.append("outliers: {:.0f} low, {:.0f} mild, {:.0f} severe; all of them count".format(*counts))
+    if row.first_minute_ns is not None and row.last_minute_ns is not None:
+        said.append(f"first minute {format_ns(row.first_minute_ns)}, last minute {format_ns(row.last_minute_ns)}")
+    if row.energy_j is not None:
+        idle = "" if row.energy_idle_j is None else f", {row.energy_idle_j:.3g} J of it what the idle device takes"
+        said.append(f"energy {row.energy_j:.3g} J for an invocation{idle}")
+    parts = [
+        (f"{what} {format_ns(float(np.median(known)))}")
+        for what, name in PHASES
+        if (known := [value for attempt in good if (value := getattr(attempt, name)) is not None])
+    ]
+    if parts:
+        said.append("medians: " + ", ".join(parts))
+    return [f"  {line}" for line in said]
+
+
+def _attempts(measurements: Sequence[Measurement]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    for name in ("no.", "load", "first", "warm-ups", "timed", "p50", "min", "max", "memory", "°C"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for attempt in measurements:
+        samples = np.asarray(attempt.per_invocation_ns or (0,), np.float64)
+        warmest = [reading["temperature_c"] for reading in attempt.readings if "temperature_c" in reading]
+        table.add_row(
+            str(attempt.number),
+            format_ns(attempt.load_ns or 0),
+            format_ns(attempt.first_ns or 0),
+            str(len(attempt.warmup_ns)),
+            str(len(attempt.latency_ns)),
+            format_ns(float(np.median(samples))),
+            format_ns(float(samples.min())),
+            format_ns(float(samples.max())),
+            format_bytes(attempt.peak_rss_bytes or 0),
+            f"{max(warmest):.0f}" if warmest else "-",
+        )
+    return table
+
+
+def _finite(value: float | None) -> float | None:
+    """Return what JSON can say; it knows no infinity."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _last_line(words: str) -> str:
+    """Return the end of a traceback: what went wrong there."""
+    return (words.strip().splitlines() or ["nothing was said"])[-1]
+
+
+def _mean(row: ResultRow) -> str:
+    """Return the mean over the classes and where it is with 95 %, as far as there is one."""
+    if row.auc_mean is None or row.auc_low is None or row.auc_high is None:
+        return ""
+    return f", mean {row.auc_mean:.4f} ({row.auc_low:.4f} to {row.auc_high:.4f} with 95 %)"
+
+
+def _accuracy(console: Console, row: ResultRow, scores: Scores) -> None:
+    if scores.error is not None:
+        console.print(f"\n[bold]AUC-ROC[/] [red]failed:[/] {escape(_last_line(scores.error))}", soft_wrap=True)
+        return
+    console.print(f"\n[bold]AUC-ROC[/] on {scores.shape[0]} images{_mean(row)}")
+    for name, auc in zip(scores.classes, scores.auc, strict=True):
+        console.print(f"  {name:22} {'-' if auc is None else f'{auc:.4f}'}", markup=False)
+
+
+def _pairs(console: Console, title: str, pairs: Mapping[str, Any] | None) -> None:
+    console.print(f"\n[bold]{escape(title)}[/]")
+    for name, value in (pairs or {}).items():
+        text = json.dumps(value) if isinstance(value, dict | list) else str(value)
+        console.print(f"  {name:22} {text}", markup=False, soft_wrap=True)

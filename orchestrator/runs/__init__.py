@@ -1,0 +1,1 @@
+"""A suite carried out on devices."""

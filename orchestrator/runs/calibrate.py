@@ -1,0 +1,149 @@
+"""Compare one case with itself on a device, to know which differences there are noise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from orchestrator.analysis import noise_floor as noise
+from orchestrator.config import suite as suites
+from orchestrator.devices.provisioning.choose import choose_runtime
+from orchestrator.devices.setup import RUNTIMES, way_to
+from orchestrator.domain.calibration import Calibration
+from orchestrator.domain.case import Case
+from orchestrator.domain.event import AttemptEnded, BuildFailed, CaseSkipped, LaneSkipped
+from orchestrator.domain.plan import EFFORTS, scheme_for
+from orchestrator.errors import DeviceUnfit, UsageError
+from orchestrator.runs.farm import Farm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+    from typing import Any
+
+    from orchestrator.config.suite import Suite
+    from orchestrator.domain.event import Event
+    from orchestrator.domain.result import Measurement
+    from orchestrator.store.store import Store
+
+#: Enough for the 95th percentile to be the device's and not the draw's; with effort quick it is done in a minute or two.
+ATTEMPTS = 20
+SCHEME = "int8"
+
+
+def calibrate(
+    name: str,
+    inventory: Path,
+    state: Path,
+    store: Store,
+    *,
+    effort: str = "quick",
+    attempts: int = ATTEMPTS,
+    seed: int = 0,
+    wheelhouse: Path | None = None,
+    show: Callable[[Event], None] = lambda _: None,
+) -> Calibration:
+    """Measure the built-in model's int8 artifact ``attempts`` times on the device, and store how alike the attempts are.
+
+    The run is stored like any other; ``show`` gets its events. Raises `UnknownName`, `UsageError` for too few attempts,
+    what probing raises, and `DeviceUnfit` where the device did not do them.
+    """
+    group = _group(effort, attempts)
+    farm = Farm(inventory, state, wheelhouse=wheelhouse, patience_s=60)
+    device = farm.inventory.device(name)
+    remote = way_to(device, state / "known_hosts")
+    try:
+        facts = remote.probe(RUNTIMES)
+    finally:
+        remote.close()
+    runtime = choose_runtime(facts, device.runtimes)
+    case = Case(device=name, model="tiny-cxr", scheme=scheme_for(runtime, SCHEME), runtime=runtime, threads=1, batch=1)
+    run, why = _run(farm, _suite(case, effort, attempts, seed), store, show)
+    good = [attempt for attempt in store.measurements(run, case) if attempt.error is None and attempt.latency_ns]
+    if len(good) < 2 * group:
+        raise DeviceUnfit(
+            f"{name}: it is not calibrated, because {len(good)} of {attempts} attempts worked and {2 * group} are needed: {why}",
+            hint=f"farm devices check {name}",
+        )
+    calibration = _of(good, run=run, effort=effort, group=group, seed=seed, facts=store.facts(run, name))
+    store.calibrated(calibration)
+    return calibration
+
+
+def _group(effort: str, attempts: int) -> int:
+    """Return how many attempts a comparison has on each side."""
+    suitable = [known.name for known in EFFORTS.values() if known.attempts > 1]
+    if effort not in suitable:
+        raise UsageError(f"--effort {effort}: a comparison takes several attempts: {', '.join(suitable)}")
+    group = EFFORTS[effort].attempts
+    if attempts < 2 * group:
+        raise UsageError(f"--attempts {attempts}: {2 * group} at least, two groups of {effort}'s {group}")
+    return group
+
+
+def _suite(case: Case, effort: str, attempts: int, seed: int) -> Suite:
+    chosen = suites.narrow(
+        suites.built_in(),
+        devices=[case.device],
+        models=[case.model],
+        schemes=[case.scheme],
+        runtimes=[case.runtime],
+        threads=[case.threads],
+        effort=effort,
+        seed=seed,
+    )
+    return replace(chosen, attempts=attempts)
+
+
+def _run(farm: Farm, suite: Suite, store: Store, show: Callable[[Event], None]) -> tuple[str, str]:
+    """Return the run's id, and the last that was said of why it did not go well."""
+    run, why = "", "it did nothing"
+    for event in farm.run(suite, store):
+        run = event.run
+        show(event)
+        if isinstance(event, LaneSkipped | CaseSkipped):
+            why = event.reason
+        elif isinstance(event, BuildFailed):
+            why = event.error
+        elif isinstance(event, AttemptEnded) and event.measurement.error is not None:
+            why = event.measurement.error.strip().splitlines()[-1]
+    return run, why
+
+
+def _of(
+    good: Sequence[Measurement], *, run: str, effort: str, group: int, seed: int, facts: Mapping[str, Any]
+) -> Calibration:
+    p50s = [float(np.median(attempt.per_invocation_ns)) for attempt in good]
+    case = good[0].case
+    return Calibration(
+        device=case.device,
+        at=datetime.now(UTC),
+        run=run,
+        case_name=str(case),
+        effort=effort,
+        attempts=len(good),
+        group_size=group,
+        noise_floor=noise.floor(p50s, group, seed=seed),
+        observed=noise.observed(p50s, seed=seed),
+        p50_ns=float(np.median(p50s)),
+        loop_ns=_median([attempt.loop_ns for attempt in good]),
+        clock_ns=_median([attempt.clock_ns for attempt in good]),
+        governor=_governor(good, facts),
+        hardware_key=facts.get("hardware_key"),
+        seed=seed,
+    )
+
+
+def _median(values: Sequence[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return round(float(np.median(known))) if known else None
+
+
+def _governor(good: Sequence[Measurement], facts: Mapping[str, Any]) -> str | None:
+    """Return the governor that the attempts ran under; one that changed is told as such."""
+    seen = [str(reading["governor"]) for attempt in good for reading in attempt.readings if reading.get("governor")]
+    known = facts.get("governor")
+    return " → ".join(dict.fromkeys(seen)) or (str(known) if known else None)

@@ -1,0 +1,186 @@
+"""Carry one lane through: push what is missing, start it, follow its journal, whatever the network does."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from orchestrator.devices.remote.translation import Translator, order_of
+from orchestrator.domain.event import AttemptEnded, BlobSent, LaneEnded, LaneSkipped, LaneStarted, LinkLost, Scored
+from orchestrator.errors import AgentFailed, ConnectionLost, FarmError, Transient
+from orchestrator.runs import retry as policy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from orchestrator.devices.remote.client import Remote
+    from orchestrator.devices.remote.translation import Materials, Step
+    from orchestrator.domain.blob import Environment
+    from orchestrator.domain.event import Cursor, Event
+    from orchestrator.domain.plan import Lane
+
+
+class Carrier:
+    """Carries the lane of one device; made for one run, used by one thread.
+
+    ``unfinished`` are lanes of an earlier controller with what we had read of them; ``done`` are ids of steps that
+    need no doing. ``clock`` and ``sleep`` are in seconds.
+    """
+
+    def __init__(
+        self,
+        run: str,
+        lane: Lane,
+        remote: Remote,
+        materials: Materials,
+        *,
+        done: frozenset[str] = frozenset(),
+        unfinished: tuple[Cursor, ...] = (),
+        lanes_before: int = 0,
+        patience_s: float = 300.0,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.run, self.device = run, lane.device
+        self._lane, self._remote, self._materials = lane, remote, materials
+        self._done = set(done)
+        self._unfinished = unfinished
+        self._number = lanes_before
+        self._patience_s = patience_s
+        self._clock, self._sleep = clock, sleep
+        self._current: str | None = None
+        self._cancelled = False
+
+    def events(self) -> Iterator[Event]:
+        """Yield what happens until every step is done or the device is given up; failures are events, not exceptions."""
+        try:
+            for cursor in self._unfinished:
+                yield from self._follow(cursor.lane, cursor.offset)
+            yield from self._do_the_rest()
+        except FarmError as error:
+            if not self._cancelled:
+                yield LaneSkipped(run=self.run, device=self.device, reason=str(error))
+        finally:
+            self._remote.close()
+
+    def cancel(self) -> str | None:
+        """Try nothing anew from here on, and return the lane that is on its way on the device, to be stopped there.
+
+        Called from another thread.
+        """
+        self._cancelled = True
+        return self._current
+
+    def _left(self) -> list[Step]:
+        return [
+            step
+            for step in self._lane.steps
+            if step.id not in self._done and self._materials.artifact(step) is not None
+        ]
+
+    def _do_the_rest(self) -> Iterator[Event]:
+        barren = 0
+        while left := self._left():
+            yield from self._patiently(partial(self._push, left))
+            self._number += 1
+            name = f"{self.run}-{self.device}-{self._number}"
+            yield from self._patiently(partial(self._start, name, left))
+            yield from self._follow(name, 0)
+            barren = barren + 1 if len(self._left()) == len(left) else 0
+            if self._cancelled:
+                return
+            if policy.after_lane_end(barren=barren) is policy.Next.GIVE_UP:
+                reason = f"{self.device}: the lane ended {barren} times without finishing a step"
+                yield LaneSkipped(run=self.run, device=self.device, reason=reason)
+                return
+
+    def _push(self, steps: list[Step]) -> Iterator[Event]:
+        for blob, sent in self._remote.push(
+            self._materials.needed(steps), disk_limit_bytes=self._materials.limits.disk_bytes
+        ):
+            yield BlobSent(
+                run=self.run,
+                device=self.device,
+                what=blob.what,
+                sha256=blob.sha256,
+                size_bytes=blob.path.stat().st_size,
+                sent_bytes=sent,
+            )
+        for environment in self._environments(steps):
+            wheels = [(wheel.path.name, wheel.sha256) for wheel in environment.wheels]
+            self._remote.ensure_environment(environment.name, wheels)
+
+    def _environments(self, steps: list[Step]) -> list[Environment]:
+        runtimes = dict.fromkeys(step.subject.runtime for step in steps)
+        return [self._materials.environments[name] for name in runtimes if name in self._materials.environments]
+
+    def _start(self, name: str, steps: list[Step]) -> Iterator[Event]:
+        self._current = name
+        self._remote.start(order_of(self.run, name, steps, self._materials))
+        yield LaneStarted(run=self.run, device=self.device, lane=name)
+
+    def _follow(self, name: str, offset: int) -> Iterator[Event]:
+        """Yield the lane's events to its end, or to the death of its process."""
+        self._current = name
+        translator = Translator(self.run, self.device, name, self._lane.steps, self._materials)
+        failures, heard = 0, self._clock()
+        while True:
+            try:
+                for recorded in self._remote.follow(name, offset):
+                    failures, heard, offset = 0, self._clock(), recorded.offset
+                    event = translator.event(recorded)
+                    if isinstance(event, AttemptEnded):
+                        self._done.add(event.measurement.attempt)
+                    elif isinstance(event, Scored):
+                        self._done.add(event.scores.scoring)
+                    if event is not None:
+                        yield event
+                    if isinstance(event, LaneEnded):
+                        self._current = None
+                        return
+                # The stream ended without a word: as good as a broken link.
+                failures, heard = failures + 1, heard if failures else self._clock()
+                broken = ConnectionLost(f"{self.device}: the journal of lane {name} stopped coming")
+                yield from self._wait(broken, failures, self._clock() - heard)
+            except Transient as error:
+                # Silence counts from here: an attempt of many minutes says nothing on a link that is fine.
+                failures, heard = failures + 1, heard if failures else self._clock()
+                yield from self._wait(error, failures, self._clock() - heard)
+            except AgentFailed as error:
+                if error.code not in self._remote.GONE:
+                    raise
+                self._current = None
+                reason = f"{self.device}: the lane's process died there; doing the rest anew"
+                yield LaneEnded(run=self.run, device=self.device, lane=name, error=reason)
+                return
+
+    def _patiently(self, act: Callable[[], Iterator[Event]]) -> Iterator[Event]:
+        """Do ``act`` again after each broken link until patience is over; it must be safe to repeat."""
+        failures, heard = 0, self._clock()
+        while True:
+            try:
+                for event in act():
+                    failures, heard = 0, self._clock()
+                    yield event
+            except Transient as error:
+                failures += 1
+                yield from self._wait(error, failures, self._clock() - heard)
+            else:
+                return
+
+    def _wait(self, error: Transient, failures: int, silent_s: float) -> Iterator[Event]:
+        if self._cancelled:
+            raise error
+        decision = policy.after_link_error(
+            error,
+            failures=failures,
+            silent_s=silent_s,
+            patience_s=self._patience_s,
+            held_by_us=self._number > 1 or bool(self._unfinished),
+        )
+        if decision.next is policy.Next.GIVE_UP:
+            raise error
+        yield LinkLost(run=self.run, device=self.device, reason=str(error))
+        self._remote.close()
+        self._sleep(decision.wait_s)

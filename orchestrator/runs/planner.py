@@ -1,0 +1,115 @@
+"""Turn a matrix and what is known of the devices into a plan."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import random
+from typing import TYPE_CHECKING
+
+from orchestrator.domain.case import Case
+from orchestrator.domain.plan import INSTEAD, ONLY_BY, WITHOUT_SCORES, Attempt, Lane, Plan, Scoring, Skip, effort
+from orchestrator.domain.runtime import RuntimeChoice
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from orchestrator.config.suite import Suite
+
+
+def plan(
+    run: str,
+    suite: Suite,
+    devices: Sequence[str],
+    *,
+    unfit: Mapping[tuple[str, str], str] | None = None,
+    mute: Mapping[str, str] | None = None,
+) -> Plan:
+    """Return lanes and skips; the same arguments give the same plan, ids included.
+
+    ``unfit`` says for (device, runtime) why that device can't offer that runtime, ``mute`` why a device does nothing.
+    Every step that would do the work of a skipped case is left out.
+    """
+    how_long = effort(suite.effort, compare=suite.compare, attempts=suite.attempts)
+    unfit, mute = unfit or {}, mute or {}
+    lanes, skips = [], []
+    for device in devices:
+        wanted = []
+        for case in _cases(suite, device):
+            reason = mute.get(device) or _misfit(case) or unfit.get((device, case.runtime))
+            if reason is None:
+                wanted.append(case)
+            else:
+                skips.append(Skip(case=case, reason=reason))
+        if wanted:
+            steps: tuple[Scoring | Attempt, ...] = (
+                *_scorings(run, wanted),
+                *_attempts(run, wanted, how_long.attempts, suite.seed),
+            )
+            lanes.append(Lane(device=device, steps=steps))
+    return Plan(run=run, effort=how_long, seed=suite.seed, lanes=tuple(lanes), skips=tuple(skips), tune=suite.tune)
+
+
+def _misfit(case: Case) -> str | None:
+    only, runtime = ONLY_BY.get(case.scheme), RuntimeChoice.parse(case.runtime).name
+    if only not in (None, runtime):
+        return f"scheme {case.scheme} is no .tflite: only runtime {only} takes it"
+    if only is None and runtime in INSTEAD:
+        return f"runtime {runtime} takes no .tflite: its schemes are {' and '.join(INSTEAD[runtime].values())}"
+    return None
+
+
+def _cases(suite: Suite, device: str) -> list[Case]:
+    kinds = [(batch, 0) for batch in suite.batches]
+    if suite.throughput is not None:
+        kinds += itertools.product(suite.throughput.batches, suite.throughput.interpreters)
+    return [
+        Case(
+            device=device,
+            model=model.name,
+            scheme=scheme,
+            runtime=runtime,
+            threads=threads,
+            batch=batch,
+            interpreters=interpreters,
+        )
+        for model, scheme, runtime, threads, (batch, interpreters) in itertools.product(
+            suite.models, suite.schemes, suite.runtimes, suite.threads, kinds
+        )
+    ]
+
+
+def _scorings(run: str, cases: Sequence[Case]) -> list[Scoring]:
+    """One for each artifact × runtime: threads don't change scores."""
+    keys = dict.fromkeys(
+        (case.device, case.model, case.scheme, case.runtime, case.batch)
+        for case in cases
+        if case.runtime not in WITHOUT_SCORES
+    )
+    return [
+        Scoring(
+            id=_step_id(run, "scoring", *key),
+            device=device,
+            model=model,
+            scheme=scheme,
+            runtime=runtime,
+            batch=batch,
+        )
+        for key in keys
+        for device, model, scheme, runtime, batch in [key]
+    ]
+
+
+def _attempts(run: str, cases: Sequence[Case], rounds: int, seed: int) -> list[Attempt]:
+    """Round-robin, shuffled anew in every round, so that heat and time are not confounded with the scheme."""
+    steps = []
+    for number in range(1, rounds + 1):
+        order = list(cases)
+        random.Random(f"{seed}/{order[0].device}/{number}").shuffle(order)  # noqa: S311  an order, no secret
+        steps += [Attempt(id=_step_id(run, "attempt", case, number), case=case, number=number) for case in order]
+    return steps
+
+
+def _step_id(run: str, *parts: object) -> str:
+    """Return an id that exists before the step starts, the same when the run is planned again to be resumed."""
+    return hashlib.sha256("\n".join(map(str, (run, *parts))).encode()).hexdigest()[:24]
