@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from agent import wire
-from orchestrator.config.suite import Suite
 from orchestrator.devices.remote.client import Recorded, Remote
 from orchestrator.domain.artifact import Artifact, Golden
 from orchestrator.domain.case import Case
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
 from orchestrator.domain.result import Measurement, Scores
+from orchestrator.domain.suite import Suite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

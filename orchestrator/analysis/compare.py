@@ -11,7 +11,7 @@ from orchestrator.analysis import auc as metrics
 from orchestrator.analysis import significance as comparing
 from orchestrator.analysis.stats import LEAST_ATTEMPTS
 from orchestrator.domain.case import Case
-from orchestrator.domain.plan import ATTEMPTS_TO_COMPARE
+from orchestrator.domain.effort import ATTEMPTS_TO_COMPARE
 from orchestrator.errors import UnknownName, UsageError
 
 if TYPE_CHECKING:

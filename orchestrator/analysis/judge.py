@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.analysis import verdicts
-from orchestrator.config.suite import Suite
 from orchestrator.domain.case import Case
+from orchestrator.domain.effort import effort
 from orchestrator.domain.event import CaseJudgedAgain
-from orchestrator.domain.plan import effort
 from orchestrator.domain.result import Reason, Verdict
+from orchestrator.domain.suite import Suite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from orchestrator.cli.context import Home
-    from orchestrator.config.suite import Suite
     from orchestrator.domain.event import Event
     from orchestrator.domain.plan import Plan
+    from orchestrator.domain.suite import Suite
     from orchestrator.runs.farm import Farm
     from orchestrator.store.store import Store
 

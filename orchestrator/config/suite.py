@@ -5,88 +5,30 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import pydantic
+from typing import TYPE_CHECKING, Any
 
 from orchestrator import registry
 from orchestrator.config import yaml_document as documents
+from orchestrator.config.suite_schema import SuiteFile
+from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
-from orchestrator.domain.plan import EFFORTS
 from orchestrator.domain.runtime import RuntimeChoice
+from orchestrator.domain.suite import Suite, Throughput
 from orchestrator.errors import SuiteError, UnknownName, nearest
 from orchestrator.runtimes.pins import versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from orchestrator.config.suite_schema import ModelKeys, PlugInKeys
+
 #: What the agent can execute artifacts with, as `agent.runtimes` names it.
 RUNTIMES = (
     *("litert", "litert-builtin", "litert-compiled", "litert-gpu", "delegate"),
     *("tflite", "tensorflow", "onnxruntime", "null"),
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Throughput:
-    """What offline throughput is measured with, beside single-stream latency."""
-
-    #: How many work side by side, each with the suite's number of threads.
-    interpreters: tuple[int, ...]
-    batches: tuple[int, ...] = (1,)
-
-    @classmethod
-    def from_json(cls, plain: Mapping[str, Any]) -> Throughput:
-        """Undo `dataclasses.asdict` and a trip through JSON."""
-        return cls(interpreters=tuple(plain["interpreters"]), batches=tuple(plain["batches"]))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suite:
-    """Every point of the matrix that is asked for, before devices are known."""
-
-    models: tuple[ModelSpec, ...]
-    dataset: DatasetSpec
-    schemes: tuple[str, ...] = ("float32", "dynamic", "float16", "int8")
-    runtimes: tuple[str, ...] = ("litert",)
-    threads: tuple[int, ...] = (1,)
-    batches: tuple[int, ...] = (1,)
-    #: ``None`` measures latency alone.
-    throughput: Throughput | None = None
-    #: Selectors of the inventory.
-    devices: tuple[str, ...] = ("all",)
-    effort: str = "standard"
-    #: Whether cases will be compared, which takes more attempts.
-    compare: bool = False
-    #: Attempts of a case, each as long as one of the effort's; ``None`` for as many as the effort has.
-    attempts: int | None = None
-    #: Whether devices are tuned while their lanes run, where the user may.
-    tune: bool = False
-    seed: int = 0
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values from which `from_json` makes the same suite."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, plain: Mapping[str, Any]) -> Suite:
-        """Undo `to_json`; raises `SuiteError` for what another version of farm wrote otherwise."""
-        values: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()
-        }
-        try:
-            values["models"] = tuple(ModelSpec.from_json(model) for model in plain["models"])
-            values["dataset"] = DatasetSpec(**plain["dataset"])
-            if plain.get("throughput") is not None:
-                values["throughput"] = Throughput.from_json(plain["throughput"])
-            return cls(**values)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise SuiteError(
-                f"the suite that is stored with the run makes no sense here: {type(error).__name__}: {error}",
-                hint="another version of farm wrote it; use that one for this run",
-            ) from error
 
 
 def built_in() -> Suite:
@@ -97,32 +39,26 @@ def built_in() -> Suite:
 def load(path: Path) -> Suite:
     """Read a suite; raises `SuiteError` with file, line and the nearest right word."""
     document = documents.read(path, SuiteError)
-    written = document.check(_Suite)
+    written = document.check(SuiteFile)
     for position, word in enumerate(written.runtimes):
         wrong = runtime_misfit(word)
         if wrong is not None:
             of_list = isinstance(document.data.get("runtimes"), list)
             raise document.complain(("runtimes", position) if of_list else ("runtimes",), wrong)
     for key, known in (("schemes", registry.names("scheme")), ("effort", tuple(EFFORTS))):
+        if key not in written.model_fields_set:
+            continue
         value = getattr(written, key)
         for position, word in enumerate(value if isinstance(value, tuple) else (value,)):
             if word not in known:
                 location = (key, position) if isinstance(document.data.get(key), list) else (key,)
                 raise document.complain(location, f"no {key.removesuffix('s')} called {word!r}{nearest(word, known)}")
+    plain = written.model_fields_set - {"models", "dataset", "throughput"}
     suite = Suite(
         models=tuple(_model(document, position, model) for position, model in enumerate(written.models)),
         dataset=_dataset(document, written.dataset),
-        schemes=written.schemes,
-        runtimes=written.runtimes,
-        threads=written.threads,
-        batches=written.batches,
         throughput=None if written.throughput is None else Throughput(**written.throughput.model_dump()),
-        devices=written.devices,
-        effort=written.effort,
-        compare=written.compare,
-        attempts=written.attempts,
-        tune=written.tune,
-        seed=written.seed,
+        **{key: getattr(written, key) for key in plain},
     )
     names = [model.name for model in suite.models]
     for position, name in enumerate(names):
@@ -216,79 +152,7 @@ def _require(kind: str, asked: Sequence[str], known: Sequence[str] | Mapping[str
             raise UnknownName(kind, name, known)
 
 
-def _as_tuple(value: Any) -> Any:
-    """Let people write ``threads: 1`` for ``threads: [1]``."""
-    return tuple(value) if isinstance(value, list | tuple) else (value,)
-
-
-def _one_or_more(value: tuple[Any, ...]) -> tuple[Any, ...]:
-    if not value:
-        raise ValueError("at least one is needed")
-    if len(set(value)) != len(value):
-        raise ValueError("the same one twice")
-    return value
-
-
-_Words = Annotated[tuple[str, ...], pydantic.BeforeValidator(_as_tuple), pydantic.AfterValidator(_one_or_more)]
-_Counts = Annotated[
-    tuple[pydantic.PositiveInt, ...], pydantic.BeforeValidator(_as_tuple), pydantic.AfterValidator(_one_or_more)
-]
-_Channels = Annotated[tuple[float, ...], pydantic.BeforeValidator(_as_tuple)]
-_Size = Annotated[tuple[pydantic.PositiveInt, ...], pydantic.BeforeValidator(_as_tuple)]
-
-
-class _Preprocess(pydantic.BaseModel, extra="forbid"):
-    size: _Size
-    channels: int = 1
-    scale: float = 1 / 255
-    mean: _Channels = (0.0,)
-    std: _Channels = (1.0,)
-
-    @pydantic.model_validator(mode="after")
-    def _fits(self) -> _Preprocess:
-        if len(self.size) > 2:
-            raise ValueError("size is one number, or [height, width]")
-        if self.channels not in (1, 3):
-            raise ValueError("channels is 1 or 3")
-        for name, values in (("mean", self.mean), ("std", self.std)):
-            if len(values) not in (1, self.channels):
-                raise ValueError(f"{name} has {len(values)} values for {self.channels} channels")
-        if not all(self.std):
-            raise ValueError("std may not be 0")
-        return self
-
-
-class _Plugged(pydantic.BaseModel, extra="allow"):
-    kind: str | None = None
-
-
-class _Model(_Plugged):
-    name: str | None = None
-    preprocess: _Preprocess | None = None
-
-
-class _Throughput(pydantic.BaseModel, extra="forbid"):
-    interpreters: _Counts
-    batches: _Counts = (1,)
-
-
-class _Suite(pydantic.BaseModel, extra="forbid"):
-    models: Annotated[tuple[str | _Model, ...], pydantic.BeforeValidator(_as_tuple)]
-    dataset: str | _Plugged
-    schemes: _Words = ("float32", "dynamic", "float16", "int8")
-    runtimes: _Words = ("litert",)
-    threads: _Counts = (1,)
-    batches: _Counts = (1,)
-    throughput: _Throughput | None = None
-    devices: _Words = ("all",)
-    effort: str = "standard"
-    compare: bool = False
-    attempts: pydantic.PositiveInt | None = None
-    tune: bool = False
-    seed: int = 0
-
-
-def _model(document: documents.Document, position: int, written: str | _Model) -> ModelSpec:
+def _model(document: documents.Document, position: int, written: str | ModelKeys) -> ModelSpec:
     location: tuple[str | int, ...] = ("models", position)
     if isinstance(written, str):
         _check_kind(document, location, "model", written)
@@ -308,7 +172,7 @@ def _model(document: documents.Document, position: int, written: str | _Model) -
     return ModelSpec(name=name, kind=kind, options=options, preprocess=preprocess)
 
 
-def _dataset(document: documents.Document, written: str | _Plugged) -> DatasetSpec:
+def _dataset(document: documents.Document, written: str | PlugInKeys) -> DatasetSpec:
     if isinstance(written, str):
         _check_kind(document, ("dataset",), "dataset", written)
         return DatasetSpec(kind=written)

@@ -14,8 +14,9 @@ from orchestrator.devices.provisioning.choose import choose_runtime
 from orchestrator.devices.setup import RUNTIMES, way_to
 from orchestrator.domain.calibration import Calibration
 from orchestrator.domain.case import Case
+from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.event import AttemptEnded, BuildFailed, CaseSkipped, LaneSkipped
-from orchestrator.domain.plan import EFFORTS, scheme_for
+from orchestrator.domain.plan import scheme_for
 from orchestrator.errors import DeviceUnfit, UsageError
 from orchestrator.runs.farm import Farm
 
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from orchestrator.config.suite import Suite
     from orchestrator.domain.event import Event
     from orchestrator.domain.result import Measurement
+    from orchestrator.domain.suite import Suite
     from orchestrator.store.store import Store
 
 #: Enough for the 95th percentile to be the device's and not the draw's; with effort quick it is done in a minute or two.

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from orchestrator import registry
 from orchestrator.analysis import judge as judging
 from orchestrator.config import selectors
-from orchestrator.config import suite as suites
 from orchestrator.config.inventory import Inventory
 from orchestrator.datasets.base import make_dataset
 from orchestrator.devices import health
@@ -35,6 +34,7 @@ from orchestrator.domain.event import (
 )
 from orchestrator.domain.result import CaseResult, Reason, Verdict
 from orchestrator.domain.runtime import RuntimeChoice
+from orchestrator.domain.suite import Suite
 from orchestrator.errors import DeviceUnfit, FarmError, UsageError
 from orchestrator.models.artifacts import Artifacts, Build, Built
 from orchestrator.runs import planner
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.config.selectors import Known
-    from orchestrator.config.suite import Suite
     from orchestrator.domain.artifact import Artifact, ImageSet
     from orchestrator.domain.blob import Environment
     from orchestrator.domain.case import Case
@@ -130,7 +129,7 @@ class Farm:
         Raises `UnknownName` where ``store`` has no such run.
         """
         row = store.run(run)
-        return self._recorded(row.id, suites.Suite.from_json(row.suite), store, RunResumed(run=row.id))
+        return self._recorded(row.id, Suite.from_json(row.suite), store, RunResumed(run=row.id))
 
     def _recorded(self, run: str, suite: Suite, store: Store, first: Event) -> Iterator[Event]:
         asks = selectors.needs_facts(suite.devices)

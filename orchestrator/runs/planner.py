@@ -8,13 +8,14 @@ import random
 from typing import TYPE_CHECKING
 
 from orchestrator.domain.case import Case
-from orchestrator.domain.plan import INSTEAD, ONLY_BY, WITHOUT_SCORES, Attempt, Lane, Plan, Scoring, Skip, effort
+from orchestrator.domain.effort import effort
+from orchestrator.domain.plan import INSTEAD, ONLY_BY, WITHOUT_SCORES, Attempt, Lane, Plan, Scoring, Skip
 from orchestrator.domain.runtime import RuntimeChoice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from orchestrator.config.suite import Suite
+    from orchestrator.domain.suite import Suite
 
 
 def plan(

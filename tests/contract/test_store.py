@@ -14,7 +14,8 @@ from sqlalchemy.exc import StatementError
 
 from orchestrator.domain import event as happened
 from orchestrator.domain.device import LOCAL
-from orchestrator.domain.plan import EFFORTS, Attempt, Lane, Plan
+from orchestrator.domain.effort import EFFORTS
+from orchestrator.domain.plan import Attempt, Lane, Plan
 from orchestrator.domain.result import Verdict
 from orchestrator.errors import StoreError, UnknownName
 from orchestrator.store.store import Store

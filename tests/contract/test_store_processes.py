@@ -19,7 +19,8 @@ from tests.lab.project import wait_for
 WRITER = """
 import sys
 from orchestrator.domain import event as happened
-from orchestrator.domain.plan import EFFORTS, Attempt, Lane, Plan
+from orchestrator.domain.effort import EFFORTS
+from orchestrator.domain.plan import Attempt, Lane, Plan
 from orchestrator.store.store import Store
 from orchestrator.testing import make_artifact, make_case, make_measurement
 

@@ -15,7 +15,7 @@ import pytest
 from orchestrator import errors, registry
 from orchestrator.config import suite
 from orchestrator.config.inventory import Inventory
-from orchestrator.domain.plan import EFFORTS
+from orchestrator.domain.effort import EFFORTS
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").glob("*/README.md"))]

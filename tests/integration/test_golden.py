@@ -20,8 +20,8 @@ from agent.runtimes.interpreter import InterpreterLoaded
 from orchestrator.analysis import golden
 from orchestrator.analysis.verdicts import judge
 from orchestrator.devices.remote.client import pack_agent
+from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.model import DatasetSpec, ModelSpec
-from orchestrator.domain.plan import EFFORTS
 from orchestrator.models.artifacts import Artifacts, Build
 from orchestrator.models.schemes.float32 import Float32
 from orchestrator.testing import make_case, make_measurement, make_scores

@@ -15,7 +15,7 @@ import pytest
 
 from agent import wire
 from orchestrator.analysis import verdicts
-from orchestrator.domain.plan import EFFORTS
+from orchestrator.domain.effort import EFFORTS
 from orchestrator.testing import make_case, make_measurement, make_scores
 from tests.agent.conftest import *  # noqa: F403  the fixture `device`: the agent as the zip that the controller pushes
 from tests.agent.device import DATA

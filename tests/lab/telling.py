@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from orchestrator.domain import event as happened
 from orchestrator.domain.device import LOCAL
-from orchestrator.domain.plan import EFFORTS, Attempt, Lane, Plan
+from orchestrator.domain.effort import EFFORTS
+from orchestrator.domain.plan import Attempt, Lane, Plan
 from orchestrator.domain.result import CaseResult, Reason, Verdict
 from orchestrator.testing import MIDNIGHT, make_artifact, make_case, make_measurement, make_scores
 

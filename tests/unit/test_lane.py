@@ -10,6 +10,7 @@ import pytest
 from agent import wire
 from orchestrator.devices.remote.translation import Materials
 from orchestrator.domain.artifact import ImageSet
+from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.event import (
     AttemptEnded,
     BlobSent,
@@ -20,7 +21,6 @@ from orchestrator.domain.event import (
     LinkLost,
     Scored,
 )
-from orchestrator.domain.plan import EFFORTS
 from orchestrator.errors import AgentFailed, ConnectionLost, DeviceBusy, DeviceUnfit, TransferBroken
 from orchestrator.runs import planner
 from orchestrator.runs.lane import Carrier

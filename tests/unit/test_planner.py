@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.config.suite import Throughput
 from orchestrator.domain.plan import Attempt, Scoring, scheme_for
+from orchestrator.domain.suite import Throughput
 from orchestrator.runs import planner
 from orchestrator.testing import make_suite
 

@@ -11,8 +11,8 @@ from agent import wire
 from orchestrator.devices import health
 from orchestrator.devices.remote.client import Recorded
 from orchestrator.devices.remote.translation import Materials, Translator, order_of
+from orchestrator.domain.effort import EFFORTS, effort
 from orchestrator.domain.event import DeviceTuned
-from orchestrator.domain.plan import EFFORTS, effort
 from orchestrator.domain.tuning import Change, Held, Tuning
 from orchestrator.domain.units import parse_seconds
 from orchestrator.errors import AgentFailed

@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator.analysis import verdicts
 from orchestrator.analysis.verdicts.device import was_throttled
-from orchestrator.domain.plan import EFFORTS
+from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.result import Verdict
 from orchestrator.testing import make_case, make_golden, make_measurement, make_scores
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from orchestrator.analysis import verdicts
 from orchestrator.analysis.verdicts.readings import MEANT, sieve
-from orchestrator.domain.plan import EFFORTS
+from orchestrator.domain.effort import EFFORTS
 from orchestrator.testing import make_case, make_measurement, make_scores
 
 NONSENSE = st.sampled_from(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from orchestrator.domain.artifact import Golden
     from orchestrator.domain.case import Case
-    from orchestrator.domain.plan import Effort
+    from orchestrator.domain.effort import Effort
     from orchestrator.domain.result import Measurement, Reason, Scores
 
 

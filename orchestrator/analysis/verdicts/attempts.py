@@ -13,7 +13,7 @@ from orchestrator.domain.units import format_ns, format_seconds
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from orchestrator.domain.plan import Effort
+    from orchestrator.domain.effort import Effort
     from orchestrator.domain.result import Measurement, Reason
 
 #: Last quarter of an attempt this much slower than its first: it was still warming up, or getting hot.

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from orchestrator.devices.remote.client import Recorded
     from orchestrator.domain.artifact import Artifact, ImageSet
     from orchestrator.domain.blob import Environment
-    from orchestrator.domain.plan import Effort
+    from orchestrator.domain.effort import Effort
 
 Step = Scoring | Attempt
 

@@ -1,0 +1,89 @@
+"""What may be written in ``suite.yaml``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import pydantic
+
+
+def _as_tuple(value: Any) -> Any:
+    """Let people write ``threads: 1`` for ``threads: [1]``."""
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+def _one_or_more(value: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not value:
+        raise ValueError("at least one is needed")
+    if len(set(value)) != len(value):
+        raise ValueError("the same one twice")
+    return value
+
+
+_Words = Annotated[tuple[str, ...], pydantic.BeforeValidator(_as_tuple), pydantic.AfterValidator(_one_or_more)]
+_Counts = Annotated[
+    tuple[pydantic.PositiveInt, ...], pydantic.BeforeValidator(_as_tuple), pydantic.AfterValidator(_one_or_more)
+]
+_Channels = Annotated[tuple[float, ...], pydantic.BeforeValidator(_as_tuple)]
+_Size = Annotated[tuple[pydantic.PositiveInt, ...], pydantic.BeforeValidator(_as_tuple)]
+
+
+class PreprocessKeys(pydantic.BaseModel, extra="forbid"):
+    """`orchestrator.domain.model.Preprocess`, with ``size`` in place of height and width."""
+
+    size: _Size
+    channels: int = 1
+    scale: float = 1 / 255
+    mean: _Channels = (0.0,)
+    std: _Channels = (1.0,)
+
+    @pydantic.model_validator(mode="after")
+    def _fits(self) -> PreprocessKeys:
+        if len(self.size) > 2:
+            raise ValueError("size is one number, or [height, width]")
+        if self.channels not in (1, 3):
+            raise ValueError("channels is 1 or 3")
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if len(values) not in (1, self.channels):
+                raise ValueError(f"{name} has {len(values)} values for {self.channels} channels")
+        if not all(self.std):
+            raise ValueError("std may not be 0")
+        return self
+
+
+class PlugInKeys(pydantic.BaseModel, extra="allow"):
+    """A plug-in with its options, which are checked against its signature later."""
+
+    kind: str | None = None
+
+
+class ModelKeys(PlugInKeys):
+    """An entry of ``models``."""
+
+    name: str | None = None
+    preprocess: PreprocessKeys | None = None
+
+
+class ThroughputKeys(pydantic.BaseModel, extra="forbid"):
+    """`orchestrator.domain.suite.Throughput`."""
+
+    interpreters: _Counts
+    batches: _Counts = (1,)
+
+
+class SuiteFile(pydantic.BaseModel, extra="forbid"):
+    """The whole file; the defaults of `orchestrator.domain.suite.Suite` replace those of keys that it leaves out."""
+
+    models: Annotated[tuple[str | ModelKeys, ...], pydantic.BeforeValidator(_as_tuple)]
+    dataset: str | PlugInKeys
+    schemes: _Words = ()
+    runtimes: _Words = ()
+    threads: _Counts = ()
+    batches: _Counts = ()
+    throughput: ThroughputKeys | None = None
+    devices: _Words = ()
+    effort: str = ""
+    compare: bool = False
+    attempts: pydantic.PositiveInt | None = None
+    tune: bool = False
+    seed: int = 0
