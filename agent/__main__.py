@@ -12,7 +12,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Callable, Optional
 
-from agent import blobs, environments, facts, garbage, journal, lanes, spawn, wire
+from agent import blobs, cleanup, environments, facts, journal, lanes, spawn, wire
 from agent.lock import is_held, wait_until_free
 from agent.refusals import Refused, no_space_refused
 from agent.runtimes import check
@@ -96,7 +96,7 @@ def _have(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
         os.utime(spawn.ROOT)  # what is used now, no garbage collection takes away
     return {
         "missing": blobs.missing(workdir, hashes),
-        "used_bytes": garbage.size_of(workdir.path),
+        "used_bytes": cleanup.size_of(workdir.path),
         "free_bytes": shutil.disk_usage(workdir.path).free,
     }
 
@@ -155,7 +155,7 @@ def _stop(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
 
 def _gc(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
     with lanes.no_lane(workdir):
-        return garbage.collect(workdir, unused_days=options.unused_days, running=spawn.ROOT)
+        return cleanup.collect(workdir, unused_days=options.unused_days, running=spawn.ROOT)
 
 
 def _tune(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:

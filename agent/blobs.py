@@ -23,7 +23,7 @@ CHUNK = 1 << 20
 def missing(workdir: Workdir, hashes: Iterable[str]) -> dict[str, int]:
     """Return the blobs that are not there, with the bytes of each that arrived already.
 
-    Those that are there count as used now, which keeps them from `agent.garbage`.
+    Those that are there count as used now, which keeps them from `agent.cleanup`.
     """
     absent = {}
     for sha256 in hashes:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Optional
 
 from agent import wire
-from agent.garbage import remove_left_overs
+from agent.cleanup import remove_left_overs
 from agent.refusals import Refused, no_space_refused
 
 if TYPE_CHECKING:

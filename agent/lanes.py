@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from agent import journal, wire
+from agent.lane_runner import StepRunner
 from agent.lock import DeviceLock, Lock, is_held, wait_until_free
 from agent.refusals import Refused
 from agent.runtimes import RUNTIMES, knows
-from agent.walk import Walk
 from agent.workdir import write_atomically
 
 if TYPE_CHECKING:
@@ -192,9 +192,9 @@ def _live(workdir: Workdir, request: wire.LaneRequest, device: DeviceLock, speak
     alive.take(wait=True)
     device.sign(holder=request.holder, lane=request.lane, pid=os.getpid(), group=os.getpgrp(), since_ns=time.time_ns())
     writer = journal.Writer(workdir.lane(request.lane, "journal"))
-    walk = Walk(workdir, request, writer, device)
-    signal.signal(signal.SIGTERM, lambda *_: walk.stop())
+    runner = StepRunner(workdir, request, writer, device)
+    signal.signal(signal.SIGTERM, lambda *_: runner.stop())
     writer.append(wire.LaneBegan(lane=request.lane, run=request.run, at_ns=time.time_ns()))
     os.write(speaking, _STARTED)
     os.close(speaking)
-    walk.to_the_end()
+    runner.to_the_end()

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Callable, Optional
 
 if TYPE_CHECKING:
-    from agent.measure import Watching
+    from agent.timing import Watching
 
 LOOK_EVERY_S = 1.0
 

@@ -23,7 +23,7 @@ def command(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-c", _BOOTSTRAP, ROOT, module, *arguments]
 
 
-def surroundings() -> dict[str, str]:
+def child_env() -> dict[str, str]:
     """Return the environment variables for such a process: numpy's own threads would only be in the way."""
     return {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 

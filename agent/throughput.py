@@ -10,7 +10,7 @@ import time
 from array import array
 from typing import TYPE_CHECKING, Any, Callable
 
-from agent import measure
+from agent import timing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,25 +25,25 @@ GONE_S = 1.0
 
 def time_throughput(
     invokes: Sequence[Callable[[], Any]],
-    sensors: measure.Watching,
+    sensors: timing.Watching,
     *,
     min_invocations: int,
     min_seconds: float,
     warmup_max_s: float,
     max_seconds: float | None = None,
     clock: Callable[[], int] = time.perf_counter_ns,
-) -> measure.Timings:
+) -> timing.Timings:
     """Time each interpreter's first invocation, warm up until two rounds agree, then go on until both minima are reached.
 
     Samples are durations of single invocations, those of a round interpreter by interpreter; ``span_ns`` is the rounds
     together, so that images per second are invocations × batch ÷ that. ``first_ns`` is the first interpreter's.
     """
     first: array[int] = array("q")
-    with measure.without_collector():
+    with timing.without_collector():
         for invoke in invokes:
-            measure.run_block(invoke, clock, first, 1)
+            timing.run_block(invoke, clock, first, 1)
         second: array[int] = array("q")
-        measure.run_block(invokes[0], clock, second, 1)
+        timing.run_block(invokes[0], clock, second, 1)
         length = max(ROUND_NS // 4, LEAST_IN_A_ROUND * second[0])
         warmup, steady = _warm_up(invokes, clock, length, warmup_max_s)
         length = max(ROUND_NS, LEAST_IN_A_ROUND * int(statistics.median(warmup)))
@@ -52,13 +52,13 @@ def time_throughput(
         spent = 0
         readings = [sensors.read(slow=True)]
         while (len(latency) < min_invocations or spent < least) and spent < longest:
-            if len(latency) >= measure.MAX_SAMPLES:
+            if len(latency) >= timing.MAX_SAMPLES:
                 break
             spent += run_round(invokes, clock, latency, length)
             readings.append(sensors.read())
         readings[-1] = sensors.read(slow=True)
-        clock_ns, loop_ns = measure.cost_of(clock), measure.cost_of_loop(clock, 1)
-    return measure.Timings(first[0], warmup, steady, latency, 1, spent, clock_ns, loop_ns, readings)
+        clock_ns, loop_ns = timing.cost_of(clock), timing.cost_of_loop(clock, 1)
+    return timing.Timings(first[0], warmup, steady, latency, 1, spent, clock_ns, loop_ns, readings)
 
 
 def run_round(
@@ -124,7 +124,7 @@ def _warm_up(
         known = len(samples)
         spent += run_round(invokes, clock, samples, length_ns)
         median = statistics.median(samples[known:])
-        if spent >= measure.WARMUP_MIN_NS and abs(median - before) <= measure.TOLERANCE * before:
+        if spent >= timing.WARMUP_MIN_NS and abs(median - before) <= timing.TOLERANCE * before:
             return samples, True
         if spent >= max_s * 1e9:
             return samples, False

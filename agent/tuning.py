@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from agent.facts.reading import Root
+from agent.facts.system_files import Root
 from agent.refusals import Refused
 from agent.wire import BAD_REQUEST
 from agent.workdir import sync_folder, write_atomically
@@ -72,7 +72,7 @@ def since_boot() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME if hasattr(time, "CLOCK_BOOTTIME") else time.CLOCK_MONOTONIC)
 
 
-class Hands:
+class SettingWriter:
     """Writes settings, by ``sudo -n`` where this user may not; what sudo refused once is not asked again."""
 
     def __init__(self, sudo: Optional[str] = None) -> None:
@@ -80,7 +80,7 @@ class Hands:
         self._refused = None if sudo else "this user may not write it, and there is no sudo: log in as root to tune"
 
     @classmethod
-    def of_this_user(cls) -> Hands:
+    def of_this_user(cls) -> SettingWriter:
         """Return the hands of the user we run as."""
         return cls(shutil.which("sudo"))
 
@@ -137,7 +137,7 @@ class Tuning:
     ) -> None:
         self._path, self._mended = workdir.file("tuning.json"), workdir.file("tuning.mended.json")
         self._root = Root(root)
-        self._write: Write = write or Hands.of_this_user()
+        self._write: Write = write or SettingWriter.of_this_user()
         self._clock = clock
 
     def is_recorded(self) -> bool:

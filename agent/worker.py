@@ -17,8 +17,8 @@ from agent.runtimes import find
 from agent.workdir import Workdir
 
 if TYPE_CHECKING:
-    from agent.measure import Timings, Watching
     from agent.runtimes.base import Loaded, Runtime
+    from agent.timing import Timings, Watching
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
         resource.setrlimit(resource.RLIMIT_DATA, (step.memory_bytes, step.memory_bytes))
     if step.environment is not None:
         sys.path.insert(0, workdir.environment(step.environment))
-    from agent.predict import Unscorable  # numpy may come from the environment
+    from agent.scoring import Unscorable  # numpy may come from the environment
 
     try:
         answer = measure(workdir, step) if step.kind == "measure" else score(workdir, step)
@@ -66,7 +66,7 @@ def measure(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
     """
     import numpy as np
 
-    from agent import predict
+    from agent import scoring
 
     runtime = find(step.runtime)
     sensors = _sensors(step)
@@ -77,7 +77,7 @@ def measure(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
     load_ns, loaded = _timed(lambda: _load(runtime, workdir, step))
     more = [_load(runtime, workdir, step) for _ in range(1, step.interpreters)]
     for each in (loaded, *more):
-        predict.feed(each, pixels, step.preprocess, step.batch)
+        scoring.feed(each, pixels, step.preprocess, step.batch)
     timings = _time(step, [each.invoke for each in (loaded, *more)], sensors)
     if idle_power_w is not None:
         timings.readings[0]["idle_power_w"] = idle_power_w
@@ -132,14 +132,14 @@ def _load(runtime: Runtime, workdir: Workdir, step: wire.Step) -> Loaded:
 
 
 def _sensors(step: wire.Step) -> Watching:
-    from agent.measure import Unwatched
     from agent.sensors import Sensors
+    from agent.timing import Unwatched
 
     return Sensors.of_this_device() if step.watch else Unwatched()
 
 
 def _time(step: wire.Step, invokes: list[Callable[[], Any]], sensors: Watching) -> Timings:
-    from agent import measure as stopwatch
+    from agent import timing
     from agent.throughput import time_throughput
 
     limits: dict[str, Any] = {
@@ -150,7 +150,7 @@ def _time(step: wire.Step, invokes: list[Callable[[], Any]], sensors: Watching) 
     }
     if step.interpreters:
         return time_throughput(invokes, sensors, **limits)
-    return stopwatch.time_invocations(invokes[0], sensors, **limits)
+    return timing.time_invocations(invokes[0], sensors, **limits)
 
 
 def _copies(loaded: Loaded) -> tuple[Optional[int], Optional[int]]:
@@ -175,16 +175,16 @@ def _golden(workdir: Workdir, step: wire.Step, loaded: Loaded) -> dict[str, Any]
     """Score the golden images with the interpreter that was timed; what they should be, only the controller knows."""
     import numpy as np
 
-    from agent import predict
+    from agent import scoring
 
     if step.golden is None or loaded.output is None:
         return {}
     pixels = np.load(workdir.blob(step.golden), allow_pickle=False)
     columns = math.prod(loaded.output.shape) // step.batch
     try:
-        found = predict.scores(loaded, pixels, step.preprocess, batch=step.batch, classes=columns)
-    except predict.Unscorable as error:
-        raise predict.Unscorable("of the golden images, %s" % error) from error
+        found = scoring.scores(loaded, pixels, step.preprocess, batch=step.batch, classes=columns)
+    except scoring.Unscorable as error:
+        raise scoring.Unscorable("of the golden images, %s" % error) from error
     return {"golden_scores": wire.pack_bytes(found.astype("<f4").tobytes()), "golden_shape": found.shape}
 
 
@@ -192,15 +192,15 @@ def score(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
     """Return the fields of `ScoringDone` that only the worker knows."""
     import numpy as np
 
-    from agent import predict
+    from agent import scoring
     from agent.auc import auc_per_class
 
     pixels = np.load(workdir.blob(step.pixels), mmap_mode="r", allow_pickle=False)
     labels = np.load(workdir.blob(step.labels), allow_pickle=False)
     if len(labels) != len(pixels):
-        raise predict.Unscorable("there are %d images and %d rows of labels" % (len(pixels), len(labels)))
+        raise scoring.Unscorable("there are %d images and %d rows of labels" % (len(pixels), len(labels)))
     loaded = _load(find(step.runtime), workdir, step)
-    found = predict.scores(loaded, pixels, step.preprocess, batch=step.batch, classes=labels.shape[1])
+    found = scoring.scores(loaded, pixels, step.preprocess, batch=step.batch, classes=labels.shape[1])
     return {
         "scores": wire.pack_bytes(found.astype("<f4").tobytes()),
         "shape": found.shape,

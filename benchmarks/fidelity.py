@@ -37,7 +37,7 @@ from typing import Any
 
 import numpy as np
 
-from agent import predict, spawn, wire
+from agent import scoring, spawn, wire
 from agent.runtimes import find
 from agent.sensors import Sensors
 from agent.workdir import Workdir
@@ -179,7 +179,7 @@ class Bench:
         np.save(path, pixels)
         images = self.blob(path.read_bytes())
         how = wire.Preprocess(height=side, width=side, channels=1, scale=1 / 255, mean=(0.0,), std=(1.0,))
-        predict.preprocess(pixels, how).tofile(self._folder / f"{name}.input")
+        scoring.preprocess(pixels, how).tofile(self._folder / f"{name}.input")
         return wire.Step(
             id="fidelity",
             kind="measure",
@@ -216,7 +216,7 @@ class Bench:
 
 def said(words: list[str], stdin: bytes = b"") -> bytes:
     """Return the last line that a program prints; what it says on standard error, where it fails."""
-    done = subprocess.run(words, input=stdin, capture_output=True, check=False, env=spawn.surroundings())
+    done = subprocess.run(words, input=stdin, capture_output=True, check=False, env=spawn.child_env())
     if done.returncode:
         raise SystemExit(spawn.last_words(done.stderr, done.returncode))
     return done.stdout.splitlines()[-1]

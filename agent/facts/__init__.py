@@ -6,10 +6,10 @@ import os
 import time
 from typing import Optional
 
-from agent.facts import gpus, identity, power, processor, surroundings, system, vulkan
+from agent.facts import gpus, identity, power, processor, system, virtualization, vulkan
 from agent.facts.processor import parse_cpu_model
-from agent.facts.reading import Root, say
-from agent.facts.surroundings import parse_virtual
+from agent.facts.system_files import Root, run_all
+from agent.facts.virtualization import parse_virtual
 
 __all__ = ["gather", "parse_cpu_model", "parse_virtual"]
 
@@ -28,7 +28,7 @@ def gather(workdir: str, root: str = "/", path: Optional[str] = None) -> dict[st
     asking = (
         vulkan.question(files, os.environ) if root == "/" else None
     )  # adapters are this machine's, whatever the files
-    said = say({**commands, "vulkan": asking} if asking else commands, path)
+    said = run_all({**commands, "vulkan": asking} if asking else commands, path)
     about = processor.gather(files, cpuinfo)
     compatible = identity.compatible(files)
     facts: dict[str, object] = {
@@ -40,7 +40,7 @@ def gather(workdir: str, root: str = "/", path: Optional[str] = None) -> dict[st
         **power.gather(files, said.get("vcgencmd", "")),
         **gpus.gather(files, said.get("nvidia-smi", ""), compatible),
         "vulkan_adapters": vulkan.parse(said.get("vulkan", "")),
-        **surroundings.gather(files, cpuinfo, os.uname().machine, os.environ),
+        **virtualization.gather(files, cpuinfo, os.uname().machine, os.environ),
         "clock_ns": time.time_ns(),
     }
     return {name: value for name, value in facts.items() if value not in (None, "", [], {})}

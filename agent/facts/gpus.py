@@ -6,7 +6,7 @@ import os
 import re
 from typing import Optional
 
-from agent.facts.reading import Root, whole
+from agent.facts.system_files import Root, whole
 
 NVIDIA_SMI = (
     "nvidia-smi",

@@ -6,7 +6,7 @@ import hashlib
 import os
 from typing import Optional
 
-from agent.facts.reading import Root
+from agent.facts.system_files import Root
 
 _TREE = ("proc/device-tree/", "sys/firmware/devicetree/base/")
 _DMI = "sys/class/dmi/id/"

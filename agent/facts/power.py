@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Optional
 
-from agent.facts.reading import Root, whole
+from agent.facts.system_files import Root, whole
 
 _COOLING = "sys/class/thermal/"
 _SUPPLIES = "sys/class/power_supply/"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Optional
 
-from agent.facts.parts import ARM_PARTS
-from agent.facts.reading import Root, whole
+from agent.facts.arm_cores import ARM_CORES
+from agent.facts.system_files import Root, whole
 
 _CPU = "sys/devices/system/cpu"
 _KHZ = 1000
@@ -60,7 +60,7 @@ def core_model(fields: dict[str, str]) -> Optional[str]:
     """Return the model of one core. A 32-bit kernel on ARM gives a model name too; the part says more."""
     if "CPU part" in fields:
         implementer, part = fields.get("CPU implementer", ""), fields["CPU part"]
-        return ARM_PARTS.get((implementer, part), "ARM implementer %s part %s" % (implementer, part))
+        return ARM_CORES.get((implementer, part), "ARM implementer %s part %s" % (implementer, part))
     return fields.get("model name") or None
 
 

@@ -9,7 +9,7 @@ import struct
 import sys
 from typing import Optional
 
-from agent.facts.reading import Root, whole
+from agent.facts.system_files import Root, whole
 
 _PYTHON = re.compile(r"python(3\.[0-9]{1,2})")
 _OCTAL = re.compile(r"\\([0-7]{3})")

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from agent import spawn
-from agent.facts.reading import Root
+from agent.facts.system_files import Root
 
 LIBRARY = "libvulkan.so.1"
 #: Below the root and below a home: where the loader looks for drivers' manifests (its LoaderDriverInterface.md).

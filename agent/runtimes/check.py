@@ -37,7 +37,7 @@ def try_runtime(name: str, environment: Optional[str] = None) -> dict[str, Any]:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=TIMEOUT_S,
-            env=spawn.surroundings(),
+            env=spawn.child_env(),
             check=False,
         )
     except subprocess.TimeoutExpired:

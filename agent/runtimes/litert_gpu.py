@@ -12,10 +12,10 @@ import time
 from typing import Any
 
 from agent.facts import vulkan
-from agent.facts.reading import Root, say
+from agent.facts.system_files import Root, run_all
+from agent.runtimes.captured_stderr import capture_stderr
 from agent.runtimes.compiled import CompiledLoaded, prepare
 from agent.runtimes.litert import PACKAGE, version
-from agent.runtimes.overhear import overhear
 
 __all__ = ["DELEGATE", "PACKAGE", "load", "prepare", "version"]
 
@@ -76,7 +76,7 @@ def load(path: str, threads: int) -> OnGpu:
     content = pkgutil.get_data("agent.runtimes", "probe.tflite")
     assert content is not None  # noqa: S101  it ships with this file
     options = Options(hardware_accelerators=HardwareAccelerator.GPU, gpu_options=GpuOptions(enforce_f32=True))
-    with overhear() as heard:
+    with capture_stderr() as heard:
         try:
             began = time.perf_counter_ns()
             environment = Environment.create()
@@ -122,7 +122,7 @@ def _driver_of(name: str) -> dict[str, object]:
     asking = vulkan.question(Root("/"), os.environ)
     if asking is None:
         return {}
-    adapters = vulkan.parse(say({"vulkan": asking}, None).get("vulkan", ""))
+    adapters = vulkan.parse(run_all({"vulkan": asking}, None).get("vulkan", ""))
     found = [each["driver"] for each in adapters if each.get("name") == name and "driver" in each]
     return {"adapter_driver": found[0]} if found else {}
 

@@ -7,7 +7,7 @@ import time
 from typing import Callable, Optional
 
 from agent.facts.power import on_battery
-from agent.facts.reading import Root
+from agent.facts.system_files import Root
 from agent.sensors.energy import Energy, Power, idle_power_w
 from agent.sensors.heat import Heat
 from agent.sensors.load import Load

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Callable, Optional
 
 from agent.facts.power import batteries
-from agent.facts.reading import Root
-from agent.sensors.held import Held, readable
+from agent.facts.system_files import Root
+from agent.sensors.kernel_file import KernelFile, readable
 
 _POWERCAP = "sys/class/powercap/"
 #: The same packages by other roads (MSR, TPMI, MMIO); the first that is there counts, so that none counts twice.
@@ -38,7 +38,7 @@ class Energy:
             folders = [_POWERCAP + name for name in names]
             # Others are "psys" (the platform, packages included) and subdomains (part of a package).
             zones = zones or [each for each in folders if root.text(each + "/name").startswith("package")]
-        self._counters = [Held(root.at(zone + "/energy_uj")) for zone in zones]
+        self._counters = [KernelFile(root.at(zone + "/energy_uj")) for zone in zones]
         self._ranges = [root.number(zone + "/max_energy_range_uj") for zone in zones]
         self._last = [held.number() for held in self._counters]
         # A range of 0 or none at all would make wrap-around a loss nobody sees.
@@ -65,7 +65,7 @@ class _Meter:
     """One meter: its watts are the product of its files times ``scale``."""
 
     name: str
-    files: tuple[Held, ...]
+    files: tuple[KernelFile, ...]
     scale: float
 
     def watts(self) -> Optional[float]:
@@ -163,14 +163,14 @@ def _old_jetson_meters(root: Root) -> list[_Meter]:
     return found
 
 
-def _battery_meters(root: Root) -> list[tuple[_Meter, Held]]:
+def _battery_meters(root: Root) -> list[tuple[_Meter, KernelFile]]:
     """Return each battery's meter and status (Documentation/ABI/testing/sysfs-class-power): µW, or µA and µV."""
     found = []
     for folder in batteries(root):
         name = "battery " + folder.rstrip("/").rpartition("/")[2]
         power = readable([root.at(folder + "power_now")])
         pair = readable([root.at(folder + "current_now"), root.at(folder + "voltage_now")])
-        status = Held(root.at(folder + "status"))
+        status = KernelFile(root.at(folder + "status"))
         if power:
             found.append((_Meter(name, (power[0],), _MICRO), status))
         elif len(pair) == 2:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Optional
 
 from agent.facts.power import slowing_devices
-from agent.facts.reading import Root, say, whole
-from agent.sensors.held import Held, readable, total
+from agent.facts.system_files import Root, run_all, whole
+from agent.sensors.kernel_file import KernelFile, readable, total
 
 _THERMAL = "sys/class/thermal/"
 _HWMON = "sys/class/hwmon/"
@@ -31,8 +31,8 @@ class Heat:
 
     def __init__(self, root: Root, vcgencmd: Optional[str]) -> None:
         self._root, self._vcgencmd = root, vcgencmd
-        self._temperatures = [Held(root.at(path)) for path in temperature_files(root)]
-        self._cooling = [Held(root.at(folder + "/cur_state")) for folder, _ in slowing_devices(root)]
+        self._temperatures = [KernelFile(root.at(path)) for path in temperature_files(root)]
+        self._cooling = [KernelFile(root.at(folder + "/cur_state")) for folder, _ in slowing_devices(root)]
         self._x86 = readable([root.at(path) for path in _x86_counters(root)])
         self._jetson = readable([root.at(path) for path in _jetson_counters(root)])
 
@@ -54,7 +54,7 @@ class Heat:
         """Return ``throttled`` and ``frequency_hz`` of a board that is asked by a program or by way of its firmware."""
         found: dict[str, object] = {}
         if self._vcgencmd is not None:
-            said = say({name: (self._vcgencmd, *words) for name, words in _PI_QUESTIONS.items()}, None)
+            said = run_all({name: (self._vcgencmd, *words) for name, words in _PI_QUESTIONS.items()}, None)
             found["throttled"] = parse_throttled(said.get("throttled", ""))
             # A Pi's cpufreq tells what was asked for; the firmware lowers the clock on its own.
             found["frequency_hz"] = parse_clock_hz(said.get("clock", ""))

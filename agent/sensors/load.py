@@ -6,8 +6,8 @@ import os
 from typing import Optional
 
 from agent.facts.processor import governor
-from agent.facts.reading import Root, whole
-from agent.sensors.held import Held
+from agent.facts.system_files import Root, whole
+from agent.sensors.kernel_file import KernelFile
 
 _CPU = "sys/devices/system/cpu/"
 _KHZ = 1000
@@ -31,8 +31,8 @@ class Load:
         if not folders:  # kernels before 4.3
             folders = [_CPU + name + "/cpufreq" for name in root.names(_CPU, "cpu") if name[3:].isdecimal()]
         paths = [folder + "/scaling_cur_freq" for folder in folders]
-        self._frequencies = [Held(root.at(path)) for path in paths if root.exists(path)]
-        self._stat = Held(root.at("proc/stat"))
+        self._frequencies = [KernelFile(root.at(path)) for path in paths if root.exists(path)]
+        self._stat = KernelFile(root.at("proc/stat"))
         self._ns_per_tick = _NS_PER_S // os.sysconf("SC_CLK_TCK")
 
     def frequency_hz(self) -> Optional[int]:

@@ -6,7 +6,7 @@ import os
 import resource
 from typing import Optional
 
-from agent.facts.reading import Root, whole
+from agent.facts.system_files import Root, whole
 
 _KB = 1024
 

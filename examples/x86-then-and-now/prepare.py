@@ -16,7 +16,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from agent import predict
+from agent import scoring
 from orchestrator.datasets.phantom import Phantom
 from orchestrator.domain.model import Preprocess
 
@@ -41,7 +41,7 @@ NETWORKS = {
 def main(names: list[str]) -> None:
     """Write ``NAME.keras`` beside this file for each name, all of them where none is given."""
     train = Phantom().load("train", height=SIZE, width=SIZE)
-    pixels = predict.preprocess(train.pixels[:FITTED], PREPROCESS)
+    pixels = scoring.preprocess(train.pixels[:FITTED], PREPROCESS)
     labels = train.labels[:FITTED].astype(np.float64)
     for name in names or NETWORKS:
         keras.utils.set_random_seed(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.domain.tuning import Held, Tuning
+from orchestrator.domain.tuning import ActiveTuning, Tuning
 from orchestrator.domain.units import format_bytes
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def complaints(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 def tuning(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Say, in the manner of `complaints`, what farm has set there, and what it put back unasked."""
     found = []
-    held, mended = Held.from_json(facts.get("tuned")), facts.get("tuning_mended")
+    held, mended = ActiveTuning.from_json(facts.get("tuned")), facts.get("tuning_mended")
     if held is not None:
         how = "its lane puts it back" if held.lane else "farm devices tune --restore puts it back"
         found.append(("tuned", f"{held}; {how}"))

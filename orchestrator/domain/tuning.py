@@ -28,7 +28,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class ActiveTuning:
     """Settings that are in force until somebody restores them."""
 
     holder: str
@@ -68,7 +68,7 @@ class Tuning:
     kept: tuple[Change, ...] = ()
     restored: tuple[Change, ...] = ()
     failed: tuple[Failure, ...] = ()
-    held: Held | None = None
+    held: ActiveTuning | None = None
     #: Why something was put back that nobody had asked for, and who had set it.
     why: str | None = None
     holder: str | None = None
@@ -84,7 +84,7 @@ class Tuning:
                 kept=_changes(said.get("kept", ())),
                 restored=_changes(said.get("restored", ())),
                 failed=tuple(Failure(what=str(each["what"]), why=str(each["why"])) for each in said.get("failed", ())),
-                held=Held.from_json(said.get("tuned")),
+                held=ActiveTuning.from_json(said.get("tuned")),
                 why=None if said.get("why") is None else str(said["why"]),
                 holder=None if said.get("holder") is None else str(said["holder"]),
                 mended=None if said.get("mended") is None else cls.from_json(said["mended"]),

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from agent import predict
+from agent import scoring
 from agent.runtimes import litert, onnxruntime, tensorflow
 from agent.runtimes.interpreter import InterpreterLoaded
 from orchestrator import registry
@@ -160,7 +160,7 @@ class Workshop:
             raise BuildError(f"the {name} artifact has {size} bytes for {weights} weights: they are not in it")
         try:
             scores = self._scores(_usual(scheme, path), self._pixels, batch)
-        except predict.Unscorable as error:
+        except scoring.Unscorable as error:
             raise BuildError(f"the {name} artifact can't be scored: {error}") from error
         difference, mean = golden.difference(scores, self._expected)
         bound = BOUNDS.get(name, LARGEST_DIFFERENCE) * self._spread
@@ -203,11 +203,11 @@ class Workshop:
 
     def _scores(self, loaded: Loaded, pixels: NDArray[np.uint8], batch: int) -> NDArray[np.float32]:
         classes = self._expected.shape[1]
-        return predict.scores(loaded, pixels, self._preprocess, batch=batch, classes=classes)
+        return scoring.scores(loaded, pixels, self._preprocess, batch=batch, classes=classes)
 
     def _keras_scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         scores: NDArray[np.float32] = np.asarray(
-            self.keras(predict.preprocess(pixels, self._preprocess), training=False), np.float32
+            self.keras(scoring.preprocess(pixels, self._preprocess), training=False), np.float32
         )
         if not np.isfinite(scores).all():
             raise ModelError("the Keras model itself gives scores that are not finite numbers")
@@ -216,7 +216,7 @@ class Workshop:
     def _batches(self, batch: int) -> Iterator[NDArray[np.float32]]:
         pixels = self._calibration_pixels()
         for start in range(0, len(pixels) - batch + 1, batch):
-            yield predict.preprocess(pixels[start : start + batch], self._preprocess)
+            yield scoring.preprocess(pixels[start : start + batch], self._preprocess)
 
     def _calibration_pixels(self) -> NDArray[np.uint8]:
         if self._calibration is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agent import predict
+from agent import scoring
 from orchestrator import registry
 from orchestrator.analysis import auc as metrics
 from orchestrator.errors import DatasetError, ModelError
@@ -123,7 +123,7 @@ def _fit(
         losses = []
         for pixels, labels in _shuffled(train, rng):
             losses.append(
-                model.train_on_batch(predict.preprocess(_augmented(pixels, rng, augmentation), preprocess), labels)
+                model.train_on_batch(scoring.preprocess(_augmented(pixels, rng, augmentation), preprocess), labels)
             )
         auc = evaluate(model, validation, preprocess)
         if auc is None or auc > best:
@@ -135,7 +135,7 @@ def _fit(
 
 def _batches(pixels: NDArray[np.uint8], preprocess: Preprocess, size: int) -> Iterator[NDArray[np.float32]]:
     for start in range(0, len(pixels), size):
-        yield predict.preprocess(pixels[start : start + size], preprocess)
+        yield scoring.preprocess(pixels[start : start + size], preprocess)
 
 
 def _shuffled(images: Images, rng: np.random.Generator) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:

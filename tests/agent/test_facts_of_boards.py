@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent import facts
-from agent.facts import gpus, identity, power, processor, surroundings, system
-from agent.facts.reading import Root, say
+from agent.facts import gpus, identity, power, processor, system, virtualization
+from agent.facts.system_files import Root, run_all
 
 BOARDS = Path(__file__).parent.parent / "data" / "facts"
 #: What Python says of the machine the test runs on, whatever the root; and what the tests' own environment decides.
@@ -68,7 +68,7 @@ def test_a_program_that_hangs_is_ended_and_the_other_is_heard(tmp_path):
         (tmp_path / name).chmod(0o755)
     commands = {"hangs": ("hangs",), "speaks": ("speaks",), "absent": ("absent", "-v")}
 
-    assert say(commands, str(tmp_path), patience_s=5) == {"speaks": "hello\n"}
+    assert run_all(commands, str(tmp_path), patience_s=5) == {"speaks": "hello\n"}
 
 
 def test_files_of_noise_are_no_facts_and_no_failure(tmp_path):
@@ -85,10 +85,10 @@ PARSERS = (
         power.parse_throttled_bits,
         power.parse_throttled_mask,
         gpus.parse_nvidia,
-        surroundings.parse_virtual,
-        surroundings.parse_hypervisor,
+        virtualization.parse_virtual,
+        virtualization.parse_hypervisor,
     ),
-    *(surroundings.parse_container, identity.is_burnt_in, identity.meaningful),
+    *(virtualization.parse_container, identity.is_burnt_in, identity.meaningful),
     *(system.parse_os_release, system.parse_meminfo, lambda text: system.parse_noexec(text, "/home")),
 )
 LINES = st.lists(
@@ -114,12 +114,12 @@ def test_no_bytes_make_gather_fail(data):
 
 def test_an_emulated_processor_is_known_by_any_one_trace():
     pc, pi = "vendor_id\t: GenuineIntel\n", "CPU part\t: 0xd08\n"
-    assert surroundings.emulated("aarch64", pi, "/usr/libexec/qemu-aarch64-static", {})
-    assert surroundings.emulated("aarch64", pi, "", {"QEMU_CPU": "cortex-a72"})
-    assert surroundings.emulated("aarch64", pi, "/cache/aarch64-binfmt-P", {})
-    assert surroundings.emulated("armv7l", pc, "", {})
-    assert not surroundings.emulated("aarch64", pi, "/usr/bin/python3.11", {})
-    assert not surroundings.emulated("x86_64", pc, "/usr/bin/python3.11", {"QEMU_CPU": "cortex-a72"})
+    assert virtualization.emulated("aarch64", pi, "/usr/libexec/qemu-aarch64-static", {})
+    assert virtualization.emulated("aarch64", pi, "", {"QEMU_CPU": "cortex-a72"})
+    assert virtualization.emulated("aarch64", pi, "/cache/aarch64-binfmt-P", {})
+    assert virtualization.emulated("armv7l", pc, "", {})
+    assert not virtualization.emulated("aarch64", pi, "/usr/bin/python3.11", {})
+    assert not virtualization.emulated("x86_64", pc, "/usr/bin/python3.11", {"QEMU_CPU": "cortex-a72"})
 
 
 def test_a_mount_that_forbids_programs_is_found_by_the_longest_path():
@@ -189,7 +189,7 @@ X86, ARM = "flags\t\t: fpu hypervisor\n", "processor\t: 0\nCPU part\t: 0xd0c\n"
 def test_a_machine_that_is_virtual_says_whose_and_a_whole_one_does_not(tmp_path, files, told):
     write(tmp_path, files)
 
-    found = surroundings.gather(Root(str(tmp_path)), files["proc/cpuinfo"], "aarch64", {})
+    found = virtualization.gather(Root(str(tmp_path)), files["proc/cpuinfo"], "aarch64", {})
 
     assert (found["virtual"], found["virtualisation"]) == told
 
@@ -208,7 +208,7 @@ def test_a_machine_that_is_virtual_says_whose_and_a_whole_one_does_not(tmp_path,
 def test_a_container_is_told_by_what_its_manager_leaves(tmp_path, files, environ, kind):
     write(tmp_path, files)
 
-    assert surroundings.gather(Root(str(tmp_path)), "", "x86_64", environ)["container"] == kind
+    assert virtualization.gather(Root(str(tmp_path)), "", "x86_64", environ)["container"] == kind
 
 
 CARD = {

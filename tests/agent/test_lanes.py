@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from agent import journal, wire
+from agent.lane_runner import StepRunner
 from agent.lock import DeviceLock, is_held, wait_until_free
-from agent.walk import Walk
 from agent.workdir import Workdir
 
 
@@ -75,7 +75,7 @@ def walking(device, steps, before):
     lock = DeviceLock(workdir.file("lane.lock"), workdir.file("lane.holder"))
     assert lock.take()
     writer = Watched(workdir.lane("lane-1", "journal"), lambda record: before(walk, record))
-    walk = Walk(workdir, wire.LaneRequest("lane-1", "run-1", "me", tuple(steps)), writer, lock)
+    walk = StepRunner(workdir, wire.LaneRequest("lane-1", "run-1", "me", tuple(steps)), writer, lock)
     yield walk
     writer.close()
     lock.drop()

@@ -152,8 +152,8 @@ def test_where_litert_does_not_say_nothing_is_claimed():
 def test_what_is_overheard_is_passed_on_in_order(tmp_path, where):
     say = "os.write(2, b'%s\\n')"
     script = (
-        "import os, sys\nfrom agent.runtimes.overhear import overhear\n"
-        f"{say % 'before'}\nwith overhear() as heard:\n    {say % 'native'}\n    found = heard()\n"
+        "import os, sys\nfrom agent.runtimes.captured_stderr import capture_stderr\n"
+        f"{say % 'before'}\nwith capture_stderr() as heard:\n    {say % 'native'}\n    found = heard()\n"
         f"{say % 'after'}\nprint(repr(found))"
     )
     with (tmp_path / "log").open("w+b") as log:
@@ -170,8 +170,8 @@ def test_what_is_overheard_is_passed_on_in_order(tmp_path, where):
 
 def test_what_a_library_prints_before_it_crashes_is_in_a_workers_log(tmp_path):
     script = (
-        "import os\nfrom agent.runtimes.overhear import overhear\n"
-        "with overhear():\n    os.write(2, b'the driver is unhappy\\n')\n    os.abort()"
+        "import os\nfrom agent.runtimes.captured_stderr import capture_stderr\n"
+        "with capture_stderr():\n    os.write(2, b'the driver is unhappy\\n')\n    os.abort()"
     )
     with (tmp_path / "log").open("w+b") as log:
         done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, stderr=log, check=False)

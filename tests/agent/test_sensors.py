@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.facts.reading import Root
+from agent.facts.system_files import Root
 from agent.sensors import ENERGY_EVERY_NS, POWER_EVERY_NS, Sensors
 from agent.sensors.energy import Energy, Power, idle_power_w
 from agent.sensors.heat import parse_bits, parse_clock_hz, parse_milli, parse_throttled
-from agent.sensors.held import Held
+from agent.sensors.kernel_file import KernelFile
 from agent.sensors.load import parse_cpuinfo_hz, parse_last_cpu, parse_stat
 from agent.sensors.memory import parse_pressure
 from tests.agent.test_facts import PC, PI4, put
@@ -281,8 +281,8 @@ def test_files_are_closed_when_nobody_holds_them(tmp_path):
 
 
 def test_a_file_that_is_not_there_reads_as_nothing(tmp_path):
-    assert Held(str(tmp_path / "gone")).text() == ""
-    assert Held(str(tmp_path) + "\0").number() is None
+    assert KernelFile(str(tmp_path / "gone")).text() == ""
+    assert KernelFile(str(tmp_path) + "\0").number() is None
 
 
 NAMES = sorted({str(path.relative_to(board / "root")) for board in BOARDS.iterdir() for path in (board / "root").rglob("*")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent import measure, throughput, wire
+from agent import throughput, timing, wire
 
 linux = pytest.mark.skipif("sys.platform != 'linux'")
 
@@ -27,14 +27,14 @@ class Worker:
 
 def timed(workers, **limits):
     asked = {"min_invocations": 1, "min_seconds": 0.0, "warmup_max_s": 0.1, **limits}
-    return throughput.time_throughput([worker.invoke for worker in workers], measure.Unwatched(), **asked)
+    return throughput.time_throughput([worker.invoke for worker in workers], timing.Unwatched(), **asked)
 
 
 @pytest.fixture(autouse=True)
 def _short_rounds(monkeypatch):
     monkeypatch.setattr(throughput, "ROUND_NS", 20_000_000)
     monkeypatch.setattr(throughput, "LEAST_IN_A_ROUND", 5)
-    monkeypatch.setattr(measure, "WARMUP_MIN_NS", 10_000_000)
+    monkeypatch.setattr(timing, "WARMUP_MIN_NS", 10_000_000)
 
 
 def test_all_interpreters_work_and_every_invocation_is_a_sample():
@@ -61,7 +61,7 @@ def test_what_an_interpreter_raises_is_raised():
         raise RuntimeError("no more memory")
 
     with pytest.raises(RuntimeError, match="no more memory"):
-        throughput.run_round([Worker().invoke, fail], time.perf_counter_ns, measure.array("q"), 1_000_000)
+        throughput.run_round([Worker().invoke, fail], time.perf_counter_ns, timing.array("q"), 1_000_000)
 
 
 @linux
@@ -71,7 +71,7 @@ def test_threads_of_a_round_are_gone_when_it_ends():
 
     before = count()
     for _ in range(50):
-        throughput.run_round([int, int], time.perf_counter_ns, measure.array("q"), 1000)
+        throughput.run_round([int, int], time.perf_counter_ns, timing.array("q"), 1000)
         assert count() <= before  # fewer where a thread of another test has ended meanwhile
 
 
@@ -87,7 +87,7 @@ def test_a_round_for_which_there_are_no_threads_ends(monkeypatch):
     monkeypatch.setattr(threading.Thread, "start", start_one)
 
     with pytest.raises(RuntimeError, match="can't start new thread"):
-        throughput.run_round([int, int], time.perf_counter_ns, measure.array("q"), 1000)
+        throughput.run_round([int, int], time.perf_counter_ns, timing.array("q"), 1000)
 
     started[0].join(60)
     assert not started[0].is_alive()

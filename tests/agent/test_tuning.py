@@ -14,7 +14,7 @@ import pytest
 
 from agent import wire
 from agent.refusals import Refused
-from agent.tuning import Hands, Tuning
+from agent.tuning import SettingWriter, Tuning
 from agent.workdir import Workdir
 
 CPU = "sys/devices/system/cpu"
@@ -23,11 +23,11 @@ ASK = wire.TuneRequest(holder="me@here")
 HOLD = """
 import os, signal, sys
 from agent import wire
-from agent.tuning import Hands, Tuning
+from agent.tuning import SettingWriter, Tuning
 from agent.workdir import Workdir
 
 root, workdir, kill_at = sys.argv[1], Workdir(sys.argv[2]).make(), int(sys.argv[3])
-hands, changed = Hands(), []
+hands, changed = SettingWriter(), []
 
 def write(path, value):
     if len(changed) == kill_at:
@@ -72,7 +72,7 @@ def no_turbo(root: Path) -> str:
 
 
 def tuning(tmp_path: Path, root: Path, **more: object) -> Tuning:
-    return Tuning(Workdir(tmp_path / "work").make(), str(root), **{"write": Hands(), **more})
+    return Tuning(Workdir(tmp_path / "work").make(), str(root), **{"write": SettingWriter(), **more})
 
 
 def test_every_policy_is_set_and_put_back_as_it_was(tmp_path, root):
@@ -260,7 +260,7 @@ def test_what_somebody_else_set_since_is_left_alone(tmp_path, root):
 
 
 def test_what_cannot_be_put_back_now_stays_on_record(tmp_path, root):
-    hands = Hands()
+    hands = SettingWriter()
     tuning(tmp_path, root).hold(ASK, "a-lane")
     broken = tuning(tmp_path, root, write=lambda path, value: "no right" if "policy4" in path else hands(path, value))
 
@@ -343,11 +343,11 @@ def of_another_user():
 
 
 def written_by(user: int | None, file: Path, sudo: str | None) -> list[str]:
-    """Return what `Hands` of a user without rights says of writing ``file``, twice."""
+    """Return what `SettingWriter` of a user without rights says of writing ``file``, twice."""
     script = (
-        "import os, sys; from agent.tuning import Hands; user, file, *sudo = sys.argv[1:]\n"
+        "import os, sys; from agent.tuning import SettingWriter; user, file, *sudo = sys.argv[1:]\n"
         "if int(user): os.setuid(int(user))\n"
-        "hands = Hands(*sudo)\n"
+        "hands = SettingWriter(*sudo)\n"
         "for _ in 'ab': print(hands(file, 'performance'))"
     )
     words = [sys.executable, "-c", script, str(user or 0), str(file), *([sudo] if sudo else [])]

@@ -9,7 +9,7 @@ import pytest
 
 from agent import wire
 from agent.facts import vulkan
-from agent.facts.reading import Root, say
+from agent.facts.system_files import Root, run_all
 
 SOFTWARE = {"type": "software", "class": "cpu"}
 
@@ -74,7 +74,7 @@ def test_where_no_driver_answers_the_fact_is_absent(device, tmp_path):
 def test_a_driver_that_crashes_harms_only_the_process_that_asked(tmp_path):
     crash = (sys.executable, "-c", "import os; os.abort()")
 
-    assert vulkan.parse(say({"vulkan": crash}, "").get("vulkan", "")) == []
+    assert vulkan.parse(run_all({"vulkan": crash}, "").get("vulkan", "")) == []
 
 
 def test_a_software_driver_is_found_and_called_software(swiftshader):

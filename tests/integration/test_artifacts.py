@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agent import predict
+from agent import scoring
 from agent.runtimes import find, tensorflow
 from orchestrator.analysis import auc as metrics
 from orchestrator.datasets.base import make_dataset
@@ -76,10 +76,10 @@ def test_int8_speaks_int8_with_a_scale_and_the_others_float32(kept):
 def test_float32_is_keras_and_no_scheme_loses_much(kept, evaluation):
     model = make_model(TINY)
     pixels = evaluation.pixels[:300]
-    expected = np.asarray(model.load()(predict.preprocess(pixels, model.preprocess)))
+    expected = np.asarray(model.load()(scoring.preprocess(pixels, model.preprocess)))
     auc = {}
     for scheme in SCHEMES:
-        scores = predict.scores(load(kept, scheme), pixels, model.preprocess, batch=1, classes=14)
+        scores = scoring.scores(load(kept, scheme), pixels, model.preprocess, batch=1, classes=14)
         auc[scheme] = metrics.mean_auc(metrics.auc_per_class(evaluation.labels[:300], scores))
         if scheme == "float32":
             assert np.abs(scores - expected).max() < 1e-5
@@ -96,8 +96,8 @@ def test_the_keras_model_itself_is_an_artifact_that_tensorflow_runs(kept, evalua
     loaded = tensorflow.load_keras(str(artifacts.path(artifact.sha256)))
 
     assert loaded.input.shape == (1, 64, 64, 1)
-    scores = predict.scores(loaded, evaluation.pixels[:8], model.preprocess, batch=1, classes=14)
-    of_float32 = predict.scores(load(kept, "float32"), evaluation.pixels[:8], model.preprocess, batch=1, classes=14)
+    scores = scoring.scores(loaded, evaluation.pixels[:8], model.preprocess, batch=1, classes=14)
+    of_float32 = scoring.scores(load(kept, "float32"), evaluation.pixels[:8], model.preprocess, batch=1, classes=14)
     assert np.abs(scores - of_float32).max() < 1e-4
     assert artifact.checks["max_abs_difference"] < 1e-4
     assert len(artifact.golden.scores) == 4
@@ -114,7 +114,7 @@ def test_an_onnx_artifact_is_the_same_network_with_the_same_scales(kept, evaluat
 
     assert (loaded.input, loaded.output) == (of.input, of.output)
     scores, expected = (
-        predict.scores(each, evaluation.pixels[:100], model.preprocess, batch=1, classes=14) for each in (loaded, of)
+        scoring.scores(each, evaluation.pixels[:100], model.preprocess, batch=1, classes=14) for each in (loaded, of)
     )
     # int8 rounds otherwise here and there: by a few steps of 1/256
     assert np.abs(scores - expected).max() < (1e-5 if scheme == "onnx" else 0.05)

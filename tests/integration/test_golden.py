@@ -15,7 +15,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from agent import predict, wire
+from agent import scoring, wire
 from agent.runtimes.interpreter import InterpreterLoaded
 from orchestrator.analysis import golden
 from orchestrator.analysis.verdicts import judge
@@ -191,7 +191,7 @@ def test_an_agent_that_quantizes_with_another_zero_point_fails(artifacts, tmp_pa
     with zipfile.ZipFile(io.BytesIO(pack_agent())) as packed, zipfile.ZipFile(path, "w") as altered:
         for name in packed.namelist():
             content = packed.read(name)
-            if name == "agent/predict.py":
+            if name == "agent/scoring.py":
                 assert content.count(right) == 1
                 content = content.replace(right, wrong)
             altered.writestr(name, content)
@@ -216,7 +216,7 @@ def test_the_controllers_own_kernels_without_xnnpack_are_no_fault(artifacts, tmp
         pixels.write_bytes(read(artifact.golden.pixels_sha256))
         kernels = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         loaded = InterpreterLoaded(Interpreter(model_path=str(file), experimental_op_resolver_type=kernels))
-        scores = predict.scores(loaded, np.load(pixels), artifact.preprocess, batch=1, classes=14)
+        scores = scoring.scores(loaded, np.load(pixels), artifact.preprocess, batch=1, classes=14)
 
         assert verdicts(artifact, golden.difference(scores, artifact.golden.scores)) == [], scheme
 

@@ -13,7 +13,7 @@ from orchestrator.devices.remote.client import Recorded
 from orchestrator.devices.remote.translation import Materials, Translator, order_of
 from orchestrator.domain.effort import EFFORTS, effort
 from orchestrator.domain.event import DeviceTuned
-from orchestrator.domain.tuning import Change, Held, Tuning
+from orchestrator.domain.tuning import ActiveTuning, Change, Tuning
 from orchestrator.domain.units import parse_seconds
 from orchestrator.errors import AgentFailed
 from orchestrator.runs import planner
@@ -72,9 +72,9 @@ def test_what_was_put_back_before_anything_else_is_told_first():
 
 
 def test_who_holds_what_since_when_is_told():
-    held = Held.from_json(HELD)
+    held = ActiveTuning.from_json(HELD)
 
-    assert held == Held(
+    assert held == ActiveTuning(
         holder="me@here",
         lane=None,
         since=datetime(1970, 1, 1, tzinfo=UTC),
@@ -90,7 +90,7 @@ def test_who_holds_what_since_when_is_told():
     "said", [None, "x", {}, {**HELD, "since_ns": "now"}, {**HELD, "until_ns": 10**40}, {**HELD, "settings": [1]}]
 )
 def test_what_a_device_says_of_tuning_may_make_no_sense(said):
-    assert Held.from_json(said) is None
+    assert ActiveTuning.from_json(said) is None
 
 
 def test_a_tuned_device_says_so_in_its_health():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 #: From Linux, arch/arm64/include/asm/cputype.h, and Arm's manuals for the cores of 32 bits.
-ARM_PARTS = {
+ARM_CORES = {
     ("0x41", "0xb76"): "ARM1176",
     ("0x41", "0xc05"): "Cortex-A5",
     ("0x41", "0xc07"): "Cortex-A7",

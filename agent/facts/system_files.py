@@ -62,7 +62,9 @@ def whole(text: str) -> Optional[int]:
         return None
 
 
-def say(commands: dict[str, tuple[str, ...]], path: Optional[str], patience_s: float = _PATIENCE_S) -> dict[str, str]:
+def run_all(
+    commands: dict[str, tuple[str, ...]], path: Optional[str], patience_s: float = _PATIENCE_S
+) -> dict[str, str]:
     """Run those of the ``commands`` that the search path has, side by side; return what each printed.
 
     The first word of each is a program's name. ``path`` is ``None`` for the environment's. One that is not there, fails

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def overhear() -> Iterator[Callable[[], str]]:
+def capture_stderr() -> Iterator[Callable[[], str]]:
     """Listen to descriptor 2; the function tells what was printed since. All of it ends up where it would have anyway.
 
     Where standard error is a file that can be read back, as a worker's is, nothing is redirected: what a library

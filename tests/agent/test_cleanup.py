@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from agent import wire
-from agent.garbage import is_left_over
+from agent.cleanup import is_left_over
 from tests.agent.device import Device, wheel
 
 LONG_AGO = (1, 1)

@@ -6,13 +6,13 @@ import contextlib
 import os
 from typing import Optional
 
-from agent.facts.reading import whole
+from agent.facts.system_files import whole
 
 #: Each holds a line or two; of longer ones (/proc/stat) the beginning is all we want.
 _MOST_BYTES = 1024
 
 
-class Held:
+class KernelFile:
     """A small file, opened now: each look is one ``pread``, which is what makes the kernel fill it anew."""
 
     def __init__(self, path: str) -> None:
@@ -37,12 +37,12 @@ class Held:
         return whole(self.text())
 
 
-def readable(paths: list[str]) -> list[Held]:
+def readable(paths: list[str]) -> list[KernelFile]:
     """Return those of the files that hold a whole number now."""
-    return [held for held in map(Held, paths) if held.number() is not None]
+    return [held for held in map(KernelFile, paths) if held.number() is not None]
 
 
-def total(files: list[Held]) -> Optional[int]:
+def total(files: list[KernelFile]) -> Optional[int]:
     """Return the sum of counters; ``None`` where one of them is missing, for a sum without it would seem to fall."""
     counts = [held.number() for held in files]
     known = [count for count in counts if count is not None]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from agent.workdir import Workdir
 
 
-class Walk:
+class StepRunner:
     """Walks the steps of one lane; `stop`, called from a signal handler, ends it after killing the worker."""
 
     def __init__(
@@ -125,7 +125,7 @@ class Walk:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
-                    env=spawn.surroundings(),
+                    env=spawn.child_env(),
                     # The device stays taken while the worker lives, even where we are killed.
                     pass_fds=(self._device.descriptor,),
                 )

@@ -5,7 +5,7 @@ from array import array
 
 import pytest
 
-from agent import measure
+from agent import timing
 
 MS = 1_000_000
 
@@ -48,7 +48,7 @@ def forever(ns):
 def timed(clock, **limits):
     sensors = Readings(clock)
     asked = {"min_invocations": 1, "min_seconds": 0.0, "warmup_max_s": 30.0, **limits}
-    return measure.time_invocations(clock.invoke, sensors, clock=clock, **asked), sensors
+    return timing.time_invocations(clock.invoke, sensors, clock=clock, **asked), sensors
 
 
 def test_the_first_invocation_and_the_warm_up_are_kept_apart():
@@ -131,7 +131,7 @@ def test_the_collector_is_on_again_after_a_failure():
 
 
 def test_what_would_be_too_many_samples_is_timed_several_at_a_time(monkeypatch):
-    monkeypatch.setattr(measure, "MAX_SAMPLES", 1000)
+    monkeypatch.setattr(timing, "MAX_SAMPLES", 1000)
 
     timings, _ = timed(Clock(forever(10 * MS)), min_seconds=60.0)
 
@@ -141,16 +141,16 @@ def test_what_would_be_too_many_samples_is_timed_several_at_a_time(monkeypatch):
 
 
 def test_invocations_too_short_for_the_clock_are_timed_several_at_a_time():
-    assert measure.choose_per_sample(20_000, clock_ns=50, min_seconds=2.0) == 3
-    assert measure.choose_per_sample(60_000, clock_ns=50, min_seconds=2.0) == 1
-    assert measure.choose_per_sample(999_999, clock_ns=5_000, min_seconds=2.0) == 6
-    assert measure.choose_per_sample(1_000_000, clock_ns=5_000, min_seconds=2.0) == 1, "a millisecond is no short time"
+    assert timing.choose_per_sample(20_000, clock_ns=50, min_seconds=2.0) == 3
+    assert timing.choose_per_sample(60_000, clock_ns=50, min_seconds=2.0) == 1
+    assert timing.choose_per_sample(999_999, clock_ns=5_000, min_seconds=2.0) == 6
+    assert timing.choose_per_sample(1_000_000, clock_ns=5_000, min_seconds=2.0) == 1, "a millisecond is no short time"
 
 
 def test_a_sample_of_several_invocations_is_as_long_as_they_are_together():
     clock, samples = Clock([1, 2, 3, 4, 5, 6]), array("q")
 
-    measure.run_block(clock.invoke, clock, samples, 2, 3)
+    timing.run_block(clock.invoke, clock, samples, 2, 3)
 
     assert list(samples) == [1 + 2 + 3, 4 + 5 + 6]
 
@@ -165,7 +165,7 @@ def test_timing_ends_in_time_whatever_is_missing():
 def test_our_own_share_of_a_sample_is_measured_where_it_is_measured():
     sensors = Readings(Clock(forever(1)))
 
-    timings = measure.time_invocations(lambda: None, sensors, min_invocations=100, min_seconds=0.0, warmup_max_s=0.01)
+    timings = timing.time_invocations(lambda: None, sensors, min_invocations=100, min_seconds=0.0, warmup_max_s=0.01)
 
     assert timings.invocations_per_sample > 1
     assert 0 < timings.clock_ns < timings.loop_ns
@@ -173,6 +173,6 @@ def test_our_own_share_of_a_sample_is_measured_where_it_is_measured():
 
 
 def test_steady_means_within_two_percent():
-    assert measure.is_steady(array("q", [1000] * 10 + [1020] * 10))
-    assert not measure.is_steady(array("q", [1000] * 10 + [1021] * 10))
-    assert not measure.is_steady(array("q", [1000] * 19))
+    assert timing.is_steady(array("q", [1000] * 10 + [1020] * 10))
+    assert not timing.is_steady(array("q", [1000] * 10 + [1021] * 10))
+    assert not timing.is_steady(array("q", [1000] * 19))

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Optional
 
-from agent.facts.reading import Root
+from agent.facts.system_files import Root
 
 #: What the makers of hypervisors write into DMI, in lower case.
 _HYPERVISORS = {
