@@ -1,21 +1,11 @@
 from __future__ import annotations
 
-import ast
 import json
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-
-import agent
-
-SOURCES = sorted(Path(agent.__file__).parent.rglob("*.py"))
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
-def test_the_agent_is_written_in_python_3_9(path):
-    ast.parse(path.read_text(), feature_version=(3, 9))
 
 
 def pythons():

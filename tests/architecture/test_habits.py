@@ -9,18 +9,27 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
-SOURCES = sorted(path for part in ("orchestrator", "agent") for path in (ROOT / part).rglob("*.py"))
-#: The others speak to a person or a pipe: that is what they are for.
-SILENT = [
-    path for path in SOURCES if "cli" not in path.parts and path.parts[-2] != "agent" and path.name != "builder.py"
-]
+#: These speak to a person or a pipe: that is what they are for.
+SPEAKING = (
+    "orchestrator/cli/",
+    "orchestrator/models/builder.py",
+    *(f"agent/{name}.py" for name in ("__main__", "worker")),
+)
 TRACKED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
 
 #: One word per idea (docs/architecture.md): a name that uses one of these means one of our words.
 BANNED = ("quantizer", "trial", "board_name", "hostname_of", "job_config", "work_queue", "binary_file", "backend")
+
+LINES_OF_A_MODULE = 350
+LINES_OF_A_FUNCTION = 60
+#: Modules that were longer when the limit came. No other may join them.
+STILL_LONG = {
+    "agent/tuning.py",
+    "agent/wire.py",
+    "orchestrator/devices/remote/translation.py",
+    "orchestrator/runs/farm.py",
+}
 
 
 def loaded_by(*argv):
@@ -48,34 +57,46 @@ def test_a_query_imports_neither_tensorflow_nor_fabric(tmp_path):
     assert not loaded & {"tensorflow", "keras", "fabric", "paramiko"}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_modules_stay_small_and_say_their_sentence(path):
-    text = path.read_text(encoding="utf-8")
-    tree = ast.parse(text)
+def test_modules_and_functions_stay_small(modules):
+    long = [name for name in modules if len((ROOT / name).read_text(encoding="utf-8").splitlines()) > LINES_OF_A_MODULE]
+    functions = [
+        f"{name}: {node.name}"
+        for name, tree in modules.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and node.end_lineno - node.lineno > LINES_OF_A_FUNCTION
+    ]
 
-    assert ast.get_docstring(tree), "a module begins with the sentence that says what it is"
-    assert len(text.splitlines()) <= 500, "500 lines is a hard no"
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef):
-            assert node.end_lineno - node.lineno <= 60, f"{node.name} is longer than 60 lines"
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_each_idea_keeps_its_word(path):
-    names = {node.id for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Name)}
-
-    assert not {name for name in names if any(word in name.lower() for word in BANNED)}
+    assert sorted(set(long) - STILL_LONG) == []
+    assert functions == []
 
 
-@pytest.mark.parametrize("path", SILENT, ids=lambda path: str(path.relative_to(ROOT)))
-def test_only_the_command_line_prints_and_exits(path):
-    calls = {
-        node.func.id
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-    }
+def test_each_idea_keeps_its_word(modules):
+    offenders = [
+        f"{name}:{node.lineno}: {node.id}"
+        for name, tree in modules.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and any(word in node.id.lower() for word in BANNED)
+    ]
 
-    assert not calls & {"print", "exit"}
+    assert offenders == []
+
+
+def test_only_the_command_line_prints_and_exits(modules):
+    offenders = [
+        f"{name}:{node.lineno}: {node.func.id}"
+        for name, tree in modules.items()
+        if not name.startswith(SPEAKING)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("print", "exit")
+    ]
+
+    assert offenders == []
+
+
+def test_the_agent_is_written_in_python_3_9(modules):
+    for name in modules:
+        if name.startswith("agent/"):
+            ast.parse((ROOT / name).read_text(encoding="utf-8"), name, feature_version=(3, 9))
 
 
 def test_nothing_tracked_names_a_registry_a_download_or_this_machine():
