@@ -56,14 +56,14 @@ def main() -> int:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     dataset = make_dataset(DatasetSpec(**order["dataset"]))
-    workshop: tuple[str, Workshop] | None = None
+    builder: tuple[str, ModelBuilder] | None = None
     for number, plain in enumerate(order["builds"]):
         spec = ModelSpec.from_json(plain["model"])
         try:
-            if workshop is None or workshop[0] != spec.name:
-                workshop = spec.name, Workshop(make_model(spec), dataset)
+            if builder is None or builder[0] != spec.name:
+                builder = spec.name, ModelBuilder(make_model(spec), dataset)
             path = Path(order["folder"]) / f"{number}.tflite"
-            answer = workshop[1].build(plain["scheme"], plain["batch"], path)
+            answer = builder[1].build(plain["scheme"], plain["batch"], path)
         except FarmError as error:
             answer = {"error": str(error)}
         except Exception as error:  # noqa: BLE001  a converter may raise anything; the others go on
@@ -72,7 +72,7 @@ def main() -> int:
     return 0
 
 
-class Workshop:
+class ModelBuilder:
     """One model with what its artifacts need: images, Keras's own scores, frozen graphs by batch size."""
 
     def __init__(self, model: Model, dataset: Dataset) -> None:

@@ -18,11 +18,8 @@ from agent.runtimes import find, tensorflow
 from orchestrator.analysis import auc as metrics
 from orchestrator.datasets.base import make_dataset
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
-from orchestrator.errors import BuildError
 from orchestrator.models.artifacts import Artifacts, Build, Built, Failed, key_of
 from orchestrator.models.base import make_model
-from orchestrator.models.builder import Workshop
-from orchestrator.models.schemes.int8 import Int8
 from tests.lab.project import wait_for
 
 pytestmark = pytest.mark.tensorflow
@@ -231,69 +228,6 @@ def test_a_model_that_does_not_fit_the_dataset_fails_with_both_numbers_and_the_o
     assert "14 classes" in said["three"].error
     assert "no such file" in said["gone"].error
     assert isinstance(said["tiny-cxr"], Built)
-
-
-@pytest.fixture(scope="module")
-def workshop():
-    return Workshop(make_model(TINY), make_dataset(PHANTOM))
-
-
-@pytest.mark.parametrize(
-    ("broken", "words"),
-    [
-        (lambda layers: [np.zeros_like(w) for w in layers], "differ from Keras|same to every image"),
-        (lambda layers: [w * np.float32(np.nan) for w in layers], "not finite|can't be scored"),
-        (lambda layers: [w * np.float32(1.5) for w in layers], "differ from Keras"),
-    ],
-    ids=["without weights", "not a number", "other weights"],
-)
-def test_a_file_without_the_right_weights_is_no_artifact(workshop, tmp_path, monkeypatch, broken, words):
-    # the converter is handed another model than the one it is compared with: what the silent failures looked like
-    import keras
-
-    wrong = keras.models.clone_model(workshop.keras)
-    wrong.set_weights(broken(workshop.keras.get_weights()))
-    other = Workshop(make_model(TINY), make_dataset(PHANTOM))
-    other.keras = wrong
-
-    with pytest.raises(BuildError, match=words):
-        other.build("float32", 1, tmp_path / "broken.tflite")
-
-
-def test_a_file_smaller_than_its_weights_could_be_is_no_artifact(workshop, kept, tmp_path):
-    artifacts, by_scheme = kept
-    whole = artifacts.path(by_scheme["int8", 1].sha256).read_bytes()
-    (tmp_path / "whole.tflite").write_bytes(whole)
-    (tmp_path / "half.tflite").write_bytes(whole[: workshop.keras.count_params() // 2 - 1])
-
-    workshop.check(Int8(), 1, tmp_path / "whole.tflite")
-    with pytest.raises(BuildError, match="weights: they are not in it"):
-        workshop.check(Int8(), 1, tmp_path / "half.tflite")
-
-
-@pytest.mark.parametrize("form", ["m.keras", "saved"])
-def test_a_model_of_ones_own_that_answers_with_logits_is_built_too(tmp_path, form):
-    import keras
-
-    keras.utils.set_random_seed(0)
-    inputs = keras.Input((64, 64, 1))
-    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(8, 3, strides=2, activation="relu")(inputs))
-    model = keras.Model(inputs, keras.layers.Rescaling(500.0)(keras.layers.Dense(14)(x)))
-    if form == "saved":
-        model.export(tmp_path / form, verbose=False)
-    else:
-        model.save(tmp_path / form)
-    mine = ModelSpec(
-        name="mine",
-        kind="keras",
-        options={"path": str(tmp_path / form)},
-        preprocess=Preprocess(height=64, width=64, channels=1),
-    )
-    workshop = Workshop(make_model(mine), make_dataset(DatasetSpec(kind="phantom", options={"patients": 6})))
-
-    for scheme in ("float32", "int8"):
-        said = workshop.build(scheme, 1, tmp_path / f"{scheme}.tflite")
-        assert 0 < said["checks"]["max_abs_difference"] < said["checks"]["bound"]
 
 
 def test_two_builders_at_once_do_no_harm(tmp_path):
