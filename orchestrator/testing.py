@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from agent import wire
-from orchestrator.devices.remote.client import Recorded, Remote
+from orchestrator.devices.remote.client import AgentClient
+from orchestrator.devices.remote.journal import Recorded
 from orchestrator.domain.artifact import Artifact, Golden
 from orchestrator.domain.case import Case
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
@@ -107,7 +108,7 @@ def make_scores(**changes: Any) -> Scores:
     return replace(scores, **changes)
 
 
-class FakeRemote:
+class FakeAgentClient:
     """A device that walks every lane at once, and breaks where a test says so.
 
     ``faults`` are exceptions that the next calls raise, by the name of the method; ``None`` lets one call pass.
@@ -116,7 +117,7 @@ class FakeRemote:
 
     GONE = frozenset({wire.LANE_DIED, wire.UNKNOWN_LANE})
 
-    push = Remote.push
+    push = AgentClient.push
 
     def __init__(self) -> None:
         self.faults: dict[str, list[Exception | None]] = {}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator import registry
 from orchestrator.devices.provisioning.choose import choose_runtime, environment_for
-from orchestrator.devices.remote.client import Remote
+from orchestrator.devices.remote.client import AgentClient
 from orchestrator.domain.units import format_bytes
 from orchestrator.errors import DeviceUnfit, FarmError
 
@@ -72,10 +72,10 @@ class Outcome:
         }
 
 
-def way_to(device: Device, known_hosts: Path) -> Remote:
+def way_to(device: Device, known_hosts: Path) -> AgentClient:
     """Return the way to the agent on ``device``; nothing is connected yet."""
     transport = registry.find("transport", device.transport)
-    return Remote(transport(device, known_hosts=known_hosts), device)
+    return AgentClient(transport(device, known_hosts=known_hosts), device)
 
 
 def make_ready(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from orchestrator.devices.remote.client import Remote
+    from orchestrator.devices.remote.client import AgentClient
     from orchestrator.domain.device import Device
     from orchestrator.domain.tuning import Tuning
 
@@ -64,7 +64,7 @@ def restore(devices: Sequence[Device], known_hosts: Path) -> Iterator[Outcome]:
     yield from _each(lambda remote: remote.restore(), devices, known_hosts)
 
 
-def _each(act: Callable[[Remote], Tuning], devices: Sequence[Device], known_hosts: Path) -> Iterator[Outcome]:
+def _each(act: Callable[[AgentClient], Tuning], devices: Sequence[Device], known_hosts: Path) -> Iterator[Outcome]:
     def one(device: Device) -> Outcome:
         remote = way_to(device, known_hosts)
         try:

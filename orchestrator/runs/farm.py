@@ -16,8 +16,8 @@ from orchestrator.config.inventory import Inventory
 from orchestrator.datasets.base import make_dataset
 from orchestrator.devices import health
 from orchestrator.devices.provisioning.choose import Target, choose, environment_for
-from orchestrator.devices.remote.client import Remote
-from orchestrator.devices.remote.translation import Materials
+from orchestrator.devices.remote.client import AgentClient
+from orchestrator.devices.remote.orders import LaneInputs
 from orchestrator.domain.event import (
     ArtifactReady,
     BlobSent,
@@ -92,10 +92,10 @@ class Farm:
         self._wheelhouse = wheelhouse
         self._artifacts = Artifacts(state)
 
-    def remote(self, device: Device) -> Remote:
+    def remote(self, device: Device) -> AgentClient:
         """Return the way to the agent on ``device``; nothing is connected yet."""
         transport = registry.find("transport", device.transport)
-        return Remote(transport(device, known_hosts=self._state / "known_hosts"), device)
+        return AgentClient(transport(device, known_hosts=self._state / "known_hosts"), device)
 
     def plan(self, suite: Suite, known: Known | None = None) -> Plan:
         """Probe the devices and say what `run` would do, without doing or storing it.
@@ -280,7 +280,7 @@ class Farm:
         earlier = store.lanes(plan.run)
         carriers = []
         for lane in plan.lanes:
-            materials = Materials(
+            inputs = LaneInputs(
                 effort=plan.effort,
                 artifacts=artifacts,
                 images=images,
@@ -299,7 +299,7 @@ class Farm:
                     plan.run,
                     lane,
                     self.remote(entries[lane.device]),
-                    materials,
+                    inputs,
                     done=done,
                     unfinished=tuple(row.cursor for row in own if not row.ended),
                     lanes_before=len(own),

@@ -6,7 +6,8 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from orchestrator.devices.remote.translation import Translator, order_of
+from orchestrator.devices.remote.journal import JournalReader
+from orchestrator.devices.remote.orders import order_of
 from orchestrator.domain.event import AttemptEnded, BlobSent, LaneEnded, LaneSkipped, LaneStarted, LinkLost, Scored
 from orchestrator.errors import AgentFailed, ConnectionLost, FarmError, Transient
 from orchestrator.runs import retry as policy
@@ -14,8 +15,8 @@ from orchestrator.runs import retry as policy
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from orchestrator.devices.remote.client import Remote
-    from orchestrator.devices.remote.translation import Materials, Step
+    from orchestrator.devices.remote.client import AgentClient
+    from orchestrator.devices.remote.orders import LaneInputs, Step
     from orchestrator.domain.blob import Environment
     from orchestrator.domain.event import Cursor, Event
     from orchestrator.domain.plan import Lane
@@ -32,8 +33,8 @@ class Carrier:
         self,
         run: str,
         lane: Lane,
-        remote: Remote,
-        materials: Materials,
+        remote: AgentClient,
+        inputs: LaneInputs,
         *,
         done: frozenset[str] = frozenset(),
         unfinished: tuple[Cursor, ...] = (),
@@ -43,7 +44,7 @@ class Carrier:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.run, self.device = run, lane.device
-        self._lane, self._remote, self._materials = lane, remote, materials
+        self._lane, self._remote, self._inputs = lane, remote, inputs
         self._done = set(done)
         self._unfinished = unfinished
         self._number = lanes_before
@@ -74,9 +75,7 @@ class Carrier:
 
     def _left(self) -> list[Step]:
         return [
-            step
-            for step in self._lane.steps
-            if step.id not in self._done and self._materials.artifact(step) is not None
+            step for step in self._lane.steps if step.id not in self._done and self._inputs.artifact(step) is not None
         ]
 
     def _do_the_rest(self) -> Iterator[Event]:
@@ -97,7 +96,7 @@ class Carrier:
 
     def _push(self, steps: list[Step]) -> Iterator[Event]:
         for blob, sent in self._remote.push(
-            self._materials.needed(steps), disk_limit_bytes=self._materials.limits.disk_bytes
+            self._inputs.needed(steps), disk_limit_bytes=self._inputs.limits.disk_bytes
         ):
             yield BlobSent(
                 run=self.run,
@@ -113,23 +112,23 @@ class Carrier:
 
     def _environments(self, steps: list[Step]) -> list[Environment]:
         runtimes = dict.fromkeys(step.subject.runtime for step in steps)
-        return [self._materials.environments[name] for name in runtimes if name in self._materials.environments]
+        return [self._inputs.environments[name] for name in runtimes if name in self._inputs.environments]
 
     def _start(self, name: str, steps: list[Step]) -> Iterator[Event]:
         self._current = name
-        self._remote.start(order_of(self.run, name, steps, self._materials))
+        self._remote.start(order_of(self.run, name, steps, self._inputs))
         yield LaneStarted(run=self.run, device=self.device, lane=name)
 
     def _follow(self, name: str, offset: int) -> Iterator[Event]:
         """Yield the lane's events to its end, or to the death of its process."""
         self._current = name
-        translator = Translator(self.run, self.device, name, self._lane.steps, self._materials)
+        reader = JournalReader(self.run, self.device, name, self._lane.steps, self._inputs)
         failures, heard = 0, self._clock()
         while True:
             try:
                 for recorded in self._remote.follow(name, offset):
                     failures, heard, offset = 0, self._clock(), recorded.offset
-                    event = translator.event(recorded)
+                    event = reader.event(recorded)
                     if isinstance(event, AttemptEnded):
                         self._done.add(event.measurement.attempt)
                     elif isinstance(event, Scored):

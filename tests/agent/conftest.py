@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from orchestrator.devices.remote.client import pack_agent
+from orchestrator.devices.remote.bundle import pack_agent
 from tests.agent.device import Device, hang
 
 

@@ -14,7 +14,7 @@ from io import BytesIO
 import pytest
 
 from agent import wire
-from orchestrator.devices.remote.client import Remote
+from orchestrator.devices.remote.client import AgentClient
 from orchestrator.domain.device import Device as Entry
 from orchestrator.errors import DeviceUnfit
 from orchestrator.transports.local import LocalTransport
@@ -113,7 +113,9 @@ def test_a_disk_without_any_room_is_a_refusal_whatever_is_asked(small):
 
 def test_a_disk_without_room_for_the_agent_is_unfit_with_what_to_do(small):
     filler = fill(small, leave=10_000)
-    remote = Remote(LocalTransport(Entry(name="pi")), Entry(name="pi", transport="local", workdir=str(small.workdir)))
+    remote = AgentClient(
+        LocalTransport(Entry(name="pi")), Entry(name="pi", transport="local", workdir=str(small.workdir))
+    )
 
     with pytest.raises(DeviceUnfit, match="pi: the agent could not be installed: no space left") as caught:
         remote.ensure_agent()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.devices.provisioning.choose import environment_for
-from orchestrator.devices.remote.client import Remote
+from orchestrator.devices.remote.client import AgentClient
 from orchestrator.domain.device import Device
 from orchestrator.errors import DeviceUnfit
 from orchestrator.transports.local import LocalTransport
@@ -32,7 +32,7 @@ def brought(remote, facts, runtime):
 
 def test_numpy_1_beside_numpy_2(tmp_path):
     device = Device(name="pc", transport="local", workdir=str(tmp_path))
-    remote = Remote(LocalTransport(device), device)
+    remote = AgentClient(LocalTransport(device), device)
     facts = remote.probe()
 
     names = {runtime: brought(remote, facts, runtime) for runtime in ("litert", "tflite")}
@@ -51,7 +51,7 @@ def test_numpy_1_beside_numpy_2(tmp_path):
 def test_two_versions_of_a_runtime_are_measured_side_by_side_each_as_itself(project, tmp_path):
     pinned = ("litert==1.4.0", "litert==2.3.0")
     device = Device(name="pc", transport="local", workdir=str(tmp_path))
-    fetched(Remote(LocalTransport(device), device).probe(), pinned[0])
+    fetched(AgentClient(LocalTransport(device), device).probe(), pinned[0])
 
     done = project.farm(
         *("run", "--effort", "smoke", "--schemes", "float32", "--runtimes", ",".join(pinned)),

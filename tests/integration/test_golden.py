@@ -19,7 +19,7 @@ from agent import scoring, wire
 from agent.runtimes.interpreter import InterpreterLoaded
 from orchestrator.analysis import golden
 from orchestrator.analysis.verdicts import judge
-from orchestrator.devices.remote.client import pack_agent
+from orchestrator.devices.remote.bundle import pack_agent
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.model import DatasetSpec, ModelSpec
 from orchestrator.models.artifacts import Artifacts, Build

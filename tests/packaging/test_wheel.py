@@ -51,7 +51,7 @@ def test_an_installed_farm_creates_its_database_and_packs_the_same_agent(wheel, 
     (tmp_path / "home").mkdir()
     code = (
         "import hashlib, json, orchestrator\n"
-        "from orchestrator.devices.remote.client import pack_agent\n"
+        "from orchestrator.devices.remote.bundle import pack_agent\n"
         "from orchestrator.store.store import Store\n"
         "Store.open('sqlite:///farm.db').close()\n"
         "print(json.dumps([orchestrator.__file__, hashlib.sha256(pack_agent()).hexdigest()]))\n"

@@ -11,7 +11,7 @@ from hypothesis import strategies as some
 from orchestrator.config.selectors import has, select
 from orchestrator.devices.health import complaints
 from orchestrator.devices.provisioning.choose import Target
-from orchestrator.devices.remote.sanitize import harmless
+from orchestrator.devices.remote.sanitize import sanitize_facts
 from orchestrator.domain.device import Device
 
 ANYTHING = some.recursive(
@@ -51,7 +51,7 @@ NAMES = some.sampled_from(
     ids=str,
 )
 def test_what_can_not_be_meant_is_as_if_it_had_not_been_said(said, kept):
-    assert harmless(said) == kept
+    assert sanitize_facts(said) == kept
 
 
 def test_nesting_without_end_is_cut():
@@ -59,12 +59,12 @@ def test_nesting_without_end_is_cut():
     for _ in range(100_000):
         deep = [deep]
 
-    assert len(json.dumps(harmless({"deep": deep}))) < 100
+    assert len(json.dumps(sanitize_facts({"deep": deep}))) < 100
 
 
 @given(some.dictionaries(NAMES | some.text(max_size=9), ANYTHING, max_size=6))
 def test_whatever_a_device_says_everything_that_reads_facts_goes_on(said):
-    facts = harmless(said)
+    facts = sanitize_facts(said)
 
     json.dumps(facts, allow_nan=False)
     complaints(facts)

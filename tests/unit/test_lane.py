@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from agent import wire
-from orchestrator.devices.remote.translation import Materials
+from orchestrator.devices.remote.orders import LaneInputs
 from orchestrator.domain.artifact import ImageSet
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.event import (
@@ -24,11 +24,11 @@ from orchestrator.domain.event import (
 from orchestrator.errors import AgentFailed, ConnectionLost, DeviceBusy, DeviceUnfit, TransferBroken
 from orchestrator.runs import planner
 from orchestrator.runs.lane import Carrier
-from orchestrator.testing import FakeRemote, make_artifact, make_golden, make_suite
+from orchestrator.testing import FakeAgentClient, make_artifact, make_golden, make_suite
 
 
 @pytest.fixture
-def materials(tmp_path):
+def inputs(tmp_path):
     images = ImageSet(
         dataset="phantom",
         pixels_sha256="b" * 64,
@@ -43,16 +43,16 @@ def materials(tmp_path):
     }
     for name in ("b", "c", "1", "2"):
         (tmp_path / (name * 64)).write_bytes(name.encode())
-    return Materials(
+    return LaneInputs(
         effort=EFFORTS["smoke"], artifacts=artifacts, images={"tiny-cxr": images}, environments={}, blobs=tmp_path
     )
 
 
-def make_carrier(remote, materials, **changes):
+def make_carrier(remote, inputs, **changes):
     lane = planner.plan("r", make_suite(), ["pi"]).lanes[0]
     ticks = itertools.count()
     settings = {"patience_s": 1000.0, "clock": lambda: next(ticks), "sleep": lambda _: None} | changes
-    return Carrier("r", lane, remote, materials, **settings)
+    return Carrier("r", lane, remote, inputs, **settings)
 
 
 def ids(events, kind=AttemptEnded):
@@ -63,10 +63,10 @@ def ids(events, kind=AttemptEnded):
     ]
 
 
-def test_a_lane_is_pushed_started_and_followed_to_its_end(materials):
-    remote = FakeRemote()
+def test_a_lane_is_pushed_started_and_followed_to_its_end(inputs):
+    remote = FakeAgentClient()
 
-    events = list(make_carrier(remote, materials).events())
+    events = list(make_carrier(remote, inputs).events())
 
     assert sorted(remote.sent) == sorted(name * 64 for name in ("b", "c", "1", "2"))
     assert len(ids(events)) == 2
@@ -75,14 +75,14 @@ def test_a_lane_is_pushed_started_and_followed_to_its_end(materials):
     assert remote.closed
 
 
-def test_golden_images_travel_with_attempts_and_come_back_as_differences(materials, tmp_path):
+def test_golden_images_travel_with_attempts_and_come_back_as_differences(inputs, tmp_path):
     known = make_artifact(sha256="1" * 64, golden=make_golden(scores=((0.5, 0.5, 1.0), (0.5, 0.5, 0.5))))
     (tmp_path / ("d" * 64)).write_bytes(b"images")
-    of_int8 = materials.artifacts["tiny-cxr", "int8", 1]
-    materials = replace(materials, artifacts={("tiny-cxr", "float32", 1): known, ("tiny-cxr", "int8", 1): of_int8})
-    remote = FakeRemote()
+    of_int8 = inputs.artifacts["tiny-cxr", "int8", 1]
+    inputs = replace(inputs, artifacts={("tiny-cxr", "float32", 1): known, ("tiny-cxr", "int8", 1): of_int8})
+    remote = FakeAgentClient()
 
-    events = list(make_carrier(remote, materials).events())
+    events = list(make_carrier(remote, inputs).events())
 
     assert remote.sent.count("d" * 64) == 1
     (request,) = remote.requests.values()
@@ -97,31 +97,31 @@ def test_golden_images_travel_with_attempts_and_come_back_as_differences(materia
     assert (found["int8"].golden_max_difference, found["int8"].golden_mean_difference) == (None, None)
 
 
-def test_golden_scores_of_another_shape_are_infinitely_far_away(materials, tmp_path):
+def test_golden_scores_of_another_shape_are_infinitely_far_away(inputs, tmp_path):
     known = make_artifact(sha256="1" * 64, golden=make_golden(scores=((0.5,),)))
     (tmp_path / ("d" * 64)).write_bytes(b"images")
-    materials = replace(materials, artifacts={("tiny-cxr", "float32", 1): known})
+    inputs = replace(inputs, artifacts={("tiny-cxr", "float32", 1): known})
 
-    (ended,) = [event for event in make_carrier(FakeRemote(), materials).events() if isinstance(event, AttemptEnded)]
+    (ended,) = [event for event in make_carrier(FakeAgentClient(), inputs).events() if isinstance(event, AttemptEnded)]
 
     assert ended.measurement.golden_max_difference == ended.measurement.golden_mean_difference == math.inf
 
 
-def test_blobs_that_are_there_are_not_sent(materials):
-    remote = FakeRemote()
+def test_blobs_that_are_there_are_not_sent(inputs):
+    remote = FakeAgentClient()
     remote.have = {name * 64 for name in ("b", "c", "1", "2")}
 
-    events = list(make_carrier(remote, materials).events())
+    events = list(make_carrier(remote, inputs).events())
 
     assert not [event for event in events if isinstance(event, BlobSent)]
 
 
 @pytest.mark.parametrize("records", range(9))
-def test_a_link_cut_after_any_record_loses_and_repeats_nothing(materials, records):
-    remote = FakeRemote()
+def test_a_link_cut_after_any_record_loses_and_repeats_nothing(inputs, records):
+    remote = FakeAgentClient()
     remote.cut_after = [(records, ConnectionLost("pi: cut"))]
 
-    events = list(make_carrier(remote, materials).events())
+    events = list(make_carrier(remote, inputs).events())
 
     assert len(ids(events)) == len(set(ids(events))) == 2
     assert len([event for event in events if isinstance(event, LinkLost)]) == 1
@@ -129,21 +129,21 @@ def test_a_link_cut_after_any_record_loses_and_repeats_nothing(materials, record
     assert offsets == sorted(set(offsets))
 
 
-def test_a_device_that_stays_silent_beyond_patience_is_given_up_with_the_reason(materials):
-    remote = FakeRemote()
+def test_a_device_that_stays_silent_beyond_patience_is_given_up_with_the_reason(inputs):
+    remote = FakeAgentClient()
     remote.cut_after = [(2, ConnectionLost("pi: cut"))] + [(0, ConnectionLost("pi: cut"))] * 100
 
-    events = list(make_carrier(remote, materials, patience_s=10).events())
+    events = list(make_carrier(remote, inputs, patience_s=10).events())
 
     assert isinstance(events[-1], LaneSkipped)
     assert "pi: cut" in events[-1].reason
 
 
-def test_what_a_dead_lane_left_undone_is_done_in_a_new_one(materials):
-    remote = FakeRemote()
+def test_what_a_dead_lane_left_undone_is_done_in_a_new_one(inputs):
+    remote = FakeAgentClient()
     remote.cut_after = [(5, AgentFailed("pi: the lane died", code="lane-died"))]
 
-    events = list(make_carrier(remote, materials).events())
+    events = list(make_carrier(remote, inputs).events())
 
     assert list(remote.requests) == ["r-pi-1", "r-pi-2"]
     assert len(ids(events)) == 2
@@ -152,23 +152,23 @@ def test_what_a_dead_lane_left_undone_is_done_in_a_new_one(materials):
     assert (first, second) == (4, 2)
 
 
-def test_lanes_that_die_without_finishing_a_step_are_not_restarted_for_ever(materials):
-    remote = FakeRemote()
+def test_lanes_that_die_without_finishing_a_step_are_not_restarted_for_ever(inputs):
+    remote = FakeAgentClient()
     remote.cut_after = [(1, AgentFailed("pi: the lane died", code="lane-died"))] * 50
 
-    events = list(make_carrier(remote, materials).events())
+    events = list(make_carrier(remote, inputs).events())
 
     assert isinstance(events[-1], LaneSkipped)
     assert len(remote.requests) == 2
 
 
-def test_an_unfinished_lane_of_an_earlier_controller_is_collected_before_anything_else_is_started(materials):
-    remote = FakeRemote()
-    earlier = list(make_carrier(remote, materials).events())
+def test_an_unfinished_lane_of_an_earlier_controller_is_collected_before_anything_else_is_started(inputs):
+    remote = FakeAgentClient()
+    earlier = list(make_carrier(remote, inputs).events())
     done_before = frozenset(ids(earlier, Scored)[:1])
 
     carrier = make_carrier(
-        remote, materials, unfinished=(Cursor(lane="r-pi-1", offset=30),), lanes_before=1, done=done_before
+        remote, inputs, unfinished=(Cursor(lane="r-pi-1", offset=30),), lanes_before=1, done=done_before
     )
     events = list(carrier.events())
 
@@ -177,11 +177,11 @@ def test_an_unfinished_lane_of_an_earlier_controller_is_collected_before_anythin
     assert not [event for event in events if isinstance(event, LaneStarted)]
 
 
-def test_a_lane_of_an_earlier_controller_that_the_device_forgot_is_done_anew(materials):
-    remote = FakeRemote()
+def test_a_lane_of_an_earlier_controller_that_the_device_forgot_is_done_anew(inputs):
+    remote = FakeAgentClient()
     remote.faults = {"follow": [AgentFailed("pi: no such lane", code="unknown-lane")]}
 
-    carrier = make_carrier(remote, materials, unfinished=(Cursor(lane="r-pi-1", offset=30),), lanes_before=1)
+    carrier = make_carrier(remote, inputs, unfinished=(Cursor(lane="r-pi-1", offset=30),), lanes_before=1)
     events = list(carrier.events())
 
     assert list(remote.requests) == ["r-pi-2"]
@@ -189,43 +189,43 @@ def test_a_lane_of_an_earlier_controller_that_the_device_forgot_is_done_anew(mat
 
 
 @pytest.mark.parametrize("error", [DeviceBusy("pi: held by ada@desk"), DeviceUnfit("pi: disk full")])
-def test_a_refusal_to_start_ends_the_lane_with_the_reason(materials, error):
-    remote = FakeRemote()
+def test_a_refusal_to_start_ends_the_lane_with_the_reason(inputs, error):
+    remote = FakeAgentClient()
     remote.faults = {"start": [error]}
 
-    events = list(make_carrier(remote, materials).events())
+    events = list(make_carrier(remote, inputs).events())
 
     assert isinstance(events[-1], LaneSkipped)
     assert error.message in events[-1].reason
     assert not ids(events)
 
 
-def test_a_damaged_transfer_is_sent_again(materials):
-    remote = FakeRemote()
+def test_a_damaged_transfer_is_sent_again(inputs):
+    remote = FakeAgentClient()
     remote.faults = {"send": [TransferBroken("pi: hash")]}
 
-    events = list(make_carrier(remote, materials).events())
+    events = list(make_carrier(remote, inputs).events())
 
     assert len(remote.sent) == 4
     assert len(ids(events)) == 2
 
 
-def test_steps_whose_artifact_could_not_be_built_are_left_out(materials):
-    remote = FakeRemote()
-    del materials.artifacts["tiny-cxr", "int8", 1]
+def test_steps_whose_artifact_could_not_be_built_are_left_out(inputs):
+    remote = FakeAgentClient()
+    del inputs.artifacts["tiny-cxr", "int8", 1]
 
-    events = list(make_carrier(remote, materials).events())
+    events = list(make_carrier(remote, inputs).events())
 
     assert {event.measurement.case.scheme for event in events if isinstance(event, AttemptEnded)} == {"float32"}
     assert not [event for event in events if isinstance(event, LaneSkipped)]
 
 
-def test_a_journal_that_speaks_of_what_was_never_ordered_ends_the_lane_with_the_reason(materials):
-    remote = FakeRemote()
-    make_carrier(remote, materials)
-    remote._journal = lambda request: FakeRemote._journal(planted(request))
+def test_a_journal_that_speaks_of_what_was_never_ordered_ends_the_lane_with_the_reason(inputs):
+    remote = FakeAgentClient()
+    make_carrier(remote, inputs)
+    remote._journal = lambda request: FakeAgentClient._journal(planted(request))
 
-    events = list(make_carrier(remote, materials).events())
+    events = list(make_carrier(remote, inputs).events())
 
     assert "unknown step" in events[-1].reason
 
@@ -273,14 +273,14 @@ def test_a_journal_that_speaks_of_what_was_never_ordered_ends_the_lane_with_the_
         ),
     ],
 )
-def test_a_record_that_makes_no_sense_ends_the_lane_with_the_reason_and_not_the_run(materials, nonsense):
-    remote = FakeRemote()
-    real = FakeRemote._journal
+def test_a_record_that_makes_no_sense_ends_the_lane_with_the_reason_and_not_the_run(inputs, nonsense):
+    remote = FakeAgentClient()
+    real = FakeAgentClient._journal
     remote._journal = lambda request: [
         nonsense(record) if isinstance(record, wire.AttemptDone) else record for record in real(request)
     ]
 
-    events = list(make_carrier(remote, materials).events())
+    events = list(make_carrier(remote, inputs).events())
 
     assert isinstance(events[-1], LaneSkipped)
     assert "makes no sense" in events[-1].reason
@@ -311,18 +311,18 @@ def test_a_record_that_makes_no_sense_ends_the_lane_with_the_reason_and_not_the_
         "no error",
     ],
 )
-def test_scores_that_make_no_sense_end_the_lane_with_the_reason(materials, scores):
-    np.save(materials.blobs / "labels.npy", np.array([[0], [1]], np.uint8))
-    (materials.blobs / "labels.npy").rename(materials.blobs / ("c" * 64))
-    remote = FakeRemote()
-    real = FakeRemote._journal
+def test_scores_that_make_no_sense_end_the_lane_with_the_reason(inputs, scores):
+    np.save(inputs.blobs / "labels.npy", np.array([[0], [1]], np.uint8))
+    (inputs.blobs / "labels.npy").rename(inputs.blobs / ("c" * 64))
+    remote = FakeAgentClient()
+    real = FakeAgentClient._journal
     scores = {"scores": b"\0" * 8, "shape": (2, 1), "auc": (0.5,), "error": None} | scores
     scores["scores"] = wire.pack_bytes(scores["scores"])
     remote._journal = lambda request: [
         replace(record, **scores) if isinstance(record, wire.ScoringDone) else record for record in real(request)
     ]
 
-    events = list(make_carrier(remote, materials).events())
+    events = list(make_carrier(remote, inputs).events())
 
     assert "makes no sense" in events[-1].reason
 

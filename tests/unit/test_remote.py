@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from orchestrator.devices.remote.client import Remote, Space, pack_agent
+from orchestrator.devices.remote.bundle import pack_agent
+from orchestrator.devices.remote.client import AgentClient, Space
 from orchestrator.domain.device import Device
 from orchestrator.errors import AgentFailed, DeviceUnfit, FarmError
 from orchestrator.transports.base import Completed
@@ -28,7 +29,7 @@ class Scripted:
 
 
 def remote(*answers, **settings):
-    return Remote(Scripted(*answers, **settings), Device(name="pi", address="pi"))
+    return AgentClient(Scripted(*answers, **settings), Device(name="pi", address="pi"))
 
 
 def test_the_agent_is_packed_to_the_same_bytes_each_time():

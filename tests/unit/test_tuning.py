@@ -9,8 +9,8 @@ import pytest
 
 from agent import wire
 from orchestrator.devices import health
-from orchestrator.devices.remote.client import Recorded
-from orchestrator.devices.remote.translation import Materials, Translator, order_of
+from orchestrator.devices.remote.journal import JournalReader, Recorded
+from orchestrator.devices.remote.orders import LaneInputs, order_of
 from orchestrator.domain.effort import EFFORTS, effort
 from orchestrator.domain.event import DeviceTuned
 from orchestrator.domain.tuning import ActiveTuning, Change, Tuning
@@ -26,8 +26,8 @@ HELD = {"holder": "me@here", "lane": None, "since_ns": 0, "until_ns": 3600 * 10*
 
 
 @pytest.fixture
-def materials(tmp_path):
-    return Materials(effort=EFFORTS["quick"], artifacts={}, images={}, environments={}, blobs=tmp_path, tune=True)
+def inputs(tmp_path):
+    return LaneInputs(effort=EFFORTS["quick"], artifacts={}, images={}, environments={}, blobs=tmp_path, tune=True)
 
 
 def test_settings_alike_are_told_in_one_breath():
@@ -114,24 +114,24 @@ def test_what_was_put_back_unasked_is_told_too():
     assert health.complaints({"tuning_mended": {"restored": 3}}) == ()
 
 
-def test_a_suite_that_tunes_orders_it_of_every_lane(materials):
+def test_a_suite_that_tunes_orders_it_of_every_lane(inputs):
     plan = planner.plan("run-1", make_suite(tune=True), ["local"])
-    order = order_of("run-1", "lane-1", plan.lanes[0].steps[:0], materials)
+    order = order_of("run-1", "lane-1", plan.lanes[0].steps[:0], inputs)
 
     assert plan.tune
     assert order.tune == wire.TuneRequest(holder=order.holder)
     assert wire.from_json(wire.LaneRequest, json.loads(wire.to_json(order))) == order
 
 
-def test_what_a_lane_tuned_becomes_an_event_and_nonsense_an_error(materials):
-    translator = Translator("run-1", "local", "lane-1", (), materials)
+def test_what_a_lane_tuned_becomes_an_event_and_nonsense_an_error(inputs):
+    reader = JournalReader("run-1", "local", "lane-1", (), inputs)
 
-    event = translator.event(Recorded(record=wire.Tuned(at_ns=0, said={"set": GOVERNORS}), offset=10))
+    event = reader.event(Recorded(record=wire.Tuned(at_ns=0, said={"set": GOVERNORS}), offset=10))
 
     assert isinstance(event, DeviceTuned)
     assert Tuning.from_json(event.said).set == tuple(Change(**setting) for setting in GOVERNORS)
     with pytest.raises(AgentFailed, match="makes no sense"):
-        translator.event(Recorded(record=wire.Tuned(at_ns=0, said={"set": [1]}), offset=10))
+        reader.event(Recorded(record=wire.Tuned(at_ns=0, said={"set": [1]}), offset=10))
 
 
 def test_more_attempts_are_each_as_long_as_the_effort_s_own():

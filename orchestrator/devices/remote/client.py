@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import sys
 import time
-import zipfile
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from agent import wire
-from orchestrator.devices.remote.sanitize import harmless
+from orchestrator.devices.remote.bundle import INSTALL, LOCATE, pack_agent
+from orchestrator.devices.remote.journal import records
+from orchestrator.devices.remote.sanitize import sanitize_facts
 from orchestrator.domain.tuning import Tuning
 from orchestrator.domain.units import format_bytes
 from orchestrator.errors import AgentFailed, DeviceBusy, DeviceUnfit, FarmError, TransferBroken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from importlib.resources.abc import Traversable
     from pathlib import Path
 
+    from orchestrator.devices.remote.journal import Recorded
     from orchestrator.domain.blob import Blob
     from orchestrator.domain.device import Device
     from orchestrator.transports.base import Completed, Transport
@@ -31,54 +29,6 @@ if TYPE_CHECKING:
 OLDEST_PYTHON = (3, 9)
 #: Room an environment takes, in sizes of its wheels: themselves, and 3.9 unpacked and byte-compiled at most (measured).
 ROOM = 5
-
-# Two programs for a device that has nothing of ours yet. One line each, no ``!``: csh and fish must pass them through.
-_LOCATE = (
-    "import json,os,sys;"
-    "w=os.path.join(os.path.expanduser('~'),sys.argv[1]);"
-    "p=os.path.join(w,'agents',sys.argv[2]+'.zip');"
-    "print(json.dumps({'workdir':w,'agent':p,'present':os.path.exists(p),'python':list(sys.version_info[:2])}))"
-)
-_INSTALL = (
-    "import hashlib,os,shutil,sys;"
-    "p=sys.argv[1];os.makedirs(os.path.dirname(p),0o700,exist_ok=True);"
-    "b=sys.stdin.buffer.read();"
-    "sys.exit('no space left on the device') if shutil.disk_usage(os.path.dirname(p)).free < 2*len(b) else None;"
-    "sys.exit('arrived damaged') if hashlib.sha256(b).hexdigest() not in p else None;"
-    "t=p+'.'+str(os.getpid());f=open(t,'wb');f.write(b);f.flush();os.fsync(f.fileno());f.close();os.replace(t,p);"
-    "print('{}')"
-)
-
-
-@cache
-def pack_agent() -> bytes:
-    """Return the agent as a zip whose bytes depend on its source alone, so that its sha256 is its version."""
-    entries = {"__main__.py": b"import sys\nfrom agent.__main__ import main\nsys.exit(main())\n"}
-    _gather(files("agent"), "agent", entries)
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in sorted(entries):
-            info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-            info.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(info, entries[name])
-    return out.getvalue()
-
-
-def _gather(folder: Traversable, prefix: str, entries: dict[str, bytes]) -> None:
-    for item in folder.iterdir():
-        name = f"{prefix}/{item.name}"
-        if item.is_dir() and item.name != "__pycache__":
-            _gather(item, name, entries)
-        elif item.is_file() and not item.name.endswith(".pyc"):
-            entries[name] = item.read_bytes()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
-    """A journal record, with the offset in bytes right behind it."""
-
-    record: Any
-    offset: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +39,7 @@ class Space:
     free_bytes: int
 
 
-class Remote:
+class AgentClient:
     """One device with its agent. Errors of the transport pass through; refusals of the agent are translated."""
 
     def __init__(self, transport: Transport, device: Device) -> None:
@@ -112,7 +62,7 @@ class Remote:
         found = self._locate(sha256)
         sent = 0
         if not found["present"]:
-            done = self._transport.run([self._python, "-c", _INSTALL, found["agent"]], stdin=packed)
+            done = self._transport.run([self._python, "-c", INSTALL, found["agent"]], stdin=packed)
             if done.status:
                 raise self._not_installed(done)
             sent = len(packed)
@@ -130,7 +80,7 @@ class Remote:
         asked = time.time_ns()
         facts = self._ask(["probe"], wire.to_json(request), timeout_s=120)
         answered = time.time_ns()
-        facts = harmless(facts)
+        facts = sanitize_facts(facts)
         if "clock_ns" in facts:
             facts["clock_offset_ns"] = facts["clock_ns"] - (asked + answered) // 2
             facts["clock_uncertainty_ns"] = (answered - asked) // 2
@@ -217,7 +167,7 @@ class Remote:
         """
         chunks = self._transport.stream(self._command(["follow", lane, "--from", str(offset)]))
         try:
-            yield from _records(chunks, offset)
+            yield from records(chunks, offset)
         except ValueError as error:
             raise AgentFailed(f"{self.device.name}: the journal of lane {lane} is damaged: {error}") from error
         except AgentFailed as error:
@@ -229,7 +179,7 @@ class Remote:
 
     def _tuning(self, command: str, stdin: bytes = b"") -> Tuning:
         try:
-            return Tuning.from_json(harmless(self._ask([command], stdin)))
+            return Tuning.from_json(sanitize_facts(self._ask([command], stdin)))
         except ValueError as error:
             raise AgentFailed(f"{self.device.name}: the agent answers {command} with {error}") from error
 
@@ -241,7 +191,7 @@ class Remote:
         return self.device.python
 
     def _locate(self, sha256: str) -> dict[str, Any]:
-        done = self._transport.run([self._python, "-c", _LOCATE, self.device.workdir, sha256])
+        done = self._transport.run([self._python, "-c", LOCATE, self.device.workdir, sha256])
         name, python = self.device.name, self._python
         if done.status:
             raise DeviceUnfit(
@@ -316,19 +266,6 @@ def _room(path: Path) -> int:
     """Return what a blob takes on a device; a wheel is unpacked beside itself."""
     size = path.stat().st_size
     return size * ROOM if path.suffix == ".whl" else size
-
-
-def _records(chunks: Iterable[bytes], offset: int) -> Iterator[Recorded]:
-    pending = b""
-    in_journal = False
-    for chunk in chunks:
-        *lines, pending = (pending + chunk).split(b"\n")
-        for line in lines:
-            if not in_journal:
-                in_journal = line.strip() == wire.JOURNAL_MARK  # all before it is a login shell's noise
-                continue
-            offset += len(line) + 1
-            yield Recorded(record=wire.decode_line(line + b"\n"), offset=offset)
 
 
 def _last_words(done: Completed) -> str:

@@ -1,4 +1,4 @@
-"""What a device says of itself, made harmless: a device is believed its facts, not trusted with our process or screen."""
+"""What a device sends, cleaned before anything here uses it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ _LISTS = frozenset(
 _TYPES: dict[frozenset[str], type] = {_INTEGERS: int, _TEXTS: str, _TRUTHS: bool, _MAPPINGS: dict, _LISTS: list}
 
 
-def harmless(said: Mapping[str, Any]) -> dict[str, Any]:
+def sanitize_facts(said: Mapping[str, Any]) -> dict[str, Any]:
     """Return the facts with nothing in them that could not be meant: each of its type, finite, printable, not endless.
 
     What can't be kept is left out, as if the device had not said it; facts we do not know are kept in the same way.

@@ -1,12 +1,9 @@
-"""Between our values and the agent's: steps become wire orders, journal records become events."""
+"""The journal of a lane, read as events."""
 
 from __future__ import annotations
 
-import getpass
-import math
-import socket
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +12,7 @@ import numpy as np
 from agent import wire
 from orchestrator.analysis import auc as metrics
 from orchestrator.analysis import golden
-from orchestrator.devices.remote.sanitize import harmless
-from orchestrator.domain.blob import Blob
-from orchestrator.domain.device import Limits
+from orchestrator.devices.remote.sanitize import sanitize_facts
 from orchestrator.domain.event import (
     AttemptEnded,
     AttemptStarted,
@@ -30,22 +25,16 @@ from orchestrator.domain.event import (
 )
 from orchestrator.domain.plan import Attempt, Scoring
 from orchestrator.domain.result import Measurement, Scores
-from orchestrator.domain.runtime import RuntimeChoice
 from orchestrator.domain.tuning import Tuning
 from orchestrator.errors import AgentFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from orchestrator.devices.remote.client import Recorded
-    from orchestrator.domain.artifact import Artifact, ImageSet
-    from orchestrator.domain.blob import Environment
-    from orchestrator.domain.effort import Effort
-
-Step = Scoring | Attempt
+    from orchestrator.devices.remote.orders import LaneInputs, Step
+    from orchestrator.domain.artifact import Artifact
 
 _DURATIONS = (
     *(
@@ -66,119 +55,22 @@ _DURATIONS = (
 _LARGEST = 1 << 63
 _MOST_SETTINGS = 100
 
-#: An attempt that says nothing for this long beyond what its effort asks is killed by the lane.
-SPARE_S = 600.0
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Materials:
-    """What the steps of one device refer to."""
+class Recorded:
+    """A journal record, with the offset in bytes right behind it."""
 
-    effort: Effort
-    #: (model, scheme, batch) -> artifact
-    artifacts: Mapping[tuple[str, str, int], Artifact]
-    #: model -> evaluation images at its size
-    images: Mapping[str, ImageSet]
-    #: runtime -> environment to bring along; absent where the device has the runtime itself
-    environments: Mapping[str, Environment]
-    #: folder of blobs named by their sha256
-    blobs: Path
-    #: what the inventory allows on the device
-    limits: Limits = field(default_factory=Limits)
-    #: whether the device is tuned while the lane runs
-    tune: bool = False
-
-    def artifact(self, step: Step) -> Artifact | None:
-        """Return what ``step`` executes, or ``None`` where it could not be built."""
-        of = step.subject
-        return self.artifacts.get((of.model, of.scheme, of.batch))
-
-    def needed(self, steps: Sequence[Step]) -> tuple[Blob, ...]:
-        """Return every file that ``steps`` need on the device, each once."""
-        found: dict[str, Blob] = {}
-        for step in steps:
-            of = step.subject
-            artifact, images = self.artifact(step), self.images[of.model]
-            if artifact is None:
-                continue
-            for what, sha256 in (
-                (f"artifact {of.model} {of.scheme}", artifact.sha256),
-                (f"images for {of.model}", images.pixels_sha256),
-                (f"labels for {of.model}", images.labels_sha256),
-            ):
-                found[sha256] = Blob(what=what, sha256=sha256, path=self.blobs / sha256)
-            known = artifact.golden
-            if known is not None and isinstance(step, Attempt):
-                what = f"golden images for {of.model}"
-                found[known.pixels_sha256] = Blob(
-                    what=what, sha256=known.pixels_sha256, path=self.blobs / known.pixels_sha256
-                )
-            if of.runtime in self.environments:
-                found.update({wheel.sha256: wheel for wheel in self.environments[of.runtime].wheels})
-        return tuple(found.values())
+    record: Any
+    offset: int
 
 
-def order_of(run: str, lane: str, steps: Sequence[Step], materials: Materials) -> wire.LaneRequest:
-    """Return the lane as the agent takes it; steps whose artifact could not be built are left out."""
-    orders = (_step(step, materials) for step in steps)
-    # the same words from a controller that was killed and resumed: starting a lane twice must start it once
-    holder = f"{getpass.getuser()}@{socket.gethostname()}, run {run}"
-    return wire.LaneRequest(
-        lane=lane,
-        run=run,
-        holder=holder,
-        steps=tuple(order for order in orders if order is not None),
-        tune=wire.TuneRequest(holder=holder) if materials.tune else None,
-    )
-
-
-def _step(step: Step, materials: Materials) -> wire.Step | None:
-    of = step.subject
-    artifact, images, effort = materials.artifact(step), materials.images[of.model], materials.effort
-    if artifact is None:
-        return None
-    said = artifact.preprocess
-    preprocess = wire.Preprocess(
-        height=said.height, width=said.width, channels=said.channels, scale=said.scale, mean=said.mean, std=said.std
-    )
-    environment = materials.environments.get(of.runtime)
-    measure = isinstance(step, Attempt)
-    seconds = effort.seconds / effort.attempts
-    limits = materials.limits
-    timeout_s = SPARE_S + effort.warmup_max_s + seconds if measure else 6 * SPARE_S
-    return wire.Step(
-        id=step.id,
-        kind="measure" if measure else "score",
-        label=str(step.case) if isinstance(step, Attempt) else f"scores of {of.model} {of.scheme} {of.runtime}",
-        artifact=artifact.sha256,
-        runtime=RuntimeChoice.parse(of.runtime).on_device,
-        environment=environment.name if environment else None,
-        threads=step.case.threads if isinstance(step, Attempt) else 1,
-        batch=of.batch,
-        pixels=images.pixels_sha256,
-        labels=images.labels_sha256,
-        preprocess=preprocess,
-        timeout_s=min(timeout_s, limits.attempt_timeout_s or timeout_s),
-        min_invocations=math.ceil(effort.invocations / effort.attempts) if measure else 0,
-        min_seconds=seconds if measure else 0.0,
-        warmup_max_s=effort.warmup_max_s,
-        max_seconds=None if effort.max_seconds is None else effort.max_seconds / effort.attempts,
-        interpreters=step.case.interpreters if isinstance(step, Attempt) else 0,
-        memory_bytes=limits.memory_bytes,
-        start_below_c=limits.start_below_c if measure else None,
-        settle_margin_c=limits.settle_margin_c if measure and effort.settles else None,
-        settle_at_most_s=limits.settle_at_most_s,
-        golden=artifact.golden.pixels_sha256 if measure and artifact.golden else None,
-    )
-
-
-class Translator:
+class JournalReader:
     """Turns the journal of one lane into events."""
 
-    def __init__(self, run: str, device: str, lane: str, steps: Sequence[Step], materials: Materials) -> None:
+    def __init__(self, run: str, device: str, lane: str, steps: Sequence[Step], inputs: LaneInputs) -> None:
         self._run, self._device, self._lane = run, device, lane
         self._steps = {step.id: step for step in steps}
-        self._materials = materials
+        self._inputs = inputs
 
     def event(self, recorded: Recorded) -> Event | None:
         """Return what a record says, or ``None`` for one that only the journal needs.
@@ -220,7 +112,7 @@ class Translator:
             case wire.ScoringDone() as record:
                 return Scored(scores=self._scores(record), **common, at=_utc(record.ended_at_ns))
             case wire.Tuned() as record:
-                said = harmless(record.said)
+                said = sanitize_facts(record.said)
                 Tuning.from_json(said)
                 return DeviceTuned(said=said, **common, at=_utc(record.at_ns))
             case wire.LaneDone() as record:
@@ -229,7 +121,7 @@ class Translator:
 
     def _measurement(self, record: wire.AttemptDone) -> Measurement:
         step = self._steps[record.id]
-        artifact = self._materials.artifact(step)
+        artifact = self._inputs.artifact(step)
         assert isinstance(step, Attempt)  # noqa: S101  a journal answers our own order
         assert artifact is not None  # noqa: S101
         _refuse_nonsense(record)
@@ -267,17 +159,17 @@ class Translator:
 
     def _scores(self, record: wire.ScoringDone) -> Scores:
         step = self._steps[record.id]
-        artifact = self._materials.artifact(step)
+        artifact = self._inputs.artifact(step)
         assert isinstance(step, Scoring)  # noqa: S101  a journal answers our own order
         assert artifact is not None  # noqa: S101
         _refuse_no_words(record)
         _refuse_no_duration("wall_ns", record.wall_ns)
-        images = self._materials.images[step.model]
+        images = self._inputs.images[step.model]
         scores = wire.unpack_bytes(record.scores)
         auc: tuple[float | None, ...] = ()
         auc_error = None
         if record.error is None:
-            labels = np.load(self._materials.blobs / images.labels_sha256, allow_pickle=False)
+            labels = np.load(self._inputs.blobs / images.labels_sha256, allow_pickle=False)
             values = np.frombuffer(scores, dtype="<f4").reshape(record.shape)
             _refuse_no_scores(values, record.auc)
             auc, auc_error = metrics.auc_per_class(labels, values), metrics.mean_auc_error(labels, values)
@@ -335,7 +227,9 @@ def _said(said: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Return what a device says of settings, made harmless; ``None`` is an answer there, too."""
     if said is None:
         return None
-    return harmless(said) | {str(name): None for name, value in list(said.items())[:_MOST_SETTINGS] if value is None}
+    return sanitize_facts(said) | {
+        str(name): None for name, value in list(said.items())[:_MOST_SETTINGS] if value is None
+    }
 
 
 def _golden_difference(record: wire.AttemptDone, artifact: Artifact) -> tuple[float, float] | tuple[None, None]:
@@ -354,3 +248,17 @@ def _began(step: Step, common: Mapping[str, Any]) -> Event:
 
 def _utc(at_ns: int) -> datetime:
     return datetime.fromtimestamp(at_ns / 1e9, UTC)
+
+
+def records(chunks: Iterable[bytes], offset: int) -> Iterator[Recorded]:
+    """Yield the records in what ``follow`` prints from ``offset`` on; raises `ValueError` for a torn or altered line."""
+    pending = b""
+    in_journal = False
+    for chunk in chunks:
+        *lines, pending = (pending + chunk).split(b"\n")
+        for line in lines:
+            if not in_journal:
+                in_journal = line.strip() == wire.JOURNAL_MARK  # all before it is a login shell's noise
+                continue
+            offset += len(line) + 1
+            yield Recorded(record=wire.decode_line(line + b"\n"), offset=offset)

@@ -1,0 +1,130 @@
+"""What the agent is asked to do on one device, step by step."""
+
+from __future__ import annotations
+
+import getpass
+import math
+import socket
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from agent import wire
+from orchestrator.domain.blob import Blob
+from orchestrator.domain.device import Limits
+from orchestrator.domain.plan import Attempt, Scoring
+from orchestrator.domain.runtime import RuntimeChoice
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from orchestrator.domain.artifact import Artifact, ImageSet
+    from orchestrator.domain.blob import Environment
+    from orchestrator.domain.effort import Effort
+
+Step = Scoring | Attempt
+
+#: An attempt that says nothing for this long beyond what its effort asks is killed by the lane.
+SPARE_S = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneInputs:
+    """What the steps of one device refer to."""
+
+    effort: Effort
+    #: (model, scheme, batch) -> artifact
+    artifacts: Mapping[tuple[str, str, int], Artifact]
+    #: model -> evaluation images at its size
+    images: Mapping[str, ImageSet]
+    #: runtime -> environment to bring along; absent where the device has the runtime itself
+    environments: Mapping[str, Environment]
+    #: folder of blobs named by their sha256
+    blobs: Path
+    #: what the inventory allows on the device
+    limits: Limits = field(default_factory=Limits)
+    #: whether the device is tuned while the lane runs
+    tune: bool = False
+
+    def artifact(self, step: Step) -> Artifact | None:
+        """Return what ``step`` executes, or ``None`` where it could not be built."""
+        of = step.subject
+        return self.artifacts.get((of.model, of.scheme, of.batch))
+
+    def needed(self, steps: Sequence[Step]) -> tuple[Blob, ...]:
+        """Return every file that ``steps`` need on the device, each once."""
+        found: dict[str, Blob] = {}
+        for step in steps:
+            of = step.subject
+            artifact, images = self.artifact(step), self.images[of.model]
+            if artifact is None:
+                continue
+            for what, sha256 in (
+                (f"artifact {of.model} {of.scheme}", artifact.sha256),
+                (f"images for {of.model}", images.pixels_sha256),
+                (f"labels for {of.model}", images.labels_sha256),
+            ):
+                found[sha256] = Blob(what=what, sha256=sha256, path=self.blobs / sha256)
+            known = artifact.golden
+            if known is not None and isinstance(step, Attempt):
+                what = f"golden images for {of.model}"
+                found[known.pixels_sha256] = Blob(
+                    what=what, sha256=known.pixels_sha256, path=self.blobs / known.pixels_sha256
+                )
+            if of.runtime in self.environments:
+                found.update({wheel.sha256: wheel for wheel in self.environments[of.runtime].wheels})
+        return tuple(found.values())
+
+
+def order_of(run: str, lane: str, steps: Sequence[Step], inputs: LaneInputs) -> wire.LaneRequest:
+    """Return the lane as the agent takes it; steps whose artifact could not be built are left out."""
+    orders = (_step(step, inputs) for step in steps)
+    # the same words from a controller that was killed and resumed: starting a lane twice must start it once
+    holder = f"{getpass.getuser()}@{socket.gethostname()}, run {run}"
+    return wire.LaneRequest(
+        lane=lane,
+        run=run,
+        holder=holder,
+        steps=tuple(order for order in orders if order is not None),
+        tune=wire.TuneRequest(holder=holder) if inputs.tune else None,
+    )
+
+
+def _step(step: Step, inputs: LaneInputs) -> wire.Step | None:
+    of = step.subject
+    artifact, images, effort = inputs.artifact(step), inputs.images[of.model], inputs.effort
+    if artifact is None:
+        return None
+    pre = artifact.preprocess
+    preprocess = wire.Preprocess(
+        height=pre.height, width=pre.width, channels=pre.channels, scale=pre.scale, mean=pre.mean, std=pre.std
+    )
+    environment = inputs.environments.get(of.runtime)
+    measure = isinstance(step, Attempt)
+    seconds = effort.seconds / effort.attempts
+    limits = inputs.limits
+    timeout_s = SPARE_S + effort.warmup_max_s + seconds if measure else 6 * SPARE_S
+    return wire.Step(
+        id=step.id,
+        kind="measure" if measure else "score",
+        label=str(step.case) if isinstance(step, Attempt) else f"scores of {of.model} {of.scheme} {of.runtime}",
+        artifact=artifact.sha256,
+        runtime=RuntimeChoice.parse(of.runtime).on_device,
+        environment=environment.name if environment else None,
+        threads=step.case.threads if isinstance(step, Attempt) else 1,
+        batch=of.batch,
+        pixels=images.pixels_sha256,
+        labels=images.labels_sha256,
+        preprocess=preprocess,
+        timeout_s=min(timeout_s, limits.attempt_timeout_s or timeout_s),
+        min_invocations=math.ceil(effort.invocations / effort.attempts) if measure else 0,
+        min_seconds=seconds if measure else 0.0,
+        warmup_max_s=effort.warmup_max_s,
+        max_seconds=None if effort.max_seconds is None else effort.max_seconds / effort.attempts,
+        interpreters=step.case.interpreters if isinstance(step, Attempt) else 0,
+        memory_bytes=limits.memory_bytes,
+        start_below_c=limits.start_below_c if measure else None,
+        settle_margin_c=limits.settle_margin_c if measure and effort.settles else None,
+        settle_at_most_s=limits.settle_at_most_s,
+        golden=artifact.golden.pixels_sha256 if measure and artifact.golden else None,
+    )
