@@ -16,7 +16,7 @@ from agent import blobs, cleanup, environments, facts, journal, lanes, spawn, wi
 from agent.lock import is_held, wait_until_free
 from agent.refusals import Refused, no_space_refused
 from agent.runtimes import check
-from agent.tuning import Tuning
+from agent.tuner import Tuner
 from agent.workdir import Workdir
 
 
@@ -161,30 +161,30 @@ def _gc(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
 def _tune(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
     del options
     request: wire.TuneRequest = _request(wire.TuneRequest)
-    tuning = Tuning(workdir)
+    tuner = Tuner(workdir)
     with lanes.no_lane(workdir):
-        mended = tuning.mend()
-        return {**tuning.hold(request), "mended": mended}
+        mended = tuner.recover()
+        return {**tuner.hold(request), "mended": mended}
 
 
 def _restore(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
     del options
-    tuning = Tuning(workdir)
+    tuner = Tuner(workdir)
     with lanes.no_lane(workdir):
-        mended = tuning.mend()
-        return {**tuning.restore(), "mended": mended}
+        mended = tuner.recover()
+        return {**tuner.restore(), "mended": mended}
 
 
 def _tuned(workdir: Workdir) -> dict[str, Any]:
     """Put back what nobody holds any more; return the facts about it."""
-    tuning = Tuning(workdir)
+    tuner = Tuner(workdir)
     said: dict[str, Any] = {}
-    if tuning.is_recorded():
+    if tuner.is_recorded():
         with suppress(Refused), lanes.no_lane(workdir):  # refused under a lane: nothing is changed while it measures
-            tuning.mend()
+            tuner.recover()
         with suppress(Refused):  # a record that can't be read, under a lane: told at the next contact
-            said["tuned"] = tuning.told()
-    return {**said, "tuning_mended": tuning.lately_mended()}
+            said["tuned"] = tuner.status()
+    return {**said, "tuning_mended": tuner.last_recovery()}
 
 
 COMMANDS: dict[str, Callable[[Workdir, argparse.Namespace], Optional[dict[str, Any]]]] = {

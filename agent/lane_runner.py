@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, Optional, Union
 from agent import spawn, wire
 from agent.sensors import Sensors
 from agent.settle import settle, temperature_of
-from agent.tuning import Tuning
+from agent.tuner import Tuner
 
 if TYPE_CHECKING:
     from agent.journal import Writer
@@ -29,11 +29,11 @@ class StepRunner:
         request: wire.LaneRequest,
         writer: Writer,
         device: DeviceLock,
-        tuning: Optional[Tuning] = None,
+        tuner: Optional[Tuner] = None,
     ) -> None:
         self._workdir, self._request = workdir, request
         self._writer, self._device = writer, device
-        self._tuning = tuning or Tuning(workdir)
+        self._tuner = tuner or Tuner(workdir)
         self._worker: Optional[subprocess.Popen[bytes]] = None
         self._sensors = Sensors.of_this_device()
         #: The least that was seen in this lane, before it began to work or between attempts.
@@ -58,7 +58,7 @@ class StepRunner:
             self._tune()
             self._take_steps()
         finally:
-            untuned = self._tuning.release(self._request.lane)
+            untuned = self._tuner.release(self._request.lane)
         if untuned is not None:
             self._writer.append(wire.Tuned(at_ns=time.time_ns(), said=untuned))
         # Whoever reads the last record may start another lane at once.
@@ -67,9 +67,9 @@ class StepRunner:
 
     def _tune(self) -> None:
         """Put back what nobody holds any more, then set what this lane asks for."""
-        said = [self._tuning.mend()]
+        said = [self._tuner.recover()]
         if self._request.tune is not None:
-            said.append(self._tuning.hold(self._request.tune, self._request.lane))
+            said.append(self._tuner.hold(self._request.tune, self._request.lane))
         for each in said:
             if each is not None:
                 self._writer.append(wire.Tuned(at_ns=time.time_ns(), said=each))

@@ -18,7 +18,7 @@ command              standard input               standard output
 ``collect LANE``     nothing                      the same, without waiting for more
 ``stop LANE``        nothing                      ``{"stopped": bool}``
 ``tune``             TuneRequest                  ``{"set": […], "kept": […], "failed": […], "tuned": …, "mended": …}``:
-                                                  `agent.tuning`
+                                                  `agent.tuner`
 ``restore``          nothing                      ``{"restored": […], "failed": […], "tuned": …, "mended": …}``
 ``gc``               nothing                      ``{"removed_bytes": …, "removed": {"environments": …, "blobs": …,
                                                   "agents": …, "lanes": …}, "kept_bytes": …}``

@@ -14,7 +14,8 @@ import pytest
 
 from agent import wire
 from agent.refusals import Refused
-from agent.tuning import SettingWriter, Tuning
+from agent.setting_writer import SettingWriter
+from agent.tuner import Tuner
 from agent.workdir import Workdir
 
 CPU = "sys/devices/system/cpu"
@@ -23,20 +24,21 @@ ASK = wire.TuneRequest(holder="me@here")
 HOLD = """
 import os, signal, sys
 from agent import wire
-from agent.tuning import SettingWriter, Tuning
+from agent.setting_writer import SettingWriter
+from agent.tuner import Tuner
 from agent.workdir import Workdir
 
 root, workdir, kill_at = sys.argv[1], Workdir(sys.argv[2]).make(), int(sys.argv[3])
-hands, changed = SettingWriter(), []
+writer, changed = SettingWriter(), []
 
 def write(path, value):
     if len(changed) == kill_at:
         os.kill(os.getpid(), signal.SIGKILL)
     changed.append(path)
-    return hands(path, value)
+    return writer(path, value)
 
 lane = sys.argv[4] or None
-print(Tuning(workdir, root, write=write).hold(wire.TuneRequest(holder="me@here"), lane), flush=True)
+print(Tuner(workdir, root, write=write).hold(wire.TuneRequest(holder="me@here"), lane), flush=True)
 signal.pause()
 """
 
@@ -71,8 +73,8 @@ def no_turbo(root: Path) -> str:
     return (root / f"{CPU}/intel_pstate/no_turbo").read_text().strip()
 
 
-def tuning(tmp_path: Path, root: Path, **more: object) -> Tuning:
-    return Tuning(Workdir(tmp_path / "work").make(), str(root), **{"write": SettingWriter(), **more})
+def tuning(tmp_path: Path, root: Path, **more: object) -> Tuner:
+    return Tuner(Workdir(tmp_path / "work").make(), str(root), **{"write": SettingWriter(), **more})
 
 
 def test_every_policy_is_set_and_put_back_as_it_was(tmp_path, root):
@@ -140,7 +142,7 @@ def test_a_kernel_without_the_governor_says_what_it_has(tmp_path, root):
     said = here.hold(ASK)
 
     assert said["failed"] == [
-        {"what": "governor of policy0", "why": "its kernel offers powersave, schedutil, and no performance"}
+        {"what": "governor of policy0", "why": "its kernel offers powersave, schedutil, not performance"}
     ]
     assert governors(root) == ["powersave", "performance"]
 
@@ -150,7 +152,7 @@ def test_a_value_that_the_kernel_does_not_take_is_told(tmp_path, root):
 
     said = here.hold(ASK)
 
-    assert said["failed"][0]["why"] == "it took performance and says powersave"
+    assert said["failed"][0]["why"] == "it took performance and reads powersave"
     assert (said["tuned"], here.is_recorded()) == (None, False)
 
 
@@ -164,7 +166,9 @@ def test_nothing_is_changed_that_cannot_be_written_down(tmp_path, root):
     assert governors(root) == ["powersave", "schedutil"]
 
 
-@pytest.mark.parametrize(("lane", "why"), [("a-lane", "lane a-lane is gone"), ("", "who set it was killed")])
+@pytest.mark.parametrize(
+    ("lane", "why"), [("a-lane", "lane a-lane is gone"), ("", "the process that set it was killed")]
+)
 @pytest.mark.parametrize("kill_at", [0, 1], ids=["after recording", "between two settings"])
 def test_a_kill_while_setting_is_mended_at_the_next_contact(tmp_path, root, kill_at, lane, why):
     done = subprocess.run(
@@ -176,7 +180,7 @@ def test_a_kill_while_setting_is_mended_at_the_next_contact(tmp_path, root, kill
     assert done.returncode == -signal.SIGKILL
     assert governors(root)[kill_at:] == ["powersave", "schedutil"][kill_at:]
 
-    mended = tuning(tmp_path, root).mend()
+    mended = tuning(tmp_path, root).recover()
 
     assert mended is not None
     assert mended["why"] == why
@@ -194,7 +198,7 @@ def test_a_kill_while_holding_is_mended_at_the_next_contact(tmp_path, root):
         assert governors(root) == ["performance", "performance"]
         holder.kill()
 
-    mended = tuning(tmp_path, root).mend()
+    mended = tuning(tmp_path, root).recover()
 
     assert mended is not None
     assert len(mended["restored"]) == 2
@@ -207,10 +211,10 @@ def test_what_a_person_holds_stays_until_its_time_is_over(tmp_path, root):
     here.hold(wire.TuneRequest(holder="me", seconds=60))
 
     now[0] += 59
-    assert here.mend() is None
+    assert here.recover() is None
     assert governors(root) == ["performance", "performance"]
     now[0] += 1
-    mended = here.mend()
+    mended = here.recover()
 
     assert mended is not None
     assert mended["why"] == "its time is over"
@@ -223,7 +227,7 @@ def test_a_restart_undid_everything_so_that_only_the_record_goes(tmp_path, root)
     put(root, "proc/sys/kernel/random/boot_id", "second")
     put(root, f"{CPU}/cpufreq/policy0/scaling_governor", "ondemand")
 
-    mended = here.mend()
+    mended = here.recover()
 
     assert mended is not None
     assert (mended["restored"], mended["why"]) == ([], "the device restarted, which undid it")
@@ -233,18 +237,18 @@ def test_a_restart_undid_everything_so_that_only_the_record_goes(tmp_path, root)
 
 def test_what_was_put_back_unasked_is_told_for_a_while_to_everybody(tmp_path, root):
     here = tuning(tmp_path, root)
-    assert here.lately_mended() is None
+    assert here.last_recovery() is None
     here.hold(ASK, "a-lane")
-    mended = here.mend()
+    mended = here.recover()
 
-    told = here.lately_mended()
+    told = here.last_recovery()
 
     assert told == {"at_ns": told["at_ns"], **mended}
     path = tmp_path / "work" / "tuning.mended.json"
     path.write_text(json.dumps({**told, "at_ns": told["at_ns"] - 3600 * 10**9}))
-    assert here.lately_mended() is None
+    assert here.last_recovery() is None
     path.write_text("torn")
-    assert here.lately_mended() is None
+    assert here.last_recovery() is None
 
 
 def test_what_somebody_else_set_since_is_left_alone(tmp_path, root):
@@ -255,20 +259,20 @@ def test_what_somebody_else_set_since_is_left_alone(tmp_path, root):
     said = here.restore()
 
     assert governors(root) == ["powersave", "ondemand"]
-    assert said["failed"][0]["why"] == "somebody has set it to ondemand since: left alone"
+    assert said["failed"][0]["why"] == "it has been set to ondemand since: left alone"
     assert not here.is_recorded()
 
 
 def test_what_cannot_be_put_back_now_stays_on_record(tmp_path, root):
-    hands = SettingWriter()
+    write = SettingWriter()
     tuning(tmp_path, root).hold(ASK, "a-lane")
-    broken = tuning(tmp_path, root, write=lambda path, value: "no right" if "policy4" in path else hands(path, value))
+    broken = tuning(tmp_path, root, write=lambda path, value: "no right" if "policy4" in path else write(path, value))
 
     said = broken.restore()
 
     assert said["failed"] == [{"what": "governor of policy4", "why": "no right"}]
     assert [left["what"] for left in said["tuned"]["settings"]] == ["governor of policy4"]
-    assert tuning(tmp_path, root).mend() is not None
+    assert tuning(tmp_path, root).recover() is not None
     assert governors(root) == ["powersave", "schedutil"]
 
 
@@ -304,13 +308,13 @@ def test_a_record_that_names_other_files_is_put_aside_and_nothing_is_written(tmp
     put(root, "etc/passwd", "performance")
     record.write_text(json.dumps(said))
 
-    mended = here.mend()
+    mended = here.recover()
 
     assert mended is not None
     assert "can't be read" in mended["why"]
     assert (root / "etc/passwd").read_text() == "performance\n"
     assert (tmp_path / "work" / "tuning.json.damaged").exists()
-    assert here.mend() is None
+    assert here.recover() is None
 
 
 def test_a_record_of_this_farm_is_put_back_by_every_later_one(tmp_path, root):
@@ -322,7 +326,7 @@ def test_a_record_of_this_farm_is_put_back_by_every_later_one(tmp_path, root):
         "before": "powersave", "wanted": "performance"}], "what a later one adds": true}"""
     )
 
-    assert here.mend() is not None
+    assert here.recover() is not None
     assert governors(root) == ["powersave", "schedutil"]
 
 
@@ -345,10 +349,10 @@ def of_another_user():
 def written_by(user: int | None, file: Path, sudo: str | None) -> list[str]:
     """Return what `SettingWriter` of a user without rights says of writing ``file``, twice."""
     script = (
-        "import os, sys; from agent.tuning import SettingWriter; user, file, *sudo = sys.argv[1:]\n"
+        "import os, sys; from agent.setting_writer import SettingWriter; user, file, *sudo = sys.argv[1:]\n"
         "if int(user): os.setuid(int(user))\n"
-        "hands = SettingWriter(*sudo)\n"
-        "for _ in 'ab': print(hands(file, 'performance'))"
+        "write = SettingWriter(*sudo)\n"
+        "for _ in 'ab': print(write(file, 'performance'))"
     )
     words = [sys.executable, "-c", script, str(user or 0), str(file), *([sudo] if sudo else [])]
     root = Path(__file__).parents[2]
