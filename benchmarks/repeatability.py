@@ -8,7 +8,7 @@ It calls `farm run` again and again for one case of the built-in suite (int8, on
 
 - the coefficient of variation of p50 over the runs, and of the attempts' p50 within a run
 - false alarms: how often two runs are called different although nothing changed, by the test of `farm results compare`, by its
-  interval, and by looking whether the two intervals of p50 overlap; of all pairs of runs, and of all attempts dealt into two
+  interval_of_percentile, and by looking whether the two intervals of p50 overlap; of all pairs of runs, and of all attempts dealt into two
   hands of seven, again and again, which leaves out what changes from run to run
 
 Seven attempts a run, as for any comparison, unless `--effort` says otherwise: the test can't call three and three different.
@@ -31,8 +31,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestrator.analysis import significance as comparing
-from orchestrator.analysis.stats import interval
+from orchestrator.analysis import significance
+from orchestrator.analysis.stats import interval_of_percentile
 from orchestrator.analysis.verdicts.figures import per_invocation_ns
 from orchestrator.domain.case import Case
 from orchestrator.store.store import Store
@@ -91,7 +91,7 @@ def covered(attempts: int, simulations: int) -> float:
         return 1 + 0.01 * random.normal(size=(count, 1)) + 0.003 * within
 
     truth = float(np.median(draw(1_000_000, 1)))
-    found = [interval(list(draw(attempts, 100)), 0.5, seed) for seed in range(simulations)]
+    found = [interval_of_percentile(list(draw(attempts, 100)), 0.5, seed) for seed in range(simulations)]
     return float(np.mean([each is not None and each.low <= truth <= each.high for each in found]))
 
 
@@ -164,16 +164,16 @@ def main() -> None:
 
 
 def called_by_test(one: Attempts, other: Attempts) -> bool:
-    return comparing.difference(one, other).p_value <= comparing.LEVEL
+    return significance.difference(one, other).p_value <= significance.LEVEL
 
 
 def called_by_interval(one: Attempts, other: Attempts) -> bool:
-    found = comparing.difference(one, other).interval
+    found = significance.difference(one, other).interval_of_percentile
     return found is not None and not found.low <= 1.0 <= found.high
 
 
 def called_by_eye(one: Attempts, other: Attempts) -> bool:
-    first, second = interval(one, 0.5), interval(other, 0.5)
+    first, second = interval_of_percentile(one, 0.5), interval_of_percentile(other, 0.5)
     return first is not None and second is not None and (first.high < second.low or second.high < first.low)
 
 

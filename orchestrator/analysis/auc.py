@@ -48,7 +48,7 @@ def mean_auc_error(labels: NDArray[Any], scores: NDArray[Any]) -> float | None:
     return float(np.sqrt((added**2).sum())) or None
 
 
-def interval(mean: float, error: float) -> tuple[float, float]:
+def auc_interval(mean: float, error: float) -> tuple[float, float]:
     """Return where an AUC is with 95 %, by the normal distribution, within 0 to 1."""
     return max(0.0, mean - NORMAL * error), min(1.0, mean + NORMAL * error)
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from orchestrator.analysis.stats import INTERVAL, LEAST_ATTEMPTS, REPLICATES, Interval
+from orchestrator.analysis.anatomy import Anatomy, Launch, anatomy, launch_overhead, reads_in_invoke
+from orchestrator.analysis.stats import LEAST_ATTEMPTS, Interval, draw_attempts, middle_by_rank
+from orchestrator.domain.case import Case
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from orchestrator.domain.result import Measurement
+    from orchestrator.store.rows import ResultRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,34 +49,46 @@ class BreakEven:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Launch:
-    """A line through latencies of several batch sizes: ``fixed_ns + images * per_image_ns``."""
+class Side:
+    """A case with what its attempts tell of where time goes."""
 
-    fixed_ns: float
-    per_image_ns: float
-    #: Of ``fixed_ns``, over attempts; ``None`` where a batch size has too few.
-    interval: Interval | None
-    #: How far the worst point is from the line, relative to itself: a line is a model, and this is how well it fits.
-    misfit: float
+    case: Case
+    run: str
+    verdict: str
+    anatomy: Anatomy
+    #: A line through the batch sizes of this case's device, model, scheme, runtime and threads.
+    launch: Launch | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Anatomy:
-    """Where a case's time goes, in ns: medians over attempts, ``None`` for what no attempt tells."""
+class Pair:
+    """Two cases of one device and model, and when the first has caught up with the second."""
 
-    import_ns: float | None
-    #: Starting what the runtime needs beside the artifact, such as a GPU's context.
-    context_ns: float | None
-    #: Loading without that: building the interpreter, compiling the graph.
-    graph_ns: float | None
-    first_ns: float | None
-    steady_ns: float | None
-    feed_ns: float | None
-    read_ns: float | None
-    #: Invoking a graph of one node: what every invocation costs before anything is computed.
-    launch_ns: float | None
-    #: Whether an invocation includes bringing the output to the host.
-    reads_in_invoke: bool
+    ours: Side
+    theirs: Side
+    break_even: BreakEven
+
+
+def pairs(
+    rows: Sequence[ResultRow], attempts: Callable[[ResultRow], Sequence[Measurement]], ours: str, theirs: str
+) -> Iterator[Pair]:
+    """Yield each case of one side with those of the other side that have its device, model, threads and batch size.
+
+    A side is a runtime, ``litert-gpu``, or one with a scheme, ``litert/int8``; with no scheme named, both have the same one.
+    ``attempts`` brings those of a row. Cases of which no attempt tells its start are left out, and throughput is.
+    """
+    schemes = {row.scheme for row in rows}
+    first, second = _Choice.parse(ours, schemes), _Choice.parse(theirs, schemes)
+    measured = [
+        (row, attempts(row)) for row in rows if not row.interpreters and (first.takes(row) or second.takes(row))
+    ]
+    sides = [(row, _side(row, mine, _batches(row, measured)), _costs(mine)) for row, mine in measured]
+    for one, side, costs in sides:
+        for other, other_side, other_costs in sides:
+            same_scheme = one.scheme == other.scheme or first.scheme or second.scheme
+            meant = first.takes(one) and second.takes(other) and one.case != other.case
+            if meant and same_scheme and _place(one) == _place(other) and costs and other_costs:
+                yield Pair(ours=side, theirs=other_side, break_even=break_even(costs, other_costs))
 
 
 def cost(attempt: Measurement) -> Cost | None:
@@ -86,7 +101,7 @@ def cost(attempt: Measurement) -> Cost | None:
         return None
     usual = float(np.median(attempt.per_invocation_ns))
     beyond = max(0.0, (attempt.first_ns or 0) - usual)
-    read_ns = 0 if _reads_in_invoke(attempt) else attempt.read_ns or 0
+    read_ns = 0 if reads_in_invoke(attempt) else attempt.read_ns or 0
     return Cost(
         start_ns=(attempt.import_ns or 0) + (attempt.load_ns or 0) + beyond,
         per_image_ns=(usual + (attempt.feed_ns or 0) + read_ns) / attempt.case.batch,
@@ -107,7 +122,7 @@ def break_even(ours: Sequence[Cost], theirs: Sequence[Cost], seed: int = 0) -> B
     images = float(_images(later, gain))
     return BreakEven(
         images=images,
-        interval=_interval(mine, other, seed),
+        interval=_interval_of_images(mine, other, seed),
         time_ns=float(max(start, start_other)) if not images else float(start) + images * float(per_image),
         until_images=float(later / gain) if later <= 0 and gain < 0 else math.inf,
         ours=Cost(start_ns=float(start), per_image_ns=float(per_image)),
@@ -115,41 +130,52 @@ def break_even(ours: Sequence[Cost], theirs: Sequence[Cost], seed: int = 0) -> B
     )
 
 
-def launch_overhead(latencies: Mapping[int, Sequence[float]], seed: int = 0) -> Launch | None:
-    """Fit latency = fixed + images x per image to ns per invocation of several batch sizes, one number for each attempt.
-
-    Least squares of relative errors, because noise grows with latency. ``None`` below two batch sizes.
-    """
-    batches = sorted(batch for batch, values in latencies.items() if len(values))
-    if len(batches) < 2:
-        return None
-    images = np.asarray(batches, np.float64)
-    medians = np.asarray([np.median(latencies[batch]) for batch in batches])
-    fixed, per_image = _line(images, medians[None, :])[0]
-    misfit = np.abs(fixed + images * per_image - medians) / medians
-    interval = None
-    if min(len(latencies[batch]) for batch in batches) >= LEAST_ATTEMPTS:
-        random = np.random.default_rng(seed)
-        drawn = [np.median(_draw(np.asarray(latencies[batch], np.float64), random), axis=1) for batch in batches]
-        interval = _middle(_line(images, np.stack(drawn, axis=1))[:, 0])
-    return Launch(fixed_ns=float(fixed), per_image_ns=float(per_image), interval=interval, misfit=float(misfit.max()))
+def _costs(attempts: Sequence[Measurement]) -> list[Cost]:
+    return [found for attempt in attempts if (found := cost(attempt))]
 
 
-def anatomy(attempts: Sequence[Measurement]) -> Anatomy:
-    """Return where the time of these attempts goes; failed ones say nothing."""
-    good = [attempt for attempt in attempts if attempt.error is None]
-    graphs = [attempt.load_ns - (attempt.context_ns or 0) if attempt.load_ns is not None else None for attempt in good]
-    return Anatomy(
-        import_ns=_median(attempt.import_ns for attempt in good),
-        context_ns=_median(attempt.context_ns for attempt in good),
-        graph_ns=_median(graphs),
-        first_ns=_median(attempt.first_ns for attempt in good),
-        steady_ns=_median(float(np.median(attempt.per_invocation_ns)) for attempt in good if attempt.latency_ns),
-        feed_ns=_median(attempt.feed_ns for attempt in good),
-        read_ns=_median(attempt.read_ns for attempt in good),
-        launch_ns=_median(_number((attempt.effective or {}).get("launch_ns")) for attempt in good),
-        reads_in_invoke=any(_reads_in_invoke(attempt) for attempt in good),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Choice:
+    runtime: str
+    scheme: str | None
+
+    @classmethod
+    def parse(cls, text: str, schemes: Iterable[str]) -> _Choice:
+        runtime, slash, scheme = text.rpartition("/")
+        if slash and scheme in schemes:  # a delegate's path has slashes too
+            return cls(runtime=runtime, scheme=scheme)
+        return cls(runtime=text, scheme=None)
+
+    def takes(self, row: ResultRow) -> bool:
+        return row.runtime == self.runtime and self.scheme in (None, row.scheme)
+
+
+def _place(row: ResultRow) -> tuple[Any, ...]:
+    return row.device, row.model, row.threads, row.batch
+
+
+def _side(row: ResultRow, attempts: Sequence[Measurement], batches: Iterable[tuple[int, Sequence[float]]]) -> Side:
+    return Side(
+        case=Case.parse(row.case),
+        run=row.run,
+        verdict=row.verdict,
+        anatomy=anatomy(attempts),
+        launch=launch_overhead(dict(batches)),
     )
+
+
+def _batches(
+    row: ResultRow, measured: Iterable[tuple[ResultRow, Sequence[Measurement]]]
+) -> Iterator[tuple[int, Sequence[float]]]:
+    """Yield each batch size with the medians of its attempts, ns per invocation."""
+    for other, attempts in measured:
+        if _line_of(other) == _line_of(row):
+            medians = [anatomy([each]).steady_ns for each in attempts]
+            yield other.batch, [median for median in medians if median is not None]
+
+
+def _line_of(row: ResultRow) -> tuple[Any, ...]:
+    return row.device, row.model, row.scheme, row.runtime, row.threads
 
 
 def _images(later: NDArray[np.float64] | float, gain: NDArray[np.float64] | float) -> NDArray[np.float64]:
@@ -163,46 +189,10 @@ def _as_rows(costs: Sequence[Cost]) -> NDArray[np.float64]:
     return np.asarray([(each.start_ns, each.per_image_ns) for each in costs], np.float64)
 
 
-def _interval(mine: NDArray[np.float64], other: NDArray[np.float64], seed: int) -> Interval | None:
+def _interval_of_images(mine: NDArray[np.float64], other: NDArray[np.float64], seed: int) -> Interval | None:
     if min(len(mine), len(other)) < LEAST_ATTEMPTS:
         return None
     random = np.random.default_rng(seed)
-    sides = [np.median(_draw(side, random), axis=1) for side in (mine, other)]
+    sides = [np.median(draw_attempts(side, random), axis=1) for side in (mine, other)]
     later, gain = sides[0][:, 0] - sides[1][:, 0], sides[1][:, 1] - sides[0][:, 1]
-    return _middle(_images(later, gain))
-
-
-def _draw(values: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.float64]:
-    """Return [replicates, attempts, ...]: whole attempts, drawn with replacement."""
-    return values[random.integers(0, len(values), (REPLICATES, len(values)))]
-
-
-def _middle(replicates: NDArray[np.float64]) -> Interval:
-    """Return the middle share; by ranks, because between a number and infinity there is nothing to interpolate."""
-    shares = [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2]
-    low, high = np.quantile(replicates, shares, method="inverted_cdf")
-    return Interval(low=float(low), high=float(high))
-
-
-def _line(images: NDArray[np.float64], latencies: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return [rows, 2], fixed and per image, for latencies [rows, batch sizes]: each row's weights are 1 / latency²."""
-    weights = latencies**-2
-    total = weights.sum(axis=1)
-    centre = (weights * images).sum(axis=1) / total
-    level = (weights * latencies).sum(axis=1) / total
-    away = images - centre[:, None]
-    slope = (weights * away * latencies).sum(axis=1) / (weights * away**2).sum(axis=1)
-    return np.stack([level - slope * centre, slope], axis=1)
-
-
-def _reads_in_invoke(attempt: Measurement) -> bool:
-    return (attempt.effective or {}).get("reads_in_invoke") is True
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _median(values: Iterable[float | None]) -> float | None:
-    told = [value for value in values if value is not None]
-    return float(np.median(told)) if told else None
+    return middle_by_rank(_images(later, gain))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestrator.analysis import auc as metrics
-from orchestrator.analysis import significance as comparing
+from orchestrator.analysis import significance
+from orchestrator.analysis.auc import auc_difference
 from orchestrator.analysis.stats import LEAST_ATTEMPTS
 from orchestrator.domain.case import Case
 from orchestrator.domain.effort import ATTEMPTS_TO_COMPARE
@@ -33,7 +33,7 @@ ENOUGH = f"farm run --compare makes {ATTEMPTS_TO_COMPARE} attempts"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
+class Comparison:
     """Two results and how B differs from A. Figures there are none of are ``None``."""
 
     a: ResultRow
@@ -41,7 +41,7 @@ class Pair:
     #: One of the verdicts of `orchestrator.analysis.significance`.
     verdict: str
     #: What speaks against comparing them; empty exactly where they are comparable.
-    hindrances: tuple[str, ...]
+    blockers: tuple[str, ...]
     #: What is to be known of the comparison.
     notes: tuple[str, ...]
     #: What is compared: ``latency``, or ``time per image`` where batches differ or throughput was measured.
@@ -124,46 +124,47 @@ def between(old: Sequence[ResultRow], new: Sequence[ResultRow]) -> list[tuple[Re
 
 def compare(
     store: Store, wanted: Sequence[tuple[ResultRow, ResultRow]], labels: Path, *, seed: int = 0
-) -> tuple[Pair, ...]:
+) -> tuple[Comparison, ...]:
     """Compare B with A of every pair; what is called a difference is so for all of them together.
 
     ``labels`` is the folder of farm's own files by sha256, where the labels of the images may still be.
     """
-    found = [_pair(store, a, b, labels, seed) for a, b in wanted]
-    tested = [pair.difference for pair in found if pair.difference is not None and not pair.hindrances]
-    adjusted = iter(comparing.adjusted([each.p_value for each in tested]))
+    found = [_comparison(store, a, b, labels, seed) for a, b in wanted]
+    tested = [pair.difference for pair in found if pair.difference is not None and not pair.blockers]
+    adjusted = iter(significance.adjusted([each.p_value for each in tested]))
     return tuple(
-        _said(pair, next(adjusted)) if pair.difference is not None and not pair.hindrances else pair for pair in found
+        _with_verdict(pair, next(adjusted)) if pair.difference is not None and not pair.blockers else pair
+        for pair in found
     )
 
 
-def _said(pair: Pair, p_adjusted: float) -> Pair:
+def _with_verdict(pair: Comparison, p_adjusted: float) -> Comparison:
     assert pair.difference is not None  # noqa: S101  asked before
-    said = comparing.verdict(pair.difference, p_adjusted, pair.noise_floor)
+    answer = significance.verdict(pair.difference, p_adjusted, pair.noise_floor)
     notes = pair.notes
-    if pair.difference.p_value <= comparing.LEVEL < p_adjusted:
+    if pair.difference.p_value <= significance.LEVEL < p_adjusted:
         alone, together = f"{pair.difference.p_value:.2g}", f"{p_adjusted:.2g}"
         notes += (
             f"p is {alone} alone, {together} in this table: compare fewer at once, or make more attempts; {ENOUGH}",
         )
-    return replace(pair, verdict=said, p_adjusted=p_adjusted, notes=notes)
+    return replace(pair, verdict=answer, p_adjusted=p_adjusted, notes=notes)
 
 
-def _pair(store: Store, a: ResultRow, b: ResultRow, labels: Path, seed: int) -> Pair:
+def _comparison(store: Store, a: ResultRow, b: ResultRow, labels: Path, seed: int) -> Comparison:
     sides = _side(store, a), _side(store, b)
     per_image = a.batch != b.batch or bool(a.interpreters or b.interpreters)
     times = [_times(side, per_image=per_image) for side in sides]
     countable = all(len(time) and all(np.median(samples) > 0 for samples in time) for time in times)
     auc = _auc(store, a, b, labels)
     change = b.auc_mean - a.auc_mean if a.auc_mean is not None and b.auc_mean is not None else None
-    return Pair(
+    return Comparison(
         a=a,
         b=b,
-        verdict=comparing.NOT_COMPARABLE,
-        hindrances=tuple(_hindrances(*sides, *times)),
+        verdict=significance.NOT_COMPARABLE,
+        blockers=tuple(_blockers(*sides, *times)),
         notes=tuple(_notes(*sides)),
         compared="time per image" if per_image else "latency",
-        difference=comparing.difference(times[0], times[1], seed) if countable else None,
+        difference=significance.difference(times[0], times[1], seed) if countable else None,
         floors={device: store.noise_floor(device) for device in (a.device, b.device)},
         size_ratio=b.size_bytes / a.size_bytes if a.size_bytes and b.size_bytes else None,
         auc_change=auc.difference if auc else change,
@@ -200,7 +201,7 @@ def _times(side: _Side, *, per_image: bool) -> list[NDArray[np.float64]]:
     return [np.asarray(attempt.per_invocation_ns) / images for attempt in side.good if attempt.latency_ns]
 
 
-def _hindrances(
+def _blockers(
     a: _Side, b: _Side, times: Sequence[NDArray[np.float64]], other_times: Sequence[NDArray[np.float64]]
 ) -> Iterator[str]:
     """Say why A and B must not be compared."""
@@ -225,7 +226,7 @@ def _hindrances(
 
 def _of_times(times: Sequence[NDArray[np.float64]], others: Sequence[NDArray[np.float64]]) -> Iterator[str]:
     few = min(len(times), len(others)) < LEAST_ATTEMPTS
-    if few or comparing.least_p(len(times), len(others)) > comparing.LEVEL:
+    if few or significance.least_p(len(times), len(others)) > significance.LEVEL:
         yield (
             f"{len(times)} and {len(others)} attempts can't tell a difference from chance, however large it is: {ENOUGH}"
         )
@@ -267,4 +268,4 @@ def _auc(store: Store, a: ResultRow, b: ResultRow, folder: Path) -> AucDifferenc
         return None
     labels = np.load(path, allow_pickle=False)
     scores = [np.frombuffer(side.scores, "<f4").reshape(side.shape) for side in (one, other)]
-    return metrics.auc_difference(labels, *scores) if labels.shape == one.shape else None
+    return auc_difference(labels, *scores) if labels.shape == one.shape else None

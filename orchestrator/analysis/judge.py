@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from orchestrator.store.rows import ResultRow
     from orchestrator.store.store import Store
 
-#: What was seen when it happened, and is nowhere else.
-KEPT = frozenset({"other-machine"})
+#: Reasons that only the moment could show: judging again keeps them.
+STICKY = frozenset({"other-machine"})
 #: A case that has this never was a measurement.
 NEVER_MEASURED = "build-failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class Rejudged:
     """A case judged again: what the store said of it, and what it says now."""
 
     before: ResultRow
@@ -55,12 +55,12 @@ def judge(
     case: Case,
     *,
     stranger_since: datetime | None = None,
-    kept: Sequence[Reason] = (),
+    sticky: Sequence[Reason] = (),
 ) -> CaseResult:
     """Return what the store's raw data of a case say; nothing is stored."""
     measurements, scores = store.measurements(run, case), store.scores(run, case)
     artifacts = [attempt.artifact for attempt in measurements] + ([scores.artifact] if scores else [])
-    known = store.artifact(artifacts[0]) if artifacts else None
+    artifact = store.artifact(artifacts[0]) if artifacts else None
     return verdicts.judge(
         run=run,
         case=case,
@@ -69,12 +69,12 @@ def judge(
         facts=store.facts(run, case.device),
         effort=effort(suite.effort, compare=suite.compare, attempts=suite.attempts),
         stranger_since=stranger_since,
-        golden=known.golden if known else None,
-        kept=kept,
+        golden=artifact.golden if artifact else None,
+        sticky=sticky,
     )
 
 
-def judge_again(store: Store, run: str) -> Iterator[Judgement]:
+def rejudge(store: Store, run: str) -> Iterator[Rejudged]:
     """Judge the cases of a run by the rules of today, store what comes out, and yield each; raises `UnknownName`."""
     row = store.run(run)
     suite = Suite.from_json(row.suite)
@@ -82,11 +82,11 @@ def judge_again(store: Store, run: str) -> Iterator[Judgement]:
         if any(reason["code"] == NEVER_MEASURED for reason in before.reasons):
             continue
         case = Case.parse(before.case)
-        kept = [
+        sticky = [
             Reason(**{**reason, "verdict": Verdict(reason["verdict"])})  # type: ignore[arg-type]  # it was a Reason's own
             for reason in before.reasons
-            if reason["code"] in KEPT
+            if reason["code"] in STICKY
         ]
-        after = judge(store, row.id, suite, case, kept=kept)
+        after = judge(store, row.id, suite, case, sticky=sticky)
         store.record(CaseJudgedAgain(run=row.id, device=case.device, result=after))
-        yield Judgement(before=before, after=after)
+        yield Rejudged(before=before, after=after)

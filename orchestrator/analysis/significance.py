@@ -52,7 +52,7 @@ def difference(a: Sequence[NDArray[np.float64]], b: Sequence[NDArray[np.float64]
     logs = [np.log(side) for side in medians]
     return Difference(
         ratio=float(np.exp(logs[1].mean() - logs[0].mean())),
-        interval=_interval(a, b, seed) if min(len(a), len(b)) >= LEAST_ATTEMPTS else None,
+        interval=_interval_of_ratio(a, b, seed) if min(len(a), len(b)) >= LEAST_ATTEMPTS else None,
         p_value=p_value(logs[0], logs[1], seed),
     )
 
@@ -115,7 +115,7 @@ def verdict(found: Difference, p_adjusted: float, floor: float | None) -> str:
     return SLOWER if found.ratio > 1 else FASTER
 
 
-def _interval(a: Sequence[NDArray[np.float64]], b: Sequence[NDArray[np.float64]], seed: int) -> Interval:
+def _interval_of_ratio(a: Sequence[NDArray[np.float64]], b: Sequence[NDArray[np.float64]], seed: int) -> Interval:
     """Return the interval of the ratio by drawing attempts, then samples within each (Kalibera and Jones, ISMM 2013).
 
     Its ends are as far out as few attempts ask for (`orchestrator.analysis.stats.tails`).

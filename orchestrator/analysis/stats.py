@@ -97,7 +97,7 @@ def percentile(samples: NDArray[np.float64] | NDArray[np.int64], share: float) -
     return float(np.quantile(samples, share, method="inverted_cdf"))
 
 
-def interval(attempts: Sequence[NDArray[np.float64]], share: float, seed: int = 0) -> Interval | None:
+def interval_of_percentile(attempts: Sequence[NDArray[np.float64]], share: float, seed: int = 0) -> Interval | None:
     """Return where the percentile of all samples together may be, by drawing attempts with replacement.
 
     Attempts are what varies from process to process (Georges, Buytaert, Eeckhout 2007; Kalibera, Jones 2013); within one,
@@ -160,3 +160,15 @@ def drift(latency_ns: Sequence[int]) -> float | None:
     quarter = len(latency_ns) // 4
     first = float(np.median(latency_ns[:quarter])) if quarter >= 5 else 0.0
     return float(np.median(latency_ns[-quarter:])) / first if first else None
+
+
+def draw_attempts(values: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.float64]:
+    """Return [replicates, attempts, ...]: whole attempts, drawn with replacement."""
+    return values[random.integers(0, len(values), (REPLICATES, len(values)))]
+
+
+def middle_by_rank(replicates: NDArray[np.float64]) -> Interval:
+    """Return the middle share; by ranks, because between a number and infinity there is nothing to interpolate."""
+    shares = [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2]
+    low, high = np.quantile(replicates, shares, method="inverted_cdf")
+    return Interval(low=float(low), high=float(high))

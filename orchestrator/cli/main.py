@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import devices, models, results, run
+from orchestrator.cli import db, devices, models, results, run, runs
 
 #: What a disk says that is full, read-only, somebody else's, or has something else where a file should be.
 PLACES = frozenset(
@@ -28,10 +28,10 @@ app = typer.Typer(
 )
 app.command("run", epilog=run.EPILOG)(run.run)
 app.add_typer(devices.app)
-app.add_typer(results.results)
-app.command("runs", epilog="Example: farm runs --json")(results.runs)
+app.add_typer(results.app)
+app.command("runs", epilog="Example: farm runs --json")(runs.runs)
 app.add_typer(models.app)
-app.add_typer(results.database)
+app.add_typer(db.app)
 
 
 def _version(asked: bool) -> None:

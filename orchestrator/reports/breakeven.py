@@ -1,10 +1,10 @@
-"""After how many images a runtime has paid for its start against another one, as people and programs read it."""
+"""Break-even points as a table or as JSON."""
 
 from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -12,108 +12,15 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from orchestrator.analysis.breakeven import Anatomy, BreakEven, Cost, Launch, anatomy, break_even, cost, launch_overhead
-from orchestrator.domain.case import Case
 from orchestrator.domain.units import NS_PER_S, format_ns, format_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from rich.console import Console
 
-    from orchestrator.domain.result import Measurement
-    from orchestrator.store.rows import ResultRow
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
-    """A case with what its attempts tell of where time goes."""
-
-    case: Case
-    run: str
-    verdict: str
-    anatomy: Anatomy
-    #: A line through the batch sizes of this case's device, model, scheme, runtime and threads.
-    launch: Launch | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
-    """Two cases of one device and model, and when the first has caught up with the second."""
-
-    ours: Side
-    theirs: Side
-    break_even: BreakEven
-
-
-def pairs(
-    rows: Sequence[ResultRow], attempts: Callable[[ResultRow], Sequence[Measurement]], ours: str, theirs: str
-) -> Iterator[Pair]:
-    """Yield each case of one side with those of the other side that have its device, model, threads and batch size.
-
-    A side is a runtime, ``litert-gpu``, or one with a scheme, ``litert/int8``; with no scheme named, both have the same one.
-    ``attempts`` brings those of a row. Cases of which no attempt tells its start are left out, and throughput is.
-    """
-    schemes = {row.scheme for row in rows}
-    first, second = _Choice.parse(ours, schemes), _Choice.parse(theirs, schemes)
-    measured = [
-        (row, attempts(row)) for row in rows if not row.interpreters and (first.takes(row) or second.takes(row))
-    ]
-    sides = [(row, _side(row, mine, _batches(row, measured)), _costs(mine)) for row, mine in measured]
-    for one, side, costs in sides:
-        for other, other_side, other_costs in sides:
-            same_scheme = one.scheme == other.scheme or first.scheme or second.scheme
-            meant = first.takes(one) and second.takes(other) and one.case != other.case
-            if meant and same_scheme and _place(one) == _place(other) and costs and other_costs:
-                yield Pair(ours=side, theirs=other_side, break_even=break_even(costs, other_costs))
-
-
-def _costs(attempts: Sequence[Measurement]) -> list[Cost]:
-    return [found for attempt in attempts if (found := cost(attempt))]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Choice:
-    runtime: str
-    scheme: str | None
-
-    @classmethod
-    def parse(cls, text: str, schemes: Iterable[str]) -> _Choice:
-        runtime, slash, scheme = text.rpartition("/")
-        if slash and scheme in schemes:  # a delegate's path has slashes too
-            return cls(runtime=runtime, scheme=scheme)
-        return cls(runtime=text, scheme=None)
-
-    def takes(self, row: ResultRow) -> bool:
-        return row.runtime == self.runtime and self.scheme in (None, row.scheme)
-
-
-def _place(row: ResultRow) -> tuple[Any, ...]:
-    return row.device, row.model, row.threads, row.batch
-
-
-def _side(row: ResultRow, attempts: Sequence[Measurement], batches: Iterable[tuple[int, Sequence[float]]]) -> Side:
-    return Side(
-        case=Case.parse(row.case),
-        run=row.run,
-        verdict=row.verdict,
-        anatomy=anatomy(attempts),
-        launch=launch_overhead(dict(batches)),
-    )
-
-
-def _batches(
-    row: ResultRow, measured: Iterable[tuple[ResultRow, Sequence[Measurement]]]
-) -> Iterator[tuple[int, Sequence[float]]]:
-    """Yield each batch size with the medians of its attempts, ns per invocation."""
-    for other, attempts in measured:
-        if _line_of(other) == _line_of(row):
-            medians = [anatomy([each]).steady_ns for each in attempts]
-            yield other.batch, [median for median in medians if median is not None]
-
-
-def _line_of(row: ResultRow) -> tuple[Any, ...]:
-    return row.device, row.model, row.scheme, row.runtime, row.threads
+    from orchestrator.analysis.breakeven import BreakEven, Pair, Side
+    from orchestrator.domain.case import Case
 
 
 def as_json(found: Sequence[Pair]) -> str:
@@ -122,17 +29,17 @@ def as_json(found: Sequence[Pair]) -> str:
 
 
 def _object(pair: Pair) -> dict[str, Any]:
-    told = pair.break_even
+    point = pair.break_even
     return {
         "device": pair.ours.case.device,
         "model": pair.ours.case.model,
-        "images": _finite(told.images),
-        "never": math.isinf(told.images),
-        "interval": [_finite(told.interval.low), _finite(told.interval.high)] if told.interval else None,
-        "time_ns": _finite(told.time_ns),
-        "until_images": _finite(told.until_images),
-        "ours": _side_object(pair.ours) | asdict(told.ours),
-        "theirs": _side_object(pair.theirs) | asdict(told.theirs),
+        "images": _finite(point.images),
+        "never": math.isinf(point.images),
+        "interval": [_finite(point.interval.low), _finite(point.interval.high)] if point.interval else None,
+        "time_ns": _finite(point.time_ns),
+        "until_images": _finite(point.until_images),
+        "ours": _side_object(pair.ours) | asdict(point.ours),
+        "theirs": _side_object(pair.theirs) | asdict(point.theirs),
     }
 
 
@@ -178,31 +85,31 @@ def _answers(found: Sequence[Pair]) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("ahead after", overflow="fold")
     for pair in found:
-        told = pair.break_even
+        point = pair.break_even
         table.add_row(
             escape(_short(pair.ours.case)),
             escape(_short(pair.theirs.case)),
-            format_ns(told.ours.start_ns),
-            format_ns(told.theirs.start_ns),
-            format_ns(told.ours.per_image_ns),
-            format_ns(told.theirs.per_image_ns),
-            escape(answer(told)),
+            format_ns(point.ours.start_ns),
+            format_ns(point.theirs.start_ns),
+            format_ns(point.ours.per_image_ns),
+            format_ns(point.theirs.per_image_ns),
+            escape(answer(point)),
         )
     return table
 
 
-def answer(told: BreakEven) -> str:
+def answer(point: BreakEven) -> str:
     """Return when one runtime is ahead of the other, in words: images with their interval, and how long that takes."""
-    if math.isinf(told.images):
-        if told.interval is None:
+    if math.isinf(point.images):
+        if point.interval is None:
             return "∞: perhaps never"
-        low = told.interval.low
+        low = point.interval.low
         return "∞: never" if math.isinf(low) else f"∞ [{_images(low)}, ∞]: perhaps never"
-    if not told.images:
-        return "0" if math.isinf(told.until_images) else f"0, behind again after {_images(told.until_images)} images"
-    interval = told.interval
-    doubt = f" [{_images(interval.low)}, {_images(interval.high)}]" if interval else ""
-    return f"{_images(told.images)} images{doubt}, {format_seconds(told.time_ns / NS_PER_S)}"
+    if not point.images:
+        return "0" if math.isinf(point.until_images) else f"0, behind again after {_images(point.until_images)} images"
+    interval = point.interval
+    margin = f" [{_images(interval.low)}, {_images(interval.high)}]" if interval else ""
+    return f"{_images(point.images)} images{margin}, {format_seconds(point.time_ns / NS_PER_S)}"
 
 
 def _images(count: float) -> str:
@@ -215,10 +122,17 @@ def _anatomies(found: Sequence[Pair]) -> Table:
     for name in ("import", "context", "load", "first", "steady", "feed", "read", "launch"):
         table.add_column(name, justify="right", no_wrap=True)
     for side in _sides(found):
-        told = side.anatomy
-        parts = (told.import_ns, told.context_ns, told.graph_ns, told.first_ns, told.steady_ns, told.feed_ns)
-        read = f"({_or_dash(told.read_ns)})" if told.reads_in_invoke else _or_dash(told.read_ns)
-        table.add_row(escape(_short(side.case)), *map(_or_dash, parts), read, _or_dash(told.launch_ns))
+        parts = side.anatomy
+        columns = (
+            parts.import_ns,
+            parts.context_ns,
+            parts.graph_ns,
+            parts.first_ns,
+            parts.steady_ns,
+            parts.feed_ns,
+        )
+        read = f"({_or_dash(parts.read_ns)})" if parts.reads_in_invoke else _or_dash(parts.read_ns)
+        table.add_row(escape(_short(side.case)), *map(_or_dash, columns), read, _or_dash(parts.launch_ns))
     return table
 
 
@@ -226,10 +140,10 @@ def _words(found: Sequence[Pair]) -> Iterator[str]:
     """Explain what the tables do not say by themselves."""
     sides = _sides(found)
     lines = {_short(side.case).rpartition("/b")[0]: side.launch for side in sides}
-    for name, told in lines.items():
-        if told is not None:
-            doubt = f" [{_at_least_0(told.interval.low)}, {_at_least_0(told.interval.high)}]" if told.interval else ""
-            fit = f"{_at_least_0(told.fixed_ns)}{doubt} and {format_ns(told.per_image_ns)} an image, misfit {told.misfit:.0%}"
+    for name, line in lines.items():
+        if line is not None:
+            margin = f" [{_at_least_0(line.interval.low)}, {_at_least_0(line.interval.high)}]" if line.interval else ""
+            fit = f"{_at_least_0(line.fixed_ns)}{margin} and {format_ns(line.per_image_ns)} an image, misfit {line.misfit:.0%}"
             yield escape(f"{name}: a line through its batch sizes says that an invocation costs {fit}")
     doubtful = sum(side.verdict != "VALID" for side in sides)
     if doubtful:

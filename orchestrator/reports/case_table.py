@@ -81,16 +81,16 @@ def _table(rows: Sequence[ResultRow]) -> Table:
 
 
 def _latencies(row: ResultRow) -> tuple[str, str]:
-    p50 = _latency(row.p50_ns, row.samples, 0.50) + _doubt(row.p50_low_ns, row.p50_ns, row.p50_high_ns)
+    p50 = _latency(row.p50_ns, row.samples, 0.50) + _margin(row.p50_low_ns, row.p50_ns, row.p50_high_ns)
     return p50, _latency(row.p90_ns, row.samples, 0.90)
 
 
 def _throughput(row: ResultRow) -> tuple[str]:
-    doubt = _doubt(row.images_per_s_low, row.images_per_s, row.images_per_s_high)
-    return (_or_dash(row.images_per_s, "{:,.1f}".format) + doubt,)
+    margin = _margin(row.images_per_s_low, row.images_per_s, row.images_per_s_high)
+    return (_or_dash(row.images_per_s, "{:,.1f}".format) + margin,)
 
 
-def _doubt(low: float | None, value: float | None, high: float | None) -> str:
+def _margin(low: float | None, value: float | None, high: float | None) -> str:
     """Return the interval as how far it reaches, on the side on which it reaches farther: `` ±3%``."""
     if low is None or high is None or not value:
         return ""

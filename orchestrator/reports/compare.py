@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.analysis import significance as comparing
+from orchestrator.analysis import significance
 from orchestrator.domain.units import format_ratio
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from orchestrator.analysis.compare import Pair
+    from orchestrator.analysis.compare import Comparison
     from orchestrator.analysis.stats import Interval
 
 WIDTH = 31
@@ -27,10 +27,10 @@ WIDTH = 31
 ORDER = ("model", "device", "scheme", "runtime", "threads", "batch", "interpreters")
 #: The scale reaches at least so far to both sides, so that a difference of nothing does not look like one.
 LEAST_REACH = math.log(1.1)
-COLOURS = {comparing.FASTER: "green", comparing.SLOWER: "red", comparing.NOT_COMPARABLE: "yellow"}
+COLOURS = {significance.FASTER: "green", significance.SLOWER: "red", significance.NOT_COMPARABLE: "yellow"}
 
 
-def show(pairs: Sequence[Pair], console: Console) -> None:
+def show(pairs: Sequence[Comparison], console: Console) -> None:
     """Print what all pairs share, a line and a bar for each, and below what is to be known."""
     reach = _reach(pairs)
     against = {_apart(pair) for pair in pairs}
@@ -57,12 +57,12 @@ def show(pairs: Sequence[Pair], console: Console) -> None:
         console.print(escape(line), soft_wrap=True)
 
 
-def as_json(pairs: Sequence[Pair]) -> str:
+def as_json(pairs: Sequence[Comparison]) -> str:
     """Return a list of objects, one for each pair; docs/compare.md explains the keys."""
     return json.dumps([_plain(pair) for pair in pairs], indent=2)
 
 
-def _plain(pair: Pair) -> dict[str, Any]:
+def _plain(pair: Comparison) -> dict[str, Any]:
     found = pair.difference
     where = found.interval if found else None
     low, high = pair.auc.interval if pair.auc else (None, None)
@@ -83,12 +83,12 @@ def _plain(pair: Pair) -> dict[str, Any]:
         "auc_change": pair.auc_change,
         "auc_change_low": low,
         "auc_change_high": high,
-        "hindrances": list(pair.hindrances),
+        "hindrances": list(pair.blockers),
         "notes": list(pair.notes),
     }
 
 
-def _title(pairs: Sequence[Pair], against: set[str]) -> str:
+def _title(pairs: Sequence[Comparison], against: set[str]) -> str:
     """Say what all results have in common, and with what the others are compared where that is one thing."""
     rows = [row for pair in pairs for row in (pair.a, pair.b)]
     shared = [_named(name, getattr(rows[0], name)) for name in ORDER if len({getattr(row, name) for row in rows}) == 1]
@@ -96,7 +96,7 @@ def _title(pairs: Sequence[Pair], against: set[str]) -> str:
     return f"{words}against {against.copy().pop()}" if len(against) == 1 else words.removesuffix(": ")
 
 
-def _label(pair: Pair, pairs: Sequence[Pair]) -> str:
+def _label(pair: Comparison, pairs: Sequence[Comparison]) -> str:
     """Return what tells B from the other results in the table."""
     rows = [row for each in pairs for row in (each.a, each.b)]
     names = [name for name in ORDER if len({getattr(row, name) for row in rows}) > 1]
@@ -106,7 +106,7 @@ def _label(pair: Pair, pairs: Sequence[Pair]) -> str:
     return ", ".join(words)
 
 
-def _apart(pair: Pair) -> str:
+def _apart(pair: Comparison) -> str:
     """Return what A has that B has not."""
     words = [_named(name, getattr(pair.a, name)) for name in ORDER if getattr(pair.a, name) != getattr(pair.b, name)]
     if pair.a.run != pair.b.run:
@@ -114,7 +114,7 @@ def _apart(pair: Pair) -> str:
     return ", ".join(words)
 
 
-def _others(pair: Pair) -> str:
+def _others(pair: Comparison) -> str:
     """Return size and AUC of B against those of A, as far as they are known."""
     size = [f"size {format_ratio(pair.size_ratio)}"] if pair.size_ratio else []
     return "  ".join([*size, *([f"AUC {_auc(pair)}"] if pair.auc_change is not None else [])])
@@ -128,13 +128,13 @@ def _named(dimension: str, value: object) -> str:
     return f"batch {value}" if dimension == "batch" else str(value)
 
 
-def _reach(pairs: Sequence[Pair]) -> float:
+def _reach(pairs: Sequence[Comparison]) -> float:
     """Return the log of the ratio at the right end of the picture; 1.0 is in its middle."""
     ends = [end for pair in pairs for end in _ends(pair)]
     return max([LEAST_REACH, *(abs(math.log(end)) for end in ends)])
 
 
-def _ends(pair: Pair) -> tuple[float, ...]:
+def _ends(pair: Comparison) -> tuple[float, ...]:
     if pair.difference is None:
         return ()
     where = pair.difference.interval
@@ -157,7 +157,7 @@ def _scale(reach: float) -> str:
     return f"{left}{'1'.rjust(middle + 1 - len(left))}{right.rjust(WIDTH - middle - 1)}"
 
 
-def _bar(pair: Pair, reach: float) -> str:
+def _bar(pair: Comparison, reach: float) -> str:
     """Return ``├──●──┤``, with the noise floor as ``░`` around 1."""
     if pair.difference is None:
         return ""
@@ -176,7 +176,7 @@ def _bar(pair: Pair, reach: float) -> str:
     return "".join(cells)
 
 
-def _auc(pair: Pair) -> str:
+def _auc(pair: Comparison) -> str:
     assert pair.auc_change is not None  # noqa: S101  asked before
     text = f"{pair.auc_change:+.4f}"
     text = text if float(text) else "0.0000"
@@ -185,10 +185,10 @@ def _auc(pair: Pair) -> str:
     return f"{text} ±{pair.auc.interval[1] - pair.auc.difference:.4f}"
 
 
-def _below(pairs: Sequence[Pair]) -> Iterator[str]:
+def _below(pairs: Sequence[Comparison]) -> Iterator[str]:
     tested = sum(pair.p_adjusted is not None for pair in pairs)
     kinds = " and ".join(sorted({pair.compared for pair in pairs}))
-    level = f"{comparing.LEVEL:.0%} of {'tables' if tested > 1 else 'comparisons'} like this"
+    level = f"{significance.LEVEL:.0%} of {'tables' if tested > 1 else 'comparisons'} like this"
     yield f"time: {kinds} ÷ what it is against, below 1 is faster; chance alone makes a difference in at most {level}"
     floors = {device: floor for pair in pairs for device, floor in pair.floors.items()}
     for device, floor in sorted(floors.items()):
@@ -199,7 +199,7 @@ def _below(pairs: Sequence[Pair]) -> Iterator[str]:
         )
     said: dict[str, list[str]] = {}
     for pair in pairs:
-        for line in (*(f"not comparable: {why}" for why in pair.hindrances), *pair.notes):
+        for line in (*(f"not comparable: {why}" for why in pair.blockers), *pair.notes):
             said.setdefault(line, []).append(pair.b.case)
     for line, cases in said.items():
         yield line if len(cases) == len(pairs) or cases[0] in line else f"{', '.join(cases)}: {line}"

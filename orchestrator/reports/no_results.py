@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from orchestrator.store.rows import ResultRow, RunRow
 
 
-def words(known: Sequence[ResultRow], filters: Mapping[str, str | int | None], run: RunRow | None = None) -> str:
-    """Return a sentence; ``known`` are the results that there are without ``filters``, of ``run`` where one was asked for."""
-    if not known and run is None:
+def explain(rows: Sequence[ResultRow], filters: Mapping[str, str | int | None], run: RunRow | None = None) -> str:
+    """Return a sentence; ``rows`` are the results without ``filters``, of ``run`` where one was given."""
+    if not rows and run is None:
         return "no results here yet; start with: farm run"
-    if not known and run is not None:
+    if not rows and run is not None:
         if run.exit_status is None:
             return f"run {run.id} has no results yet; if it was broken off: farm run --resume {run.id}"
         return f"run {run.id} ended without results"
     chosen = {name: value for name, value in filters.items() if value is not None}
     of_run = f" in run {run.id}" if run else ""
     for name, value in chosen.items():
-        there = {str(getattr(row, name)) for row in known}
+        there = {str(getattr(row, name)) for row in rows}
         if str(value) not in there:
             return f"no result with {name} {str(value)!r}{of_run}{nearest(str(value), there)}"
     return f"no result has all of this at once{of_run}; farm results shows what there is"

@@ -70,7 +70,7 @@ def calibrate(
             hint=f"farm devices check {name}",
         )
     calibration = _of(good, run=run, effort=effort, group=group, seed=seed, facts=store.facts(run, name))
-    store.calibrated(calibration)
+    store.record_calibration(calibration)
     return calibration
 
 

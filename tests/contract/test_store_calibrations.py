@@ -35,7 +35,7 @@ FOUND = Calibration(
 def store(database_url):
     with Store.open(database_url) as opened:
         tell(opened, started())
-        opened.saw(LOCAL, {"hardware_key": "this one"}, MIDNIGHT)
+        opened.record_facts(LOCAL, {"hardware_key": "this one"}, MIDNIGHT)
         yield opened
 
 
@@ -46,23 +46,23 @@ def test_a_device_has_no_noise_floor_before_it_is_calibrated(store):
 
 
 def test_the_newest_calibration_counts_and_comes_back_as_it_was(store):
-    store.calibrated(replace(FOUND, noise_floor=0.5))
-    store.calibrated(FOUND)
+    store.record_calibration(replace(FOUND, noise_floor=0.5))
+    store.record_calibration(FOUND)
 
     assert store.devices()[0].calibration == FOUND
     assert store.noise_floor("local") == 0.0125
 
 
 def test_the_noise_floor_of_another_machine_is_not_this_one_s(store):
-    store.calibrated(FOUND)
-    store.saw(LOCAL, {"hardware_key": "another"}, MIDNIGHT)
+    store.record_calibration(FOUND)
+    store.record_facts(LOCAL, {"hardware_key": "another"}, MIDNIGHT)
 
     assert store.noise_floor("local") is None
     assert store.devices()[0].calibration == FOUND
 
 
 def test_a_renamed_device_keeps_its_calibration(store):
-    store.calibrated(FOUND)
+    store.record_calibration(FOUND)
 
     store.rename_device("local", "bench")
 

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from orchestrator.analysis import compare as pairing
+from orchestrator.analysis import compare as analysis
 from orchestrator.cli.results.compare import compare as command
 from orchestrator.domain import event as happened
 from orchestrator.domain.calibration import Calibration
 from orchestrator.domain.device import LOCAL
 from orchestrator.domain.result import CaseResult, Reason, Verdict
 from orchestrator.errors import UsageError
-from orchestrator.reports import compare
+from orchestrator.reports import compare as report
 from orchestrator.store.store import Store
 from orchestrator.testing import MIDNIGHT, make_artifact, make_case, make_measurement, make_scores, make_suite
 from tests.lab.project import Project
@@ -128,7 +128,7 @@ def judged(own, case, medians, other):
 
 
 def calibrated(store, floor):
-    store.calibrated(
+    store.record_calibration(
         Calibration(
             device="local",
             at=MIDNIGHT,
@@ -222,7 +222,7 @@ def test_the_picture_has_a_bar_for_each_pair_and_says_what_is_unknown(measured):
 
 def between(store, old, new, tmp_path):
     """Compare the cases that two runs have in common."""
-    return pairing.compare(store, pairing.between(store.results(run=old), store.results(run=new)), tmp_path)
+    return analysis.compare(store, analysis.between(store.results(run=old), store.results(run=new)), tmp_path)
 
 
 def test_a_difference_below_the_noise_floor_is_said_to_be_noise(store, tmp_path):
@@ -236,7 +236,7 @@ def test_a_difference_below_the_noise_floor_is_said_to_be_noise(store, tmp_path)
     assert (without.verdict, pair.verdict) == ("slower", "smaller than the noise floor")
     assert pair.noise_floor == 0.2
     screen = Console(width=160, file=StringIO())
-    compare.show([pair], screen)
+    report.show([pair], screen)
     assert "░" in screen.file.getvalue()
     assert "differ by up to 20.0%" in screen.file.getvalue()
 
@@ -260,7 +260,7 @@ def test_what_can_not_be_compared_is_said_with_the_reason_and_its_ratio(store, t
     (pair,) = between(store, OLD, NEW, tmp_path)
 
     assert pair.verdict == "not comparable"
-    assert [reason for reason in pair.hindrances if why in reason] == list(pair.hindrances)
+    assert [reason for reason in pair.blockers if why in reason] == list(pair.blockers)
     assert pair.difference.ratio == pytest.approx(2, rel=0.05)
     assert pair.p_adjusted is None
 
@@ -271,8 +271,8 @@ def test_other_hardware_is_compared_where_devices_are_and_batches_by_the_time_of
     calibrated(store, 0.02)
     rows = store.results(run=OLD)
 
-    (device,) = pairing.compare(store, pairing.by(rows, "device", "local"), tmp_path)
-    (batch,) = pairing.compare(store, pairing.by(rows, "batch", None), tmp_path)
+    (device,) = analysis.compare(store, analysis.by(rows, "device", "local"), tmp_path)
+    (batch,) = analysis.compare(store, analysis.by(rows, "batch", None), tmp_path)
 
     assert (device.b.case, device.verdict, device.auc) == (str(pi), "slower", None)
     assert device.floors == {"local": 0.02, "pi5": None}
@@ -286,14 +286,14 @@ def test_throughput_is_compared_by_the_time_of_an_image_and_never_with_latency(s
     tell(store, OLD, {one: 2e6, four: 1e6, INT8: 2e6}, attempts=4)
     rows = {row.case: row for row in store.results(run=OLD)}
 
-    faster, mixed = pairing.compare(
+    faster, mixed = analysis.compare(
         store, [(rows[str(one)], rows[str(four)]), (rows[str(one)], rows[str(INT8)])], tmp_path
     )
 
     assert (faster.compared, faster.verdict) == ("time per image", "faster")
     assert faster.difference.ratio == pytest.approx(0.5, rel=0.03)
     assert mixed.verdict == "not comparable"
-    assert mixed.hindrances == ("one is the latency of single invocations, the other is throughput",)
+    assert mixed.blockers == ("one is the latency of single invocations, the other is throughput",)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from orchestrator.analysis.breakeven import Cost, anatomy, break_even, cost, launch_overhead
+from orchestrator.analysis.anatomy import anatomy, launch_overhead
+from orchestrator.analysis.breakeven import Cost, break_even, cost, pairs
 from orchestrator.reports import breakeven as report
 from orchestrator.testing import make_case, make_measurement
 from tests.unit.test_reports import make_row, printed
@@ -205,7 +206,7 @@ def found_pairs(*cases, ours="litert-gpu", theirs="litert"):
     """Return the pairs among the cases of these attempts."""
     attempts = {str(each[0].case): each for each in cases}
     rows = [make_row(**asdict(each[0].case)) for each in cases]
-    return list(report.pairs(rows, lambda row: attempts[row.case], ours, theirs))
+    return list(pairs(rows, lambda row: attempts[row.case], ours, theirs))
 
 
 GPU, CPU = measured("litert-gpu", 3 * S, 2 * MS), measured("litert", 1 * S, 10 * MS)

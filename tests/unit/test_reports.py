@@ -13,7 +13,7 @@ from rich.console import Console
 from orchestrator.reports import case_detail as show
 from orchestrator.reports import case_table as table
 from orchestrator.reports import json as json_report
-from orchestrator.reports import no_results as empty
+from orchestrator.reports import no_results
 from orchestrator.store.rows import ResultRow, RunRow
 from orchestrator.testing import MIDNIGHT, make_artifact, make_case, make_measurement, make_scores
 
@@ -368,7 +368,7 @@ def make_run(**changes):
     ids=["new", "new and narrowed", "nothing worked", "broken off", "a number", "not together"],
 )
 def test_an_empty_list_says_why(known, filters, run, words):
-    assert empty.words(known, filters, run) == words
+    assert no_results.explain(known, filters, run) == words
 
 
 def test_json_keys_stay():

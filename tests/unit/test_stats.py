@@ -81,21 +81,21 @@ def test_an_interval_holds_what_attempts_differ_by_and_is_the_same_every_time():
     rng = np.random.default_rng(3)
     several = [rng.normal(centre, 1.0, 2000) for centre in (100, 104, 98, 101, 103)]
 
-    found = stats.interval(several, 0.5)
+    found = stats.interval_of_percentile(several, 0.5)
 
     assert 98 <= found.low < np.median(np.concatenate(several)) < found.high <= 104
-    assert stats.interval(several, 0.5) == found
-    assert stats.interval(several, 0.9).high > found.high
+    assert stats.interval_of_percentile(several, 0.5) == found
+    assert stats.interval_of_percentile(several, 0.9).high > found.high
 
 
 def test_attempts_that_are_equal_leave_no_doubt():
-    assert stats.interval([np.full(50, 7.0)] * 5, 0.5) == stats.Interval(low=7.0, high=7.0)
+    assert stats.interval_of_percentile([np.full(50, 7.0)] * 5, 0.5) == stats.Interval(low=7.0, high=7.0)
     assert stats.interval_of_median([3.0] * 3) == stats.Interval(low=3.0, high=3.0)
 
 
 def test_few_attempts_have_no_interval():
-    assert stats.interval([np.arange(9.0)] * 2, 0.5) is None
-    assert stats.interval([np.arange(9.0), np.arange(9.0), np.empty(0)], 0.5) is None
+    assert stats.interval_of_percentile([np.arange(9.0)] * 2, 0.5) is None
+    assert stats.interval_of_percentile([np.arange(9.0), np.arange(9.0), np.empty(0)], 0.5) is None
     assert stats.interval_of_median([1.0, 2.0]) is None
 
 

@@ -580,7 +580,7 @@ def test_a_gpu_that_is_a_program_is_told():
 def test_a_reason_that_was_recorded_is_kept():
     (kept,) = judge(attempts(), stranger_since=datetime(2026, 1, 2, tzinfo=UTC)).reasons
 
-    result = judge(attempts(), kept=[kept])
+    result = judge(attempts(), sticky=[kept])
 
     assert (result.reasons, result.verdict) == ((kept,), Verdict.WARN)
 

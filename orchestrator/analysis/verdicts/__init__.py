@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.analysis import auc as metrics
+from orchestrator.analysis.auc import auc_interval, mean_auc
 from orchestrator.analysis.verdicts.accuracy import of_the_accuracy, of_the_artifact, of_the_golden_check
 from orchestrator.analysis.verdicts.attempts import of_the_attempts, of_the_latency
 from orchestrator.analysis.verdicts.device import of_the_device
@@ -34,12 +34,12 @@ def judge(
     effort: Effort,
     stranger_since: datetime | None = None,
     golden: Golden | None = None,
-    kept: Sequence[Reason] = (),
+    sticky: Sequence[Reason] = (),
 ) -> CaseResult:
     """Return a case's figures, over all samples of its successful attempts, and its verdict with reasons.
 
     ``stranger_since`` is when the device's name was last answered by what is another machine now, ``golden``
-    what the golden check of the attempts is judged by. ``kept`` are reasons that were recorded when they were seen.
+    what the golden check of the attempts is judged by. ``sticky`` are reasons that were recorded when they were seen.
     """
     good = [replace(attempt, readings=sieve(attempt.readings)) for attempt in measurements if attempt.error is None]
     # what could not be loaded could not be scored: one reason is enough
@@ -52,7 +52,7 @@ def judge(
         *(() if unscorable else of_the_accuracy(case, scores)),
         *of_the_golden_check(good, golden),
         *of_the_artifact(measurements, scores),
-        *kept,
+        *sticky,
     )
     verdict = Verdict.VALID
     for reason in reasons:
@@ -74,8 +74,8 @@ def judge(
 
 def _accuracy(scores: Scores | None) -> dict[str, float | None]:
     """Return the mean AUC and its interval, as far as there are any."""
-    mean = metrics.mean_auc(scores.auc) if scores and scores.error is None else None
+    mean = mean_auc(scores.auc) if scores and scores.error is None else None
     if scores is None or mean is None or scores.auc_error is None:
         return {"auc_mean": mean}
-    low, high = metrics.interval(mean, scores.auc_error)
+    low, high = auc_interval(mean, scores.auc_error)
     return {"auc_mean": mean, "auc_low": low, "auc_high": high}

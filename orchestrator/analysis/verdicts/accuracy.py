@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.analysis import auc as metrics
+from orchestrator.analysis.auc import mean_auc
 from orchestrator.analysis.verdicts.reasons import invalid, warn
 from orchestrator.domain.plan import WITHOUT_SCORES
 
@@ -29,7 +29,7 @@ def of_the_accuracy(case: Case, scores: Scores | None) -> Iterator[Reason]:
         yield invalid(
             "accuracy-failed", f"scoring failed: {scores.error}", "these are the worker's last words on the device"
         )
-    elif (mean := metrics.mean_auc(scores.auc)) is None:
+    elif (mean := mean_auc(scores.auc)) is None:
         yield warn("no-auc", "no class has both labels in the evaluation part", "evaluate on more images")
     elif mean < 0.5:
         yield warn(

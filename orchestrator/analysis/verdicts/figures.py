@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestrator.analysis.stats import interval, interval_of_median, outliers, percentile
+from orchestrator.analysis.stats import interval_of_median, interval_of_percentile, outliers, percentile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,7 @@ def figures_of(case: Case, good: Sequence[Measurement]) -> dict[str, float | Non
         found |= {"outliers_low": beyond.low, "outliers_mild": beyond.mild, "outliers_severe": beyond.severe}
         found["invocations_per_sample"] = max(attempt.invocations_per_sample for attempt in good)
     for name, share in (("p50", 0.50), ("p90", 0.90)):
-        where = interval(attempts, share) if found[f"{name}_ns"] is not None else None
+        where = interval_of_percentile(attempts, share) if found[f"{name}_ns"] is not None else None
         if where is not None:
             found |= {f"{name}_low_ns": where.low, f"{name}_high_ns": where.high}
     rates = [rate for attempt in good if (rate := images_per_s(case, attempt)) is not None]

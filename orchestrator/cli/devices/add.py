@@ -147,7 +147,7 @@ def _remember(device: Device, facts: Mapping[str, Any], files: Home) -> None:
     from orchestrator.store.store import Store
 
     with Store.open(files.db) as store:
-        store.saw(device, facts, datetime.now(UTC))
+        store.record_facts(device, facts, datetime.now(UTC))
 
 
 def _first_case(

@@ -166,7 +166,7 @@ def _remember(answers: Sequence[Answer], db: str | None, inventory: Any) -> None
     with open_store(db, inventory) as store:
         for answer in answers:
             if answer.facts is not None:
-                store.saw(answer.device, answer.facts, datetime.now(UTC))
+                store.record_facts(answer.device, answer.facts, datetime.now(UTC))
 
 
 def _show_answers(answers: Sequence[Answer]) -> None:

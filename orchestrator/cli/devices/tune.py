@@ -89,7 +89,7 @@ def _remember(outcomes: Sequence[Outcome], db: str) -> None:
     with Store.open(db) as store:
         for outcome in outcomes:
             if outcome.facts is not None:
-                store.saw(outcome.device, outcome.facts, datetime.now(UTC))
+                store.record_facts(outcome.device, outcome.facts, datetime.now(UTC))
 
 
 def _show(outcomes: Sequence[Outcome]) -> None:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.context import Db, InventoryFile, Json, console, home, open_store
+from orchestrator.cli.results.case import find_result, parse_case
 
 if TYPE_CHECKING:
+    from orchestrator.store.queries import Queries
     from orchestrator.store.rows import ResultRow
-    from orchestrator.store.store import Store
 
 EPILOG = """Examples:
 
@@ -45,7 +46,7 @@ def compare(
     json: Json = False,
 ) -> None:
     """Test whether cases differ: ratio, interval, chance and the device's noise."""
-    from orchestrator.analysis import compare as pairing
+    from orchestrator.analysis import compare as analysis
     from orchestrator.errors import UsageError
     from orchestrator.reports import compare as report
 
@@ -59,37 +60,26 @@ def compare(
         if a is not None and b is not None:
             wanted = [(_row(store, a, run), _row(store, b, run))]
         elif by is not None:
-            wanted = pairing.by(store.results(run=store.run(run or "latest").id), by, baseline)
+            wanted = analysis.by(store.results(run=store.run(run or "latest").id), by, baseline)
         else:
             old, new = (store.results(run=store.run(name).id) for name in runs or ())
-            wanted = pairing.between(old, new)
+            wanted = analysis.between(old, new)
         if any((one.case, one.run) == (other.case, other.run) for one, other in wanted):
             raise UsageError("a result is not compared with itself", hint="farm devices calibrate tells what noise is")
-        found = pairing.compare(store, wanted, home(db, inventory).state / "blobs")
+        found = analysis.compare(store, wanted, home(db, inventory).state / "blobs")
     if json:
         typer.echo(report.as_json(found))
     else:
         report.show(found, console())
 
 
-def _row(store: Store, text: str, run: str | None) -> ResultRow:
+def _row(store: Queries, text: str, run: str | None) -> ResultRow:
     """Return the result of ``CASE`` or ``CASE@RUN``, else in ``run``, else the newest."""
-    from dataclasses import asdict
-
     from orchestrator.domain.case import Case
-    from orchestrator.errors import UnknownName, UsageError
 
-    name, _, own = text.rpartition("@")
+    name, at, of_run = text.rpartition("@")
     try:
-        case, chosen = Case.parse(text), run
-    except ValueError as error:
-        try:
-            case, chosen = Case.parse(name), own
-        except ValueError:
-            raise UsageError(str(error), hint="farm results --json lists cases under the key `case`") from None
-    of_run = store.run(chosen).id if chosen else None
-    rows = store.results(run=of_run, **asdict(case))
-    if not rows:
-        known = [row.case for row in store.results(run=of_run)]
-        raise UnknownName("case with a result", str(case), known, hint="farm results" if known else "farm run")
-    return rows[0]
+        case = Case.parse(text)  # a model's name may have an @
+    except ValueError:
+        case, run = (parse_case(name), of_run) if at else (parse_case(text), run)
+    return find_result(store, case, run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from orchestrator.analysis import significance as comparing
+from orchestrator.analysis import significance
 from orchestrator.analysis.significance import adjusted, difference, least_p, p_value, verdict
 
 SIMULATIONS = 400
@@ -23,7 +23,7 @@ def test_a_case_compared_with_itself_is_flagged_no_more_often_than_the_level_say
     flagged = outside = 0
     for seed in range(SIMULATIONS):
         found = difference(attempts(random, count), attempts(random, count), seed)
-        flagged += verdict(found, found.p_value, None) in (comparing.FASTER, comparing.SLOWER)
+        flagged += verdict(found, found.p_value, None) in (significance.FASTER, significance.SLOWER)
         outside += not found.interval.low <= 1 <= found.interval.high
 
     # 0.05 and two standard errors of what is simulated; the interval, which no verdict is made of, twice that.
@@ -37,8 +37,8 @@ def test_a_real_difference_of_15_per_cent_is_found_in_spite_of_two_kinds_of_proc
     found = [difference(attempts(random, count), attempts(random, count, 1.15)) for _ in range(100)]
     said = [verdict(each, each.p_value, None) for each in found]
 
-    assert said.count(comparing.SLOWER) >= 90
-    assert comparing.FASTER not in said
+    assert said.count(significance.SLOWER) >= 90
+    assert significance.FASTER not in said
     assert np.mean([each.interval.low <= 1.15 <= each.interval.high for each in found]) >= 0.90
 
 
@@ -47,7 +47,7 @@ def test_a_whole_table_of_things_compared_with_themselves_is_right_as_often_as_o
     wrong = 0
     for _ in range(100):
         rows = [p_value(random.normal(size=7), random.normal(size=7)) for _ in range(8)]
-        wrong += min(adjusted(rows)) <= comparing.LEVEL
+        wrong += min(adjusted(rows)) <= significance.LEVEL
 
     assert wrong / 100 <= 0.05 + 2 * (0.05 * 0.95 / 100) ** 0.5
 
@@ -61,7 +61,7 @@ def test_the_test_counts_every_way_to_deal_the_attempts():
 def test_many_attempts_are_dealt_by_chance_and_p_is_never_zero():
     few, many = np.linspace(0, 1, 20), np.linspace(10, 11, 20)
 
-    assert p_value(few, many) == p_value(few, many) == pytest.approx(1 / (comparing.SOME_DEALS + 1))
+    assert p_value(few, many) == p_value(few, many) == pytest.approx(1 / (significance.SOME_DEALS + 1))
 
 
 def test_p_values_of_a_table_are_those_of_benjamini_and_hochberg():
@@ -76,10 +76,10 @@ def test_a_difference_below_the_noise_floor_is_called_so():
     found = difference(a, b)
 
     assert found.ratio == pytest.approx(1.02, abs=0.001)
-    assert verdict(found, found.p_value, None) == comparing.SLOWER
-    assert verdict(found, found.p_value, 0.01) == comparing.SLOWER
-    assert verdict(found, found.p_value, 0.03) == comparing.BELOW_NOISE
-    assert verdict(difference(b, a), found.p_value, None) == comparing.FASTER
+    assert verdict(found, found.p_value, None) == significance.SLOWER
+    assert verdict(found, found.p_value, 0.01) == significance.SLOWER
+    assert verdict(found, found.p_value, 0.03) == significance.BELOW_NOISE
+    assert verdict(difference(b, a), found.p_value, None) == significance.FASTER
 
 
 def test_one_slow_sample_in_a_thousand_does_not_make_a_case_slower():

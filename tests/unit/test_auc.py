@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from orchestrator.analysis import auc as metrics
+from orchestrator.analysis import auc
 
 
 def by_counting_pairs(positive, scores):
@@ -22,26 +22,26 @@ def by_counting_pairs(positive, scores):
 def test_auc_is_the_share_of_pairs_in_the_right_order_with_ties_counted_half(drawn):
     positive, scores = drawn
 
-    (auc,) = metrics.auc_per_class(positive[:, None].astype(np.uint8), scores[:, None])
+    (value,) = auc.auc_per_class(positive[:, None].astype(np.uint8), scores[:, None])
 
     expected = by_counting_pairs(positive, scores)
-    assert auc == (None if expected is None else pytest.approx(expected))
+    assert value == (None if expected is None else pytest.approx(expected))
 
 
 def test_a_class_with_one_label_has_no_auc_and_is_left_out_of_the_mean():
     labels = np.array([[0, 1], [0, 0], [0, 1]], np.uint8)
     scores = np.array([[0.1, 0.9], [0.2, 0.1], [0.3, 0.8]], np.float32)
 
-    per_class = metrics.auc_per_class(labels, scores)
+    per_class = auc.auc_per_class(labels, scores)
 
     assert per_class == (None, 1.0)
-    assert metrics.mean_auc(per_class) == 1.0
-    assert metrics.mean_auc((None, None)) is None
+    assert auc.mean_auc(per_class) == 1.0
+    assert auc.mean_auc((None, None)) is None
 
 
 def test_shapes_that_differ_are_refused():
     with pytest.raises(ValueError, match="images, classes"):
-        metrics.auc_per_class(np.zeros((3, 2)), np.zeros((3, 1)))
+        auc.auc_per_class(np.zeros((3, 2)), np.zeros((3, 1)))
 
 
 def delong_error(positive, a, b):
@@ -64,7 +64,7 @@ def test_the_error_of_an_auc_difference_is_delongs():
     a = np.round(random.normal(positive, 1), 1)
     b = np.round(a + random.normal(0, 0.5, 80), 1)
 
-    found = metrics.auc_difference(positive[:, None], a[:, None], b[:, None])
+    found = auc.auc_difference(positive[:, None], a[:, None], b[:, None])
 
     assert found.difference == pytest.approx(by_counting_pairs(positive, b) - by_counting_pairs(positive, a))
     assert found.error == pytest.approx(delong_error(positive, a, b))
@@ -80,11 +80,11 @@ def test_the_error_of_a_mean_over_classes_is_that_of_drawing_images_again():
     for _ in range(400):
         rows = random.integers(0, 300, 300)
         drawn.append(
-            metrics.mean_auc(metrics.auc_per_class(labels[rows], b[rows]))
-            - metrics.mean_auc(metrics.auc_per_class(labels[rows], a[rows]))
+            auc.mean_auc(auc.auc_per_class(labels[rows], b[rows]))
+            - auc.mean_auc(auc.auc_per_class(labels[rows], a[rows]))
         )
 
-    found = metrics.auc_difference(labels, a, b)
+    found = auc.auc_difference(labels, a, b)
 
     assert found.error == pytest.approx(np.std(drawn), rel=0.15)
 
@@ -96,36 +96,36 @@ def test_the_error_of_one_mean_auc_is_delongs_for_one_class_and_that_of_drawing_
     drawn = []
     for _ in range(400):
         rows = random.integers(0, 300, 300)
-        drawn.append(metrics.mean_auc(metrics.auc_per_class(labels[rows], scores[rows])))
+        drawn.append(auc.mean_auc(auc.auc_per_class(labels[rows], scores[rows])))
 
-    alone = metrics.mean_auc_error(labels[:, :1], scores[:, :1])
-    together = metrics.mean_auc_error(labels, scores)
+    alone = auc.mean_auc_error(labels[:, :1], scores[:, :1])
+    together = auc.mean_auc_error(labels, scores)
 
     assert alone == pytest.approx(delong_error(labels[:, 0], scores[:, 0], np.zeros(300)))
     assert together == pytest.approx(np.std(drawn), rel=0.15)
-    assert metrics.interval(0.9, 0.1) == (pytest.approx(0.704, abs=1e-3), 1.0)
+    assert auc.auc_interval(0.9, 0.1) == (pytest.approx(0.704, abs=1e-3), 1.0)
 
 
 def test_a_mean_auc_without_a_mistake_or_with_one_image_of_a_kind_has_no_error():
     labels = np.array([[0], [0], [1], [1]])
     scores = np.array([[0.1], [0.6], [0.5], [0.9]])
 
-    assert metrics.mean_auc_error(labels, scores) > 0
-    assert metrics.mean_auc_error(labels, np.sort(scores, axis=0)) is None
-    assert metrics.mean_auc_error(labels, np.ones((4, 1))) is None
-    assert metrics.mean_auc_error(np.array([[0], [0], [0], [1]]), scores) is None
+    assert auc.mean_auc_error(labels, scores) > 0
+    assert auc.mean_auc_error(labels, np.sort(scores, axis=0)) is None
+    assert auc.mean_auc_error(labels, np.ones((4, 1))) is None
+    assert auc.mean_auc_error(np.array([[0], [0], [0], [1]]), scores) is None
     with pytest.raises(ValueError, match="images, classes"):
-        metrics.mean_auc_error(labels, scores[:2])
+        auc.mean_auc_error(labels, scores[:2])
 
 
 def test_scores_that_rank_alike_differ_by_nothing_and_one_image_of_a_kind_tells_nothing():
     labels = np.array([[0], [0], [1], [1]])
     scores = np.array([[0.1], [0.6], [0.5], [0.9]])
 
-    same = metrics.auc_difference(labels, scores, scores * 2)
+    same = auc.auc_difference(labels, scores, scores * 2)
 
     assert (same.difference, same.error) == (0, 0)
-    assert metrics.auc_difference(np.array([[0], [0], [0], [1]]), scores, scores) is None
-    assert metrics.auc_difference(np.zeros((4, 1)), scores, scores) is None
+    assert auc.auc_difference(np.array([[0], [0], [0], [1]]), scores, scores) is None
+    assert auc.auc_difference(np.zeros((4, 1)), scores, scores) is None
     with pytest.raises(ValueError, match="images, classes"):
-        metrics.auc_difference(labels, scores, scores[:2])
+        auc.auc_difference(labels, scores, scores[:2])

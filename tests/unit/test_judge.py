@@ -54,7 +54,7 @@ def store(tmp_path):
 def test_a_case_gets_what_todays_rules_say_and_keeps_its_day(store):
     store.record(judged(run=RUN, at=MIDNIGHT, p50_ns=7.0, auc_mean=None))
 
-    (judgement,) = judging.judge_again(store, RUN)
+    (judgement,) = judging.rejudge(store, RUN)
 
     assert judgement.changed
     assert (judgement.before.verdict, judgement.after.verdict) == ("VALID", Verdict.WARN)
@@ -62,11 +62,11 @@ def test_a_case_gets_what_todays_rules_say_and_keeps_its_day(store):
     row = next(row for row in store.results(run=RUN) if row.scheme == "float32")
     assert (row.verdict, row.p50_ns, row.auc_mean, row.samples) == ("WARN", 1_000_000.0, 1.0, 384)
     assert row.measured_at == MIDNIGHT, "when it was measured stays"
-    assert [again.changed for again in judging.judge_again(store, RUN)] == [False]
+    assert [again.changed for again in judging.rejudge(store, RUN)] == [False]
 
 
 def test_what_was_never_built_stays_as_it_is(store):
-    assert not list(judging.judge_again(store, RUN))
+    assert not list(judging.rejudge(store, RUN))
     assert store.results(run=RUN)[0].reasons[0]["code"] == "build-failed"
 
 
@@ -77,7 +77,7 @@ def test_what_was_seen_when_it_happened_is_kept(store):
     assert [reason.code for reason in first.reasons] == ["emulated", "other-machine"]
     store.record(happened.CaseJudged(run=RUN, at=MIDNIGHT + timedelta(days=1), device="local", result=first))
 
-    (judgement,) = judging.judge_again(store, RUN)
+    (judgement,) = judging.rejudge(store, RUN)
 
     assert sorted(judgement.after.reasons, key=str) == sorted(first.reasons, key=str)
     assert replace(judgement.after, reasons=()) == replace(first, reasons=())
@@ -85,4 +85,4 @@ def test_what_was_seen_when_it_happened_is_kept(store):
 
 def test_a_run_that_is_not_there_is_told(store):
     with pytest.raises(UnknownName, match="nothing"):
-        list(judging.judge_again(store, "nothing"))
+        list(judging.rejudge(store, "nothing"))

@@ -1,0 +1,37 @@
+"""``farm db``: the schema of the results database."""
+
+from __future__ import annotations
+
+import typer
+
+from orchestrator.cli.context import Db, InventoryFile, console, home
+
+app = typer.Typer(name="db", no_args_is_help=True, rich_markup_mode=None, help="The results database itself.")
+
+
+@app.command("upgrade", epilog="Example: farm db upgrade --db sqlite:///old.db")
+def upgrade(*, db: Db = None, inventory: InventoryFile = None) -> None:
+    """Bring the database to the schema this farm needs; back it up before."""
+    from orchestrator.store import engine, migrate
+
+    opened = engine.connect(home(db, inventory).db)
+    try:
+        console().print(f"schema {migrate.upgrade(opened)}")
+    finally:
+        opened.dispose()
+
+
+@app.command("check", epilog="Example: farm db check")
+def check(*, db: Db = None, inventory: InventoryFile = None) -> None:
+    """Show the database's schema and the one farm needs; exit status 1 where they differ."""
+    from orchestrator.store import engine, migrate
+
+    opened = engine.connect(home(db, inventory).db)
+    try:
+        with opened.connect() as connection:
+            revision = migrate.current(connection)
+    finally:
+        opened.dispose()
+    console().print(f"{engine.shown(opened.url)}: schema {revision or 'none yet'}, this farm needs {migrate.newest()}")
+    if revision not in (None, migrate.newest()):
+        raise typer.Exit(1)

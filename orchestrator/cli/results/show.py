@@ -1,0 +1,42 @@
+"""``farm results show``: one case in full."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.context import Db, InventoryFile, Json, console, open_store
+from orchestrator.cli.results.case import find_result, parse_case
+
+EPILOG = "Example: farm results show local/tiny-cxr/int8/litert/t1/b1 --run latest"
+
+
+def show_case(
+    case: Annotated[str, typer.Argument(metavar="CASE", help="DEVICE/MODEL/SCHEME/RUNTIME/tTHREADS/bBATCH.")],
+    run: Annotated[str | None, typer.Option(metavar="RUN", help="Default: the newest run that judged it.")] = None,
+    *,
+    db: Db = None,
+    inventory: InventoryFile = None,
+    json: Json = False,
+) -> None:
+    """Show one case in full: every attempt, a histogram, what explains them, facts, recipe, reasons."""
+    from dataclasses import replace
+
+    from orchestrator.reports import case_detail
+
+    chosen = parse_case(case)
+    with open_store(db, inventory) as store:
+        row = find_result(store, chosen, run)
+        everything = (
+            row,
+            store.measurements(row.run, chosen),
+            store.scores(row.run, chosen),
+            store.facts(row.run, row.device),
+            store.artifact(row.artifact) if row.artifact else None,
+        )
+        if json:
+            typer.echo(case_detail.as_json(*everything))
+        else:
+            of_float32 = store.measurements(row.run, replace(chosen, scheme="float32"))
+            case_detail.show(*everything, console(), of_float32=of_float32)
