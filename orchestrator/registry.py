@@ -41,7 +41,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "local": "orchestrator.transports.local:LocalTransport",
     },
     "executor": {
-        "threads": "orchestrator.runs.executors.threads:walk",
+        "threads": "orchestrator.runs.executors.threads:run_parallel",
     },
 }
 

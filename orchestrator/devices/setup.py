@@ -6,9 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator import registry
+from orchestrator.devices.connect import connect
 from orchestrator.devices.provisioning.choose import choose_runtime, environment_for
-from orchestrator.devices.remote.client import AgentClient
 from orchestrator.domain.units import format_bytes
 from orchestrator.errors import DeviceUnfit, FarmError
 
@@ -26,7 +25,7 @@ AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ready:
+class RuntimeInstalled:
     """A runtime that works on a device."""
 
     runtime: str
@@ -56,7 +55,7 @@ class Outcome:
     """What became of one device: exactly one of its answers, or its error."""
 
     device: Device
-    ready: Ready | None = None
+    ready: RuntimeInstalled | None = None
     removed: Mapping[str, Any] | None = None
     error: FarmError | None = None
 
@@ -72,12 +71,6 @@ class Outcome:
         }
 
 
-def way_to(device: Device, known_hosts: Path) -> AgentClient:
-    """Return the way to the agent on ``device``; nothing is connected yet."""
-    transport = registry.find("transport", device.transport)
-    return AgentClient(transport(device, known_hosts=known_hosts), device)
-
-
 def make_ready(
     device: Device,
     facts: Mapping[str, Any],
@@ -86,7 +79,7 @@ def make_ready(
     cache: Path,
     wheelhouse: Path | None = None,
     tell: Callable[[str], None] = lambda _: None,
-) -> Ready:
+) -> RuntimeInstalled:
     """Bring the best runtime the device can have, unless it has it itself, and try it there.
 
     ``facts`` are what probing for `RUNTIMES` told; ``tell`` hears what is going on. Raises `DeviceUnfit`.
@@ -94,10 +87,10 @@ def make_ready(
     runtime = choose_runtime(facts, device.runtimes)
     own = (facts.get("runtimes") or {}).get(runtime) or {}
     if own.get("works"):
-        return Ready(runtime=runtime, version=str(own.get("version")), environment=None, sent_bytes=0)
+        return RuntimeInstalled(runtime=runtime, version=str(own.get("version")), environment=None, sent_bytes=0)
     tell(f"{device.name}: fetching wheels of {runtime}")
     environment = environment_for(facts, runtime, cache=cache, wheelhouse=wheelhouse)
-    remote = way_to(device, known_hosts)
+    remote = connect(device, known_hosts)
     try:
         sent = remote.ensure_agent()
         for blob, size in remote.push(environment.wheels, disk_limit_bytes=device.limits.disk_bytes):
@@ -111,7 +104,9 @@ def make_ready(
     if not tried.get("works"):
         words = tried.get("error") or "it does not say why"
         raise DeviceUnfit(f"{device.name}: {runtime} was brought there and does not work: {words}")
-    return Ready(runtime=runtime, version=str(tried.get("version")), environment=environment, sent_bytes=sent)
+    return RuntimeInstalled(
+        runtime=runtime, version=str(tried.get("version")), environment=environment, sent_bytes=sent
+    )
 
 
 def set_up(
@@ -120,7 +115,7 @@ def set_up(
     """Make devices ready side by side and yield an outcome for each, in their order."""
 
     def one(device: Device) -> Outcome:
-        remote = way_to(device, known_hosts)
+        remote = connect(device, known_hosts)
         try:
             facts = remote.probe(RUNTIMES)
         finally:
@@ -134,7 +129,7 @@ def clean(devices: Sequence[Device], known_hosts: Path, *, unused_days: float) -
     """Remove from devices what was not used for ``unused_days``; yield an outcome for each, in their order."""
 
     def one(device: Device) -> Outcome:
-        remote = way_to(device, known_hosts)
+        remote = connect(device, known_hosts)
         try:
             return Outcome(device=device, removed=remote.collect_garbage(unused_days))
         finally:

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.devices.setup import AT_ONCE, RUNTIMES, way_to
+from orchestrator.devices.connect import connect
+from orchestrator.devices.setup import AT_ONCE, RUNTIMES
 from orchestrator.errors import FarmError
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def restore(devices: Sequence[Device], known_hosts: Path) -> Iterator[Outcome]:
 
 def _each(act: Callable[[AgentClient], Tuning], devices: Sequence[Device], known_hosts: Path) -> Iterator[Outcome]:
     def one(device: Device) -> Outcome:
-        remote = way_to(device, known_hosts)
+        remote = connect(device, known_hosts)
         try:
             return Outcome(device=device, tuning=act(remote), facts=remote.probe(RUNTIMES))
         except FarmError as error:

@@ -10,8 +10,9 @@ import numpy as np
 
 from orchestrator.analysis import noise_floor as noise
 from orchestrator.config import suite as suites
+from orchestrator.devices.connect import connect
 from orchestrator.devices.provisioning.choose import choose_runtime
-from orchestrator.devices.setup import RUNTIMES, way_to
+from orchestrator.devices.setup import RUNTIMES
 from orchestrator.domain.calibration import Calibration
 from orchestrator.domain.case import Case
 from orchestrator.domain.effort import EFFORTS
@@ -55,7 +56,7 @@ def calibrate(
     group = _group(effort, attempts)
     farm = Farm(inventory, state, wheelhouse=wheelhouse, patience_s=60)
     device = farm.inventory.device(name)
-    remote = way_to(device, state / "known_hosts")
+    remote = connect(device, state / "known_hosts")
     try:
         facts = remote.probe(RUNTIMES)
     finally:

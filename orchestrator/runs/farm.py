@@ -38,7 +38,7 @@ from orchestrator.domain.suite import Suite
 from orchestrator.errors import DeviceUnfit, FarmError, UsageError
 from orchestrator.models.artifacts import Artifacts, Build, Built
 from orchestrator.runs import planner
-from orchestrator.runs.lane import Carrier
+from orchestrator.runs.lane import LaneRunner
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -55,18 +55,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Prospects:
+class ProbeResults:
     """What probing told about the devices of a run."""
 
     facts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     #: device -> why it will do nothing
-    mute: dict[str, str] = field(default_factory=dict)
+    unreachable: dict[str, str] = field(default_factory=dict)
     #: (device, runtime) -> why it can't offer that runtime
-    unfit: dict[tuple[str, str], str] = field(default_factory=dict)
+    unsupported: dict[tuple[str, str], str] = field(default_factory=dict)
     #: (device, runtime) -> what to bring along
     environments: dict[tuple[str, str], Environment] = field(default_factory=dict)
     #: device -> when its name was last answered by what is another machine now
-    strangers: dict[str, datetime] = field(default_factory=dict)
+    replaced: dict[str, datetime] = field(default_factory=dict)
 
 
 class Farm:
@@ -87,7 +87,7 @@ class Farm:
     ) -> None:
         self.inventory = Inventory.load(inventory)
         self._state = state
-        self._walk = registry.find("executor", executor)
+        self._run_parallel = registry.find("executor", executor)
         self._patience_s = patience_s
         self._wheelhouse = wheelhouse
         self._artifacts = Artifacts(state)
@@ -102,11 +102,11 @@ class Farm:
 
         ``known`` is what devices said of themselves before, where selectors ask for that.
         """
-        prospects = Prospects()
+        probed = ProbeResults()
         devices = selectors.select(self.inventory.devices, suite.devices, known)
-        for _ in self._probe("dry-run", suite, devices, prospects, fetch=False):
+        for _ in self._probe("dry-run", suite, devices, probed, fetch=False):
             pass
-        return self._planned("dry-run", suite, devices, prospects)
+        return self._planned("dry-run", suite, devices, probed)
 
     def run(self, suite: Suite, store: Store) -> Iterator[Event]:
         """Carry out ``suite``: every event is in ``store`` before it is yielded."""
@@ -142,13 +142,13 @@ class Farm:
             yield event
 
     def _events(self, run: str, suite: Suite, devices: Sequence[Device], store: Store) -> Iterator[Event]:
-        prospects = Prospects()
+        probed = ProbeResults()
         before = {row.name: row for row in store.devices()}
-        yield from self._probe(run, suite, devices, prospects)
-        for name, facts in prospects.facts.items():
+        yield from self._probe(run, suite, devices, probed)
+        for name, facts in probed.facts.items():
             if name in before and health.other_machine(before[name].facts, facts):
-                prospects.strangers[name] = before[name].last_seen_at
-        plan = self._planned(run, suite, devices, prospects)
+                probed.replaced[name] = before[name].last_seen_at
+        plan = self._planned(run, suite, devices, probed)
         yield Planned(run=run, plan=plan)
         for skip in plan.skips:
             yield CaseSkipped(run=run, device=skip.case.device, case=skip.case, reason=skip.reason)
@@ -162,9 +162,9 @@ class Farm:
             _refuse_another(event, announced)
             yield event
         images = self._images(suite, {model for model, _, _ in artifacts})
-        carriers = self._carriers(plan, devices, prospects=prospects, artifacts=artifacts, images=images, store=store)
+        runners = self._runners(plan, devices, probed=probed, artifacts=artifacts, images=images, store=store)
         given_up = 0
-        for event in self._walked(carriers):
+        for event in self._measured(runners):
             given_up += isinstance(event, LaneSkipped)
             yield event
         verdicts = []
@@ -173,16 +173,16 @@ class Farm:
             if key in failures:
                 result = _unbuilt(run, case, failures[key])
             else:
-                result = judging.judge(store, run, suite, case, stranger_since=prospects.strangers.get(case.device))
+                result = judging.judge(store, run, suite, case, stranger_since=probed.replaced.get(case.device))
             verdicts.append(result.verdict)
             yield CaseJudged(run=run, device=case.device, result=result)
-        fine = not given_up and not prospects.mute and Verdict.INVALID not in verdicts
+        fine = not given_up and not probed.unreachable and Verdict.INVALID not in verdicts
         yield RunEnded(run=run, exit_status=0 if fine else 1)
 
     def _probe(
-        self, run: str, suite: Suite, devices: Sequence[Device], prospects: Prospects, *, fetch: bool = True
+        self, run: str, suite: Suite, devices: Sequence[Device], probed: ProbeResults, *, fetch: bool = True
     ) -> Iterator[Event]:
-        """Probe all devices side by side; a mute one is an event, not the end of the run.
+        """Probe all devices side by side; a unreachable one is an event, not the end of the run.
 
         Without ``fetch``, wheels are chosen but not fetched.
         """
@@ -197,26 +197,26 @@ class Farm:
                     )
                 choices = [RuntimeChoice.parse(runtime) for runtime in suite.runtimes]
                 facts = remote.probe(tuple(dict.fromkeys(choice.on_device for choice in choices)))
-                self._choose_environments(device, suite, facts, prospects, fetch=fetch)
+                self._choose_environments(device, suite, facts, probed, fetch=fetch)
             except FarmError as error:
-                prospects.mute[device.name] = str(error)
+                probed.unreachable[device.name] = str(error)
                 yield LaneSkipped(run=run, device=device.name, reason=str(error))
             else:
-                prospects.facts[device.name] = facts
+                probed.facts[device.name] = facts
                 yield DeviceProbed(run=run, device=device.name, entry=device, facts=facts)
             finally:
                 remote.close()
 
-        yield from self._walk([lambda device=device: probe(device) for device in devices])
+        yield from self._run_parallel([lambda device=device: probe(device) for device in devices])
 
     def _choose_environments(
-        self, device: Device, suite: Suite, facts: Mapping[str, Any], prospects: Prospects, *, fetch: bool
+        self, device: Device, suite: Suite, facts: Mapping[str, Any], probed: ProbeResults, *, fetch: bool
     ) -> None:
         for runtime in suite.runtimes:
             choice = RuntimeChoice.parse(runtime)
             if device.runtimes and choice.name not in device.runtimes:
                 allowed = " and ".join(device.runtimes)
-                prospects.unfit[device.name, runtime] = f"the inventory allows only {allowed} on {device.name}"
+                probed.unsupported[device.name, runtime] = f"the inventory allows only {allowed} on {device.name}"
                 continue
             tried = facts.get("runtimes")
             found = tried.get(choice.on_device) if isinstance(tried, dict) else None
@@ -226,15 +226,15 @@ class Farm:
                 if not fetch:
                     choose(Target.of(facts), runtime)
                     continue
-                prospects.environments[device.name, runtime] = environment_for(
+                probed.environments[device.name, runtime] = environment_for(
                     facts, runtime, cache=self._state / "wheels", wheelhouse=self._wheelhouse
                 )
             except DeviceUnfit as error:
-                prospects.unfit[device.name, runtime] = str(error)
+                probed.unsupported[device.name, runtime] = str(error)
 
-    def _planned(self, run: str, suite: Suite, devices: Sequence[Device], prospects: Prospects) -> Plan:
+    def _planned(self, run: str, suite: Suite, devices: Sequence[Device], probed: ProbeResults) -> Plan:
         names = [device.name for device in devices]
-        return planner.plan(run, suite, names, unfit=prospects.unfit, mute=prospects.mute)
+        return planner.plan(run, suite, names, unsupported=probed.unsupported, unreachable=probed.unreachable)
 
     def _build(
         self,
@@ -265,20 +265,20 @@ class Farm:
             if model.name in models
         }
 
-    def _carriers(
+    def _runners(
         self,
         plan: Plan,
         devices: Sequence[Device],
         *,
-        prospects: Prospects,
+        probed: ProbeResults,
         artifacts: Mapping[tuple[str, str, int], Artifact],
         images: Mapping[str, ImageSet],
         store: Store,
-    ) -> list[Carrier]:
+    ) -> list[LaneRunner]:
         entries = {device.name: device for device in devices}
         done = store.done_steps(plan.run)
         earlier = store.lanes(plan.run)
-        carriers = []
+        runners = []
         for lane in plan.lanes:
             inputs = LaneInputs(
                 effort=plan.effort,
@@ -286,7 +286,7 @@ class Farm:
                 images=images,
                 environments={
                     runtime: environment
-                    for (device, runtime), environment in prospects.environments.items()
+                    for (device, runtime), environment in probed.environments.items()
                     if device == lane.device
                 },
                 blobs=self._artifacts.blobs,
@@ -294,8 +294,8 @@ class Farm:
                 tune=plan.tune,
             )
             own = [row for row in earlier if row.device == lane.device]
-            carriers.append(
-                Carrier(
+            runners.append(
+                LaneRunner(
                     plan.run,
                     lane,
                     self.remote(entries[lane.device]),
@@ -306,23 +306,23 @@ class Farm:
                     patience_s=self._patience_s,
                 )
             )
-        return carriers
+        return runners
 
-    def _walked(self, carriers: Sequence[Carrier]) -> Iterator[Event]:
+    def _measured(self, runners: Sequence[LaneRunner]) -> Iterator[Event]:
         """Walk all lanes; whoever stops listening (Ctrl-C, a full disk) stops the lanes on their devices too."""
         finished = False
         try:
-            yield from self._walk([carrier.events for carrier in carriers])
+            yield from self._run_parallel([runner.events for runner in runners])
             finished = True
         finally:
             if not finished:
-                for _ in self._walk([lambda carrier=carrier: self._stop(carrier) for carrier in carriers]):
+                for _ in self._run_parallel([lambda runner=runner: self._stop(runner) for runner in runners]):
                     pass
 
-    def _stop(self, carrier: Carrier) -> Iterator[Event]:
-        lane = carrier.cancel()
+    def _stop(self, runner: LaneRunner) -> Iterator[Event]:
+        lane = runner.cancel()
         if lane is not None:
-            remote = self.remote(self.inventory.device(carrier.device))
+            remote = self.remote(self.inventory.device(runner.device))
             # A device that can't be told goes on, and `farm run --resume` collects what it does.
             with contextlib.suppress(FarmError):
                 remote.stop(lane)

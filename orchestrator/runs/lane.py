@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from orchestrator.domain.plan import Lane
 
 
-class Carrier:
+class LaneRunner:
     """Carries the lane of one device; made for one run, used by one thread.
 
     ``unfinished`` are lanes of an earlier controller with what we had read of them; ``done`` are ids of steps that
@@ -79,18 +79,18 @@ class Carrier:
         ]
 
     def _do_the_rest(self) -> Iterator[Event]:
-        barren = 0
+        without_progress = 0
         while left := self._left():
             yield from self._patiently(partial(self._push, left))
             self._number += 1
             name = f"{self.run}-{self.device}-{self._number}"
             yield from self._patiently(partial(self._start, name, left))
             yield from self._follow(name, 0)
-            barren = barren + 1 if len(self._left()) == len(left) else 0
+            without_progress = without_progress + 1 if len(self._left()) == len(left) else 0
             if self._cancelled:
                 return
-            if policy.after_lane_end(barren=barren) is policy.Next.GIVE_UP:
-                reason = f"{self.device}: the lane ended {barren} times without finishing a step"
+            if policy.after_lane_end(without_progress=without_progress) is policy.Next.GIVE_UP:
+                reason = f"{self.device}: the lane ended {without_progress} times without finishing a step"
                 yield LaneSkipped(run=self.run, device=self.device, reason=reason)
                 return
 

@@ -23,21 +23,21 @@ def plan(
     suite: Suite,
     devices: Sequence[str],
     *,
-    unfit: Mapping[tuple[str, str], str] | None = None,
-    mute: Mapping[str, str] | None = None,
+    unsupported: Mapping[tuple[str, str], str] | None = None,
+    unreachable: Mapping[str, str] | None = None,
 ) -> Plan:
     """Return lanes and skips; the same arguments give the same plan, ids included.
 
-    ``unfit`` says for (device, runtime) why that device can't offer that runtime, ``mute`` why a device does nothing.
+    ``unsupported`` says for (device, runtime) why that device can't offer that runtime, ``unreachable`` why a device does nothing.
     Every step that would do the work of a skipped case is left out.
     """
     how_long = effort(suite.effort, compare=suite.compare, attempts=suite.attempts)
-    unfit, mute = unfit or {}, mute or {}
+    unsupported, unreachable = unsupported or {}, unreachable or {}
     lanes, skips = [], []
     for device in devices:
         wanted = []
         for case in _cases(suite, device):
-            reason = mute.get(device) or _misfit(case) or unfit.get((device, case.runtime))
+            reason = unreachable.get(device) or _misfit(case) or unsupported.get((device, case.runtime))
             if reason is None:
                 wanted.append(case)
             else:

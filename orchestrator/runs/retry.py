@@ -8,7 +8,7 @@ from enum import Enum
 from orchestrator.errors import ConnectionLost, DeviceBusy, TransferBroken, Unreachable
 
 #: A lane that ends this often without finishing a step is given up.
-MOST_BARREN_LANES = 2
+MOST_LANES_WITHOUT_PROGRESS = 2
 #: A transfer that arrives damaged this often in a row is given up: it is no longer bad luck.
 MOST_BROKEN_TRANSFERS = 3
 #: Waits between attempts to reach a device again, in seconds; the last one repeats.
@@ -16,7 +16,7 @@ BACKOFF_S = (0.5, 1, 2, 5, 10, 15)
 
 
 class Next(Enum):
-    """What the lane's carrier does now."""
+    """What the lane's runner does now."""
 
     AGAIN = "do the same again, from where it stopped"
     GIVE_UP = "report the lane as lost; `farm run --resume` can collect it later"
@@ -47,9 +47,9 @@ def after_link_error(
     return Decision(next=Next.AGAIN, wait_s=BACKOFF_S[min(failures, len(BACKOFF_S)) - 1])
 
 
-def after_lane_end(*, barren: int) -> Next:
+def after_lane_end(*, without_progress: int) -> Next:
     """Decide after a lane ended with steps left (power cut, out of memory, ``kill -9``, stopped by someone).
 
-    ``barren`` counts the lanes in a row that finished no step.
+    ``without_progress`` counts the lanes in a row that finished no step.
     """
-    return Next.GIVE_UP if barren >= MOST_BARREN_LANES else Next.AGAIN
+    return Next.GIVE_UP if without_progress >= MOST_LANES_WITHOUT_PROGRESS else Next.AGAIN

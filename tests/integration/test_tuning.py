@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent import wire
-from orchestrator.devices.setup import way_to
+from orchestrator.devices.connect import connect
 from tests.lab import dress
 from tests.lab.hosts import HostSpec, wait_for
 from tests.lab.project import Project
@@ -90,7 +90,7 @@ def lane_on(fleet, name):
     with fleet.entered(), tempfile.NamedTemporaryFile() as blob:
         blob.write(content)
         blob.flush()
-        remote = way_to(fleet["pi-a"].device, fleet.known_hosts)
+        remote = connect(fleet["pi-a"].device, fleet.known_hosts)
         try:
             remote.ensure_agent()
             remote.send(Path(blob.name), sha256)

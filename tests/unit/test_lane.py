@@ -23,7 +23,7 @@ from orchestrator.domain.event import (
 )
 from orchestrator.errors import AgentFailed, ConnectionLost, DeviceBusy, DeviceUnfit, TransferBroken
 from orchestrator.runs import planner
-from orchestrator.runs.lane import Carrier
+from orchestrator.runs.lane import LaneRunner
 from orchestrator.testing import FakeAgentClient, make_artifact, make_golden, make_suite
 
 
@@ -48,11 +48,11 @@ def inputs(tmp_path):
     )
 
 
-def make_carrier(remote, inputs, **changes):
+def make_runner(remote, inputs, **changes):
     lane = planner.plan("r", make_suite(), ["pi"]).lanes[0]
     ticks = itertools.count()
     settings = {"patience_s": 1000.0, "clock": lambda: next(ticks), "sleep": lambda _: None} | changes
-    return Carrier("r", lane, remote, inputs, **settings)
+    return LaneRunner("r", lane, remote, inputs, **settings)
 
 
 def ids(events, kind=AttemptEnded):
@@ -66,7 +66,7 @@ def ids(events, kind=AttemptEnded):
 def test_a_lane_is_pushed_started_and_followed_to_its_end(inputs):
     remote = FakeAgentClient()
 
-    events = list(make_carrier(remote, inputs).events())
+    events = list(make_runner(remote, inputs).events())
 
     assert sorted(remote.sent) == sorted(name * 64 for name in ("b", "c", "1", "2"))
     assert len(ids(events)) == 2
@@ -82,7 +82,7 @@ def test_golden_images_travel_with_attempts_and_come_back_as_differences(inputs,
     inputs = replace(inputs, artifacts={("tiny-cxr", "float32", 1): known, ("tiny-cxr", "int8", 1): of_int8})
     remote = FakeAgentClient()
 
-    events = list(make_carrier(remote, inputs).events())
+    events = list(make_runner(remote, inputs).events())
 
     assert remote.sent.count("d" * 64) == 1
     (request,) = remote.requests.values()
@@ -102,7 +102,7 @@ def test_golden_scores_of_another_shape_are_infinitely_far_away(inputs, tmp_path
     (tmp_path / ("d" * 64)).write_bytes(b"images")
     inputs = replace(inputs, artifacts={("tiny-cxr", "float32", 1): known})
 
-    (ended,) = [event for event in make_carrier(FakeAgentClient(), inputs).events() if isinstance(event, AttemptEnded)]
+    (ended,) = [event for event in make_runner(FakeAgentClient(), inputs).events() if isinstance(event, AttemptEnded)]
 
     assert ended.measurement.golden_max_difference == ended.measurement.golden_mean_difference == math.inf
 
@@ -111,7 +111,7 @@ def test_blobs_that_are_there_are_not_sent(inputs):
     remote = FakeAgentClient()
     remote.have = {name * 64 for name in ("b", "c", "1", "2")}
 
-    events = list(make_carrier(remote, inputs).events())
+    events = list(make_runner(remote, inputs).events())
 
     assert not [event for event in events if isinstance(event, BlobSent)]
 
@@ -121,7 +121,7 @@ def test_a_link_cut_after_any_record_loses_and_repeats_nothing(inputs, records):
     remote = FakeAgentClient()
     remote.cut_after = [(records, ConnectionLost("pi: cut"))]
 
-    events = list(make_carrier(remote, inputs).events())
+    events = list(make_runner(remote, inputs).events())
 
     assert len(ids(events)) == len(set(ids(events))) == 2
     assert len([event for event in events if isinstance(event, LinkLost)]) == 1
@@ -133,7 +133,7 @@ def test_a_device_that_stays_silent_beyond_patience_is_given_up_with_the_reason(
     remote = FakeAgentClient()
     remote.cut_after = [(2, ConnectionLost("pi: cut"))] + [(0, ConnectionLost("pi: cut"))] * 100
 
-    events = list(make_carrier(remote, inputs, patience_s=10).events())
+    events = list(make_runner(remote, inputs, patience_s=10).events())
 
     assert isinstance(events[-1], LaneSkipped)
     assert "pi: cut" in events[-1].reason
@@ -143,7 +143,7 @@ def test_what_a_dead_lane_left_undone_is_done_in_a_new_one(inputs):
     remote = FakeAgentClient()
     remote.cut_after = [(5, AgentFailed("pi: the lane died", code="lane-died"))]
 
-    events = list(make_carrier(remote, inputs).events())
+    events = list(make_runner(remote, inputs).events())
 
     assert list(remote.requests) == ["r-pi-1", "r-pi-2"]
     assert len(ids(events)) == 2
@@ -156,7 +156,7 @@ def test_lanes_that_die_without_finishing_a_step_are_not_restarted_for_ever(inpu
     remote = FakeAgentClient()
     remote.cut_after = [(1, AgentFailed("pi: the lane died", code="lane-died"))] * 50
 
-    events = list(make_carrier(remote, inputs).events())
+    events = list(make_runner(remote, inputs).events())
 
     assert isinstance(events[-1], LaneSkipped)
     assert len(remote.requests) == 2
@@ -164,13 +164,13 @@ def test_lanes_that_die_without_finishing_a_step_are_not_restarted_for_ever(inpu
 
 def test_an_unfinished_lane_of_an_earlier_controller_is_collected_before_anything_else_is_started(inputs):
     remote = FakeAgentClient()
-    earlier = list(make_carrier(remote, inputs).events())
+    earlier = list(make_runner(remote, inputs).events())
     done_before = frozenset(ids(earlier, Scored)[:1])
 
-    carrier = make_carrier(
+    runner = make_runner(
         remote, inputs, unfinished=(Cursor(lane="r-pi-1", offset=30),), lanes_before=1, done=done_before
     )
-    events = list(carrier.events())
+    events = list(runner.events())
 
     assert list(remote.requests) == ["r-pi-1"]
     assert ids(events) == ids(earlier)
@@ -181,8 +181,8 @@ def test_a_lane_of_an_earlier_controller_that_the_device_forgot_is_done_anew(inp
     remote = FakeAgentClient()
     remote.faults = {"follow": [AgentFailed("pi: no such lane", code="unknown-lane")]}
 
-    carrier = make_carrier(remote, inputs, unfinished=(Cursor(lane="r-pi-1", offset=30),), lanes_before=1)
-    events = list(carrier.events())
+    runner = make_runner(remote, inputs, unfinished=(Cursor(lane="r-pi-1", offset=30),), lanes_before=1)
+    events = list(runner.events())
 
     assert list(remote.requests) == ["r-pi-2"]
     assert len(ids(events)) == 2
@@ -193,7 +193,7 @@ def test_a_refusal_to_start_ends_the_lane_with_the_reason(inputs, error):
     remote = FakeAgentClient()
     remote.faults = {"start": [error]}
 
-    events = list(make_carrier(remote, inputs).events())
+    events = list(make_runner(remote, inputs).events())
 
     assert isinstance(events[-1], LaneSkipped)
     assert error.message in events[-1].reason
@@ -204,7 +204,7 @@ def test_a_damaged_transfer_is_sent_again(inputs):
     remote = FakeAgentClient()
     remote.faults = {"send": [TransferBroken("pi: hash")]}
 
-    events = list(make_carrier(remote, inputs).events())
+    events = list(make_runner(remote, inputs).events())
 
     assert len(remote.sent) == 4
     assert len(ids(events)) == 2
@@ -214,7 +214,7 @@ def test_steps_whose_artifact_could_not_be_built_are_left_out(inputs):
     remote = FakeAgentClient()
     del inputs.artifacts["tiny-cxr", "int8", 1]
 
-    events = list(make_carrier(remote, inputs).events())
+    events = list(make_runner(remote, inputs).events())
 
     assert {event.measurement.case.scheme for event in events if isinstance(event, AttemptEnded)} == {"float32"}
     assert not [event for event in events if isinstance(event, LaneSkipped)]
@@ -222,10 +222,10 @@ def test_steps_whose_artifact_could_not_be_built_are_left_out(inputs):
 
 def test_a_journal_that_speaks_of_what_was_never_ordered_ends_the_lane_with_the_reason(inputs):
     remote = FakeAgentClient()
-    make_carrier(remote, inputs)
+    make_runner(remote, inputs)
     remote._journal = lambda request: FakeAgentClient._journal(planted(request))
 
-    events = list(make_carrier(remote, inputs).events())
+    events = list(make_runner(remote, inputs).events())
 
     assert "unknown step" in events[-1].reason
 
@@ -280,7 +280,7 @@ def test_a_record_that_makes_no_sense_ends_the_lane_with_the_reason_and_not_the_
         nonsense(record) if isinstance(record, wire.AttemptDone) else record for record in real(request)
     ]
 
-    events = list(make_carrier(remote, inputs).events())
+    events = list(make_runner(remote, inputs).events())
 
     assert isinstance(events[-1], LaneSkipped)
     assert "makes no sense" in events[-1].reason
@@ -322,7 +322,7 @@ def test_scores_that_make_no_sense_end_the_lane_with_the_reason(inputs, scores):
         replace(record, **scores) if isinstance(record, wire.ScoringDone) else record for record in real(request)
     ]
 
-    events = list(make_carrier(remote, inputs).events())
+    events = list(make_runner(remote, inputs).events())
 
     assert "makes no sense" in events[-1].reason
 

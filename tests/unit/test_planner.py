@@ -69,7 +69,11 @@ def test_what_a_device_cannot_run_is_skipped_with_the_reason():
     suite = make_suite(runtimes=("litert", "null"))
 
     plan = planner.plan(
-        "r", suite, ["pi", "off"], unfit={("pi", "litert"): "no wheel"}, mute={"off": "off: nothing answers"}
+        "r",
+        suite,
+        ["pi", "off"],
+        unsupported={("pi", "litert"): "no wheel"},
+        unreachable={"off": "off: nothing answers"},
     )
 
     assert {case.runtime for case in plan.cases} == {"null"}

@@ -51,5 +51,5 @@ def test_a_device_held_by_someone_else_is_left_alone_but_our_own_dying_worker_is
 
 
 def test_lanes_that_finish_nothing_are_given_up():
-    assert policy.after_lane_end(barren=0) is policy.Next.AGAIN
-    assert policy.after_lane_end(barren=policy.MOST_BARREN_LANES) is policy.Next.GIVE_UP
+    assert policy.after_lane_end(without_progress=0) is policy.Next.AGAIN
+    assert policy.after_lane_end(without_progress=policy.MOST_LANES_WITHOUT_PROGRESS) is policy.Next.GIVE_UP

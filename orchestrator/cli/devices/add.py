@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from orchestrator.cli.context import Home
-    from orchestrator.devices.registration import Confirm, LetIn
-    from orchestrator.devices.setup import Ready
+    from orchestrator.devices.host_keys import Confirm
+    from orchestrator.devices.registration import LetIn
+    from orchestrator.devices.setup import RuntimeInstalled
     from orchestrator.domain.device import Device
     from orchestrator.errors import AuthenticationRefused
     from orchestrator.transports.known_hosts import HostKey
@@ -89,7 +90,7 @@ def add(
 ) -> None:
     """Take a device in: confirm its host key, probe it, bring it a runtime, measure once."""
     from orchestrator.config.inventory import Inventory
-    from orchestrator.devices.registration import enrol, entry_for
+    from orchestrator.devices.registration import entry_for, register
 
     files = home(db, inventory)
     device = entry_for(
@@ -105,7 +106,7 @@ def add(
     )
     unlock_keys([device])
     let_in = _let_in(yes=yes) if interactive() else None
-    facts = enrol(device, files.inventory, files.known_hosts, _confirm(device, fingerprint), let_in=let_in)
+    facts = register(device, files.inventory, files.known_hosts, _confirm(device, fingerprint), let_in=let_in)
     errors_console().print(f"[green]added[/] [bold]{name}[/] to {files.inventory}", soft_wrap=True)
     device = Inventory.load(files.inventory).device(name)
     _remember(device, facts, files)
@@ -127,7 +128,7 @@ def trust(
     For a device that was re-imaged, or whose entry was written by hand.
     """
     from orchestrator.config.inventory import Inventory
-    from orchestrator.devices.registration import trust as trust_key
+    from orchestrator.devices.host_keys import trust as trust_key
 
     files = home(inventory=inventory)
     device = Inventory.load(files.inventory).device(name)
@@ -152,7 +153,7 @@ def _remember(device: Device, facts: Mapping[str, Any], files: Home) -> None:
 
 def _first_case(
     device: Device, facts: Mapping[str, Any], files: Home, wheelhouse: Path | None
-) -> tuple[Ready, Mapping[str, Any]]:
+) -> tuple[RuntimeInstalled, Mapping[str, Any]]:
     """Bring a runtime to the device and measure the smoke case, showing what is going on."""
     from orchestrator.devices.setup import make_ready
     from orchestrator.runs.smoke import smoke_case
@@ -166,7 +167,7 @@ def _first_case(
     return made, smoke
 
 
-def _show_added(name: str, facts: Mapping[str, Any], first: tuple[Ready, Mapping[str, Any]] | None) -> None:
+def _show_added(name: str, facts: Mapping[str, Any], first: tuple[RuntimeInstalled, Mapping[str, Any]] | None) -> None:
     """Say what the device is, in five lines."""
     from orchestrator.devices.health import complaints
 

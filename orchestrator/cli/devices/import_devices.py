@@ -1,4 +1,4 @@
-"""Take many devices over from where others know them: files of other tools, the local network."""
+"""Add the devices that another tool's file lists."""
 
 from __future__ import annotations
 
@@ -16,11 +16,6 @@ IMPORT_EPILOG = """Host keys are confirmed afterwards, by `farm devices trust`. 
   farm devices import hosts.ini --dry-run
   farm devices import ~/.ssh/config
   farm devices import site.yaml --tag ansible"""
-DISCOVER_EPILOG = """Examples:
-
-\b
-  farm devices discover
-  farm devices discover --seconds 10 --json"""
 
 
 def import_devices(
@@ -61,30 +56,3 @@ def import_devices(
     screen.print(f"{len(taken)} of {len(found.devices)} devices {verb}", soft_wrap=True)
     if taken and not dry_run:
         screen.print(f"Next, for each of them:  farm devices trust {taken[0].name}", soft_wrap=True)
-
-
-def discover(
-    seconds: Annotated[float, typer.Option(min=0.1, max=120, help="How long to listen.")] = 3.0,
-    json: Json = False,
-) -> None:
-    """Find SSH servers on the local network by mDNS; nothing is added by itself."""
-    from dataclasses import asdict
-
-    from orchestrator.devices.discovery import discover as listen
-    from orchestrator.devices.discovery import suggestion
-
-    screen = errors_console()
-    with screen.status(f"listening for {seconds:g} s"):
-        services = tuple(listen(seconds))
-    if json:
-        print_json([asdict(service) | {"command": suggestion(service)} for service in services])
-        return
-    if not services:
-        screen.print("nobody announced an SSH server here; devices that do not speak mDNS are added by their address")
-        return
-    rows = table("name", "addresses", "port", "take it in by")
-    for service in services:
-        rows.add_row(
-            plain(service.name), plain(", ".join(service.addresses)), str(service.port), plain(suggestion(service))
-        )
-    console().print(rows)

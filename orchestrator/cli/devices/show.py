@@ -24,7 +24,7 @@ from orchestrator.cli.devices.format import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from orchestrator.devices.registration import Answer
+    from orchestrator.devices.check import Answer
     from orchestrator.domain.device import Device
     from orchestrator.store.rows import DeviceRow
 
@@ -134,7 +134,7 @@ def show(
 
 def check(names: Names = None, db: Db = None, inventory: InventoryFile = None, json: Json = False) -> None:
     """Ask devices whether they answer, and what they are."""
-    from orchestrator.devices.registration import ask
+    from orchestrator.devices.check import ask
 
     devices, known = _selected(names, db, inventory)
     unlock_keys(devices)

@@ -1,1 +1,1 @@
-"""Ways to walk the lanes of a plan."""
+"""Ways to run the lanes of a plan."""

@@ -1,4 +1,4 @@
-"""Walk lanes side by side, one thread each."""
+"""Run lanes in parallel, one thread each."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 
-def walk(walkers: Sequence[Callable[[], Iterator[T]]]) -> Iterator[T]:
-    """Yield what all ``walkers`` yield, as it comes; an exception in one is raised here, at once.
+def run_parallel(runners: Sequence[Callable[[], Iterator[T]]]) -> Iterator[T]:
+    """Yield what all ``runners`` yield, as it comes; an exception in one is raised here, at once.
 
-    The threads are daemons: whoever stops early must make the walkers end by other means.
+    The threads are daemons: whoever stops early must make the runners end by other means.
     """
     arrived: queue.SimpleQueue[tuple[T] | BaseException | None] = queue.SimpleQueue()
 
-    def drive(walker: Callable[[], Iterator[T]]) -> None:
+    def drive(runner: Callable[[], Iterator[T]]) -> None:
         try:
-            for item in walker():
+            for item in runner():
                 arrived.put((item,))
         except BaseException as error:  # noqa: BLE001  it is raised again in the thread that asked
             arrived.put(error)
         finally:
             arrived.put(None)
 
-    for walker in walkers:
-        threading.Thread(target=drive, args=(walker,), daemon=True).start()
-    running = len(walkers)
+    for runner in runners:
+        threading.Thread(target=drive, args=(runner,), daemon=True).start()
+    running = len(runners)
     while running:
         found = arrived.get()
         if found is None:

@@ -1,0 +1,62 @@
+"""Ask devices how they are."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.devices import health
+from orchestrator.devices.connect import connect
+from orchestrator.devices.setup import AT_ONCE, RUNTIMES
+from orchestrator.domain.device import Device
+from orchestrator.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+#: What to do about a name that answers from another machine.
+OTHER_MACHINE = "results from before are not its own: farm devices rename, or take the new machine in under a new name"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What became of asking one device: ``facts`` where it answered, ``error`` where it did not."""
+
+    device: Device
+    facts: Mapping[str, Any] | None = None
+    error: FarmError | None = None
+    #: What to mind about a device that answered.
+    advice: tuple[str, ...] = ()
+
+
+def ask(
+    devices: Sequence[Device], known_hosts: Path, before: Mapping[str, Mapping[str, Any]] | None = None
+) -> Iterator[Answer]:
+    """Probe the devices side by side and yield an answer for each, in their order.
+
+    ``before`` are the facts when last seen: a name that answers from another machine now is told.
+    """
+
+    def one(device: Device) -> Answer:
+        try:
+            facts = probe(device, known_hosts)
+        except FarmError as error:
+            return Answer(device=device, error=error)
+        advice = [words for _, words in health.complaints(facts)]
+        if health.other_machine((before or {}).get(device.name, {}), facts):
+            advice.append(f"another machine answers to this name than when it was last seen; {OTHER_MACHINE}")
+        return Answer(device=device, facts=facts, advice=tuple(advice))
+
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        yield from pool.map(one, devices)
+
+
+def probe(device: Device, known_hosts: Path) -> Mapping[str, Any]:
+    """Return the facts of one device; raises what connecting or probing raises."""
+    remote = connect(device, known_hosts)
+    try:
+        return remote.probe(RUNTIMES)
+    finally:
+        remote.close()

@@ -1,0 +1,59 @@
+"""Host keys of devices, confirmed by whoever knows the device."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.errors import UsageError
+from orchestrator.transports import known_hosts as trusted_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from orchestrator.domain.device import Device
+    from orchestrator.transports.known_hosts import HostKey
+
+    #: Given a device, the key it shows and those trusted for its address so far, returns or raises `FarmError`.
+    Confirm = Callable[[Device, HostKey, Sequence[HostKey]], None]
+
+
+def trust(device: Device, known_hosts: Path, confirm: Confirm) -> HostKey:
+    """Trust the host key that ``device`` shows now, in place of any other; raises what ``confirm`` raises."""
+    if device.address is None:
+        raise UsageError(f"{device.name}: it is reached without SSH, so it has no host key")
+    known_hosts.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / "known_hosts"
+        draft.write_bytes(trusted_keys.content(known_hosts))
+        keys = confirmed(device, draft, confirm)
+    for key in keys:
+        trusted_keys.trust(known_hosts, key)
+    return keys[-1]
+
+
+def confirmed(device: Device, draft: Path, confirm: Confirm) -> list[HostKey]:
+    """Confirm the key that ``device`` shows, and before it those of jump hosts unknown so far; write them to ``draft``."""
+    from orchestrator.transports.ssh import shown_key
+
+    keys = []
+    if device.via is not None:
+        hop = device.via
+        if not trusted_keys.known(draft, trusted_keys.name_at(str(hop.address), hop.port or trusted_keys.SSH_PORT)):
+            keys += confirmed(hop, draft, confirm)
+    key = shown_key(device, draft)
+    confirm(device, key, trusted_keys.known(draft, key.name))
+    trusted_keys.trust(draft, key)
+    return [*keys, key]
+
+
+def server_names(device: Device) -> set[str]:
+    """Return how known_hosts calls the device's server and those of its jump hosts."""
+    names: set[str] = set()
+    hop: Device | None = device
+    while hop is not None:
+        if hop.address is not None:
+            names.add(trusted_keys.name_at(hop.address, hop.port or trusted_keys.SSH_PORT))
+        hop = hop.via
+    return names
