@@ -14,7 +14,7 @@ from typing import Any, Callable, Optional
 
 from agent import blobs, cleanup, environments, facts, journal, lanes, spawn, wire
 from agent.lock import is_held, wait_until_free
-from agent.refusals import Refused, no_space_refused
+from agent.refusals import Refused, disk_refused
 from agent.runtimes import check
 from agent.tuner import Tuner
 from agent.workdir import Workdir
@@ -25,7 +25,7 @@ def main(arguments: Optional[list[str]] = None) -> int:
     options = _parser().parse_args(arguments)
     streams = options.command in ("follow", "collect")
     try:
-        with no_space_refused("what %s writes" % options.command):
+        with disk_refused("the files of %s" % options.command):
             workdir = Workdir(options.workdir).make()
             answer = COMMANDS[options.command](workdir, options)
     except Refused as refusal:

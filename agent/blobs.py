@@ -9,7 +9,7 @@ import shutil
 from typing import TYPE_CHECKING, BinaryIO
 
 from agent import wire
-from agent.refusals import Refused, no_space_refused
+from agent.refusals import Refused, disk_refused
 from agent.workdir import sync_folder
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def receive(workdir: Workdir, sha256: str, source: BinaryIO, *, size: int, offse
         raise Refused(wire.BAD_REQUEST, message, arrived_bytes=arrived)
     if shutil.disk_usage(workdir.path).free < size - offset:
         raise Refused(wire.NO_SPACE, "no space left on the device for %s (%d bytes)" % (sha256, size - offset))
-    with no_space_refused(sha256):
+    with disk_refused(sha256):
         descriptor = _open_alone(partial, offset)
         with open(descriptor, "r+b", buffering=0) as out:
             if arrived > offset:

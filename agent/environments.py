@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Optional
 
 from agent import wire
 from agent.cleanup import remove_left_overs
-from agent.refusals import Refused, no_space_refused
+from agent.refusals import Refused, disk_refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,7 @@ def ensure(workdir: Workdir, request: wire.EnvironmentRequest) -> bool:
     _refuse_unfit_disk(workdir, request)
     temporary = "%s.%d.tmp" % (target, os.getpid())
     try:
-        with no_space_refused("environment %s" % request.environment):
+        with disk_refused("environment %s" % request.environment):
             os.makedirs(temporary, 0o700)
             for wheel in request.wheels:
                 _unpack(wheel.filename, workdir.blob(wheel.sha256), temporary)

@@ -1,4 +1,4 @@
-"""How the agent says no: a code of `agent.wire`, with words for a person."""
+"""Refusals: a code of `agent.wire` with a sentence for a person."""
 
 from __future__ import annotations
 
@@ -25,11 +25,21 @@ class Refused(Exception):  # noqa: N818  a refusal is an answer, not an error of
 
 
 @contextmanager
-def no_space_refused(what: str) -> Iterator[None]:
-    """Turn a full disk or an exhausted quota while writing ``what`` into a refusal."""
+def disk_refused(what: str) -> Iterator[None]:
+    """Turn a disk that is full, read-only or forbidden to this user into a refusal to write ``what``."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise Refused(wire.NO_SPACE, "no space left on the device for %s" % what) from error
+        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise unwritable(error.filename or what, error) from error
         raise
+
+
+def unwritable(path: object, error: OSError) -> Refused:
+    """Return the refusal for a path that can't be written, with what to do."""
+    reason = error.strerror or str(error)
+    return Refused(
+        wire.UNFIT, "can't write %s: %s; set `workdir:` to a directory that this user may write" % (path, reason)
+    )

@@ -7,7 +7,7 @@ import re
 from typing import Union
 
 from agent import wire
-from agent.refusals import Refused
+from agent.refusals import Refused, disk_refused, unwritable
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
@@ -36,9 +36,13 @@ class Workdir:
         self.path = os.path.join(os.path.expanduser("~"), os.fspath(path))
 
     def make(self) -> Workdir:
-        """Create what is missing of it, readable by its owner alone; return itself."""
+        """Create what is missing of it, readable by its owner alone; return itself. Refuses where that is impossible."""
         for folder in ("agents", "blobs", "environments", "lanes"):
-            os.makedirs(os.path.join(self.path, folder), 0o700, exist_ok=True)
+            try:
+                with disk_refused(self.path):
+                    os.makedirs(os.path.join(self.path, folder), 0o700, exist_ok=True)
+            except OSError as error:  # a file is in the way, a link leads nowhere
+                raise unwritable(self.path, error) from error
         return self
 
     def file(self, *parts: str) -> str:

@@ -19,9 +19,9 @@ LOCATE = (
     "p=os.path.join(w,'agents',sys.argv[2]+'.zip');"
     "print(json.dumps({'workdir':w,'agent':p,'present':os.path.exists(p),'python':list(sys.version_info[:2])}))"
 )
-#: Writes the agent from standard input, unless it arrived damaged.
+#: Writes the agent from standard input, unless it arrived damaged; an exception ends it with its message alone.
 INSTALL = (
-    "import hashlib,os,shutil,sys;"
+    "import hashlib,os,shutil,sys;sys.excepthook=lambda k,e,t:print(e,file=sys.stderr);"
     "p=sys.argv[1];os.makedirs(os.path.dirname(p),0o700,exist_ok=True);"
     "b=sys.stdin.buffer.read();"
     "sys.exit('no space left on the device') if shutil.disk_usage(os.path.dirname(p)).free < 2*len(b) else None;"

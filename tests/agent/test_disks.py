@@ -1,4 +1,4 @@
-"""A disk that is full, and one from which nothing may be executed: real ones, mounted for the test."""
+"""Disks that are full, read-only or closed to programs: real ones, mounted for the test."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from tests.agent.device import Device, wheel
 CONTENT = os.urandom(3_000_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount a small disk")
-
 
 @contextlib.contextmanager
 def mounted(folder, options):
-    """Mount a disk in memory; skips where even root may not (a container)."""
+    """Mount a disk in memory; skips where this user may not, even as root (a container)."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to mount a small disk")
     folder.mkdir()
     done = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", options, "none", str(folder)], capture_output=True, text=True, check=False
@@ -159,3 +159,54 @@ def library_wheel(library):
         archive.writestr("ai_edge_litert/__init__.py", code)
         archive.write(library, "ai_edge_litert/it.so")
     return out.getvalue()
+
+
+@pytest.mark.parametrize("command", ["probe", "have", "start", "tune", "gc"])
+def test_a_read_only_disk_is_a_refusal_in_one_sentence_whatever_is_asked(agent_zip, tmp_path, command):
+    with mounted(tmp_path / "disk", "ro") as folder:
+        device = Device(zip=agent_zip, workdir=folder / ".farm-agent")
+
+        refusal = device.refusal(command, stdin=b"[]")
+
+    assert refusal["error"] == wire.UNFIT
+    assert refusal["message"] == (
+        f"can't write {folder}/.farm-agent: Read-only file system; "
+        "set `workdir:` to a directory that this user may write"
+    )
+
+
+def test_a_disk_that_became_read_only_is_a_refusal_that_names_the_file(small):
+    small.ask("have", stdin=b"[]")
+    subprocess.run(["mount", "-o", "remount,ro", str(small.workdir)], check=True)
+
+    refusal = small.refusal("receive", SHA256, "--size", "10", stdin=CONTENT[:10])
+
+    assert refusal["error"] == wire.UNFIT
+    assert refusal["message"].startswith(f"can't write {small.workdir}/blobs/{SHA256}.partial: Read-only file system")
+
+
+@pytest.mark.parametrize("stands_there", ["a file", "a link to nowhere"])
+def test_a_work_directory_that_is_none_is_a_refusal_that_names_it(agent_zip, tmp_path, stands_there):
+    workdir = tmp_path / "work"
+    if stands_there == "a file":
+        workdir.write_text("mine")
+    else:
+        workdir.symlink_to(tmp_path / "gone" / "away")
+
+    refusal = Device(zip=agent_zip, workdir=workdir).refusal("probe", stdin=b"{}")
+
+    assert refusal["error"] == wire.UNFIT
+    assert refusal["message"].startswith(f"can't write {workdir}: ")
+
+
+def test_an_agent_that_cannot_be_installed_says_why_without_a_traceback(tmp_path):
+    with mounted(tmp_path / "home", "ro") as home:
+        entry = Entry(name="pi", transport="local", workdir=str(home / ".farm-agent"))
+
+        with pytest.raises(DeviceUnfit) as caught:
+            AgentClient(LocalTransport(entry), entry).ensure_agent()
+
+    assert caught.value.message == (
+        f"pi: the agent could not be installed: [Errno 30] Read-only file system: '{home}/.farm-agent' (status 1)"
+    )
+    assert "`workdir:`" in caught.value.hint
