@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.transports.connector import Connector
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -51,18 +53,17 @@ class Home:
     #: Farm's own: artifacts, wheels, known_hosts.
     state: Path
     db: str
-
-    @property
-    def known_hosts(self) -> Path:
-        """The host keys farm trusts, and nothing else does."""
-        return self.state / "known_hosts"
+    #: What this command connects with: trusted host keys, keys that a person unlocked.
+    connector: Connector
 
 
 def home(db: str | None = None, inventory: Path | None = None) -> Home:
     """Say where things are, from the options of a command."""
     path = inventory or Path("inventory.yaml")
     folder = path.absolute().parent
-    return Home(inventory=path, state=folder / ".farm", db=db or f"sqlite:///{folder / 'farm.db'}")
+    state = folder / ".farm"
+    connector = Connector(known_hosts=state / "known_hosts")
+    return Home(inventory=path, state=state, db=db or f"sqlite:///{folder / 'farm.db'}", connector=connector)
 
 
 def open_store(db: str | None = None, inventory: Path | None = None) -> Store:
@@ -82,12 +83,10 @@ def known_devices(files: Home) -> Mapping[str, DeviceRow]:
         return {row.name: row for row in store.devices()}
 
 
-def unlock_keys(devices: Iterable[Device]) -> None:
+def unlock_keys(files: Home, devices: Iterable[Device]) -> None:
     """Ask the person at the terminal for the passphrases that reaching ``devices`` takes, before anything begins."""
     if interactive():
-        from orchestrator.transports.unlocked_keys import unlock
-
-        unlock(devices, lambda question: str(typer.prompt(question, hide_input=True, err=True)))
+        files.connector.keys.unlock(devices, lambda question: str(typer.prompt(question, hide_input=True, err=True)))
 
 
 def console() -> Console:

@@ -90,7 +90,7 @@ def run(
     from orchestrator.runs.farm import Farm
 
     place = home(db, inventory)
-    farm = Farm(place.inventory, place.state, patience_s=patience, wheelhouse=wheelhouse)
+    farm = Farm(place.inventory, place.state, connector=place.connector, patience_s=patience, wheelhouse=wheelhouse)
     narrowing = {
         "devices": _words(devices),
         "models": _words(models),
@@ -133,7 +133,7 @@ def _prepared(farm: Farm, devices: Sequence[str], place: Home) -> dict[str, Mapp
 
     known = known_devices(place) if needs_facts(devices) else {}
     facts = {name: row.facts for name, row in known.items()}
-    unlock_keys(select(farm.inventory.devices, devices, facts))
+    unlock_keys(place, select(farm.inventory.devices, devices, facts))
     return facts
 
 

@@ -14,7 +14,8 @@ from orchestrator.errors import FarmError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
+
+    from orchestrator.transports.connector import Connector
 
 #: What to do about a name that answers from another machine.
 OTHER_MACHINE = "results from before are not its own: farm devices rename, or take the new machine in under a new name"
@@ -32,7 +33,7 @@ class Answer:
 
 
 def ask(
-    devices: Sequence[Device], known_hosts: Path, before: Mapping[str, Mapping[str, Any]] | None = None
+    devices: Sequence[Device], connector: Connector, before: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Iterator[Answer]:
     """Probe the devices side by side and yield an answer for each, in their order.
 
@@ -41,7 +42,7 @@ def ask(
 
     def one(device: Device) -> Answer:
         try:
-            facts = probe(device, known_hosts)
+            facts = probe(device, connector)
         except FarmError as error:
             return Answer(device=device, error=error)
         advice = [words for _, words in health.complaints(facts)]
@@ -53,9 +54,9 @@ def ask(
         yield from pool.map(one, devices)
 
 
-def probe(device: Device, known_hosts: Path) -> Mapping[str, Any]:
+def probe(device: Device, connector: Connector) -> Mapping[str, Any]:
     """Return the facts of one device; raises what connecting or probing raises."""
-    remote = connect(device, known_hosts)
+    remote = connect(device, connector)
     try:
         return remote.probe(RUNTIMES)
     finally:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator import registry
 from orchestrator.devices.remote.client import AgentClient
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from orchestrator.domain.device import Device
+    from orchestrator.transports.connector import Connector
 
 
-def connect(device: Device, known_hosts: Path) -> AgentClient:
+def connect(device: Device, connector: Connector) -> AgentClient:
     """Return the way to the agent on ``device``; nothing is connected yet."""
-    transport = registry.find("transport", device.transport)
-    return AgentClient(transport(device, known_hosts=known_hosts), device)
+    return AgentClient(connector.transport(device), device)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,41 +12,51 @@ from orchestrator.errors import UsageError
 from orchestrator.transports import known_hosts as trusted_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from orchestrator.domain.device import Device
+    from orchestrator.transports.connector import Connector
     from orchestrator.transports.known_hosts import HostKey
 
     #: Given a device, the key it shows and those trusted for its address so far, returns or raises `FarmError`.
     Confirm = Callable[[Device, HostKey, Sequence[HostKey]], None]
 
 
-def trust(device: Device, known_hosts: Path, confirm: Confirm) -> HostKey:
+def trust(device: Device, connector: Connector, confirm: Confirm) -> HostKey:
     """Trust the host key that ``device`` shows now, in place of any other; raises what ``confirm`` raises."""
     if device.address is None:
         raise UsageError(f"{device.name}: it is reached without SSH, so it has no host key")
-    known_hosts.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        draft = Path(folder) / "known_hosts"
-        draft.write_bytes(trusted_keys.content(known_hosts))
+    with draft_of(connector) as draft:
         keys = confirmed(device, draft, confirm)
     for key in keys:
-        trusted_keys.trust(known_hosts, key)
+        trusted_keys.trust(connector.known_hosts, key)
     return keys[-1]
 
 
-def confirmed(device: Device, draft: Path, confirm: Confirm) -> list[HostKey]:
+@contextmanager
+def draft_of(connector: Connector) -> Iterator[Connector]:
+    """Give a connector that trusts the same host keys in a file of its own, which may change."""
+    connector.known_hosts.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / "known_hosts"
+        draft.write_bytes(trusted_keys.content(connector.known_hosts))
+        yield replace(connector, known_hosts=draft)
+
+
+def confirmed(device: Device, draft: Connector, confirm: Confirm) -> list[HostKey]:
     """Confirm the key that ``device`` shows, and before it those of jump hosts unknown so far; write them to ``draft``."""
     from orchestrator.transports.ssh import shown_key
 
     keys = []
     if device.via is not None:
         hop = device.via
-        if not trusted_keys.known(draft, trusted_keys.name_at(str(hop.address), hop.port or trusted_keys.SSH_PORT)):
+        if not trusted_keys.known(
+            draft.known_hosts, trusted_keys.name_at(str(hop.address), hop.port or trusted_keys.SSH_PORT)
+        ):
             keys += confirmed(hop, draft, confirm)
     key = shown_key(device, draft)
-    confirm(device, key, trusted_keys.known(draft, key.name))
-    trusted_keys.trust(draft, key)
+    confirm(device, key, trusted_keys.known(draft.known_hosts, key.name))
+    trusted_keys.trust(draft.known_hosts, key)
     return [*keys, key]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ from orchestrator.config import inventory_edit as inventory_file
 from orchestrator.config.address import parse_address
 from orchestrator.config.inventory import Inventory
 from orchestrator.devices.check import probe
-from orchestrator.devices.host_keys import confirmed, server_names
+from orchestrator.devices.host_keys import confirmed, draft_of, server_names
 from orchestrator.domain.device import Device
 from orchestrator.errors import AuthenticationRefused, FarmError, InventoryError, UnknownName
 from orchestrator.transports import known_hosts as trusted_keys
@@ -19,9 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from orchestrator.devices.host_keys import Confirm
+    from orchestrator.transports.connector import Connector
 
-    #: Given a device, its refusal and the known_hosts to use, returns whether it takes a key of ours now.
-    LetIn = Callable[[Device, AuthenticationRefused, Path], bool]
+    #: Given a device, its refusal and what to connect with, returns whether it takes a key of ours now.
+    LetIn = Callable[[Device, AuthenticationRefused, Connector], bool]
 
 
 def entry_for(inventory: Path, name: str, address: str, *, via: str | None, **fields: Any) -> Device:
@@ -44,17 +44,15 @@ def entry_for(inventory: Path, name: str, address: str, *, via: str | None, **fi
 
 
 def register(
-    device: Device, inventory: Path, known_hosts: Path, confirm: Confirm, *, let_in: LetIn | None = None
+    device: Device, inventory: Path, connector: Connector, confirm: Confirm, *, let_in: LetIn | None = None
 ) -> Mapping[str, Any]:
     """Take ``device`` in and return its facts: its host key is confirmed, then it is probed, then both are written.
 
     ``let_in`` may help where the device takes none of our keys. Nothing is left behind here when a step fails. Raises
     what ``confirm``, connecting and probing raise.
     """
-    known_hosts.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        draft = Path(folder) / "known_hosts"
-        draft.write_bytes(trusted_keys.content(known_hosts))
+    known_hosts = connector.known_hosts
+    with draft_of(connector) as draft:
         meant = inventory_file.preview(inventory, device)
         keys = confirmed(meant, draft, confirm)
         try:
@@ -105,7 +103,7 @@ def rename(old: str, new: str, inventory: Path, db: str | None) -> None:
         raise
 
 
-def remove(names: Sequence[str], inventory: Path, known_hosts: Path) -> None:
+def remove(names: Sequence[str], inventory: Path, connector: Connector) -> None:
     """Take devices out of the inventory and forget the host keys that nothing left there shows."""
     try:
         shown = {name: server_names(device) for name in names for device in [Inventory.load(inventory).device(name)]}
@@ -115,4 +113,4 @@ def remove(names: Sequence[str], inventory: Path, known_hosts: Path) -> None:
     if shown:
         left = {name for device in Inventory.load(inventory).devices for name in server_names(device)}
         for name in {each for every in shown.values() for each in every} - left:
-            trusted_keys.forget(known_hosts, name)
+            trusted_keys.forget(connector.known_hosts, name)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from orchestrator.domain.blob import Environment
     from orchestrator.domain.device import Device
+    from orchestrator.transports.connector import Connector
 
 #: Runtimes worth asking a device for; ``null`` runs everywhere.
 RUNTIMES = ("litert", "tflite")
@@ -74,7 +75,7 @@ class Outcome:
 def make_ready(
     device: Device,
     facts: Mapping[str, Any],
-    known_hosts: Path,
+    connector: Connector,
     *,
     cache: Path,
     wheelhouse: Path | None = None,
@@ -90,7 +91,7 @@ def make_ready(
         return RuntimeInstalled(runtime=runtime, version=str(own.get("version")), environment=None, sent_bytes=0)
     tell(f"{device.name}: fetching wheels of {runtime}")
     environment = environment_for(facts, runtime, cache=cache, wheelhouse=wheelhouse)
-    remote = connect(device, known_hosts)
+    remote = connect(device, connector)
     try:
         sent = remote.ensure_agent()
         for blob, size in remote.push(environment.wheels, disk_limit_bytes=device.limits.disk_bytes):
@@ -110,26 +111,26 @@ def make_ready(
 
 
 def set_up(
-    devices: Sequence[Device], known_hosts: Path, *, cache: Path, wheelhouse: Path | None = None
+    devices: Sequence[Device], connector: Connector, *, cache: Path, wheelhouse: Path | None = None
 ) -> Iterator[Outcome]:
     """Make devices ready side by side and yield an outcome for each, in their order."""
 
     def one(device: Device) -> Outcome:
-        remote = connect(device, known_hosts)
+        remote = connect(device, connector)
         try:
             facts = remote.probe(RUNTIMES)
         finally:
             remote.close()
-        return Outcome(device=device, ready=make_ready(device, facts, known_hosts, cache=cache, wheelhouse=wheelhouse))
+        return Outcome(device=device, ready=make_ready(device, facts, connector, cache=cache, wheelhouse=wheelhouse))
 
     yield from _each(one, devices)
 
 
-def clean(devices: Sequence[Device], known_hosts: Path, *, unused_days: float) -> Iterator[Outcome]:
+def clean(devices: Sequence[Device], connector: Connector, *, unused_days: float) -> Iterator[Outcome]:
     """Remove from devices what was not used for ``unused_days``; yield an outcome for each, in their order."""
 
     def one(device: Device) -> Outcome:
-        remote = connect(device, known_hosts)
+        remote = connect(device, connector)
         try:
             return Outcome(device=device, removed=remote.collect_garbage(unused_days))
         finally:

@@ -14,11 +14,11 @@ from orchestrator.errors import FarmError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from orchestrator.devices.remote.client import AgentClient
     from orchestrator.domain.device import Device
     from orchestrator.domain.tuning import Tuning
+    from orchestrator.transports.connector import Connector
 
 #: What the agent holds settings for at most.
 LONGEST_S = 24 * 3600.0
@@ -51,23 +51,21 @@ class Outcome:
 
 
 def tune(
-    devices: Sequence[Device], known_hosts: Path, *, no_turbo: bool = False, seconds: float = LONGEST_S
+    devices: Sequence[Device], connector: Connector, *, no_turbo: bool = False, seconds: float = LONGEST_S
 ) -> Iterator[Outcome]:
     """Set what makes timings steady on ``devices``, side by side, for ``seconds``; yield an outcome for each, in order."""
     holder = f"{getpass.getuser()}@{socket.gethostname()}"
-    yield from _each(
-        lambda remote: remote.tune(holder=holder, no_turbo=no_turbo, seconds=seconds), devices, known_hosts
-    )
+    yield from _each(lambda remote: remote.tune(holder=holder, no_turbo=no_turbo, seconds=seconds), devices, connector)
 
 
-def restore(devices: Sequence[Device], known_hosts: Path) -> Iterator[Outcome]:
+def restore(devices: Sequence[Device], connector: Connector) -> Iterator[Outcome]:
     """Put back on ``devices`` what was tuned, side by side; yield an outcome for each, in their order."""
-    yield from _each(lambda remote: remote.restore(), devices, known_hosts)
+    yield from _each(lambda remote: remote.restore(), devices, connector)
 
 
-def _each(act: Callable[[AgentClient], Tuning], devices: Sequence[Device], known_hosts: Path) -> Iterator[Outcome]:
+def _each(act: Callable[[AgentClient], Tuning], devices: Sequence[Device], connector: Connector) -> Iterator[Outcome]:
     def one(device: Device) -> Outcome:
-        remote = connect(device, known_hosts)
+        remote = connect(device, connector)
         try:
             return Outcome(device=device, tuning=act(remote), facts=remote.probe(RUNTIMES))
         except FarmError as error:

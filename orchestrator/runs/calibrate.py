@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from orchestrator.domain.result import Measurement
     from orchestrator.domain.suite import Suite
     from orchestrator.store.store import Store
+    from orchestrator.transports.connector import Connector
 
 #: Enough for the 95th percentile to be the device's and not the draw's; with effort quick it is done in a minute or two.
 ATTEMPTS = 20
@@ -42,6 +43,7 @@ def calibrate(
     state: Path,
     store: Store,
     *,
+    connector: Connector,
     effort: str = "quick",
     attempts: int = ATTEMPTS,
     seed: int = 0,
@@ -54,9 +56,9 @@ def calibrate(
     what probing raises, and `DeviceUnfit` where the device did not do them.
     """
     group = _group(effort, attempts)
-    farm = Farm(inventory, state, wheelhouse=wheelhouse, patience_s=60)
+    farm = Farm(inventory, state, connector=connector, wheelhouse=wheelhouse, patience_s=60)
     device = farm.inventory.device(name)
-    remote = connect(device, state / "known_hosts")
+    remote = connect(device, connector)
     try:
         facts = remote.probe(RUNTIMES)
     finally:

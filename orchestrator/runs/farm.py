@@ -39,6 +39,7 @@ from orchestrator.errors import DeviceUnfit, FarmError, UsageError
 from orchestrator.models.artifacts import Artifacts, Build, Built
 from orchestrator.runs import planner
 from orchestrator.runs.lane import LaneRunner
+from orchestrator.transports.connector import Connector
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -72,7 +73,7 @@ class ProbeResults:
 class Farm:
     """Everything `farm run` does, as an iterator of events that are stored before they are yielded.
 
-    ``state`` is farm's own folder (artifacts, wheels, known_hosts); ``patience_s`` is how long a device may be
+    ``state`` is farm's own folder (artifacts, wheels, known_hosts); ``connector`` holds unlocked keys; ``patience_s`` is how long a device may be
     silent in the middle of a lane before it is given up; ``wheelhouse`` is looked into before wheels are fetched.
     """
 
@@ -81,12 +82,14 @@ class Farm:
         inventory: Path,
         state: Path,
         *,
+        connector: Connector | None = None,
         executor: str = "threads",
         patience_s: float = 300.0,
         wheelhouse: Path | None = None,
     ) -> None:
         self.inventory = Inventory.load(inventory)
         self._state = state
+        self._connector = connector or Connector(known_hosts=state / "known_hosts")
         self._run_parallel = registry.find("executor", executor)
         self._patience_s = patience_s
         self._wheelhouse = wheelhouse
@@ -94,8 +97,7 @@ class Farm:
 
     def remote(self, device: Device) -> AgentClient:
         """Return the way to the agent on ``device``; nothing is connected yet."""
-        transport = registry.find("transport", device.transport)
-        return AgentClient(transport(device, known_hosts=self._state / "known_hosts"), device)
+        return AgentClient(self._connector.transport(device), device)
 
     def plan(self, suite: Suite, known: Known | None = None) -> Plan:
         """Probe the devices and say what `run` would do, without doing or storing it.

@@ -13,9 +13,18 @@ from orchestrator.store.store import Store
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from orchestrator.transports.connector import Connector
+
 
 def smoke_case(
-    device: str, runtime: str, inventory: Path, state: Path, db: str, *, wheelhouse: Path | None = None
+    device: str,
+    runtime: str,
+    inventory: Path,
+    state: Path,
+    db: str,
+    *,
+    connector: Connector,
+    wheelhouse: Path | None = None,
 ) -> dict[str, Any]:
     """Measure the built-in model's artifact, not quantized, on ``device`` with effort smoke; the run is stored like any other.
 
@@ -32,8 +41,9 @@ def smoke_case(
     )
     said: dict[str, Any] = {"run": None, "case": device, "sent_bytes": 0, "invocations": 0}
     said |= {"fastest_ns": None, "why": "it did nothing"}
+    farm = Farm(inventory, state, connector=connector, wheelhouse=wheelhouse, patience_s=60)
     with Store.open(db) as store:
-        for event in Farm(inventory, state, wheelhouse=wheelhouse, patience_s=60).run(chosen, store):
+        for event in farm.run(chosen, store):
             said["run"] = event.run
             if isinstance(event, LaneSkipped | CaseSkipped | BuildFailed):
                 said["why"] = event.error if isinstance(event, BuildFailed) else event.reason

@@ -16,12 +16,12 @@ from fabric import Config, Connection
 from orchestrator.config.ssh_config import expanded
 from orchestrator.errors import HostKeyRefused
 from orchestrator.transports.exceptions import FOREIGN, translate
-from orchestrator.transports.handshake_limit import door
 from orchestrator.transports.key_login import OurKeys
 from orchestrator.transports.known_hosts import content, fingerprint, known, name_at
 
 if TYPE_CHECKING:
     from orchestrator.domain.device import Device
+    from orchestrator.transports.connector import Connector
 
 #: A device that is off must be reported within some 10 s, whichever step it is mute in.
 CONNECT_TIMEOUT_S = 5
@@ -78,7 +78,13 @@ class FarmConnection(Connection):  # type: ignore[misc]  # Fabric is untyped
     """
 
     def __init__(
-        self, device: Device, known_hosts: Path, *, hop: str | None = None, beyond: Device | None = None, **given: Any
+        self,
+        device: Device,
+        connector: Connector,
+        *,
+        hop: str | None = None,
+        beyond: Device | None = None,
+        **given: Any,
     ) -> None:
         config = given.pop("config", None)
         if config is None:
@@ -88,7 +94,7 @@ class FarmConnection(Connection):  # type: ignore[misc]  # Fabric is untyped
         who = f"{device.name} (jump host {hop})" if hop else device.name
         if beyond is not None:
             who = f"{beyond.name} (jump host {device.name})"
-        self._set(device=device, known_hosts=known_hosts, who=who, beyond=beyond)
+        self._set(device=device, connector=connector, who=who, beyond=beyond)
         super().__init__(
             hop or device.address,
             user=None if hop else device.user,
@@ -109,13 +115,14 @@ class FarmConnection(Connection):  # type: ignore[misc]  # Fabric is untyped
                     user=self.user,
                     identity_file=None if hop else device.identity_file,
                     ssh_config=self.ssh_config,
+                    unlocked=connector.keys,
                 ),
             }
         )
         self.client.set_log_channel(_LOG)
         self.client.set_missing_host_key_policy(RefuseUnknown(self.who, hop or device.name))
-        if content(known_hosts):
-            self.client.load_host_keys(str(known_hosts))
+        if content(connector.known_hosts):
+            self.client.load_host_keys(str(connector.known_hosts))
 
     @property
     def server_name(self) -> str:
@@ -125,7 +132,7 @@ class FarmConnection(Connection):  # type: ignore[misc]  # Fabric is untyped
     def get_gateway(self) -> Connection | str | None:
         """Return the way there that the inventory gives, or ~/.ssh/config; Fabric's own would not check the hops' keys."""
         if self.device.via is not None:
-            return FarmConnection(self.device.via, self.known_hosts, beyond=self.device)
+            return FarmConnection(self.device.via, self.connector, beyond=self.device)
         written = self.ssh_config.get("proxyjump")
         if written is None:
             return super().get_gateway()
@@ -135,7 +142,7 @@ class FarmConnection(Connection):  # type: ignore[misc]  # Fabric is untyped
             if not hop or self.derive_shorthand(hop)["host"] in (self.host, self.original_host):
                 continue  # `Host *` makes a jump host its own jump host
             gateway = FarmConnection(
-                self.device, self.known_hosts, hop=hop, config=self.config.clone(), gateway=gateway or False
+                self.device, self.connector, hop=hop, config=self.config.clone(), gateway=gateway or False
             )
         return gateway
 
@@ -145,8 +152,8 @@ class FarmConnection(Connection):  # type: ignore[misc]  # Fabric is untyped
             return
         try:
             if isinstance(self.gateway, FarmConnection):
-                self.gateway.open()  # before our own door: whoever waits for a second place must hold none
-            with door(self.host, self.port):
+                self.gateway.open()  # before our own place: whoever waits for a second place must hold none
+            with self.connector.handshakes.place(self.host, self.port):
                 if not self.gateway:
                     self.connect_kwargs["sock"] = _dial(self.host, self.port)
                 super().open()
@@ -175,7 +182,7 @@ class FarmConnection(Connection):  # type: ignore[misc]  # Fabric is untyped
             self.gateway.close()
 
     def _changed(self, error: paramiko.BadHostKeyException) -> HostKeyRefused:
-        ours = known(self.known_hosts, self.server_name)
+        ours = known(self.connector.known_hosts, self.server_name)
         return HostKeyRefused(
             f"{self.who}: its host key changed: it shows {fingerprint(error.key.asbytes())}, "
             f"we know {', '.join(key.fingerprint for key in ours)} at {self.server_name}",

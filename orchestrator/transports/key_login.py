@@ -9,10 +9,11 @@ import paramiko
 from paramiko.auth_strategy import AuthStrategy, InMemoryPrivateKey
 
 from orchestrator.errors import AuthenticationRefused
-from orchestrator.transports.unlocked_keys import unlocked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from orchestrator.transports.unlocked_keys import UnlockedKeys
 
 #: What OpenSSH looks for in ~/.ssh, in the order we offer them.
 DEFAULT_NAMES = ("id_ed25519", "id_ecdsa", "id_rsa")
@@ -24,9 +25,18 @@ class OurKeys(AuthStrategy):  # type: ignore[misc]  # paramiko is untyped
     No password is ever asked for or sent: a run must not stop to ask.
     """
 
-    def __init__(self, *, who: str, user: str, identity_file: str | None, ssh_config: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        *,
+        who: str,
+        user: str,
+        identity_file: str | None,
+        ssh_config: Mapping[str, Any],
+        unlocked: UnlockedKeys,
+    ) -> None:
         super().__init__(ssh_config)
         self._who, self._user, self._identity_file = who, user, identity_file
+        self._unlocked = unlocked
         #: One line for each key: what it was and what became of it.
         self._tried: list[str] = []
 
@@ -78,7 +88,7 @@ class OurKeys(AuthStrategy):  # type: ignore[misc]  # paramiko is untyped
             if path.stat().st_mode & 0o077:  # as ssh does, which would not use it either
                 self._tried.append(f"{path}: others may read it (chmod 600 {path})")
                 return
-            key = unlocked().get(path.resolve()) or paramiko.PKey.from_path(path)
+            key = self._unlocked.get(path) or paramiko.PKey.from_path(path)
         except FileNotFoundError:
             self._tried.append(f"{path}: no such file")
         except TypeError:  # how the cryptography library says that a password is needed

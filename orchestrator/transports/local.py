@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from io import BufferedReader, BufferedWriter
 
     from orchestrator.domain.device import Device
+    from orchestrator.transports.connector import Connector
 
 #: What a shell answers where there is no such program, or one that can't be run.
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
@@ -33,9 +34,9 @@ class LocalTransport:
     farm alone.
     """
 
-    def __init__(self, device: Device, known_hosts: Path | None = None) -> None:
+    def __init__(self, device: Device, connector: Connector | None = None) -> None:
         self._device = device
-        self._known_hosts = known_hosts  # every transport is made of the same two things
+        self._connector = connector  # every transport is made of the same two things
 
     def run(
         self,

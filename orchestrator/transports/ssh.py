@@ -20,9 +20,9 @@ from orchestrator.transports.quoting import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from orchestrator.domain.device import Device
+    from orchestrator.transports.connector import Connector
 
 #: sshd resets connections above its ``MaxStartups`` before the banner; tried again after about this long.
 RETRY_AFTER_S = (0.3, 1.0)
@@ -33,9 +33,9 @@ KILLED = 137
 class SshTransport:
     """One device over SSH, to the protocol of `orchestrator.transports.base.Transport`."""
 
-    def __init__(self, device: Device, known_hosts: Path) -> None:
+    def __init__(self, device: Device, connector: Connector) -> None:
         self._device = device
-        self._known_hosts = known_hosts
+        self._connector = connector
         self._connection: FarmConnection | None = None
 
     def run(
@@ -107,7 +107,7 @@ class SshTransport:
         if self._connection is not None and self._connection.is_connected:
             return self._connection
         self.close()
-        self._connection = connect(self._device, self._known_hosts)
+        self._connection = connect(self._device, self._connector)
         return self._connection
 
     def _status(self, channel: paramiko.Channel) -> int:
@@ -119,10 +119,10 @@ class SshTransport:
         raise ConnectionLost(f"{self._device.name}: the link died under way")
 
 
-def connect(device: Device, known_hosts: Path) -> FarmConnection:
+def connect(device: Device, connector: Connector) -> FarmConnection:
     """Return an open connection; raises `Unreachable`, `HostKeyRefused` or `AuthenticationRefused`."""
     try:
-        connection = FarmConnection(device, known_hosts)
+        connection = FarmConnection(device, connector)
         for pause in RETRY_AFTER_S:
             try:
                 connection.open()
@@ -138,14 +138,14 @@ def connect(device: Device, known_hosts: Path) -> FarmConnection:
     return connection
 
 
-def shown_key(device: Device, known_hosts: Path) -> HostKey:
+def shown_key(device: Device, connector: Connector) -> HostKey:
     """Return the host key the device shows now, without logging in there (jump hosts are logged in to, and checked).
 
     Raises `Unreachable`.
     """
     policy = _Look()
     try:
-        connection = FarmConnection(device, known_hosts)
+        connection = FarmConnection(device, connector)
         connection.client.get_host_keys().clear()
         connection.client.set_missing_host_key_policy(policy)
         try:
@@ -160,14 +160,14 @@ def shown_key(device: Device, known_hosts: Path) -> HostKey:
     raise AssertionError("an empty known_hosts let a connection through")
 
 
-def install_public_key(device: Device, known_hosts: Path, public_key: str, ask: Callable[[str], str]) -> None:
+def install_public_key(device: Device, connector: Connector, public_key: str, ask: Callable[[str], str]) -> None:
     """Leave a public key in the device's ``authorized_keys``, once, logging in with the password that ``ask`` returns.
 
     Raises `AuthenticationRefused`, or `AgentFailed` where the home directory can't be written to.
     """
-    transport = SshTransport(device, known_hosts)
+    transport = SshTransport(device, connector)
     try:
-        connection = FarmConnection(device, known_hosts)
+        connection = FarmConnection(device, connector)
         strategy = AskedPassword(who=device.name, user=connection.user, ask=ask)
         connection.connect_kwargs["auth_strategy"] = strategy
         connection.open()

@@ -11,6 +11,7 @@ import pytest
 
 from orchestrator.domain.device import LOCAL
 from orchestrator.errors import AgentFailed, ConnectionLost
+from orchestrator.transports.connector import Connector
 from orchestrator.transports.local import LocalTransport
 from orchestrator.transports.ssh import SshTransport
 
@@ -40,7 +41,7 @@ def transport(request, tmp_path, monkeypatch):
         (tmp_path / "home").mkdir()
         monkeypatch.setenv("HOME", str(tmp_path / "home"))  # no ~/.ssh/config of whoever runs the tests
         server = request.getfixturevalue("sshd")()
-        made = SshTransport(server.device, server.known_hosts)
+        made = SshTransport(server.device, Connector(known_hosts=server.known_hosts))
     yield made
     made.close()
 

@@ -19,6 +19,7 @@ from orchestrator import errors
 from orchestrator.domain.device import Device
 from orchestrator.errors import AuthenticationRefused, ConnectionLost, HostKeyRefused, Unreachable
 from orchestrator.transports import known_hosts
+from orchestrator.transports.connector import Connector
 from orchestrator.transports.exceptions import TABLE, find, translate
 from orchestrator.transports.ssh import SshTransport, shown_key
 from tests.lab.sshd import free_port, make_key
@@ -37,7 +38,7 @@ def home(tmp_path, monkeypatch):
 
 
 def run(device, trusted):
-    transport = SshTransport(device, trusted)
+    transport = SshTransport(device, Connector(known_hosts=trusted))
     try:
         return transport.run(["echo", "hello"])
     finally:
@@ -331,7 +332,7 @@ def test_noise_of_a_login_shell_stands_before_the_answer(sshd):
 
 def test_a_connection_cut_under_way_is_lost_and_the_next_call_connects_again(sshd):
     server = sshd()
-    transport = SshTransport(server.device, server.known_hosts)
+    transport = SshTransport(server.device, Connector(known_hosts=server.known_hosts))
     threading.Timer(0.5, server.cut).start()
 
     with pytest.raises(ConnectionLost, match="pi5-a"):
@@ -343,7 +344,7 @@ def test_a_connection_cut_under_way_is_lost_and_the_next_call_connects_again(ssh
 
 def test_a_connection_cut_while_sending_is_lost(sshd):
     server = sshd()
-    transport = SshTransport(server.device, server.known_hosts)
+    transport = SshTransport(server.device, Connector(known_hosts=server.known_hosts))
     cut = threading.Event()
 
     def once(sent):
@@ -359,7 +360,7 @@ def test_a_connection_cut_while_sending_is_lost(sshd):
 
 def test_a_stream_whose_connection_is_cut_is_lost(sshd):
     server = sshd()
-    transport = SshTransport(server.device, server.known_hosts)
+    transport = SshTransport(server.device, Connector(known_hosts=server.known_hosts))
     chunks = transport.stream(["sh", "-c", "echo ready; cat"])
     next(chunks)
     server.cut()
@@ -372,7 +373,7 @@ def test_a_stream_whose_connection_is_cut_is_lost(sshd):
 
 def test_a_connection_that_was_cut_while_idle_is_opened_again(sshd):
     server = sshd()
-    transport = SshTransport(server.device, server.known_hosts)
+    transport = SshTransport(server.device, Connector(known_hosts=server.known_hosts))
     transport.run(["true"])
     server.cut()
     deadline = time.monotonic() + 5
@@ -505,7 +506,7 @@ def test_a_device_that_hangs_behind_a_jump_host_is_a_lost_connection(sshd, home,
     through(home, jump)
     trusted = tmp_path / "both"
     trusted.write_text(jump.known_hosts.read_text() + server.known_hosts.read_text())
-    transport = SshTransport(replace(server.device, address="behind"), trusted)
+    transport = SshTransport(replace(server.device, address="behind"), Connector(known_hosts=trusted))
     chunks = transport.stream(["sh", "-c", "echo ready; cat"])
     next(chunks)
     server.freeze()
@@ -521,7 +522,7 @@ def test_a_device_that_hangs_behind_a_jump_host_is_a_lost_connection(sshd, home,
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux can be told")
 def test_the_kernel_is_told_when_to_give_a_silent_peer_up(sshd):
     server = sshd()
-    transport = SshTransport(server.device, server.known_hosts)
+    transport = SshTransport(server.device, Connector(known_hosts=server.known_hosts))
     transport.run(["true"])
     sock = transport._connection.transport.sock
 
@@ -534,7 +535,7 @@ def test_the_kernel_is_told_when_to_give_a_silent_peer_up(sshd):
 def test_the_key_a_server_shows_is_the_one_ssh_keygen_names(sshd, tmp_path):
     server = sshd()
 
-    key = shown_key(replace(server.device, user="nobody-here"), tmp_path / "nothing")
+    key = shown_key(replace(server.device, user="nobody-here"), Connector(known_hosts=tmp_path / "nothing"))
 
     assert key.fingerprint == server.fingerprint
     assert key.name == f"[127.0.0.1]:{server.port}"
@@ -543,7 +544,7 @@ def test_the_key_a_server_shows_is_the_one_ssh_keygen_names(sshd, tmp_path):
 def test_a_key_that_is_trusted_is_read_by_paramiko_and_by_openssh(sshd, tmp_path):
     server = sshd()
     trusted = tmp_path / "farm" / "known_hosts"
-    known_hosts.trust(trusted, shown_key(server.device, trusted))
+    known_hosts.trust(trusted, shown_key(server.device, Connector(known_hosts=trusted)))
 
     assert run(server.device, trusted).out == b"hello\n"
     found = subprocess.run(
@@ -555,7 +556,7 @@ def test_a_key_that_is_trusted_is_read_by_paramiko_and_by_openssh(sshd, tmp_path
 
 def test_twenty_runs_over_one_connection_leave_no_channel_behind(sshd):
     server = sshd()
-    transport = SshTransport(server.device, server.known_hosts)
+    transport = SshTransport(server.device, Connector(known_hosts=server.known_hosts))
     for _ in range(20):
         transport.run(["true"])
 
@@ -566,7 +567,7 @@ def test_twenty_runs_over_one_connection_leave_no_channel_behind(sshd):
 
 def test_the_fast_cipher_is_chosen(sshd):
     server = sshd()
-    transport = SshTransport(server.device, server.known_hosts)
+    transport = SshTransport(server.device, Connector(known_hosts=server.known_hosts))
     transport.run(["true"])
 
     assert transport._connection.transport.remote_cipher == "aes128-gcm@openssh.com"

@@ -139,7 +139,7 @@ def test_a_locked_key_is_asked_for_once_and_never_without_a_terminal(project, ss
     assert "sesame" not in said
     status, said = at_a_terminal(project, argv, ["a", "b", "c", "d"], "Passphrase of")
     assert status == 1
-    assert "no passphrase was right" in said
+    assert "wrong passphrase" in said
 
 
 def test_a_person_who_says_no_changes_nothing(project, sshd):

@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 
+from orchestrator.transports.connector import Connector
 from orchestrator.transports.ssh import SshTransport
 from tests.lab.hosts import HostSpec
 from tests.lab.project import Project
@@ -56,7 +57,7 @@ def shells(lab):
 
 @pytest.mark.parametrize("name", SHELLS)
 def test_words_reach_a_program_unharmed(shells, name):
-    transport = SshTransport(shells[name].device, shells.known_hosts)
+    transport = SshTransport(shells[name].device, Connector(known_hosts=shells.known_hosts))
     with shells.entered():
         done = transport.run(["python3", "-c", "import sys,json;print(json.dumps(sys.argv[1:]))", *WORDS])
         transport.close()

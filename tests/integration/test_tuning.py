@@ -12,6 +12,7 @@ import pytest
 
 from agent import wire
 from orchestrator.devices.connect import connect
+from orchestrator.transports.connector import Connector
 from tests.lab import dress
 from tests.lab.hosts import HostSpec, wait_for
 from tests.lab.project import Project
@@ -90,7 +91,7 @@ def lane_on(fleet, name):
     with fleet.entered(), tempfile.NamedTemporaryFile() as blob:
         blob.write(content)
         blob.flush()
-        remote = connect(fleet["pi-a"].device, fleet.known_hosts)
+        remote = connect(fleet["pi-a"].device, Connector(known_hosts=fleet.known_hosts))
         try:
             remote.ensure_agent()
             remote.send(Path(blob.name), sha256)

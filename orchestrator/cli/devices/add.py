@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from orchestrator.devices.setup import RuntimeInstalled
     from orchestrator.domain.device import Device
     from orchestrator.errors import AuthenticationRefused
+    from orchestrator.transports.connector import Connector
     from orchestrator.transports.known_hosts import HostKey
 
 Fingerprint = Annotated[
@@ -104,9 +105,9 @@ def add(
         python=python,
         workdir=workdir,
     )
-    unlock_keys([device])
+    unlock_keys(files, [device])
     let_in = _let_in(yes=yes) if interactive() else None
-    facts = register(device, files.inventory, files.known_hosts, _confirm(device, fingerprint), let_in=let_in)
+    facts = register(device, files.inventory, files.connector, _confirm(device, fingerprint), let_in=let_in)
     errors_console().print(f"[green]added[/] [bold]{name}[/] to {files.inventory}", soft_wrap=True)
     device = Inventory.load(files.inventory).device(name)
     _remember(device, facts, files)
@@ -132,7 +133,7 @@ def trust(
 
     files = home(inventory=inventory)
     device = Inventory.load(files.inventory).device(name)
-    key = trust_key(device, files.known_hosts, _confirm(device, fingerprint))
+    key = trust_key(device, files.connector, _confirm(device, fingerprint))
     console().print(f"[green]trusted[/] [bold]{name}[/] by {key.kind} {key.fingerprint}", soft_wrap=True)
 
 
@@ -160,10 +161,18 @@ def _first_case(
 
     with errors_console().status("") as status:
         made = make_ready(
-            device, facts, files.known_hosts, cache=files.state / "wheels", wheelhouse=wheelhouse, tell=status.update
+            device, facts, files.connector, cache=files.state / "wheels", wheelhouse=wheelhouse, tell=status.update
         )
         status.update("measuring a smoke case")
-        smoke = smoke_case(device.name, made.runtime, files.inventory, files.state, files.db, wheelhouse=wheelhouse)
+        smoke = smoke_case(
+            device.name,
+            made.runtime,
+            files.inventory,
+            files.state,
+            files.db,
+            connector=files.connector,
+            wheelhouse=wheelhouse,
+        )
     return made, smoke
 
 
@@ -197,7 +206,7 @@ def _let_in(*, yes: bool) -> LetIn:
     """Return who helps when the device takes none of our keys: a public key is copied there, with its password once."""
     from orchestrator.devices.registration import our_public_key
 
-    def let_in(device: Device, refused: AuthenticationRefused, known_hosts: Path) -> bool:
+    def let_in(device: Device, refused: AuthenticationRefused, connector: Connector) -> bool:
         public = our_public_key(device)
         if public is None:
             return False
@@ -207,7 +216,7 @@ def _let_in(*, yes: bool) -> LetIn:
             return False
         from orchestrator.transports.ssh import install_public_key
 
-        install_public_key(device, known_hosts, text, _hidden)
+        install_public_key(device, connector, text, _hidden)
         return True
 
     return let_in

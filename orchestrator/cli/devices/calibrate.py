@@ -41,7 +41,7 @@ def calibrate(
     from orchestrator.store.store import Store
 
     files = home(db, inventory)
-    unlock_keys([Inventory.load(files.inventory).device(name)])
+    unlock_keys(files, [Inventory.load(files.inventory).device(name)])
     reasons: list[Reason] = []
     with Store.open(files.db) as store, Screen(errors_console()) as live:
 
@@ -55,6 +55,7 @@ def calibrate(
             files.inventory,
             files.state,
             store,
+            connector=files.connector,
             effort=effort,
             attempts=attempts,
             seed=seed,

@@ -96,7 +96,7 @@ def remove(
         if not interactive():
             raise UsageError(f"nobody is here to confirm removing {listed}", hint="add --yes")
         typer.confirm(f"Remove {listed} from {files.inventory}?", err=True, abort=True)
-    remove_devices(devices, files.inventory, files.known_hosts)
+    remove_devices(devices, files.inventory, files.connector)
     console().print(f"[green]removed[/] {listed}; results stay", soft_wrap=True)
 
 

@@ -44,7 +44,7 @@ def setup(
     files = home(db, inventory)
     devices = _selected(names, files)
     with errors_console().status(f"setting up {len(devices)} devices"):
-        outcomes = list(set_up(devices, files.known_hosts, cache=files.state / "wheels", wheelhouse=wheelhouse))
+        outcomes = list(set_up(devices, files.connector, cache=files.state / "wheels", wheelhouse=wheelhouse))
     if json:
         print_json([outcome.to_json() for outcome in outcomes])
     else:
@@ -76,7 +76,7 @@ def clean(
     from orchestrator.domain.units import format_bytes
 
     files = home(db, inventory)
-    outcomes = list(clean_devices(_selected(names, files), files.known_hosts, unused_days=unused_days))
+    outcomes = list(clean_devices(_selected(names, files), files.connector, unused_days=unused_days))
     if json:
         print_json([outcome.to_json() for outcome in outcomes])
     else:
@@ -146,7 +146,7 @@ def _selected(names: Sequence[str] | None, files: Any) -> Any:
 
     known = {name: row.facts for name, row in known_devices(files).items()}
     devices = select(Inventory.load(files.inventory).devices, names or ["all"], known)
-    unlock_keys(devices)
+    unlock_keys(files, devices)
     return devices
 
 

@@ -137,9 +137,9 @@ def check(names: Names = None, db: Db = None, inventory: InventoryFile = None, j
     from orchestrator.devices.check import ask
 
     devices, known = _selected(names, db, inventory)
-    unlock_keys(devices)
     files = home(db, inventory)
-    answers = list(ask(devices, files.known_hosts, {name: row.facts for name, row in known.items()}))
+    unlock_keys(files, devices)
+    answers = list(ask(devices, files.connector, {name: row.facts for name, row in known.items()}))
     _remember(answers, db, inventory)
     if json:
         print_json([_answer(answer) for answer in answers])

@@ -50,11 +50,11 @@ def tune(
     files = home(db, inventory)
     known = {name: row.facts for name, row in known_devices(files).items()}
     devices = select(Inventory.load(files.inventory).devices, names, known)
-    unlock_keys(devices)
+    unlock_keys(files, devices)
     if restore:
-        outcomes = list(tuning.restore(devices, files.known_hosts))
+        outcomes = list(tuning.restore(devices, files.connector))
     else:
-        outcomes = list(tuning.tune(devices, files.known_hosts, no_turbo=no_turbo, seconds=seconds))
+        outcomes = list(tuning.tune(devices, files.connector, no_turbo=no_turbo, seconds=seconds))
     _remember(outcomes, files.db)
     if json:
         print_json([outcome.to_json() for outcome in outcomes])
