@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -52,27 +53,15 @@ def samples_needed(percentile: float, confidence: float = CONFIDENCE, over: int 
     with a probability of at most 1 - ``confidence``: for one, 11 for p50, 64 for p90, 130 for p95, 662 for p99. It is
     ``h + t`` of ``MinPassingQueriesFinder`` in LoadGen's ``early_stopping.cc`` with t = ``over`` and no tolerance.
     """
-    low, high = over + 1, 2 * over + 2
-    while _at_most(over, high, 1 - percentile) > 1 - confidence:
-        low, high = high + 1, 2 * high
-    while low < high:
-        middle = (low + high) // 2
-        if _at_most(over, middle, 1 - percentile) > 1 - confidence:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+    from scipy.special import bdtr
 
+    def is_enough(count: int) -> bool:
+        return bool(bdtr(over, count, 1 - percentile) <= 1 - confidence)
 
-def _at_most(many: int, count: int, share: float) -> float:
-    """Return the probability of at most ``many`` of ``count`` where each happens with ``share``; fewer with every more."""
-    return math.fsum(_exactly(k, count, share) for k in range(many + 1))
-
-
-def _exactly(many: int, count: int, share: float) -> float:
-    """Return the binomial probability; by logarithms, because its factors alone do not fit a float."""
-    ways = math.lgamma(count + 1) - math.lgamma(many + 1) - math.lgamma(count - many + 1)
-    return math.exp(ways + many * math.log(share) + (count - many) * math.log1p(-share))
+    most = 2 * over + 2
+    while not is_enough(most):
+        most *= 2
+    return bisect_left(range(most), True, lo=over + 1, key=is_enough)
 
 
 def early_stopping_estimate(samples: NDArray[np.float64] | NDArray[np.int64], share: float) -> float | None:
@@ -82,11 +71,12 @@ def early_stopping_estimate(samples: NDArray[np.float64] | NDArray[np.int64], sh
     that may lie above (LoadGen's ``results.cc``, ``EarlyStopping``). It is never below `percentile`, and comes close to it
     with more samples.
     """
-    over, together = -1, 0.0
-    while over + 1 < len(samples) and together <= 1 - CONFIDENCE:
-        over += 1
-        together += _exactly(over, len(samples), 1 - share)
-    over -= together > 1 - CONFIDENCE  # the last was one too many
+    from scipy.special import bdtr
+
+    def is_too_many(over: int) -> bool:
+        return bool(bdtr(over, len(samples), 1 - share) > 1 - CONFIDENCE)
+
+    over = bisect_left(range(len(samples)), True, key=is_too_many) - 1
     return float(np.sort(samples)[-over]) if over > 0 else None
 
 

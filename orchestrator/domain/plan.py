@@ -54,16 +54,6 @@ class Scoring:
         """What says which artifact and runtime the step is about."""
         return self
 
-    def covers(self, case: Case) -> bool:
-        """Say whether this scoring is the accuracy of ``case``."""
-        return (self.device, self.model, self.scheme, self.runtime, self.batch) == (
-            case.device,
-            case.model,
-            case.scheme,
-            case.runtime,
-            case.batch,
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:

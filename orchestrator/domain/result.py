@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from orchestrator.domain.case import Case
+
+#: Marks a field of `CaseResult` as a figure: a number derived from raw data, which the store keeps as a metric.
+FIGURE = {"figure": True}
 
 
 class Verdict(Enum):
@@ -132,39 +135,43 @@ class CaseResult:
     samples: int
     verdict: Verdict
     reasons: tuple[Reason, ...]
-    # From here on figures, by the names under which the store keeps them; ``None`` where there is none.
+    # Figures, each ``None`` where the case has none.
     #: Percentiles that the sample carries; `low` and `high` are the interval over attempts.
-    p50_ns: float | None = None
-    p50_low_ns: float | None = None
-    p50_high_ns: float | None = None
-    p90_ns: float | None = None
-    p90_low_ns: float | None = None
-    p90_high_ns: float | None = None
-    p95_ns: float | None = None
-    p99_ns: float | None = None
-    p999_ns: float | None = None
-    auc_mean: float | None = None
-    auc_low: float | None = None
-    auc_high: float | None = None
+    p50_ns: float | None = field(default=None, metadata=FIGURE)
+    p50_low_ns: float | None = field(default=None, metadata=FIGURE)
+    p50_high_ns: float | None = field(default=None, metadata=FIGURE)
+    p90_ns: float | None = field(default=None, metadata=FIGURE)
+    p90_low_ns: float | None = field(default=None, metadata=FIGURE)
+    p90_high_ns: float | None = field(default=None, metadata=FIGURE)
+    p95_ns: float | None = field(default=None, metadata=FIGURE)
+    p99_ns: float | None = field(default=None, metadata=FIGURE)
+    p999_ns: float | None = field(default=None, metadata=FIGURE)
+    auc_mean: float | None = field(default=None, metadata=FIGURE)
+    auc_low: float | None = field(default=None, metadata=FIGURE)
+    auc_high: float | None = field(default=None, metadata=FIGURE)
     #: The most of the attempts: above 1, percentiles are those of means of so many invocations.
-    invocations_per_sample: float | None = None
+    invocations_per_sample: float | None = field(default=None, metadata=FIGURE)
     #: Counts of samples beyond Tukey's fences; they are in the percentiles all the same.
-    outliers_low: float | None = None
-    outliers_mild: float | None = None
-    outliers_severe: float | None = None
+    outliers_low: float | None = field(default=None, metadata=FIGURE)
+    outliers_mild: float | None = field(default=None, metadata=FIGURE)
+    outliers_severe: float | None = field(default=None, metadata=FIGURE)
     #: Of throughput cases.
-    images_per_s: float | None = None
-    images_per_s_low: float | None = None
-    images_per_s_high: float | None = None
+    images_per_s: float | None = field(default=None, metadata=FIGURE)
+    images_per_s_low: float | None = field(default=None, metadata=FIGURE)
+    images_per_s_high: float | None = field(default=None, metadata=FIGURE)
     #: Per invocation, and what of it the idle device would have taken.
-    energy_j: float | None = None
-    energy_idle_j: float | None = None
+    energy_j: float | None = field(default=None, metadata=FIGURE)
+    energy_idle_j: float | None = field(default=None, metadata=FIGURE)
     #: Medians of long timings.
-    first_minute_ns: float | None = None
-    last_minute_ns: float | None = None
+    first_minute_ns: float | None = field(default=None, metadata=FIGURE)
+    last_minute_ns: float | None = field(default=None, metadata=FIGURE)
 
     @property
     def figures(self) -> dict[str, float]:
-        """The figures that there are, by name."""
-        names = [field.name for field in fields(self) if field.default is None]
-        return {name: float(value) for name in names if (value := getattr(self, name)) is not None}
+        """The figures that are not ``None``, by name."""
+        return {name: float(value) for name in figure_names(type(self)) if (value := getattr(self, name)) is not None}
+
+
+def figure_names(kind: type[CaseResult] = CaseResult) -> tuple[str, ...]:
+    """Return the names of the fields that are figures, under which the store keeps them."""
+    return tuple(each.name for each in fields(kind) if each.metadata.get("figure") is True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 
 from orchestrator.domain.case import Case
-from orchestrator.domain.result import CaseResult
+from orchestrator.domain.result import figure_names
 from orchestrator.store import schema
 from orchestrator.store.rows import ResultRow
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 IDENTITY = tuple(field.name for field in fields(Case))
-#: Figures by the names under which they are stored.
-FIGURES = tuple(field.name for field in fields(CaseResult) if field.default is None)
+FIGURES = figure_names()
 #: The order in which people compare; other schemes follow by name.
 SCHEMES = ("float32", "float16", "dynamic", "int8")
 #: What the others are compared with. No runtime takes both: of two cases, one is planned as a skip and never judged.

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, union
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from orchestrator.domain.artifact import Artifact, Golden
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from orchestrator.store.rows import ResultRow
 
 LATEST = "latest"
-#: What says that a step began, with the key of its id in the event's detail.
-BEGINNINGS = {"AttemptStarted": "attempt", "ScoringStarted": "scoring"}
 
 
 class Queries:
@@ -95,32 +93,11 @@ class Queries:
             scorings = session.scalars(select(schema.Scores.id).where(schema.Scores.run == run))
             return frozenset((*attempts, *scorings))
 
-    def started_steps(self, run: str) -> frozenset[str]:
-        """Return the ids of attempts and scorings that began, whether or not they ended."""
-        with Session(self._engine) as session:
-            query = select(schema.Event.kind, schema.Event.detail).where(
-                schema.Event.run == run, schema.Event.kind.in_(BEGINNINGS)
-            )
-            return frozenset(str(detail[BEGINNINGS[kind]]) for kind, detail in session.execute(query))
-
     def artifact(self, sha256: str) -> Artifact | None:
         """Return an artifact with its recipe."""
         with Session(self._engine) as session:
             row = session.get(schema.Artifact, sha256)
             return None if row is None else _artifact(row)
-
-    def artifacts_of(self, run: str) -> tuple[Artifact, ...]:
-        """Return the artifacts that a run measured, scored or judged, by model, scheme and batch."""
-        with Session(self._engine) as session:
-            used = union(
-                *(
-                    select(table.artifact).where(table.run == run, table.artifact.is_not(None))
-                    for table in (schema.Attempt, schema.Scores, schema.RunCase)
-                )
-            )
-            kind = schema.Artifact
-            query = select(kind).where(kind.sha256.in_(used)).order_by(kind.model, kind.scheme, kind.batch, kind.sha256)
-            return tuple(_artifact(row) for row in session.scalars(query))
 
     def artifacts_announced(self, run: str) -> dict[tuple[str, str, int], str]:
         """Return the sha256 that a run first announced for (model, scheme, batch): what its lanes were ordered with."""

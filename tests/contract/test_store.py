@@ -53,8 +53,6 @@ def test_a_new_database_is_empty(store):
     assert store.results() == []
     assert store.lanes(RUN) == ()
     assert store.done_steps(RUN) == frozenset()
-    assert store.started_steps(RUN) == frozenset()
-    assert store.artifacts_of(RUN) == ()
     assert store.measurements(RUN, make_case()) == ()
     assert store.scores(RUN, make_case()) is None
     assert store.facts(RUN, "local") == {}
@@ -241,32 +239,6 @@ def test_an_artifact_comes_back_as_it_was(store):
     tell(store, started(), happened.ArtifactReady(run=RUN, artifact=artifact, reused=True, seconds=0))
 
     assert store.artifact(artifact.sha256) == artifact
-
-
-def test_artifacts_of_a_run_are_those_it_used(store):
-    schemes = {"float32": "a" * 64, "int8": "b" * 64, "dynamic": "c" * 64, "float16": "d" * 64}
-    tell(store, started(), started("run-2"))
-    tell(store, *(ready(scheme=scheme, sha256=sha256) for scheme, sha256 in schemes.items()))
-    tell(store, ended(make_measurement(artifact=schemes["int8"])), judged(artifact=schemes["float32"]))
-    tell(store, happened.Scored(run=RUN, scores=make_scores(artifact=schemes["int8"])))
-    tell(store, judged(run="run-2", artifact=schemes["dynamic"]))
-
-    assert [artifact.scheme for artifact in store.artifacts_of(RUN)] == ["float32", "int8"]
-    assert store.artifacts_of("run-2") == (make_artifact(scheme="dynamic", sha256=schemes["dynamic"]),)
-
-
-def test_steps_that_began_are_known_whether_or_not_they_ended(store):
-    own = {"run": RUN, "device": "local"}
-    case = make_case()
-    named = {"model": "tiny-cxr", "scheme": "int8", "runtime": "litert"}
-    tell(store, started(), started("run-2"), ready(), lane_started())
-    tell(store, happened.AttemptStarted(**own, attempt="attempt-1", case=case, number=1), ended())
-    tell(store, happened.AttemptStarted(**own, attempt="attempt-2", case=case, number=2))
-    tell(store, happened.ScoringStarted(**own, scoring="scoring-1", **named))
-    tell(store, happened.AttemptStarted(run="run-2", attempt="another", case=case, number=1))
-
-    assert store.started_steps(RUN) == {"attempt-1", "attempt-2", "scoring-1"}
-    assert store.done_steps(RUN) == {"attempt-1"}
 
 
 def test_facts_are_the_last_told(store):

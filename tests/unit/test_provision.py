@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.devices.provisioning.choose import Target, choose, choose_runtime, name_of, runtimes_for
+from orchestrator.devices.provisioning.choose import Target, choose, choose_runtime, name_of
 from orchestrator.errors import DeviceUnfit
 from orchestrator.runtimes.pins import Own, Pin, own, pins, versions
 
@@ -89,7 +89,7 @@ def test_a_device_that_no_wheel_fits_is_told_why_and_what_to_do(runtime, differe
 def test_a_raspberry_pi_with_bullseye_gets_both_runtimes():
     bullseye = facts(python="3.9.2", libc="glibc 2.31")
 
-    assert runtimes_for(bullseye) == ("litert", "tflite")
+    assert [choose_runtime(bullseye, allowed=[name]) for name in ("litert", "tflite")] == ["litert", "tflite"]
 
 
 def test_facts_that_are_missing_are_unfit_and_no_crash():
@@ -171,14 +171,19 @@ def test_a_device_gets_the_best_runtime_it_can_have():
 def test_what_a_device_has_by_itself_needs_no_wheel():
     tried = {"litert": {"error": "No module named …"}, "tflite": {"works": True}, "acme": {"works": True}}
 
-    assert runtimes_for(facts(libc="musl", runtimes=tried)) == ("tflite", "acme")
+    without_wheels = facts(libc="musl", runtimes=tried)
+    assert choose_runtime(without_wheels) == "tflite"
+    assert choose_runtime(without_wheels, allowed=["acme"]) == "acme"
+    with pytest.raises(DeviceUnfit):
+        choose_runtime(without_wheels, allowed=["litert"])
 
 
 def test_null_is_no_choice():
     with pytest.raises(DeviceUnfit):
         choose_runtime(facts(libc="musl", runtimes={"null": {"works": True}}))
 
-    assert runtimes_for(facts(), allowed=["null"]) == ()
+    with pytest.raises(DeviceUnfit):
+        choose_runtime(facts(), allowed=["null"])
 
 
 def test_a_device_without_any_choice_is_told_of_each_runtime_why():

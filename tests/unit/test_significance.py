@@ -70,6 +70,16 @@ def test_p_values_of_a_table_are_those_of_benjamini_and_hochberg():
     assert adjusted([]) == ()
 
 
+def test_p_values_of_a_table_are_those_of_the_definition():
+    random = np.random.default_rng(11)
+
+    for count in (1, 2, 7, 40):
+        p_values = np.sort(np.round(random.random(count), 1 if count == 40 else 9))  # with ties
+        stepped_up = [min([1.0, *(p_values[j] * count / (j + 1) for j in range(i, count))]) for i in range(count)]
+
+        assert adjusted(p_values.tolist()) == pytest.approx(stepped_up)
+
+
 def test_a_difference_below_the_noise_floor_is_called_so():
     random = np.random.default_rng(1)
     a, b = (list(scale * random.normal(1e6, 100, size=(7, 50))) for scale in (1.0, 1.02))

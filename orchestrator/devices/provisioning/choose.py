@@ -226,11 +226,6 @@ def _another_python(target: Target, every: Sequence[Pin], companions: Sequence[O
     return None
 
 
-def runtimes_for(facts: Mapping[str, Any], allowed: Collection[str] = ()) -> tuple[str, ...]:
-    """Return the runtimes that a device has by itself or can be brought, best first; only ``allowed`` ones, if any."""
-    return tuple(runtime for runtime, unfit in _judged(facts, allowed).items() if unfit is None)
-
-
 def choose_runtime(facts: Mapping[str, Any], allowed: Collection[str] = ()) -> str:
     """Return the best runtime for a device; raises `DeviceUnfit` saying of each why it does not fit."""
     judged = _judged(facts, allowed)
