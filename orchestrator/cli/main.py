@@ -57,7 +57,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without × still gets its table
     try:
-        app()
+        app(prog_name="farm")
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import shlex
-import subprocess
-import sys
+from functools import cache
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
@@ -18,9 +17,21 @@ from orchestrator.config.inventory import Inventory
 from orchestrator.domain.effort import EFFORTS
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").glob("*/README.md"))]
+TOP = [ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY", "CHANGELOG")]
+PAGES = [*TOP, *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").glob("*/README.md"))]
 TEXT = {path: path.read_text(encoding="utf-8") for path in PAGES}
 ALL = "\n".join(TEXT.values())
+
+
+def script(name):
+    """Import a script, whose name has no ending."""
+    loader = SourceFileLoader(name, str(ROOT / "scripts" / name))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
+    loader.exec_module(module)
+    return module
+
+
+REFERENCE = script("reference")
 
 
 def blocks(language):
@@ -37,13 +48,8 @@ def subclasses(kind):
 
 
 def test_the_reference_of_the_command_line_is_what_the_commands_say():
-    loader = SourceFileLoader("reference", str(ROOT / "scripts" / "reference"))
-    spec = importlib.util.spec_from_loader("reference", loader)
-    module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
-
-    assert module.reference() == TEXT[ROOT / "docs" / "cli.md"], "run scripts/reference"
-    assert module.schema() == (ROOT / "docs" / "inventory.schema.json").read_text(), "run scripts/reference"
+    assert REFERENCE.reference() == TEXT[ROOT / "docs" / "cli.md"], "run scripts/reference"
+    assert REFERENCE.schema() == (ROOT / "docs" / "inventory.schema.json").read_text(), "run scripts/reference"
 
 
 @pytest.mark.parametrize("kind", sorted(registry.BUILT_IN))
@@ -80,7 +86,7 @@ def test_commands_on_a_page_exist_with_the_options_they_use(block):
         if "farm" not in [word.removeprefix("./") for word in words[:2]]:
             continue
         words = words[[word.removeprefix("./") for word in words].index("farm") + 1 :]
-        path = [word for word in words[:2] if re.fullmatch(r"[a-z]+", word)]
+        path = tuple(word for word in words[:2] if re.fullmatch(r"[a-z]+", word))
         helped = help_of(path) or help_of(path[:1])
 
         assert helped, line
@@ -88,11 +94,12 @@ def test_commands_on_a_page_exist_with_the_options_they_use(block):
             assert re.search(rf"{option}\b", helped), f"{line}: {option}"
 
 
+@cache
 def help_of(path):
-    done = subprocess.run(
-        [sys.executable, "-m", "orchestrator.cli.main", *path, "--help"], capture_output=True, text=True, check=False
-    )
-    return done.stdout if done.returncode == 0 else ""
+    try:
+        return REFERENCE.help_of(*path)
+    except RuntimeError:
+        return ""
 
 
 @pytest.mark.parametrize("block", [block for block in blocks("yaml") if "models:" in block.values[0]])
@@ -127,6 +134,29 @@ def test_links_between_pages_lead_somewhere(path):
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", TEXT[path]):
         if "://" not in target:
             assert (path.parent / target).exists(), target
+
+
+def test_where_do_i_change_has_an_answer_that_exists():
+    table = section(TEXT[ROOT / "CONTRIBUTING.md"], "Where do I change …")
+    rows = [line for line in table.splitlines() if line.startswith("| ")][1:]
+    paths = [re.findall(r"`([^`]+/[^`]*)`", row) for row in rows]
+
+    assert len(rows) >= 15
+    assert all(paths), "every row names a path"
+    assert not [path for row in paths for path in row if not (ROOT / path).exists()]
+
+
+def test_each_kind_of_plug_in_has_one_file_to_copy():
+    table = section(TEXT[ROOT / "CONTRIBUTING.md"], "Add one")
+    rows = [line.split("|")[1:3] for line in table.splitlines() if line.startswith("| a ")]
+
+    assert {kind.strip() for kind, _ in rows} >= {"a scheme", "a runtime", "a dataset", "a transport"}
+    assert all((ROOT / copied.strip(" `")).is_file() for _, copied in rows)
+
+
+def section(text, heading):
+    """Return what stands below a heading of the second level."""
+    return text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
 
 
 def test_every_page_can_be_reached_from_the_readme():

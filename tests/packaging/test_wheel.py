@@ -44,6 +44,16 @@ def test_migrations_weights_pins_and_the_agent_are_inside_and_nothing_else_at_th
     assert {top for top in tops if not top.endswith(".dist-info")} == {"orchestrator", "agent"}
 
 
+def test_the_wheel_carries_its_license_and_names_no_person(wheel):
+    archive = zipfile.ZipFile(wheel)
+    (about,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+    metadata = archive.read(about).decode()
+
+    assert "License-Expression: Apache-2.0\n" in metadata
+    assert "Author: the farm developers\n" in metadata
+    assert archive.read(about.replace("METADATA", "licenses/LICENSE")) == (ROOT / "LICENSE").read_bytes()
+
+
 def test_an_installed_farm_creates_its_database_and_packs_the_same_agent(wheel, tmp_path):
     site = tmp_path / "site"
     zipfile.ZipFile(wheel).extractall(site)
