@@ -1,48 +1,168 @@
 #!/usr/bin/env python3
-"""How often `farm results compare` is right where processes come in two kinds: simulates, and prints docs/compare.md's table.
+"""How often `farm results compare` is right, beside the rules of other tools on the same simulated tables; prints docs/compare.md's table.
 
-    .venv/bin/python benchmarks/comparisons.py [--simulations 2000]
+    .venv/bin/python benchmarks/comparisons.py [--tables 1000]
 
-An attempt is 5 % faster or slower than the case, by a fair coin, and 0.5 % from that by a normal distribution; its 60 samples
-have an exponential tail of 0.3 %.
+A table is 20 cases of one device; the noise is the standard deviation between attempts of a case. One case may really differ, the
+others do not. "Drift" is a device that gets slower by that much during the run; "runs" are two runs of which each differs by 1 %
+as a whole, each case by 0.3 % more.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
 
-from orchestrator.analysis.significance import LEVEL, difference
+from orchestrator.analysis.significance import (
+    FASTER,
+    SLOWER,
+    contrast,
+    differences,
+    shift,
+    sides,
+    verdict,
+    without_shift,
+)
+
+CASES = 20
+Table = NDArray[np.float64]
 
 
-def attempts(random: np.random.Generator, count: int, scale: float) -> list[np.ndarray]:
-    """Return the samples of ``count`` attempts in ns."""
-    modes = random.choice([0.95, 1.05], size=(count, 1)) * random.normal(1, 0.005, size=(count, 1))
-    return list(1e6 * scale * modes * (1 + 0.003 * random.exponential(size=(count, 60))))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What is simulated: logs of attempts' medians."""
+
+    name: str
+    noise: float
+    attempts: int
+    #: By how much the first case of B really is slower.
+    effect: float = 0.0
+    drift: float = 0.0
+    #: Standard deviations of what a run does to the device, and to each case of it.
+    run: float = 0.0
+    case_run: float = 0.0
+    #: Whether A and B are two runs, not two sides of one.
+    two_runs: bool = False
 
 
-def rates(count: int, scale: float, simulations: int) -> tuple[float, float]:
-    """Return how often a difference is called one, and how often the interval holds the true ratio."""
-    random = np.random.default_rng(0)
-    called = held = 0
-    for seed in range(simulations):
-        found = difference(attempts(random, count, 1.0), attempts(random, count, scale), seed)
-        called += found.p_value <= LEVEL
-        held += found.interval is not None and found.interval.low <= scale <= found.interval.high
-    return called / simulations, held / simulations
+SCENES = (
+    Scene(name="nothing differs", noise=0.02, attempts=5),
+    Scene(name="one is 10 % slower", noise=0.02, attempts=5, effect=0.10),
+    Scene(name="one is 5 % slower", noise=0.02, attempts=10, effect=0.05),
+    Scene(name="10 % drift, nothing differs", noise=0.01, attempts=5, drift=0.10),
+    Scene(name="10 % drift, one is 5 % slower", noise=0.01, attempts=5, drift=0.10, effect=0.05),
+    Scene(name="two runs, nothing differs", noise=0.01, attempts=5, run=0.01, case_run=0.003, two_runs=True),
+    Scene(
+        name="two runs, one is 5 % slower", noise=0.01, attempts=5, run=0.01, case_run=0.003, two_runs=True, effect=0.05
+    ),
+    Scene(
+        name="two runs, one is 10 % slower",
+        noise=0.02,
+        attempts=5,
+        run=0.01,
+        case_run=0.003,
+        two_runs=True,
+        effect=0.10,
+    ),
+)
+
+
+def simulated(scene: Scene, random: np.random.Generator) -> tuple[Table, Table]:
+    """Return the logs of A and of B, a row for each case and a column for each attempt."""
+    base = random.normal(0, 1, (CASES, 1))
+    tables = []
+    for _ in range(2):
+        table = base + random.normal(0, scene.noise, (CASES, scene.attempts))
+        table += np.linspace(0, scene.drift, scene.attempts)
+        table += random.normal(0, 1) * scene.run + random.normal(0, 1, (CASES, 1)) * scene.case_run
+        tables.append(table)
+    tables[1][0] += np.log1p(scene.effect)
+    return tables[0], tables[1]
+
+
+def farm(a: Table, b: Table, scene: Scene) -> NDArray[np.bool_]:
+    """Apply the rule of `farm results compare`."""
+    rows = [dict(enumerate(row)) for row in (*a, *b)]
+    found = [*sides(rows[:CASES]), *sides(rows[CASES:])] if scene.two_runs else [*sides(rows)]
+    contrasts = [
+        contrast(one, other, same_rounds=not scene.two_runs)
+        for one, other in zip(found[:CASES], found[CASES:], strict=True)
+        if one is not None and other is not None
+    ]
+    moved = shift(contrasts) if scene.two_runs else None
+    if moved is not None:
+        contrasts = list(without_shift(contrasts, moved))
+    return np.array([verdict(each, None) in (FASTER, SLOWER) for each in differences(contrasts)])
+
+
+def pyperf(a: Table, b: Table, _scene: Scene) -> NDArray[np.bool_]:
+    """Student's t with pooled variance at 95 %, each row alone, as pyperf's ``is_significant``."""
+    return np.asarray(stats.ttest_ind(np.exp(a), np.exp(b), axis=1).pvalue < 0.05)
+
+
+def asv(a: Table, b: Table, _scene: Scene) -> NDArray[np.bool_]:
+    """Mann and Whitney's U at 0.002, each row alone, as asv does where samples are enough; five a side can't reach it."""
+    return np.asarray(stats.mannwhitneyu(a, b, axis=1, method="exact").pvalue < 0.002)
+
+
+def bencher(a: Table, b: Table, _scene: Scene) -> NDArray[np.bool_]:
+    """Ask for the new mean beyond the 99 % bound of the old values, either side, as Bencher's t-test threshold."""
+    count = a.shape[1]
+    bound = stats.t.ppf(0.99, count - 1) * a.std(axis=1, ddof=1)
+    return np.asarray(np.abs(b.mean(axis=1) - a.mean(axis=1)) > bound)
+
+
+def conbench(a: Table, b: Table, _scene: Scene) -> NDArray[np.bool_]:
+    """Ask for the new mean more than 5 standard deviations of the old values away, as conbench; its history is A's attempts here."""
+    return np.asarray(np.abs(b.mean(axis=1) - a.mean(axis=1)) > 5 * a.std(axis=1, ddof=1))
+
+
+RULES: tuple[Callable[[Table, Table, Scene], NDArray[np.bool_]], ...] = (farm, pyperf, asv, bencher, conbench)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """What a rule did in a scene."""
+
+    #: Of the cases that do not differ, how many were called different.
+    false_cases: float
+    #: Of the tables, how many held at least one of those.
+    false_tables: float
+    #: How often the case that differs was called so; ``None`` where none does.
+    found: float | None
+
+
+def rates(rule: Callable[[Table, Table, Scene], NDArray[np.bool_]], scene: Scene, tables: int, seed: int = 0) -> Rates:
+    """Simulate ``tables`` tables; the same seed gives every rule the same tables."""
+    random = np.random.default_rng(seed)
+    called = np.array([rule(*simulated(scene, random), scene) for _ in range(tables)])
+    unchanged = called[:, 1:] if scene.effect else called
+    return Rates(
+        false_cases=float(unchanged.mean()),
+        false_tables=float(unchanged.any(axis=1).mean()),
+        found=float(called[:, 0].mean()) if scene.effect else None,
+    )
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--simulations", type=int, default=2000)
-    simulations = options.parse_args().simulations
-    print("| attempts a side | B takes | called a difference | interval holds the truth |")
-    print("|---:|---:|---:|---:|")
-    for count in (5, 7, 10):
-        for scale in (1.0, 1.05, 1.15):
-            called, held = rates(count, scale, simulations)
-            print(f"| {count} | {scale:.2f}× | {called:.1%} | {held:.1%} |")
+    options.add_argument("--tables", type=int, default=1000)
+    tables = options.parse_args().tables
+    print("False alarms a case / a table, then how often the one that differs is found.\n")
+    print(f"| {CASES} cases | noise | attempts | " + " | ".join(rule.__name__ for rule in RULES) + " |")
+    print("|---|---:|---:|" + "---|" * len(RULES))
+    for scene in SCENES:
+        cells = []
+        for rule in RULES:
+            rate = rates(rule, scene, tables)
+            found = "" if rate.found is None else f", {rate.found:.0%}"
+            cells.append(f"{rate.false_cases:.2%} / {rate.false_tables:.1%}{found}")
+        print(f"| {scene.name} | {scene.noise:.0%} | {scene.attempts} v {scene.attempts} | " + " | ".join(cells) + " |")
 
 
 if __name__ == "__main__":

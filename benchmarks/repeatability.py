@@ -8,10 +8,10 @@ It calls `farm run` again and again for one case of the built-in suite (int8, on
 
 - the coefficient of variation of p50 over the runs, and of the attempts' p50 within a run
 - false alarms: how often two runs are called different although nothing changed, by the test of `farm results compare`, by its
-  interval_of_percentile, and by looking whether the two intervals of p50 overlap; of all pairs of runs, and of all attempts dealt into two
+  interval, and by looking whether the two intervals of p50 overlap; of all pairs of runs, and of all attempts dealt into two
   hands of seven, again and again, which leaves out what changes from run to run
 
-Seven attempts a run, as for any comparison, unless `--effort` says otherwise: the test can't call three and three different.
+Seven attempts a run, as for any comparison, unless `--effort` says otherwise.
 """
 
 from __future__ import annotations
@@ -163,13 +163,22 @@ def main() -> None:
     print_false_alarms(repeated)
 
 
+def difference(one: Attempts, other: Attempts) -> significance.Difference:
+    """Compare two runs of one case, as `farm results compare` does."""
+    rounds = [
+        {number: float(np.log(np.median(samples))) for number, samples in enumerate(side)} for side in (one, other)
+    ]
+    a, b = (side for each in rounds for side in significance.sides([each]) if side is not None)
+    return significance.differences([significance.contrast(a, b, same_rounds=False)])[0]
+
+
 def called_by_test(one: Attempts, other: Attempts) -> bool:
-    return significance.difference(one, other).p_value <= significance.LEVEL
+    return significance.verdict(difference(one, other), None) in (significance.FASTER, significance.SLOWER)
 
 
 def called_by_interval(one: Attempts, other: Attempts) -> bool:
-    found = significance.difference(one, other).interval_of_percentile
-    return found is not None and not found.low <= 1.0 <= found.high
+    found = difference(one, other).interval
+    return not found.low <= 1.0 <= found.high
 
 
 def called_by_eye(one: Attempts, other: Attempts) -> bool:
@@ -183,7 +192,7 @@ def print_false_alarms(repeated: list[Repeated]) -> None:
     print("\n| called different although nothing changed | pairs of runs | two hands of seven |")
     print("|---|---:|---:|")
     for words, differ in (
-        ("the test of `farm results compare` (p ≤ 0.05)", called_by_test),
+        (f"the test of `farm results compare` (p ≤ {significance.LEVEL:.2f})", called_by_test),
         ("its interval of the ratio leaves 1 out", called_by_interval),
         ("the two intervals of p50 do not overlap", called_by_eye),
     ):

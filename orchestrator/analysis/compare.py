@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
@@ -9,20 +10,19 @@ import numpy as np
 
 from orchestrator.analysis import significance
 from orchestrator.analysis.auc import auc_difference
+from orchestrator.analysis.measured import MeasuredRuns
 from orchestrator.analysis.stats import LEAST_ATTEMPTS
 from orchestrator.domain.case import Case
 from orchestrator.domain.effort import ATTEMPTS_TO_COMPARE
 from orchestrator.errors import UnknownName, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from orchestrator.analysis.auc import AucDifference
-    from orchestrator.analysis.significance import Difference
-    from orchestrator.domain.result import Measurement
+    from orchestrator.analysis.measured import Measured
+    from orchestrator.analysis.significance import Contrast, Difference
     from orchestrator.store.rows import ResultRow
     from orchestrator.store.store import Store
 
@@ -46,11 +46,12 @@ class Comparison:
     notes: tuple[str, ...]
     #: What is compared: ``latency``, or ``time per image`` where batches differ or throughput was measured.
     compared: str
+    #: Its corrected p is that of the table only where the pair is comparable.
     difference: Difference | None
     #: Of each device, ``None`` where it was never calibrated.
     floors: Mapping[str, float | None]
-    #: For all comparable pairs of the table together.
-    p_adjusted: float | None = None
+    #: How many times as long as before everything takes on the device in the second run; taken out of the difference.
+    device_shift: float | None = None
     #: Size of B over size of A.
     size_ratio: float | None = None
     #: Mean AUC of B less that of A.
@@ -62,21 +63,6 @@ class Comparison:
     def noise_floor(self) -> float | None:
         """The relative difference that is noise: that of the noisier device."""
         return max((floor for floor in self.floors.values() if floor is not None), default=None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Side:
-    """What the store has of one side."""
-
-    row: ResultRow
-    case: Case
-    good: tuple[Measurement, ...]
-    hardware: str | None
-    governors: frozenset[str]
-
-    @property
-    def versions(self) -> Mapping[str, str]:
-        return dict(self.good[0].versions or {}) if self.good else {}
 
 
 def by(rows: Sequence[ResultRow], dimension: str, baseline: str | None) -> list[tuple[ResultRow, ResultRow]]:
@@ -122,94 +108,104 @@ def between(old: Sequence[ResultRow], new: Sequence[ResultRow]) -> list[tuple[Re
     return found
 
 
-def compare(
-    store: Store, wanted: Sequence[tuple[ResultRow, ResultRow]], labels: Path, *, seed: int = 0
-) -> tuple[Comparison, ...]:
+def compare(store: Store, wanted: Sequence[tuple[ResultRow, ResultRow]], labels: Path) -> tuple[Comparison, ...]:
     """Compare B with A of every pair; what is called a difference is so for all of them together.
 
     ``labels`` is the folder of farm's own files by sha256, where the labels of the images may still be.
     """
-    found = [_comparison(store, a, b, labels, seed) for a, b in wanted]
-    tested = [pair.difference for pair in found if pair.difference is not None and not pair.blockers]
-    adjusted = iter(significance.adjusted([each.p_value for each in tested]))
+    runs = MeasuredRuns(store)
+    both = [(runs.measured(a), runs.measured(b)) for a, b in wanted]
+    pairs = [_comparison(store, a, b, labels) for a, b in both]
+    contrasts = [_contrast(a, b) for a, b in both]
+    tested = {
+        place: contrast
+        for place, contrast in enumerate(contrasts)
+        if contrast is not None and not pairs[place].blockers
+    }
+    for places in _of_two_runs(pairs, tested):
+        moved = significance.shift([tested[place] for place in places])
+        if moved is not None:
+            rest = significance.without_shift([tested[place] for place in places], moved)
+            tested.update(zip(places, rest, strict=True))
+            for place in places:
+                pairs[place] = replace(pairs[place], device_shift=math.exp(moved))
+    differences = dict(zip(tested, significance.differences(list(tested.values())), strict=True))
     return tuple(
-        _with_verdict(pair, next(adjusted)) if pair.difference is not None and not pair.blockers else pair
-        for pair in found
+        _with_verdict(pair, differences[place]) if place in differences else _without_verdict(pair, contrast)
+        for place, (pair, contrast) in enumerate(zip(pairs, contrasts, strict=True))
     )
 
 
-def _with_verdict(pair: Comparison, p_adjusted: float) -> Comparison:
-    assert pair.difference is not None  # noqa: S101  asked before
-    answer = significance.verdict(pair.difference, p_adjusted, pair.noise_floor)
+def _of_two_runs(pairs: Sequence[Comparison], places: Iterable[int]) -> list[list[int]]:
+    """Return the places of pairs that are the same case in two runs, those of each device and two runs together."""
+    groups: dict[tuple[str, str, str], list[int]] = {}
+    for place in places:
+        a, b = pairs[place].a, pairs[place].b
+        if a.case == b.case and a.run != b.run:
+            groups.setdefault((a.device, a.run, b.run), []).append(place)
+    return list(groups.values())
+
+
+def _contrast(a: Measured, b: Measured) -> Contrast | None:
+    if a.side is None or b.side is None:
+        return None
+    same_rounds = (a.row.run, a.row.device) == (b.row.run, b.row.device)
+    found = significance.contrast(a.side, b.side, same_rounds=same_rounds)
+    if not _per_image(a, b):
+        return found
+    images = [1 if each.case.interpreters else each.case.batch for each in (a, b)]
+    return replace(found, log=found.log - math.log(images[1] / images[0]))
+
+
+def _per_image(a: Measured, b: Measured) -> bool:
+    return a.case.batch != b.case.batch or bool(a.case.interpreters or b.case.interpreters)
+
+
+def _with_verdict(pair: Comparison, difference: Difference) -> Comparison:
+    answer = significance.verdict(difference, pair.noise_floor)
     notes = pair.notes
-    if pair.difference.p_value <= significance.LEVEL < p_adjusted:
-        alone, together = f"{pair.difference.p_value:.2g}", f"{p_adjusted:.2g}"
+    if answer == significance.CANT_TELL:
+        seen = "" if difference.interval.low <= 1 <= difference.interval.high else "it looks different, but "
+        worth, attempts = f"{significance.WORTH_FINDING:.0%}", difference.attempts_needed
         notes += (
-            f"p is {alone} alone, {together} in this table: compare fewer at once, or make more attempts; {ENOUGH}",
+            (f"{seen}one case in a table of so many may look so by chance; more attempts would tell: {ENOUGH}",)
+            if seen and difference.smallest <= significance.WORTH_FINDING
+            else (f"{seen}{attempts} attempts a side would show a difference of {worth}",)
         )
-    return replace(pair, verdict=answer, p_adjusted=p_adjusted, notes=notes)
+    return replace(pair, verdict=answer, difference=difference, notes=notes)
 
 
-def _comparison(store: Store, a: ResultRow, b: ResultRow, labels: Path, seed: int) -> Comparison:
-    sides = _side(store, a), _side(store, b)
-    per_image = a.batch != b.batch or bool(a.interpreters or b.interpreters)
-    times = [_times(side, per_image=per_image) for side in sides]
-    countable = all(len(time) and all(np.median(samples) > 0 for samples in time) for time in times)
-    auc = _auc(store, a, b, labels)
-    change = b.auc_mean - a.auc_mean if a.auc_mean is not None and b.auc_mean is not None else None
+def _without_verdict(pair: Comparison, contrast: Contrast | None) -> Comparison:
+    """Return a pair that is not comparable with its ratio, as far as there is one."""
+    return pair if contrast is None else replace(pair, difference=significance.differences([contrast])[0])
+
+
+def _comparison(store: Store, a: Measured, b: Measured, labels: Path) -> Comparison:
+    auc = _auc(store, a.row, b.row, labels)
+    means = a.row.auc_mean, b.row.auc_mean
+    change = means[1] - means[0] if means[0] is not None and means[1] is not None else None
     return Comparison(
-        a=a,
-        b=b,
+        a=a.row,
+        b=b.row,
         verdict=significance.NOT_COMPARABLE,
-        blockers=tuple(_blockers(*sides, *times)),
-        notes=tuple(_notes(*sides)),
-        compared="time per image" if per_image else "latency",
-        difference=significance.difference(times[0], times[1], seed) if countable else None,
-        floors={device: store.noise_floor(device) for device in (a.device, b.device)},
-        size_ratio=b.size_bytes / a.size_bytes if a.size_bytes and b.size_bytes else None,
+        blockers=tuple(_blockers(a, b)),
+        notes=tuple(_notes(a, b)),
+        compared="time per image" if _per_image(a, b) else "latency",
+        difference=None,
+        floors={device: store.noise_floor(device) for device in (a.row.device, b.row.device)},
+        size_ratio=b.row.size_bytes / a.row.size_bytes if a.row.size_bytes and b.row.size_bytes else None,
         auc_change=auc.difference if auc else change,
         auc=auc,
     )
 
 
-def _side(store: Store, row: ResultRow) -> _Side:
-    case, facts = Case.parse(row.case), store.facts(row.run, row.device)
-    good = tuple(attempt for attempt in store.measurements(row.run, case) if attempt.error is None)
-    seen = {str(reading["governor"]) for attempt in good for reading in attempt.readings if reading.get("governor")}
-    known = {str(facts["governor"])} if facts.get("governor") else set()
-    hardware = facts.get("hardware_key")
-    return _Side(
-        row=row,
-        case=case,
-        good=good,
-        hardware=str(hardware) if hardware else None,
-        governors=frozenset(seen or known),
-    )
-
-
-def _times(side: _Side, *, per_image: bool) -> list[NDArray[np.float64]]:
-    """Return for each attempt the ns of its invocations, or per image; of throughput one figure: ns per image of it all."""
-    if side.case.interpreters:
-        return [
-            np.array(
-                [attempt.span_ns / (len(attempt.latency_ns) * attempt.invocations_per_sample * attempt.case.batch)]
-            )
-            for attempt in side.good
-            if attempt.span_ns and attempt.latency_ns
-        ]
-    images = side.case.batch if per_image else 1
-    return [np.asarray(attempt.per_invocation_ns) / images for attempt in side.good if attempt.latency_ns]
-
-
-def _blockers(
-    a: _Side, b: _Side, times: Sequence[NDArray[np.float64]], other_times: Sequence[NDArray[np.float64]]
-) -> Iterator[str]:
+def _blockers(a: Measured, b: Measured) -> Iterator[str]:
     """Say why A and B must not be compared."""
     for side in (a, b):
         if side.row.verdict == "INVALID":
             codes = ", ".join(reason["code"] for reason in side.row.reasons if reason["verdict"] == "INVALID")
             yield f"{side.row.case} is INVALID in run {side.row.run} ({codes})"
-    yield from _of_times(times, other_times)
+    yield from _few_attempts(a, b)
     if bool(a.case.interpreters) != bool(b.case.interpreters):
         yield "one is the latency of single invocations, the other is throughput"
     if a.row.effort != b.row.effort:
@@ -224,24 +220,25 @@ def _blockers(
         yield f"their governors differ: {' and '.join(sorted(a.governors))}, then {' and '.join(sorted(b.governors))}"
 
 
-def _of_times(times: Sequence[NDArray[np.float64]], others: Sequence[NDArray[np.float64]]) -> Iterator[str]:
-    few = min(len(times), len(others)) < LEAST_ATTEMPTS
-    if few or significance.least_p(len(times), len(others)) > significance.LEVEL:
-        yield (
-            f"{len(times)} and {len(others)} attempts can't tell a difference from chance, however large it is: {ENOUGH}"
-        )
-    elif not all(np.median(samples) > 0 for samples in (*times, *others)):
+def _few_attempts(a: Measured, b: Measured) -> Iterator[str]:
+    counts = [len(each.side.rounds) if each.side else 0 for each in (a, b)]
+    if min(counts) >= LEAST_ATTEMPTS:
+        return
+    if min(len(each.good) for each in (a, b)) >= LEAST_ATTEMPTS:
         yield "a median of 0 ns: there is nothing to divide by"
+    else:
+        few = " and ".join(str(len(each.good)) for each in (a, b))
+        yield f"{few} attempts are too few to tell a difference from chance: {ENOUGH}"
 
 
-def _notes(a: _Side, b: _Side) -> Iterator[str]:
+def _notes(a: Measured, b: Measured) -> Iterator[str]:
     """Say what else there is to know: verdicts, other runs, other artifacts, other versions."""
     for side in (a, b):
         if side.row.verdict == "WARN":
             codes = ", ".join(reason["code"] for reason in side.row.reasons)
             yield f"{side.row.case} is WARN ({codes})"
     if a.row.run != b.row.run:
-        yield "they come from different runs: what changed on the device between the two is part of the difference"
+        yield "they come from different runs: what changed for this case between the two is part of the difference"
         if replace(a.case, runtime="", threads=1) == replace(b.case, runtime="", threads=1) and (
             a.row.artifact != b.row.artifact
         ):

@@ -1,32 +1,61 @@
-"""Whether two cases differ: a ratio with an interval, a test that keeps its level with few attempts, and a verdict."""
+"""Whether cases differ: ratios with intervals, a test for a whole table of them, a verdict for each."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import cache
-from itertools import combinations
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestrator.analysis.stats import LEAST_ATTEMPTS, REPLICATES, Interval, tails
+from orchestrator.analysis.pooled_variance import Variance, prior
+from orchestrator.analysis.rounds import LEAST_CASES, without_rounds
+from orchestrator.analysis.stats import Interval
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-#: How often a table of comparisons of things with themselves may say that there is a difference.
-LEVEL = 0.05
-#: Every way to deal the attempts to two sides is looked at up to so many ways (9 and 9 are 48,620), else so many by chance.
-EVERY_DEAL, SOME_DEALS = 50_000, 10_000
-#: Shares of a sum of logarithms that are the same but for the order in which they were added.
-TIE = 1e-9
+#: The share of false ones among the differences that a table calls (Benjamini and Hochberg); where nothing differs, the
+#: share of tables that call any.
+LEVEL = 0.01
+#: What an interval covers.
+CONFIDENCE = 0.95
+#: A difference that people would act on: a table that could not have shown it says so instead of "no difference seen".
+WORTH_FINDING = 0.10
+#: The shift of a whole device between two runs needs so many cases, so that one that changed does not move it.
+LEAST_CASES_FOR_SHIFT = 5
+#: Share of a table's rows that may really have changed without widening the error of the others.
+CHANGED = 0.15
 
 FASTER, SLOWER = "faster", "slower"
 NOTHING_SEEN, BELOW_NOISE = "no difference seen", "smaller than the noise floor"
-NOT_COMPARABLE = "not comparable"
+CANT_TELL, NOT_COMPARABLE = "can't tell", "not comparable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """The attempts of one case in one run."""
+
+    #: Logs of the attempts' medians, by round, as measured.
+    rounds: Mapping[int, float]
+    #: Mean of the logs, the rounds' common effects taken out.
+    mean: float
+    #: Between attempts, moderated by the other cases of the device.
+    variance: Variance
+    #: How many cases the device measured in the run.
+    cases: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contrast:
+    """The log of B ÷ A with its standard error; ``attempts`` are those of the smaller side."""
+
+    log: float
+    error: float
+    df: float
+    attempts: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,107 +63,145 @@ class Difference:
     """How many times as long B takes as A."""
 
     ratio: float
-    #: Where it may be; ``None`` where a side has too few attempts to draw from.
-    interval: Interval | None
-    #: How often chance alone deals the attempts to two sides that are at least so far apart.
+    interval: Interval
     p_value: float
+    #: The same for the whole table: at most `LEVEL` is called a difference.
+    p_adjusted: float
+    #: The smallest relative difference that this table would have called one: 0.04 is 4 %.
+    smallest: float
+    #: Attempts a side with which `WORTH_FINDING` would be the smallest.
+    attempts_needed: int
 
 
-def difference(a: Sequence[NDArray[np.float64]], b: Sequence[NDArray[np.float64]], seed: int = 0) -> Difference:
-    """Compare two cases by the samples of their attempts, each an array of times in the same unit.
+def sides(cases: Sequence[Mapping[int, float]]) -> tuple[Side | None, ...]:
+    """Return each case of one device in one run, ``None`` for one with less than two attempts.
 
-    A side is the geometric mean over its attempts of their medians: the median over all samples jumps from one mode to the
-    other where processes come in two kinds. Raises `ValueError` where a side has no attempt, or a median is not above zero.
+    ``cases`` hold the log of the median of each attempt by the number of its round. What a round did to all cases is taken out,
+    then the variance of each case is moderated by what the variances of all say.
     """
-    medians = [np.array([np.median(samples) for samples in side]) for side in (a, b)]
-    if not all(len(side) and np.all(side > 0) for side in medians):
-        raise ValueError("both sides take attempts with times above zero")
-    logs = [np.log(side) for side in medians]
-    return Difference(
-        ratio=float(np.exp(logs[1].mean() - logs[0].mean())),
-        interval=_interval_of_ratio(a, b, seed) if min(len(a), len(b)) >= LEAST_ATTEMPTS else None,
-        p_value=p_value(logs[0], logs[1], seed),
+    cleaned, correction = without_rounds(cases)
+    raw = [
+        Variance(value=float(logs.var(ddof=1)) * correction, df=len(logs) - 1.0) if len(logs) > 1 else None
+        for logs in cleaned
+    ]
+    common = prior([variance for variance in raw if variance is not None])
+    return tuple(
+        None
+        if variance is None
+        else Side(rounds=rounds, mean=float(logs.mean()), variance=common.moderated(variance), cases=len(cases))
+        for rounds, logs, variance in zip(cases, cleaned, raw, strict=True)
     )
 
 
-def p_value(a: NDArray[np.float64], b: NDArray[np.float64], seed: int = 0) -> float:
-    """Return the two-sided p of a permutation test on the difference of means of ``a`` and ``b``, one number for each attempt.
+def contrast(a: Side, b: Side, *, same_rounds: bool) -> Contrast:
+    """Return B against A; ``same_rounds`` where their attempts took turns on one device in one run.
 
-    If nothing differs, which attempt is on which side is chance, whatever the distribution of attempts: the test keeps its
-    level exactly, with five attempts as with fifty (Fisher 1935; Good, Permutation Tests, 2000). An interval by the bootstrap
-    leaves 1.0 out too often with so few.
+    Where a run has too few cases to know what a round did to all, attempts of the same round are compared with each other.
+    Elsewhere it is Welch's test (Biometrika 34, 1947) on moderated variances.
     """
-    both = np.concatenate([a, b])
-    seen = abs(b.mean() - a.mean())
-    if math.comb(len(both), len(a)) <= EVERY_DEAL:
-        dealt = _deals(len(both), len(a))
-        extra = 0  # what was seen is among them
-    else:
-        places = np.random.default_rng(seed).permuted(np.tile(np.arange(len(both)), (SOME_DEALS, 1)), axis=1)
-        dealt, extra = places[:, : len(a)], 1  # Phipson and Smyth 2010: p is never 0
-    sums = both[dealt].sum(axis=1)
-    apart = np.abs(sums / len(a) - (both.sum() - sums) / len(b))
-    as_far = int((apart >= seen - TIE).sum())
-    return (as_far + extra) / (len(dealt) + extra)
+    shared = sorted(a.rounds.keys() & b.rounds.keys())
+    if same_rounds and a.cases < LEAST_CASES and len(shared) > 1:
+        apart = np.array([b.rounds[number] - a.rounds[number] for number in shared])
+        error = float(apart.std(ddof=1)) / math.sqrt(len(apart))
+        return Contrast(log=float(apart.mean()), error=error, df=len(apart) - 1.0, attempts=len(apart))
+    parts = [side.variance.value / len(side.rounds) for side in (a, b)]
+    total = sum(parts)
+    weights = sum(part**2 / side.variance.df for part, side in zip(parts, (a, b), strict=True))
+    return Contrast(
+        log=b.mean - a.mean,
+        error=math.sqrt(total),
+        df=total**2 / weights if weights else a.variance.df + b.variance.df,
+        attempts=min(len(a.rounds), len(b.rounds)),
+    )
 
 
-@cache
-def _deals(count: int, side: int) -> NDArray[np.intp]:
-    """Return every choice of ``side`` of ``count``, a row each."""
-    return np.array(list(combinations(range(count), side)), np.intp)
+def shift(contrasts: Sequence[Contrast]) -> float | None:
+    """Return the log of what happened to a device as a whole between two runs, ``None`` where too few cases say it."""
+    if len(contrasts) < LEAST_CASES_FOR_SHIFT:
+        return None
+    return float(np.median([each.log for each in contrasts]))
 
 
-def least_p(a: int, b: int) -> float:
-    """Return the smallest p that so many attempts can have: 1 for none, 0.1 for 3 and 3, 0.008 for 5 and 5, 0.0006 for 7 and 7."""
-    return min(1.0, (2 if a == b else 1) / math.comb(a + b, a))
+def without_shift(contrasts: Sequence[Contrast], shifted: float) -> tuple[Contrast, ...]:
+    """Take ``shifted`` out of the contrasts of a device between two runs.
 
-
-def adjusted(p_values: Sequence[float]) -> tuple[float, ...]:
-    """Return p values for a whole table by Benjamini and Hochberg (J. R. Stat. Soc. B 57, 1995).
-
-    Of the differences that are called so at `LEVEL`, that share is expected to be none; where nothing differs, the whole table
-    is right with 95 %. Holm's stricter rule could not be met by five attempts a side in a table of seven rows.
+    Runs also differ by case (where memory came to lie, which neighbour woke when), and attempts of one run don't show that. The
+    spread of the table itself does, as most of its rows did not change: where it is wider than the errors say, they grow.
     """
-    if not p_values:
+    moved = [replace(each, log=each.log - shifted) for each in contrasts]
+    scores = np.array([each.log / each.error for each in moved if each.error > 0])
+    wider = max(1.0, _spread(scores)) if len(scores) >= LEAST_CASES_FOR_SHIFT else 1.0
+    return tuple(replace(each, error=each.error * wider) for each in moved)
+
+
+def differences(contrasts: Sequence[Contrast]) -> tuple[Difference, ...]:
+    """Return the differences of a table, corrected for how many there are.
+
+    Benjamini and Hochberg, J. R. Stat. Soc. B 57 (1995). Student's t gives p values and intervals alike.
+    """
+    from scipy import special, stats
+
+    if not contrasts:
         return ()
-    from scipy.stats import false_discovery_control  # takes most of a second to import: here, where it is needed
+    p_values = [_p_value(each) for each in contrasts]
+    adjusted = stats.false_discovery_control(p_values)
+    called = sum(p <= LEVEL for p in adjusted)
+    # one more than what is called already: the step that Benjamini and Hochberg's rule asks of the next
+    level = LEVEL * min(called + 1, len(contrasts)) / len(contrasts)
+    found = []
+    for each, p_value, p_adjusted in zip(contrasts, p_values, adjusted, strict=True):
+        half = float(special.stdtrit(each.df, (1 + CONFIDENCE) / 2)) * each.error
+        reach = float(special.stdtrit(each.df, 1 - level / 2)) * each.error
+        needed = math.ceil(each.attempts * (reach / math.log1p(WORTH_FINDING)) ** 2)
+        found.append(
+            Difference(
+                ratio=math.exp(each.log),
+                interval=Interval(low=_exp(each.log - half), high=_exp(each.log + half)),
+                p_value=p_value,
+                p_adjusted=float(p_adjusted),
+                smallest=_exp(reach) - 1,
+                attempts_needed=max(2, needed),
+            )
+        )
+    return tuple(found)
 
-    return tuple(float(value) for value in false_discovery_control(p_values, method="bh"))
 
+def verdict(found: Difference, floor: float | None) -> str:
+    """Return what to say of a difference on a device whose noise floor, a relative difference, is ``floor``.
 
-def verdict(found: Difference, p_adjusted: float, floor: float | None) -> str:
-    """Return what to say of a difference on a device whose noise floor, a relative difference, is ``floor``."""
-    if p_adjusted > LEVEL:
+    Test and interval speak together: what the interval excludes is never called nothing.
+    """
+    if found.p_adjusted <= LEVEL:
+        # The floor is a difference up or down: 5 % slower and 1/1.05 as slow are equally far.
+        if floor is not None and abs(math.log(found.ratio)) <= math.log1p(floor):
+            return BELOW_NOISE
+        return SLOWER if found.ratio > 1 else FASTER
+    if found.smallest <= WORTH_FINDING and found.interval.low <= 1 <= found.interval.high:
         return NOTHING_SEEN
-    # The floor is a difference up or down: 5 % slower and 1/1.05 as slow are equally far.
-    if floor is not None and abs(math.log(found.ratio)) <= math.log1p(floor):
-        return BELOW_NOISE
-    return SLOWER if found.ratio > 1 else FASTER
+    return CANT_TELL
 
 
-def _interval_of_ratio(a: Sequence[NDArray[np.float64]], b: Sequence[NDArray[np.float64]], seed: int) -> Interval:
-    """Return the interval of the ratio by drawing attempts, then samples within each (Kalibera and Jones, ISMM 2013).
+def _p_value(each: Contrast) -> float:
+    from scipy import special
 
-    Its ends are as far out as few attempts ask for (`orchestrator.analysis.stats.tails`).
+    if not each.error:
+        return 1.0 if not each.log else 0.0
+    return min(1.0, 2 * float(special.stdtr(each.df, -abs(each.log) / each.error)))
+
+
+def _exp(value: float) -> float:
+    return math.exp(min(value, 700.0))
+
+
+def _spread(scores: NDArray[np.float64]) -> float:
+    """Return the standard deviation of ``scores`` without the share of them that lies farthest out.
+
+    The factor makes it that of a normal distribution: the variance within ±q is 1 − 2 q φ(q) ÷ (2 Φ(q) − 1).
     """
-    random = np.random.default_rng(seed)
-    replicates = _logs_drawn(b, random) - _logs_drawn(a, random)
-    low, high = np.exp(np.quantile(replicates, tails(len(a) + len(b) - 2, min(len(a), len(b)))))
-    return Interval(low=float(low), high=float(high))
+    from scipy import special
 
-
-def _logs_drawn(side: Sequence[NDArray[np.float64]], random: np.random.Generator) -> NDArray[np.float64]:
-    """Return replicates of the mean over attempts of the log of their medians.
-
-    The median of n samples drawn from n is the sample at the place ``n * u``, where u is the middle one of n uniform numbers
-    and so Beta distributed: that spares drawing them.
-    """
-    middles = np.empty((REPLICATES, len(side)))
-    chosen = random.integers(0, len(side), middles.shape)
-    for number, samples in enumerate(side):
-        drawn = chosen == number
-        half = (len(samples) + 1) / 2
-        places = np.floor(len(samples) * random.beta(half, half, int(drawn.sum()))).astype(int)
-        middles[drawn] = np.sort(samples)[np.minimum(places, len(samples) - 1)]
-    means: NDArray[np.float64] = np.log(middles).mean(axis=1)
-    return means
+    kept = 1 - CHANGED
+    nearest = np.sort(np.abs(scores - np.median(scores)))[: math.ceil(len(scores) * kept)]
+    q = float(special.ndtri(0.5 + kept / 2))
+    within = 1 - 2 * q * math.exp(-q * q / 2) / math.sqrt(2 * math.pi) / kept
+    return math.sqrt(float((nearest**2).mean()) / within)

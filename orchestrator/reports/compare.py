@@ -49,12 +49,19 @@ def show(pairs: Sequence[Comparison], console: Console) -> None:
             format_ratio(pair.difference.ratio) if pair.difference else "-",
             Text.assemble((_bar(pair, reach), COLOURS.get(pair.verdict, "")), "\n", (_others(pair), "dim")),
             _range(where) if where else "-",
-            Text(pair.verdict, style=COLOURS.get(pair.verdict, "")),
+            Text(_verdict(pair), style=COLOURS.get(pair.verdict, "")),
         )
     console.print(table)
     console.print()
     for line in _below(pairs):
         console.print(escape(line), soft_wrap=True)
+
+
+def _verdict(pair: Comparison) -> str:
+    """Return the verdict; what would have been a difference goes with "no difference seen"."""
+    if pair.verdict != significance.NOTHING_SEEN or pair.difference is None:
+        return pair.verdict
+    return f"{pair.verdict} (from {pair.difference.smallest:.1%} on it would be)"
 
 
 def as_json(pairs: Sequence[Comparison]) -> str:
@@ -77,7 +84,10 @@ def _plain(pair: Comparison) -> dict[str, Any]:
         "ratio_low": where.low if where else None,
         "ratio_high": where.high if where else None,
         "p_value": found.p_value if found else None,
-        "p_adjusted": pair.p_adjusted,
+        "p_adjusted": found.p_adjusted if found and not pair.blockers else None,
+        "smallest": found.smallest if found and not pair.blockers else None,
+        "attempts_needed": found.attempts_needed if found and not pair.blockers else None,
+        "device_shift": pair.device_shift,
         "noise_floor": pair.noise_floor,
         "size_ratio": pair.size_ratio,
         "auc_change": pair.auc_change,
@@ -186,10 +196,14 @@ def _auc(pair: Comparison) -> str:
 
 
 def _below(pairs: Sequence[Comparison]) -> Iterator[str]:
-    tested = sum(pair.p_adjusted is not None for pair in pairs)
+    tested = sum(not pair.blockers for pair in pairs)
     kinds = " and ".join(sorted({pair.compared for pair in pairs}))
     level = f"{significance.LEVEL:.0%} of {'tables' if tested > 1 else 'comparisons'} like this"
     yield f"time: {kinds} ÷ what it is against, below 1 is faster; chance alone makes a difference in at most {level}"
+    shifts = {(pair.b.device, pair.a.run): pair.device_shift for pair in pairs if pair.device_shift is not None}
+    for (device, run), moved in sorted(shifts.items()):
+        share = f"{abs(moved - 1):.1%} {'slower' if moved > 1 else 'faster'}"
+        yield f"{device}: all cases together are {share} than in run {run}; that is taken out of each row"
     floors = {device: floor for pair in pairs for device, floor in pair.floors.items()}
     for device, floor in sorted(floors.items()):
         yield (

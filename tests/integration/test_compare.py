@@ -40,6 +40,9 @@ KEYS = [
     "ratio_high",
     "p_value",
     "p_adjusted",
+    "smallest",
+    "attempts_needed",
+    "device_shift",
     "noise_floor",
     "size_ratio",
     "auc_change",
@@ -188,7 +191,7 @@ def test_schemes_are_compared_with_float32(measured):
     assert (pair["a"], pair["b"], pair["verdict"]) == (str(FLOAT32), str(INT8), "faster")
     assert pair["ratio_low"] < pair["ratio"] < pair["ratio_high"]
     assert pair["ratio"] == pytest.approx(1 / 3, rel=0.03)
-    assert pair["p_value"] == pytest.approx(2 / 3432)
+    assert pair["p_value"] < 1e-6
     assert pair["size_ratio"] == 0.25
     assert pair["auc_change_low"] < pair["auc_change"] < pair["auc_change_high"]
     assert (pair["hindrances"], pair["notes"], pair["noise_floor"]) == ([], [], None)
@@ -262,7 +265,7 @@ def test_what_can_not_be_compared_is_said_with_the_reason_and_its_ratio(store, t
     assert pair.verdict == "not comparable"
     assert [reason for reason in pair.blockers if why in reason] == list(pair.blockers)
     assert pair.difference.ratio == pytest.approx(2, rel=0.05)
-    assert pair.p_adjusted is None
+    assert json.loads(report.as_json([pair]))[0]["p_adjusted"] is None
 
 
 def test_other_hardware_is_compared_where_devices_are_and_batches_by_the_time_of_an_image(store, tmp_path):
@@ -279,6 +282,31 @@ def test_other_hardware_is_compared_where_devices_are_and_batches_by_the_time_of
     assert device.noise_floor == 0.02
     assert (batch.compared, batch.verdict) == ("time per image", "faster")
     assert batch.difference.ratio == pytest.approx(0.5, rel=0.03)
+
+
+def test_a_device_that_got_slower_as_a_whole_is_named_and_one_case_beyond_that_is_still_found(store, tmp_path):
+    cases = [replace(INT8, threads=threads) for threads in range(1, 9)]
+    tell(store, OLD, dict.fromkeys(cases, 1e6), attempts=5)
+    tell(store, NEW, {case: 1.1e6 * (1.3 if case.threads == 4 else 1) for case in cases}, attempts=5)
+
+    pairs = between(store, OLD, NEW, tmp_path)
+
+    assert {pair.b.threads for pair in pairs if pair.verdict == "slower"} == {4}
+    assert pairs[0].device_shift == pytest.approx(1.1, rel=0.01)
+    screen = Console(width=160, file=StringIO())
+    report.show(pairs, screen)
+    assert f"% slower than in run {OLD}; that is taken out of each row" in screen.file.getvalue()
+
+
+def test_a_table_of_twenty_with_five_attempts_calls_what_is_three_times_slower(store, tmp_path):
+    cases = [replace(INT8, threads=threads) for threads in range(1, 21)]
+    tell(store, OLD, dict.fromkeys(cases, 1e6), attempts=5)
+    tell(store, NEW, {case: 3.02e6 if case.threads == 7 else 1e6 for case in cases}, attempts=5)
+
+    pairs = between(store, OLD, NEW, tmp_path)
+
+    assert [pair.b.threads for pair in pairs if pair.verdict == "slower"] == [7]
+    assert all(pair.difference.smallest < 0.1 for pair in pairs)
 
 
 def test_throughput_is_compared_by_the_time_of_an_image_and_never_with_latency(store, tmp_path):

@@ -35,3 +35,12 @@ def test_false_alarms_are_counted():
 def test_three_attempts_do_not_cover_what_ten_do():
     assert repeatability.covered(3, 25) < 0.95
     assert repeatability.covered(10, 25) > 0.7
+
+
+def test_the_test_calls_what_differs_and_not_what_is_the_same():
+    random = np.random.default_rng(1)
+    one, same, slower = ([scale * random.normal(1, 0.01) * np.ones(5) for _ in range(7)] for scale in (1.0, 1.0, 1.2))
+
+    assert not repeatability.called_by_test(one, same)
+    assert repeatability.called_by_test(one, slower)
+    assert repeatability.called_by_interval(one, slower)
