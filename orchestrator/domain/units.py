@@ -44,6 +44,13 @@ def format_ratio(ratio: float) -> str:
     return f"{_three(ratio)}×"
 
 
+def format_speedup(speedup: float) -> str:
+    """Return how many times as fast as another one it is: ``2.10× faster``, ``1.60× slower``, ``same`` within rounding."""
+    factor, word = (speedup, "faster") if speedup >= 1 else (1 / speedup, "slower")
+    text = format_ratio(factor)
+    return "same" if text == format_ratio(1) else f"{text} {word}"
+
+
 def format_seconds(seconds: float) -> str:
     """Return an elapsed time as people say it: ``0.8 s``, ``42 s``, ``3 min 05 s``."""
     if seconds < 10:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.analysis.stats import samples_needed
-from orchestrator.domain.units import format_bytes, format_ns, format_ratio
+from orchestrator.domain.units import format_bytes, format_ns, format_ratio, format_speedup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: What stands where a percentile is missing, after the number of invocations that are.
 MORE = "more"
+#: More columns than any table needs.
+UNLIMITED = 10_000
 COLOURS = {"VALID": "green", "WARN": "yellow", "INVALID": "red"}
 
 
@@ -32,7 +34,7 @@ def show(rows: Sequence[ResultRow], console: Console) -> None:
             console.print()
         together = list(group)
         console.print(_title(together[0]), soft_wrap=True)
-        console.print(_table(together))
+        console.print(_fitting(together, console))
         lines = [*_needs(together), *_reasons(together)]
         if lines:
             console.print()
@@ -58,6 +60,15 @@ def _title(row: ResultRow) -> str:
     return ", ".join(words)
 
 
+def _fitting(rows: Sequence[ResultRow], console: Console) -> Table:
+    """Return the table with one blank between columns where two are too many for the terminal."""
+    table = _table(rows)
+    unlimited = console.options.update_width(UNLIMITED)
+    if console.measure(table, options=unlimited).maximum > console.width:
+        table.padding = (0, 0, 0, 0)
+    return table
+
+
 def _table(rows: Sequence[ResultRow]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     table.add_column("scheme", style="bold", overflow="fold")
@@ -72,7 +83,7 @@ def _table(rows: Sequence[ResultRow]) -> Table:
             _or_dash(row.size_bytes, format_bytes),
             _or_dash(row.size_ratio, format_ratio),
             *(_throughput(row) if offline else _latencies(row)),
-            _or_dash(row.speedup, format_ratio),
+            _or_dash(row.speedup, format_speedup),
             _or_dash(row.auc_mean, "{:.4f}".format),
             _or_dash(row.auc_change, _change),
             Text(row.verdict, style=COLOURS.get(row.verdict, "")),
@@ -113,7 +124,7 @@ def _latency(value: float | None, samples: int, share: float) -> str:
 def _needs(rows: Sequence[ResultRow]) -> list[str]:
     """Explain `_latency`'s other answer where it was given."""
     lines = []
-    if any(0 < row.samples < samples_needed(0.9) for row in rows):
+    if any(row.p90_ns is None and 0 < row.samples < samples_needed(0.9) for row in rows):
         lines.append(f"[dim]+N {MORE}: a p50 takes {samples_needed(0.5)} invocations, a p90 {samples_needed(0.9)}[/]")
     batched = {f"{row.invocations_per_sample:.0f}" for row in rows if (row.invocations_per_sample or 1) > 1}
     if batched:

@@ -134,10 +134,11 @@ def _result(  # noqa: PLR0917  one call, right above
 
 def _speedup(base: Mapping[str, float], own: Mapping[str, float]) -> float | None:
     """Return how many times as fast it is: images per second where that was measured, else p50."""
-    if "images_per_s" in own and base.get("images_per_s"):
+    if own.get("images_per_s") and base.get("images_per_s"):
         return own["images_per_s"] / base["images_per_s"]
-    # a clock too coarse for the null runtime says 0
-    return base["p50_ns"] / own["p50_ns"] if "p50_ns" in base and own.get("p50_ns") else None
+    if base.get("p50_ns") and own.get("p50_ns"):  # a clock too coarse for the null runtime says 0
+        return base["p50_ns"] / own["p50_ns"]
+    return None
 
 
 def _median(values: Sequence[int | None]) -> float | None:

@@ -124,8 +124,8 @@ def test_results_are_a_table_for_people(measured):
     title, header, _, float32, int8, _, *below = done.stdout.splitlines()
     assert title == "tiny-cxr on local, litert, 1 thread, dataset phantom (synthetic images), effort smoke"
     assert header.split() == ["scheme", "size", "ratio", "p50", "p90", "speed", "AUC", "change", "verdict"]
-    assert float32.split() == ["float32", "8.00", "kB", "1.00×", "1.00", "ms", "+44", "more", "1.00×", "1.0000", "0.0000", "WARN"]  # fmt: skip
-    assert int8.split() == ["int8", "4.00", "kB", "2.00×", "500", "µs", "+44", "more", "2.00×", "1.0000", "0.0000", "WARN"]  # fmt: skip
+    assert float32.split() == ["float32", "8.00", "kB", "1.00×", "1.00", "ms", "+44", "more", "same", "1.0000", "0.0000", "WARN"]  # fmt: skip
+    assert int8.split() == ["int8", "4.00", "kB", "2.00×", "500", "µs", "+44", "more", "2.00×", "faster", "1.0000", "0.0000", "WARN"]  # fmt: skip
     assert below[-1] == "WARN all: the wiring holds; measure with --effort standard"
 
 

@@ -110,14 +110,26 @@ def test_no_cell_is_cut_short(width):
         assert words in rows[0]
 
 
-TABLE = """\
-tiny-cxr on local, litert, 1 thread, dataset phantom (synthetic images), effort standard
-scheme     size  ratio          p50       p90  speed     AUC   change  verdict
-──────────────────────────────────────────────────────────────────────────────
-float32  123 kB  1.00×      1.23 ms   2.35 ms  1.00×  0.9123   0.0000  VALID
-float16  123 kB  1.90×  1.23 ms ±3%   2.35 ms  0.98×  0.9123  -0.0001  WARN
-int8     123 kB  3.90×      +6 more  +59 more      -  0.8802  -0.0321  INVALID
-
+TABLE = {
+    80: """\
+scheme    size ratio         p50      p90        speed    AUC  change verdict
+─────────────────────────────────────────────────────────────────────────────
+float32 123 kB 1.00×     1.23 ms  2.35 ms         same 0.9123  0.0000 VALID
+float16 123 kB 1.90× 1.23 ms ±3%  2.35 ms 1.02× slower 0.9123 -0.0001 WARN
+dynamic 123 kB 1.95×     1.23 ms  2.35 ms 2.10× faster 0.9123  0.0000 VALID
+int8    123 kB 3.90×     +6 more +59 more            - 0.8802 -0.0321 INVALID
+""",
+    120: """\
+scheme     size  ratio          p50       p90         speed     AUC   change  verdict
+─────────────────────────────────────────────────────────────────────────────────────
+float32  123 kB  1.00×      1.23 ms   2.35 ms          same  0.9123   0.0000  VALID
+float16  123 kB  1.90×  1.23 ms ±3%   2.35 ms  1.02× slower  0.9123  -0.0001  WARN
+dynamic  123 kB  1.95×      1.23 ms   2.35 ms  2.10× faster  0.9123   0.0000  VALID
+int8     123 kB  3.90×      +6 more  +59 more             -  0.8802  -0.0321  INVALID
+""",
+}
+TITLE = "tiny-cxr on local, litert, 1 thread, dataset phantom (synthetic images), effort standard\n"
+NEEDS = """
 +N more: a p50 takes 11 invocations, a p90 64
 WARN float16, int8: 2 of 3 attempts got slower; let it cool down
 """
@@ -163,6 +175,7 @@ def test_a_table_looks_like_this(width):
             scheme="float16", size_ratio=1.9, speedup=0.98, auc_change=-0.0001, verdict="WARN", reasons=(reason(),),
             p50_low_ns=1_200_000.0, p50_high_ns=1_250_000.0, **own,
         ),
+        make_row(scheme="dynamic", size_ratio=1.95, speedup=2.1, **own),
         make_row(
             scheme="int8", size_ratio=3.9, p50_ns=None, p90_ns=None, samples=5, speedup=None, auc_mean=0.8802,
             auc_change=-0.0321, verdict="INVALID", reasons=(reason(), failed), **own,
@@ -171,7 +184,7 @@ def test_a_table_looks_like_this(width):
 
     lines = printed(table.show, rows, width=width)
 
-    assert "\n".join(line.rstrip() for line in lines) + "\n" == TABLE + REASON[width]
+    assert "\n".join(line.rstrip() for line in lines) + "\n" == TITLE + TABLE[width] + NEEDS + REASON[width]
 
 
 def test_a_scheme_with_a_long_name_is_shown_whole():
@@ -211,7 +224,7 @@ def test_cells_say_size_ratio_latency_and_accuracy():
     ]
 
     assert line.split() == [
-        *("float32", "123", "kB", "3.46×", "1.23", "ms", "2.35", "ms", "0.50×", "0.9123", "0.0000", "VALID"),
+        *("float32", "123", "kB", "3.46×", "1.23", "ms", "2.35", "ms", "2.00×", "slower", "0.9123", "0.0000", "VALID"),
     ]
 
 

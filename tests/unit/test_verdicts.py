@@ -308,6 +308,13 @@ def test_an_auc_below_one_half_asks_which_class_is_the_positive_one():
     assert "positive" in found["auc-below-half"].advice
 
 
+def test_an_auc_below_half_does_not_hide_that_device_and_controller_disagree():
+    result = judge(attempts(), scores=make_scores(auc=(0.4, 0.4), device_auc=(0.6, 0.6)))
+
+    assert {reason.code for reason in result.reasons} == {"auc-differs", "auc-below-half"}
+    assert result.verdict is Verdict.INVALID
+
+
 def test_images_of_one_label_only_have_no_auc():
     found = reasons(attempts(), scores=make_scores(auc=(None, None), device_auc=(None, None)))
 

@@ -29,19 +29,25 @@ def of_the_accuracy(case: Case, scores: Scores | None) -> Iterator[Reason]:
         yield invalid(
             "accuracy-failed", f"scoring failed: {scores.error}", "these are the worker's last words on the device"
         )
-    elif (mean := mean_auc(scores.auc)) is None:
+    else:
+        yield from _of_the_auc(scores)
+
+
+def _of_the_auc(scores: Scores) -> Iterator[Reason]:
+    if not _agree(scores.device_auc, scores.auc):
+        yield invalid(
+            "auc-differs",
+            "device and controller computed different AUCs from the same scores",
+            "please report this with the output of farm results show",
+        )
+    mean = mean_auc(scores.auc)
+    if mean is None:
         yield warn("no-auc", "no class has both labels in the evaluation part", "evaluate on more images")
     elif mean < 0.5:
         yield warn(
             "auc-below-half",
             f"the mean AUC-ROC of {mean:.3f} is worse than tossing a coin",
             "is the positive class the right one (`positive:` of a folder, the model's last output)?",
-        )
-    elif not _agree(scores.device_auc, scores.auc):
-        yield invalid(
-            "auc-differs",
-            "device and controller computed different AUCs from the same scores",
-            "please report this with the output of farm results show",
         )
 
 
