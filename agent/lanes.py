@@ -14,7 +14,7 @@ from agent import journal, wire
 from agent.lane_runner import StepRunner
 from agent.lock import DeviceLock, Lock, is_held, wait_until_free
 from agent.refusals import Refused
-from agent.runtimes import RUNTIMES, knows
+from agent.runtimes import knows, names
 from agent.workdir import write_atomically
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _check(workdir: Workdir, request: wire.LaneRequest) -> None:
         if step.kind not in ("measure", "score"):
             raise Refused(wire.BAD_REQUEST, "step %s: no kind of step is called %r" % (step.id, step.kind))
         if not knows(step.runtime):
-            message = "step %s: no runtime is called %r; there is %s" % (step.id, step.runtime, ", ".join(RUNTIMES))
+            message = "step %s: no runtime is called %r; there is %s" % (step.id, step.runtime, ", ".join(names()))
             raise Refused(wire.BAD_REQUEST, message)
         needed = (step.artifact, step.pixels, step.labels, step.golden)
         absent += [sha for sha in needed if sha is not None and not os.path.exists(workdir.blob(sha))]

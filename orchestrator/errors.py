@@ -84,8 +84,7 @@ class UnknownName(UsageError):  # noqa: N818  what is unknown is the name
     """Nothing has this name; the message offers the nearest one that exists."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str], *, hint: str | None = None) -> None:
-        options = sorted(known)
-        super().__init__(f"no {kind} called {name!r}{nearest(name, options)}", hint=hint)
+        super().__init__(no_such(kind, name, known), hint=hint)
         self.kind, self.name = kind, name
 
 
@@ -137,10 +136,36 @@ class StoreError(Stable):
     """The results database is missing, too old, too new, or refuses."""
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"`` or the list of what exists, ready to append to a message."""
-    options = sorted(known)
-    close = difflib.get_close_matches(name, options, n=1)
+#: Names that a message lists where none of them is near.
+_LISTED = 20
+#: Of a wrong name as it is compared with the right ones: what is longer resembles none, and comparing takes its square.
+_COMPARED = 100
+
+
+def no_such(kind: str, name: str, known: Iterable[str]) -> str:
+    """Return ``no device called 'p5'; did you mean 'pi5'?``, with the names that exist where none is near."""
+    return _joined(f"no {kind} called {_shortened(name)!r}", suggestion(name, known))
+
+
+def unknown_key(key: object, known: Iterable[str], *, of: str = "") -> str:
+    """Return ``unknown key 'adress'; did you mean 'address'?``; ``of`` is what has keys: ``dataset folder``."""
+    subject = f"unknown key {_shortened(str(key))!r}{f' of {of}' if of else ''}"
+    return _joined(subject, suggestion(str(key), known))
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return ``did you mean 'pi5'?``, or what there is (``there is local, pi5``); empty where nothing is known."""
+    options = sorted(map(str, known))
+    close = difflib.get_close_matches(name[:_COMPARED], options, n=1)
     if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; there is {', '.join(options)}" if options else ""
+        return f"did you mean {close[0]!r}?"
+    more = f" … ({len(options)} in all)" if len(options) > _LISTED else ""
+    return f"there is {', '.join(options[:_LISTED])}{more}" if options else ""
+
+
+def _joined(sentence: str, what_to_do: str) -> str:
+    return f"{sentence}; {what_to_do}" if what_to_do else sentence
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _COMPARED else f"{name[:_COMPARED]}…"

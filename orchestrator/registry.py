@@ -7,7 +7,7 @@ import inspect
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.errors import UnknownName, nearest
+from orchestrator.errors import UnknownName, unknown_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,7 +79,7 @@ def misfit(plug_in: Any, options: Mapping[str, Any]) -> str | None:
     parameters = {name: own for name, own in inspect.signature(plug_in).parameters.items() if name != "preprocess"}
     for name, value in options.items():
         if name not in parameters:
-            return f"unknown option {name!r}{nearest(name, parameters)}"
+            return unknown_key(name, parameters)
         annotation = parameters[name].annotation
         kind, _, optional = inspect.formatannotation(annotation).strip("'").partition(" | ")
         wanted, types = _WORDS.get(kind, ("", ()))

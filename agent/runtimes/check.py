@@ -16,7 +16,7 @@ import tempfile
 from typing import Any, Optional
 
 from agent import spawn
-from agent.runtimes import RUNTIMES, find, knows
+from agent.runtimes import find, knows, names
 
 #: A Raspberry Pi Zero needs about 10 s to import numpy and a runtime from a cold card.
 TIMEOUT_S = 90.0
@@ -30,7 +30,7 @@ def try_runtime(name: str, environment: Optional[str] = None) -> dict[str, Any]:
     ``environment`` is a directory of unpacked packages. A runtime that crashes its process is an error like others.
     """
     if not knows(name):
-        return {"error": "this agent knows no runtime %r; it knows %s" % (name, ", ".join(sorted(RUNTIMES)))}
+        return {"error": "this agent knows no runtime %r; it knows %s" % (name, ", ".join(names()))}
     try:
         done = subprocess.run(
             spawn.command(__name__, name, environment or ""),

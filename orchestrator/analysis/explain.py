@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.domain.runtime import RuntimeChoice
 from orchestrator.domain.units import format_ratio
+from orchestrator.runtimes.catalogue import DELEGATES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 BASELINE = "float32"
 #: Two runs of the same thing differ by as much on a machine that does other work too; less needs no explanation.
 SLOWER = 1.1
-#: The delegates as their makers write them.
-_SPELLINGS = {"xnnpack": "XNNPACK"}
 #: Versions that are recorded beside the runtime's own.
 _SURROUNDINGS = ("python", "numpy")
 
@@ -52,7 +51,7 @@ def _nodes(attempts: Sequence[Measurement]) -> tuple[int, int] | None:
 
 def _delegate(attempt: Measurement) -> str | None:
     name = (attempt.effective or {}).get("delegate")
-    return _SPELLINGS.get(str(name), str(name)) if name else None
+    return DELEGATES.get(str(name), str(name)) if name else None
 
 
 def _runtime(row: ResultRow, attempts: Sequence[Measurement]) -> str:

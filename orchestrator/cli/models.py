@@ -135,14 +135,16 @@ def _options(kind: str, words: list[str]) -> dict[str, Any]:
     import ruamel.yaml
 
     from orchestrator import registry
-    from orchestrator.errors import UsageError, nearest
+    from orchestrator.errors import UsageError, unknown_key
 
     known = inspect.signature(registry.find("dataset", kind)).parameters
     found = {}
     for word in words:
         key, equals, value = word.partition("=")
-        if not equals or key not in known:
-            raise UsageError(f"--option {word}: not KEY=VALUE with a key of dataset {kind}{nearest(key, known)}")
+        if not equals:
+            raise UsageError(f"--option {word}: expected KEY=VALUE")
+        if key not in known:
+            raise UsageError(f"--option {word}: {unknown_key(key, known, of=f'dataset {kind}')}")
         found[key] = ruamel.yaml.YAML(typ="safe").load(value)
     missing = [name for name, parameter in known.items() if parameter.default is parameter.empty and name not in found]
     if missing:

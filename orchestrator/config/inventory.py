@@ -14,7 +14,7 @@ from orchestrator.config import yaml_document as documents
 from orchestrator.config.address import parse_address
 from orchestrator.config.inventory_schema import ALL, NAME, REFERRING, Entry, File, Group, Settings
 from orchestrator.domain.device import LOCAL, Device, Limits
-from orchestrator.errors import InventoryError, UnknownName, UsageError, nearest
+from orchestrator.errors import InventoryError, UnknownName, UsageError, no_such, unknown_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -46,7 +46,7 @@ class Inventory:
             raise document.complain((), "there is nothing in it", hint="it begins with a line `devices:`; or delete it")
         for key in document.data:
             if key not in File.model_fields:
-                raise document.complain((key,), f"unknown key {key!r}{nearest(str(key), File.model_fields)}")
+                raise document.complain((key,), unknown_key(key, File.model_fields))
         devices = _Reader(document).devices()
         if not any(device.name == LOCAL.name for device in devices):
             devices = (LOCAL, *devices)
@@ -127,16 +127,16 @@ class _Reader:
         for name, group in self._groups.items():
             for number, pattern in enumerate(group.devices):
                 if not fnmatch.filter(self._entries, pattern):
-                    words = f"group {name}: no device {pattern!r}{nearest(pattern, self._entries)}"
+                    words = f"group {name}: {no_such('device', pattern, self._entries)}"
                     raise self._document.complain(("groups", name, "devices", number), words)
             for number, child in enumerate(group.children):
                 if child not in self._groups:
-                    words = f"group {name}: no group {child!r}{nearest(child, self._groups)}"
+                    words = f"group {name}: {no_such('group', child, self._groups)}"
                     raise self._document.complain(("groups", name, "children", number), words)
         for name, entry in self._entries.items():
             for number, group in enumerate(entry.groups):
                 if group not in self._groups:
-                    words = f"device {name}: no group {group!r}{nearest(group, self._groups)}"
+                    words = f"device {name}: {no_such('group', group, self._groups)}"
                     raise self._document.complain(("devices", name, "groups", number), words)
 
     def _depth_of(self, name: str, below: tuple[str, ...]) -> int:
@@ -188,7 +188,7 @@ class _Reader:
         known = registry.names("transport")
         transport = values.get("transport", "ssh")
         if transport not in known:
-            words = f"device {name}: no transport {transport!r}{nearest(transport, known)}"
+            words = f"device {name}: {no_such('transport', transport, known)}"
             raise self._document.complain((*location, "transport"), words)
         if transport == "ssh" and "address" not in values:
             words = f"device {name}: it has no address"
@@ -208,7 +208,7 @@ class _Reader:
                 raise self._document.complain(location, f"device {name}: via: {via} has no address to go through")
             return hop
         if not re.search(r"[@.:]", via):
-            words = f"device {name}: via: no device {via!r}{nearest(via, merged)}"
+            words = f"device {name}: via: {no_such('device', via, merged)}"
             raise self._document.complain(location, words, hint="or an address: USER@HOST:PORT")
         try:
             user, address, port = parse_address(via)
@@ -226,7 +226,7 @@ def _complaint(
     if first["type"] == "extra_forbidden":
         where = first["loc"]
         known = documents.fields_at(model, where[:-1])
-        words = f"unknown key {where[-1]!r}{nearest(str(where[-1]), known)}"
+        words = unknown_key(where[-1], known)
     else:
         message = first["msg"].removeprefix("Value error, ")
         named = ".".join(part for part in where if isinstance(part, str))

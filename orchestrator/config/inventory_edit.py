@@ -12,7 +12,7 @@ from orchestrator.config.atomic_write import rewriting
 from orchestrator.config.inventory import ALL, NAME, Inventory
 from orchestrator.config.inventory_schema import REFERRING, Entry, LimitsOf
 from orchestrator.domain.device import LOCAL, Device, Limits
-from orchestrator.errors import InventoryError, UnknownName, UsageError, nearest
+from orchestrator.errors import InventoryError, UnknownName, UsageError, unknown_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -172,7 +172,7 @@ def assignment(text: str, entry: Mapping[str, Any]) -> tuple[tuple[str, ...], An
     known += [f"limits.{name}" for name in LimitsOf.model_fields]
     name = ".".join(keys)
     if not equals or name not in known:
-        why = f"no key {name!r}{nearest(name, known)}" if equals else "it has no `=`"
+        why = unknown_key(name, known) if equals else "it has no `=`"
         raise UsageError(f"{text!r}: {why}", hint="write KEY=VALUE, such as user=pi, tags+=lab, limits.disk=2GB")
     if name not in LISTS:
         if operator:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.config.inventory_schema import ALL
 from orchestrator.domain.units import parse_bytes
-from orchestrator.errors import UnknownName, UsageError, nearest
+from orchestrator.errors import UnknownName, UsageError, no_such
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -132,7 +132,7 @@ def _term(devices: Sequence[Device], term: str, known: Known) -> set[str]:
     if comparison:
         return _by_facts(every, term, known, _comparing(comparison))
     if colon:
-        raise UsageError(f"{term!r} is no selector{nearest(kind, ('tag', 'group', 'arch', 'has'))}", hint=SYNTAX)
+        raise UsageError(f"{term!r}: {no_such('kind of selector', kind, ('tag', 'group', 'arch', 'has'))}", hint=SYNTAX)
     meant = set(fnmatch.filter(every, term)) if re.search(r"[*?\[]", term) else {term} & set(every)
     if not meant:
         raise UnknownName("device", term, every, hint="farm devices list")
@@ -159,7 +159,7 @@ def _by_facts(every: Sequence[str], term: str, known: Known, holds: Callable[[Ma
 def _comparing(comparison: re.Match[str]) -> Callable[[Mapping[str, Any]], bool]:
     name, sign, text = comparison.groups()
     if name not in FACTS:
-        raise UsageError(f"{comparison[0]!r}: no fact {name!r}{nearest(name, FACTS)}", hint=SYNTAX)
+        raise UsageError(f"{comparison[0]!r}: {no_such('fact', name, FACTS)}", hint=SYNTAX)
     key, compare = FACTS[name], _COMPARISONS[sign]
     read: Callable[[Any], Any]
     if key.endswith("_bytes"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,21 +13,15 @@ from orchestrator.config import yaml_document as documents
 from orchestrator.config.suite_schema import SuiteFile
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
-from orchestrator.domain.runtime import RuntimeChoice
 from orchestrator.domain.suite import Suite, Throughput
-from orchestrator.errors import SuiteError, UnknownName, nearest
-from orchestrator.runtimes.pins import versions
+from orchestrator.errors import SuiteError, UnknownName, no_such, unknown_key
+from orchestrator.runtimes import names
+from orchestrator.runtimes.catalogue import RUNTIMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from orchestrator.config.suite_schema import ModelKeys, PlugInKeys
-
-#: What the agent can execute artifacts with, as `agent.runtimes` names it.
-RUNTIMES = (
-    *("litert", "litert-builtin", "litert-compiled", "litert-gpu", "delegate"),
-    *("tflite", "tensorflow", "onnxruntime", "null"),
-)
 
 
 def built_in() -> Suite:
@@ -41,7 +34,7 @@ def load(path: Path) -> Suite:
     document = documents.read(path, SuiteError)
     written = document.check(SuiteFile)
     for position, word in enumerate(written.runtimes):
-        wrong = runtime_misfit(word)
+        wrong = names.misfit(word)
         if wrong is not None:
             of_list = isinstance(document.data.get("runtimes"), list)
             raise document.complain(("runtimes", position) if of_list else ("runtimes",), wrong)
@@ -52,7 +45,7 @@ def load(path: Path) -> Suite:
         for position, word in enumerate(value if isinstance(value, tuple) else (value,)):
             if word not in known:
                 location = (key, position) if isinstance(document.data.get(key), list) else (key,)
-                raise document.complain(location, f"no {key.removesuffix('s')} called {word!r}{nearest(word, known)}")
+                raise document.complain(location, no_such(key.removesuffix("s"), word, known))
     plain = written.model_fields_set - {"models", "dataset", "throughput"}
     suite = Suite(
         models=tuple(_model(document, position, model) for position, model in enumerate(written.models)),
@@ -60,9 +53,9 @@ def load(path: Path) -> Suite:
         throughput=None if written.throughput is None else Throughput(**written.throughput.model_dump()),
         **{key: getattr(written, key) for key in plain},
     )
-    names = [model.name for model in suite.models]
-    for position, name in enumerate(names):
-        if name in names[:position]:
+    models = [model.name for model in suite.models]
+    for position, name in enumerate(models):
+        if name in models[:position]:
             raise document.complain(
                 ("models", position), f"a second model called {name!r}; give it a `name:` of its own"
             )
@@ -91,9 +84,9 @@ def narrow(
     own = {model.name: model for model in suite.models}
     _require("model", models, own)
     _require("scheme", schemes, registry.names("scheme"))
-    _require("runtime", [runtime_name(word) for word in runtimes], RUNTIMES)
+    _require("runtime", [names.name_in(word) for word in runtimes], RUNTIMES)
     for word in runtimes:
-        wrong = runtime_misfit(word)
+        wrong = names.misfit(word)
         if wrong is not None:
             raise SuiteError(f"--runtimes: {wrong}")
     _require("effort", [effort] if effort else [], EFFORTS)
@@ -117,33 +110,6 @@ def narrow(
         tune=tune or suite.tune,
         seed=suite.seed if seed is None else seed,
     )
-
-
-def runtime_name(text: str) -> str:
-    """Return what ``text`` calls the runtime, whether or not there is such a one."""
-    return re.split(r"[^\w-]", text, maxsplit=1)[0]
-
-
-def runtime_misfit(text: str) -> str | None:
-    """Return why ``text`` names no runtime, ``None`` where it does; whether a device can have it, only the device tells."""
-    name = runtime_name(text)
-    if name not in RUNTIMES:
-        return f"no runtime called {name!r}{nearest(name, RUNTIMES)}"
-    try:
-        choice = RuntimeChoice.parse(text)
-    except ValueError as error:
-        return str(error)
-    if (choice.argument is not None) != (name == "delegate"):
-        return (
-            "delegate needs the path of its library: delegate:/usr/lib/libedgetpu.so.1"
-            if choice.argument is None
-            else f"{text!r}: only delegate takes something behind a colon"
-        )
-    known = versions(name)
-    if choice.version is not None and choice.version not in known:
-        there = f"there are wheels of {', '.join(known)}" if known else "no other version of it can be brought along"
-        return f"no version {choice.version} of {name}: {there}"
-    return None
 
 
 def _require(kind: str, asked: Sequence[str], known: Sequence[str] | Mapping[str, Any]) -> None:
@@ -183,7 +149,7 @@ def _dataset(document: documents.Document, written: str | PlugInKeys) -> Dataset
 def _check_kind(document: documents.Document, location: tuple[str | int, ...], what: str, kind: str) -> None:
     known = registry.names(what)
     if kind not in known:
-        raise document.complain(location, f"no {what} called {kind!r}{nearest(kind, known)}")
+        raise document.complain(location, no_such(what, kind, known))
 
 
 def _options(
@@ -198,7 +164,7 @@ def _options(
     for key, value in extra.items():
         if key not in known:
             taken = [*known, "kind", *(("name", "preprocess") if what == "model" else ())]
-            raise document.complain((*location, key), f"unknown key {key!r} of {what} {kind}{nearest(key, taken)}")
+            raise document.complain((*location, key), unknown_key(key, taken, of=f"{what} {kind}"))
         plain = documents.expand(document, (*location, key), value) if isinstance(value, str) else value
         if key in ("path", "root"):
             plain = str(document.path.absolute().parent / Path(str(plain)).expanduser())

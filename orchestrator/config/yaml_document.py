@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from orchestrator.errors import UsageError, nearest
+from orchestrator.errors import UsageError, unknown_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,9 +47,7 @@ class Document:
             where = ".".join(str(part) for part in location)
             if first["type"] == "extra_forbidden":
                 known = fields_at(model, location[:-1])
-                raise self.complain(
-                    location, f"unknown key {location[-1]!r}{nearest(str(location[-1]), known)}"
-                ) from None
+                raise self.complain(location, unknown_key(location[-1], known)) from None
             message = first["msg"].removeprefix("Value error, ")
             if first["type"] == "model_type":  # its own words name our classes
                 message = f"this is a mapping, with {', '.join(fields_at(model, location))}"

@@ -101,7 +101,8 @@ def inline(value: Any) -> str:
 
     if isinstance(value, dict):
         return "{" + ", ".join(f"{inline(key)}: {inline(inner)}" for key, inner in value.items()) + "}"
-    if isinstance(value, str) and re.search(r"[\x00-\x1f\x7f\u0085\u2028\u2029]", value):
+    # the library leaves some words without quotes that can't stand so behind a key, such as ``: 0``
+    if isinstance(value, str) and re.search(r"[\x00-\x1f\x7f\u0085\u2028\u2029]|^[:?-]", value):
         value = DoubleQuotedScalarString(value)
     yaml = ruamel.yaml.YAML(typ="rt")
     yaml.default_flow_style = True

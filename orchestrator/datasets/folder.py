@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orchestrator.datasets.base import Images
-from orchestrator.errors import DatasetError, nearest
+from orchestrator.errors import DatasetError, no_such
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -110,7 +110,7 @@ class Folder:
         if len(names) < 2:
             raise DatasetError(f"{self._root}: at least two classes are needed, train/ has {len(names)}", hint=LAYOUT)
         if positive is not None and positive not in names:
-            raise DatasetError(f"{self._root}: no class called {positive!r}{nearest(positive, names)}")
+            raise DatasetError(f"{self._root}: {no_such('class', positive, names)}")
         if len(names) > 2:
             if positive is not None:
                 raise DatasetError(f"{self._root}: `positive:` is for two classes, there are {len(names)}")

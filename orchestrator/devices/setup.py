@@ -10,6 +10,7 @@ from orchestrator.devices.connect import connect
 from orchestrator.devices.provisioning.choose import choose_runtime, environment_for
 from orchestrator.domain.units import format_bytes
 from orchestrator.errors import DeviceUnfit, FarmError
+from orchestrator.runtimes.catalogue import BEST_FIRST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from orchestrator.domain.device import Device
     from orchestrator.transports.connector import Connector
 
-#: Runtimes worth asking a device for; ``null`` runs everywhere.
-RUNTIMES = ("litert", "tflite")
+#: Runtimes worth asking a device for.
+RUNTIMES = BEST_FIRST
 #: Devices served at once; a device that is off costs a thread some 5 s of waiting.
 AT_ONCE = 32
 

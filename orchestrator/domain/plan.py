@@ -10,19 +10,6 @@ if TYPE_CHECKING:
     from orchestrator.domain.effort import Effort
 
 
-#: Runtimes that execute nothing and so have no accuracy.
-WITHOUT_SCORES = frozenset({"null"})
-#: Scheme -> the one runtime that takes its artifacts, where they are of another format than all others.
-ONLY_BY = {"keras": "tensorflow", "onnx": "onnxruntime", "onnx-int8": "onnxruntime"}
-#: Runtime that takes no ``.tflite`` -> scheme -> the one that has the same network for it.
-INSTEAD = {"onnxruntime": {"float32": "onnx", "int8": "onnx-int8"}}
-
-
-def scheme_for(runtime: str, scheme: str) -> str:
-    """Return ``scheme`` (``float32`` or ``int8``) in the format that ``runtime`` takes."""
-    return INSTEAD.get(runtime, {}).get(scheme, scheme)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One fresh process on the device that measures one case once; its id exists before it starts."""

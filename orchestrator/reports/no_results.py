@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.errors import nearest
+from orchestrator.errors import suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,5 +25,5 @@ def explain(rows: Sequence[ResultRow], filters: Mapping[str, str | int | None], 
     for name, value in chosen.items():
         there = {str(getattr(row, name)) for row in rows}
         if str(value) not in there:
-            return f"no result with {name} {str(value)!r}{of_run}{nearest(str(value), there)}"
+            return f"no result with {name} {str(value)!r}{of_run}; {suggestion(str(value), there)}"
     return f"no result has all of this at once{of_run}; farm results shows what there is"

@@ -17,9 +17,9 @@ from orchestrator.domain.calibration import Calibration
 from orchestrator.domain.case import Case
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.event import AttemptEnded, BuildFailed, CaseSkipped, LaneSkipped
-from orchestrator.domain.plan import scheme_for
 from orchestrator.errors import DeviceUnfit, UsageError
 from orchestrator.runs.farm import Farm
+from orchestrator.runtimes.catalogue import scheme_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

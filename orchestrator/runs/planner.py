@@ -7,10 +7,11 @@ import itertools
 import random
 from typing import TYPE_CHECKING
 
+from orchestrator import registry
 from orchestrator.domain.case import Case
 from orchestrator.domain.effort import effort
-from orchestrator.domain.plan import INSTEAD, ONLY_BY, WITHOUT_SCORES, Attempt, Lane, Plan, Scoring, Skip
-from orchestrator.domain.runtime import RuntimeChoice
+from orchestrator.domain.plan import Attempt, Lane, Plan, Scoring, Skip
+from orchestrator.runtimes import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,12 +53,14 @@ def plan(
 
 
 def _misfit(case: Case) -> str | None:
-    only, runtime = ONLY_BY.get(case.scheme), RuntimeChoice.parse(case.runtime).name
-    if only not in (None, runtime):
-        return f"scheme {case.scheme} is no .tflite: only runtime {only} takes it"
-    if only is None and runtime in INSTEAD:
-        return f"runtime {runtime} takes no .tflite: its schemes are {' and '.join(INSTEAD[runtime].values())}"
-    return None
+    """Return why the runtime of a case takes no artifact of its scheme, ``None`` where it does."""
+    runtime, made = catalogue.find(case.runtime), registry.find("scheme", case.scheme).format
+    if runtime is None or made in runtime.takes:
+        return None
+    schemes = [name for taken in runtime.takes for name in catalogue.COUNTERPARTS.get(taken, {}).values()]
+    other = f"schemes {' and '.join(schemes)}" if schemes else f"runtime {' or '.join(catalogue.takers(made))}"
+    takes = " or ".join(f".{taken}" for taken in runtime.takes)
+    return f"scheme {case.scheme} makes .{made}, runtime {runtime.name} takes {takes}: use {other}"
 
 
 def _cases(suite: Suite, device: str) -> list[Case]:
@@ -85,7 +88,7 @@ def _scorings(run: str, cases: Sequence[Case]) -> list[Scoring]:
     keys = dict.fromkeys(
         (case.device, case.model, case.scheme, case.runtime, case.batch)
         for case in cases
-        if case.runtime not in WITHOUT_SCORES
+        if catalogue.has_scores(case.runtime)
     )
     return [
         Scoring(

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.config import suite as suites
 from orchestrator.domain.event import AttemptEnded, BlobSent, BuildFailed, CaseSkipped, LaneSkipped
-from orchestrator.domain.plan import scheme_for
 from orchestrator.runs.farm import Farm
+from orchestrator.runtimes.catalogue import scheme_for
 from orchestrator.store.store import Store
 
 if TYPE_CHECKING:

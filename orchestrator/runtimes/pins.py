@@ -6,47 +6,28 @@ They are data: ``orchestrator/runtimes/wheels/TABLE.sha256``, whose comments say
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from packaging.requirements import Requirement
+from packaging.utils import parse_wheel_filename
+from packaging.version import Version
 
 from orchestrator.domain.runtime import RuntimeChoice
+from orchestrator.runtimes.catalogue import RUNTIMES, find
+
+if TYPE_CHECKING:
+    from packaging.tags import Tag
+
+    from orchestrator.runtimes.catalogue import Runtime
 
 #: What ``manylinux2014`` means (PEP 599).
 MANYLINUX2014 = (2, 17)
-
-#: Runtime -> the tables whose wheels it takes; one that is not here must be on the device.
-TABLES: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("litert", "litert-builtin", "delegate"), ("litert",)),
-    **dict.fromkeys(("litert-compiled", "litert-gpu"), ("litert", "ml_dtypes")),
-    "tflite": ("tflite",),
-    "onnxruntime": ("onnxruntime", "null"),
-    "null": ("null",),
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Versioned:
-    """The distribution whose version is a runtime's version."""
-
-    project: str
-    #: The table of its older ones.
-    older: str = ""
-    #: The oldest that has what the runtime needs.
-    since: str = "0"
-
-
-_LITERT = _Versioned(project="ai_edge_litert", older="litert-older")
-_VERSIONED: dict[str, _Versioned] = {
-    **dict.fromkeys(("litert", "litert-builtin", "delegate"), _LITERT),
-    # 2.1.2 has no CpuOptions; of the GPU nothing before 2.3.0 was tried.
-    "litert-compiled": replace(_LITERT, since="2.2.0"),
-    "litert-gpu": replace(_LITERT, since="2.3.0"),
-    "tflite": _Versioned(project="tflite_runtime"),
-    "onnxruntime": _Versioned(project="onnxruntime"),
-}
-
+#: Room an environment takes, in sizes of its wheels: themselves, and 3.9 unpacked and byte-compiled at most (measured).
+ROOM = 5
 _PLATFORM = re.compile(r"manylinux(?:2014|_(\d+)_(\d+))_(\w+)")
-_OWN = re.compile(r"(\w+)>=([\d.]+),<([\d.]+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,29 +42,28 @@ class Pin:
 
     @property
     def requirement(self) -> str:
-        """The wheel as pip is asked for it, this very file and no other."""
-        project, version = self.filename.split("-")[:2]
-        return f"{project}=={version} --hash=sha256:{self.sha256}"
+        """The line that makes pip take this very file."""
+        return f"{self.project}=={self.version} --hash=sha256:{self.sha256}"
 
     @property
     def project(self) -> str:
-        """Its distribution: ``numpy``."""
-        return self.filename.split("-")[0]
+        """Its distribution, normalized (PEP 503): ``ai-edge-litert``."""
+        return _parsed(self.filename)[0]
 
     @property
-    def version(self) -> str:
+    def version(self) -> Version:
         """The version of that distribution: ``2.4.6``."""
-        return self.filename.split("-")[1]
+        return _parsed(self.filename)[1]
 
     @property
     def python(self) -> tuple[int, int]:
         """The one Python it is built for."""
-        return _python(self.filename.split("-")[2])
+        return _python(min(tag.interpreter for tag in self._tags))
 
     @property
     def platforms(self) -> tuple[str, ...]:
         """Its platform tags; any one of them suffices."""
-        return tuple(self.filename.removesuffix(".whl").split("-")[-1].split("."))
+        return tuple(sorted(tag.platform for tag in self._tags))
 
     @property
     def machine(self) -> str:
@@ -96,65 +76,78 @@ class Pin:
         return self.true_glibc or min(glibc for glibc, _ in self._platforms)
 
     @property
+    def _tags(self) -> frozenset[Tag]:
+        return _parsed(self.filename)[2]
+
+    @property
     def _platforms(self) -> tuple[tuple[tuple[int, int], str], ...]:
         matches = [match for tag in self.platforms if (match := _PLATFORM.fullmatch(tag))]
         return tuple(((int(m[1]), int(m[2])) if m[1] else MANYLINUX2014, m[3]) for m in matches)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Own:
-    """A package that a device must have by itself, because no wheel of it is published for its machine."""
+class SystemPackage:
+    """A package that a device must have itself, because no wheel of it is published for its machine."""
 
-    project: str
-    at_least: str
-    below: str
+    #: As pip writes it: ``numpy>=1.23.2,<2``.
+    requirement: str
     machine: str
     python: tuple[int, int]
 
-    def fits(self, version: str | None) -> bool:
-        """Say whether the version that the device has (``None``: it has none) will do."""
-        return version is not None and _numbers(self.at_least) <= _numbers(version) < _numbers(self.below)
+    @property
+    def project(self) -> str:
+        """Its distribution."""
+        return Requirement(self.requirement).name
 
-    def __str__(self) -> str:
-        return f"{self.project} {self.at_least} or later, below {self.below}"
+    def accepts(self, version: str | None) -> bool:
+        """Return whether the version on the device (``None``: it has none) satisfies the requirement."""
+        try:
+            parsed = Version(version or "")
+        except ValueError:  # also of a number with more digits than Python converts
+            return False
+        return Requirement(self.requirement).specifier.contains(parsed, prereleases=True)
 
 
 def pins(runtime: str) -> tuple[Pin, ...]:
-    """Return every wheel we know for ``runtime`` (``litert``, ``litert==1.4.0``), for all devices; none for an unknown one."""
-    choice = RuntimeChoice.parse(runtime)
-    listed = [pin for table in TABLES.get(choice.name, ()) for pin in _pins(table)]
-    if choice.version is None:
+    """Return every wheel of ``runtime`` (``litert``, ``litert==1.4.0``), for all devices; none for an unknown one."""
+    entry = find(runtime)
+    if entry is None:
+        return ()
+    listed = [pin for table in entry.wheels for pin in _pins(table)]
+    version = RuntimeChoice.parse(runtime).version
+    if version is None:
         return tuple(listed)
-    of_version = [pin for pin in _versioned(choice.name) if pin.version == choice.version]
+    of_version = [pin for pin in _versioned(entry) if str(pin.version) == version]
     projects = {pin.project for pin in of_version}
     places = {(pin.machine, pin.python) for pin in of_version}
     beside = [pin for pin in listed if pin.project not in projects and (pin.machine, pin.python) in places]
     return (*of_version, *beside)
 
 
-def versions(runtime: str) -> tuple[str, ...]:
+def versions(name: str) -> tuple[str, ...]:
     """Return the versions that ``NAME==VERSION`` may name, oldest first; none where there is nothing to choose."""
-    return tuple(sorted({pin.version for pin in _versioned(runtime)}, key=_numbers))
+    entry = RUNTIMES.get(name)
+    return tuple(map(str, sorted({pin.version for pin in _versioned(entry)}))) if entry else ()
 
 
-def own(runtime: str) -> tuple[Own, ...]:
-    """Return what devices must have by themselves for the wheels of ``runtime``."""
-    name = RuntimeChoice.parse(runtime).name
+def system_packages(runtime: str) -> tuple[SystemPackage, ...]:
+    """Return what devices must have themselves for the wheels of ``runtime``."""
+    entry = find(runtime)
     return tuple(
-        Own(project=said[1], at_least=said[2], below=said[3], machine=row[2], python=_python(row[3]))
-        for table in TABLES.get(name, ())
+        SystemPackage(requirement=row[1], machine=row[2], python=_python(row[3]))
+        for table in (entry.wheels if entry else ())
         for row in _rows(table)
-        if row[0] == "system" and (said := _OWN.fullmatch(row[1]))
+        if row[0] == "system"
     )
 
 
-def _versioned(runtime: str) -> list[Pin]:
-    """Return the wheels that a version of ``runtime`` chooses among."""
-    of = _VERSIONED.get(runtime)
-    if of is None:
+def _versioned(entry: Runtime) -> list[Pin]:
+    """Return the wheels that a version of the runtime chooses among."""
+    if entry.versions_of is None:
         return []
-    every = [pin for table in (*TABLES[runtime], of.older) for pin in _pins(table) if pin.project == of.project]
-    return [pin for pin in every if _numbers(pin.version) >= _numbers(of.since)]
+    tables = (*entry.wheels, entry.older) if entry.older else entry.wheels
+    every = [pin for table in tables for pin in _pins(table) if pin.project == entry.versions_of]
+    return [pin for pin in every if pin.version >= Version(entry.since)]
 
 
 def _pins(table: str) -> list[Pin]:
@@ -172,9 +165,14 @@ def _pins(table: str) -> list[Pin]:
 
 def _rows(table: str) -> list[list[str]]:
     listed = files("orchestrator.runtimes") / "wheels" / f"{table}.sha256"
-    if not listed.is_file():
-        return []
     return [line.split() for line in listed.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+
+
+@cache
+def _parsed(filename: str) -> tuple[str, Version, frozenset[Tag]]:
+    """Return the distribution, its version, and what a wheel runs on; raises `InvalidWheelFilename`."""
+    project, version, _, tags = parse_wheel_filename(filename)
+    return str(project), version, tags
 
 
 def _python(tag: str) -> tuple[int, int]:
@@ -186,8 +184,3 @@ def _python(tag: str) -> tuple[int, int]:
 def _version(text: str) -> tuple[int, int]:
     major, minor = text.split(".")
     return int(major), int(minor)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    """Return the leading numbers of a version: (1, 24, 2) of ``1.24.2+deb12``."""
-    return tuple(int(part) for part in re.match(r"[\d.]*", version)[0].split(".") if part)  # type: ignore[index]  # it matches

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from orchestrator.domain.case import Case
 from orchestrator.domain.result import figure_names
+from orchestrator.runtimes.catalogue import BASELINES
 from orchestrator.store import schema
 from orchestrator.store.rows import ResultRow
 
@@ -23,8 +24,6 @@ IDENTITY = tuple(field.name for field in fields(Case))
 FIGURES = figure_names()
 #: The order in which people compare; other schemes follow by name.
 SCHEMES = ("float32", "float16", "dynamic", "int8")
-#: What the others are compared with. No runtime takes both: of two cases, one is planned as a skip and never judged.
-BASELINES = ("float32", "onnx")
 
 
 def results_of(session: Session, run: str | None, filters: Mapping[str, str | int]) -> list[ResultRow]:
@@ -67,6 +66,7 @@ def _compared(session: Session, found: Sequence[tuple[Any, ...]]) -> list[Result
         query = select(attempt.case_id, *columns).where(attempt.run == run, attempt.error.is_(None))
         for case_id, *own in session.execute(query):
             starts[run, case_id].append(tuple(own))
+        # no runtime takes two of them: of two such cases, one is planned as a skip and never judged
         float32 = (
             select(schema.Case, schema.Artifact.size_bytes)
             .join(schema.RunCase, schema.RunCase.case_id == schema.Case.id)

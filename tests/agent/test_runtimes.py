@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from agent import runtimes, wire
-from agent.runtimes import RUNTIMES, find, litert
+from agent.runtimes import find, litert, names
 from agent.runtimes.interpreter import count_delegated
 from tests.agent.device import DATA, FAKE, wheel
 
@@ -120,7 +120,7 @@ def test_delegated_nodes_are_those_between_the_borders_of_a_part(parts, delegate
     assert count_delegated(listed) == (4, delegated)
 
 
-@pytest.mark.parametrize("name", sorted(RUNTIMES))
+@pytest.mark.parametrize("name", names())
 def test_every_runtime_offers_the_same_functions(name):
     from agent.runtimes import find
 

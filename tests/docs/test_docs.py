@@ -15,6 +15,7 @@ from orchestrator import errors, registry
 from orchestrator.config import suite
 from orchestrator.config.inventory import Inventory
 from orchestrator.domain.effort import EFFORTS
+from orchestrator.runtimes.catalogue import RUNTIMES
 
 ROOT = Path(__file__).parents[2]
 TOP = [ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY", "CHANGELOG")]
@@ -60,7 +61,7 @@ def test_every_plug_in_is_on_a_page(kind):
 
 
 def test_every_runtime_effort_and_error_is_on_a_page():
-    names = [*suite.RUNTIMES, *EFFORTS, *(kind.__name__ for kind in subclasses(errors.FarmError))]
+    names = [*RUNTIMES, *EFFORTS, *(kind.__name__ for kind in subclasses(errors.FarmError))]
 
     assert not [name for name in names if f"`{name}`" not in ALL]
 

@@ -45,7 +45,7 @@ def test_keys_are_changed_from_the_command_line(project):
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (["pi-a", "usr=pi"], "no key 'usr'; did you mean 'user'?"),
+        (["pi-a", "usr=pi"], "unknown key 'usr'; did you mean 'user'?"),
         (["pi-b", "user=pi"], "no device called 'pi-b'; did you mean 'pi-a'?"),
         (["pi-a", "port=0"], "port: input should be greater than or equal to 1"),
         (["pi-a"], "nothing to change"),

@@ -84,7 +84,7 @@ def test_phantoms_come_in_other_sizes_and_from_other_seeds():
 @pytest.mark.parametrize(
     ("kind", "options", "words"),
     [
-        ("phantom", {"sed": 1}, "unknown option 'sed'; did you mean 'seed'"),
+        ("phantom", {"sed": 1}, "unknown key 'sed'; did you mean 'seed'"),
         ("phantom", {"patients": 0}, "patients 0"),
         ("phantom", {"seed": -1}, "seed -1"),
         ("phantom", {"seed": "x"}, "'seed' is a whole number, not 'x'"),

@@ -107,7 +107,7 @@ WRONG = {
     "no such transport": (
         "    address: x\n    transport: shh",
         4,
-        "device pi: no transport 'shh'; did you mean 'ssh'?",
+        "device pi: no transport called 'shh'; did you mean 'ssh'?",
     ),
     "key twice": ("    address: x\n    address: y", 4, 'found duplicate key "address"'),
     "device twice": ("    address: x\n  pi:\n    address: y", 4, 'found duplicate key "pi"'),

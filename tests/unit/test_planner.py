@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator.domain.plan import Attempt, Scoring, scheme_for
+from orchestrator.domain.plan import Attempt, Scoring
 from orchestrator.domain.suite import Throughput
 from orchestrator.runs import planner
+from orchestrator.runtimes.catalogue import scheme_for
 from orchestrator.testing import make_suite
 
 
@@ -97,7 +98,7 @@ def test_a_scheme_of_another_format_is_left_to_the_runtime_that_takes_it():
     (skip,) = planned.skips
     assert (str(skip.case), skip.reason) == (
         "local/tiny-cxr/keras/litert==1.4.0/t1/b1",
-        "scheme keras is no .tflite: only runtime tensorflow takes it",
+        "scheme keras makes .keras, runtime litert takes .tflite: use runtime tensorflow",
     )
 
 
@@ -112,9 +113,13 @@ def test_a_runtime_without_tflite_is_left_to_its_own_schemes():
         ("onnx-int8", "onnxruntime"),
     }
     assert {(skip.case.scheme, skip.case.runtime, skip.reason) for skip in planned.skips} == {
-        ("float32", "onnxruntime", "runtime onnxruntime takes no .tflite: its schemes are onnx and onnx-int8"),
-        ("onnx", "litert", "scheme onnx is no .tflite: only runtime onnxruntime takes it"),
-        ("onnx-int8", "litert", "scheme onnx-int8 is no .tflite: only runtime onnxruntime takes it"),
+        (
+            "float32",
+            "onnxruntime",
+            "scheme float32 makes .tflite, runtime onnxruntime takes .onnx: use schemes onnx and onnx-int8",
+        ),
+        ("onnx", "litert", "scheme onnx makes .onnx, runtime litert takes .tflite: use runtime onnxruntime"),
+        ("onnx-int8", "litert", "scheme onnx-int8 makes .onnx, runtime litert takes .tflite: use runtime onnxruntime"),
     }
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.devices.provisioning.choose import Target, choose, choose_runtime, name_of
 from orchestrator.errors import DeviceUnfit
-from orchestrator.runtimes.pins import Own, Pin, own, pins, versions
+from orchestrator.runtimes.pins import Pin, SystemPackage, pins, system_packages, versions
 
 PAGE = Path(__file__).parents[2] / "docs" / "devices.md"
 RUNTIMES = ("litert", "tflite", "null")
@@ -21,7 +21,7 @@ def facts(**different):
 
 
 def chosen(runtime, **different):
-    return {pin.project: pin.filename.split("-")[1] for pin in choose(Target.of(facts(**different)), runtime)}
+    return {pin.project: str(pin.version) for pin in choose(Target.of(facts(**different)), runtime)}
 
 
 def refusal(runtime, **different):
@@ -34,15 +34,15 @@ def refusal(runtime, **different):
 @pytest.mark.parametrize(
     ("runtime", "python", "expected"),
     [
-        ("litert", "3.9.2", {"ai_edge_litert": "2.1.0", "numpy": "2.0.2"}),
-        ("litert", "3.10.12", {"ai_edge_litert": "2.3.0", "numpy": "2.2.6"}),
-        ("litert", "3.11.2", {"ai_edge_litert": "2.3.0", "numpy": "2.4.6"}),
-        ("litert", "3.12.3", {"ai_edge_litert": "2.3.0", "numpy": "2.4.6"}),
-        ("litert", "3.13.5", {"ai_edge_litert": "2.3.0", "numpy": "2.4.6"}),
-        ("litert", "3.14.0", {"ai_edge_litert": "2.3.0", "numpy": "2.4.6"}),
-        ("tflite", "3.9.2", {"tflite_runtime": "2.14.0", "numpy": "1.26.4"}),
-        ("tflite", "3.10.12", {"tflite_runtime": "2.14.0", "numpy": "1.26.4"}),
-        ("tflite", "3.11.2", {"tflite_runtime": "2.14.0", "numpy": "1.26.4"}),
+        ("litert", "3.9.2", {"ai-edge-litert": "2.1.0", "numpy": "2.0.2"}),
+        ("litert", "3.10.12", {"ai-edge-litert": "2.3.0", "numpy": "2.2.6"}),
+        ("litert", "3.11.2", {"ai-edge-litert": "2.3.0", "numpy": "2.4.6"}),
+        ("litert", "3.12.3", {"ai-edge-litert": "2.3.0", "numpy": "2.4.6"}),
+        ("litert", "3.13.5", {"ai-edge-litert": "2.3.0", "numpy": "2.4.6"}),
+        ("litert", "3.14.0", {"ai-edge-litert": "2.3.0", "numpy": "2.4.6"}),
+        ("tflite", "3.9.2", {"tflite-runtime": "2.14.0", "numpy": "1.26.4"}),
+        ("tflite", "3.10.12", {"tflite-runtime": "2.14.0", "numpy": "1.26.4"}),
+        ("tflite", "3.11.2", {"tflite-runtime": "2.14.0", "numpy": "1.26.4"}),
         ("null", "3.11.2", {"numpy": "2.4.6"}),
     ],
 )
@@ -54,7 +54,7 @@ def test_the_table_gives_each_python_its_wheels(machine, runtime, python, expect
     "sign", [{"vulkan": ["nvidia"]}, {"vulkan_adapters": [{"name": "V3D 7.1.7.0", "type": "hardware"}]}], ids=str
 )
 def test_a_gpu_runtime_is_brought_where_there_is_a_sign_of_a_driver(sign):
-    assert chosen("litert-gpu", **sign)["ai_edge_litert"] == "2.3.0"
+    assert chosen("litert-gpu", **sign)["ai-edge-litert"] == "2.3.0"
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_mac_that_is_called_arm64_has_no_glibc():
 
 
 def test_a_32_bit_system_on_a_64_bit_kernel_counts_as_what_it_is():
-    assert chosen("tflite", bits=32, numpy="1.24.2") == {"tflite_runtime": "2.14.0"}
+    assert chosen("tflite", bits=32, numpy="1.24.2") == {"tflite-runtime": "2.14.0"}
 
     unfit = refusal("litert", bits=32)
     assert "armv7l (a 32-bit system on a 64-bit aarch64 kernel)" in unfit.message
@@ -121,7 +121,7 @@ def test_a_32_bit_system_on_a_64_bit_kernel_counts_as_what_it_is():
 def test_where_no_numpy_is_published_the_devices_own_must_do(numpy, words):
     unfit = refusal("tflite", machine="armv7l", numpy=numpy)
 
-    assert "it needs numpy 1.23.2 or later, below 2, which is not published for armv7l, and " + words in unfit.message
+    assert "it needs numpy>=1.23.2,<2, which is not published for armv7l, and " + words in unfit.message
     assert unfit.hint == "on the device: sudo apt install python3-numpy"
 
 
@@ -136,7 +136,7 @@ def test_where_no_numpy_is_published_the_devices_own_must_do(numpy, words):
     ],
 )
 def test_a_numpy_of_the_device_that_fits_is_enough(python, numpy, version):
-    assert chosen("tflite", machine="armv7l", python=python, numpy=numpy) == {"tflite_runtime": version}
+    assert chosen("tflite", machine="armv7l", python=python, numpy=numpy) == {"tflite-runtime": version}
 
 
 def test_another_python_on_the_device_that_fits_is_named():
@@ -169,13 +169,19 @@ def test_a_device_gets_the_best_runtime_it_can_have():
 
 
 def test_what_a_device_has_by_itself_needs_no_wheel():
-    tried = {"litert": {"error": "No module named …"}, "tflite": {"works": True}, "acme": {"works": True}}
+    tried = {
+        "litert": {"error": "No module named …"},
+        "tflite": {"works": True},
+        "tensorflow": {"works": True},
+        "acme": {"works": True},
+    }
 
     without_wheels = facts(libc="musl", runtimes=tried)
     assert choose_runtime(without_wheels) == "tflite"
-    assert choose_runtime(without_wheels, allowed=["acme"]) == "acme"
-    with pytest.raises(DeviceUnfit):
-        choose_runtime(without_wheels, allowed=["litert"])
+    assert choose_runtime(without_wheels, allowed=["tensorflow"]) == "tensorflow"
+    for unfit in ("litert", "acme"):
+        with pytest.raises(DeviceUnfit):
+            choose_runtime(without_wheels, allowed=[unfit])
 
 
 def test_null_is_no_choice():
@@ -215,7 +221,7 @@ def test_each_machine_and_python_of_the_table_has_one_of_each_package(runtime):
     by_host = {}
     for pin in pins(runtime):
         by_host.setdefault((pin.machine, pin.python), []).append(pin.project)
-    own_projects = {(companion.machine, companion.project) for companion in own(runtime)}
+    own_projects = {(companion.machine, companion.project) for companion in system_packages(runtime)}
 
     everything = {pin.project for pin in pins(runtime)}
     for (machine, _), projects in by_host.items():
@@ -231,14 +237,14 @@ def test_a_pinned_runtime_has_its_own_version_and_what_that_needs(runtime):
     chosen = choose(target, runtime)
 
     name, _, version = runtime.partition("==")
-    projects = {pin.project: pin.version for pin in chosen}
+    projects = {pin.project: str(pin.version) for pin in chosen}
     assert "numpy" in projects
     if version:
         assert version in projects.values()
         assert name_of(chosen) != name_of(choose(target, name)) or runtime == "tflite==2.14.0"
     else:
-        assert projects["ml_dtypes"] == "0.5.4"
-        assert projects["ai_edge_litert"] == "2.3.0"
+        assert projects["ml-dtypes"] == "0.5.4"
+        assert projects["ai-edge-litert"] == "2.3.0"
 
 
 def test_a_version_that_has_no_wheel_for_the_device_says_where_it_has_and_which_version_the_device_can_have():
@@ -266,13 +272,13 @@ def test_every_version_comes_with_a_numpy_and_its_own_distribution_wherever_it_c
     for version in versions(runtime):
         by_place = {}
         for pin in pins(f"{runtime}=={version}"):
-            by_place.setdefault((pin.machine, pin.python), {})[pin.project] = pin.version
+            by_place.setdefault((pin.machine, pin.python), {})[pin.project] = str(pin.version)
         assert by_place
-        own_places = {(companion.machine, companion.python) for companion in own(runtime)}
+        own_places = {(companion.machine, companion.python) for companion in system_packages(runtime)}
         for place, projects in by_place.items():
             assert version in projects.values()
             assert "numpy" in projects or place in own_places
-            assert ("ml_dtypes" in projects) == (runtime in {"litert-compiled", "litert-gpu"})
+            assert ("ml-dtypes" in projects) == (runtime in {"litert-compiled", "litert-gpu"})
 
 
 def test_a_python_that_numpy_is_there_for_and_the_runtime_is_not_is_told():
@@ -290,11 +296,11 @@ def test_versions_come_oldest_first():
 
 
 def test_what_a_device_must_have_by_itself_is_in_the_table():
-    numpy = {companion.python: companion for companion in own("tflite")}
+    numpy = {companion.python: companion for companion in system_packages("tflite")}
 
-    assert numpy[3, 11] == Own(project="numpy", at_least="1.23.2", below="2", machine="armv7l", python=(3, 11))
+    assert numpy[3, 11] == SystemPackage(requirement="numpy>=1.23.2,<2", machine="armv7l", python=(3, 11))
     assert set(numpy) == {pin.python for pin in pins("tflite") if pin.machine == "armv7l"}
-    assert own("litert") == own("nosuch") == ()
+    assert system_packages("litert") == system_packages("nosuch") == ()
 
 
 def test_a_file_has_one_hash_and_one_size_wherever_it_is_listed():
@@ -321,7 +327,10 @@ def test_the_page_says_of_machines_pythons_and_glibc_what_the_table_says():
 
 
 def test_the_name_of_an_environment_depends_on_the_hashes_alone():
-    one, two = Pin(filename="a-1-cp311.whl", sha256="a" * 64), Pin(filename="b-1-cp311.whl", sha256="b" * 64)
+    one, two = (
+        Pin(filename="a-1-cp311-cp311-linux_x86_64.whl", sha256="a" * 64),
+        Pin(filename="b-1-cp311-cp311-linux_x86_64.whl", sha256="b" * 64),
+    )
 
     assert name_of([one, two]) == name_of([two, one])
     assert name_of([one]) != name_of([two])

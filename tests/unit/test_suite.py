@@ -8,6 +8,7 @@ import pytest
 from orchestrator.config import suite as suites
 from orchestrator.domain.suite import Suite
 from orchestrator.errors import SuiteError, UnknownName, UsageError
+from orchestrator.runtimes import names
 from orchestrator.testing import make_suite
 
 WHOLE = """
@@ -146,7 +147,7 @@ def test_an_option_that_names_nothing_offers_the_nearest(options, word):
 
 @pytest.mark.parametrize("word", ["litert==1.4.0", "tflite==2.14.0", "delegate:/usr/lib/x.so?a=b", "tensorflow"])
 def test_a_runtime_may_be_pinned_or_told_more(word):
-    assert suites.runtime_misfit(word) is None
+    assert names.misfit(word) is None
     assert suites.narrow(make_suite(), runtimes=[word]).runtimes == (word,)
 
 
@@ -154,14 +155,14 @@ def test_a_runtime_may_be_pinned_or_told_more(word):
     ("word", "words"),
     [
         ("litert==9.9", "no version 9.9 of litert: there are wheels of 1.1.2, 1.2.0, 1.3.0, 1.4.0,"),
-        ("tensorflow==2.1", "no other version of it can be brought along"),
+        ("tensorflow==2.1", "it has no wheels of other versions"),
         ("delegate", "delegate needs the path of its library: delegate:/"),
-        ("litert:/usr/lib/x.so", "only delegate takes something behind a colon"),
+        ("litert:/usr/lib/x.so", "litert takes nothing behind a colon"),
         ("litert==", "is not NAME, NAME==VERSION or NAME:ARGUMENT"),
         ("litert >= 1.4", "is not NAME, NAME==VERSION or NAME:ARGUMENT"),
     ],
 )
-def test_a_runtime_that_can_not_be_meant_is_told_why(tmp_path, word, words):
+def test_a_runtime_that_does_not_exist_is_refused_with_the_reason(tmp_path, word, words):
     with pytest.raises(SuiteError, match=re.escape(words)):
         suites.narrow(make_suite(), runtimes=[word])
     path = tmp_path / "suite.yaml"

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from orchestrator.analysis.auc import mean_auc
 from orchestrator.analysis.verdicts.reasons import invalid, warn
-from orchestrator.domain.plan import WITHOUT_SCORES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from orchestrator.domain.artifact import Golden
     from orchestrator.domain.case import Case
     from orchestrator.domain.result import Measurement, Reason, Scores
+from orchestrator.runtimes.catalogue import has_scores
 
 #: The device computes in float64 too; more than this apart is another set of labels, or a bug.
 AUC_TOLERANCE = 1e-6
@@ -21,7 +21,7 @@ AUC_TOLERANCE = 1e-6
 
 def of_the_accuracy(case: Case, scores: Scores | None) -> Iterator[Reason]:
     """Judge the scores of the evaluation images."""
-    if case.runtime in WITHOUT_SCORES:
+    if not has_scores(case.runtime):
         return
     if scores is None:
         yield invalid("no-accuracy", "accuracy was never checked", "farm run --resume does what is missing")

@@ -112,13 +112,13 @@ def wheels(
     ] = None,
 ) -> None:
     """Fetch the wheels that devices need, for a controller without internet."""
-    from orchestrator.config.suite import runtime_misfit
     from orchestrator.devices.provisioning.wheelhouse import fill_wheelhouse, wanted
     from orchestrator.domain.units import format_bytes
     from orchestrator.errors import UsageError
+    from orchestrator.runtimes.names import misfit
 
     for word in runtime or ():
-        wrong = runtime_misfit(word)
+        wrong = misfit(word)
         if wrong is not None:
             raise UsageError(f"--runtime: {wrong}")
     chosen = wanted(runtime or ["litert"], machine or (), [_version(text) for text in python or ()])

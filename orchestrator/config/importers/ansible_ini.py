@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.config.importers.ansible import Tree, Value
 from orchestrator.config.inventory_schema import ALL
-from orchestrator.errors import InventoryError, nearest
+from orchestrator.errors import InventoryError, no_such
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +44,7 @@ def tree(text: str, path: Path) -> Tree:
         mentioned = written.children | mentioned
     for name, where in mentioned.items():
         if name not in declared:
-            raise InventoryError(f"{where}: no group {name!r}{nearest(name, declared)}")
+            raise InventoryError(f"{where}: {no_such('group', name, declared)}")
     return found
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.config import yaml_document as documents
 from orchestrator.config.importers.ansible import Tree, Value
-from orchestrator.errors import InventoryError, nearest
+from orchestrator.errors import InventoryError, unknown_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,7 +108,7 @@ def _check(document: documents.Document, location: tuple[Any, ...], data: Any) -
     for key, value in data.items():
         where = (*location, key)
         if key not in _KEYS:
-            raise document.complain(where, f"group {name}: unknown key {str(key)[:40]!r}{nearest(str(key), _KEYS)}")
+            raise document.complain(where, f"group {name}: {unknown_key(key, _KEYS)}")
         if value is not None and not isinstance(value, dict) and not (isinstance(value, str) and key == "hosts"):
             raise document.complain(where, f"group {name}: {key}: expected `name:` lines below it")
 

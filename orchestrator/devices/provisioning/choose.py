@@ -13,24 +13,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.devices.provisioning.wheelhouse import obtain
-from orchestrator.devices.remote.client import ROOM
 from orchestrator.domain.blob import Blob, Environment
 from orchestrator.domain.runtime import RuntimeChoice
 from orchestrator.domain.units import format_bytes
 from orchestrator.errors import DeviceUnfit
-from orchestrator.runtimes.pins import Pin, own, pins, versions
+from orchestrator.runtimes import catalogue
+from orchestrator.runtimes.catalogue import BEST_FIRST, OLDEST_PYTHON
+from orchestrator.runtimes.pins import ROOM, Pin, pins, system_packages, versions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from orchestrator.runtimes.pins import Own
-
-#: Runtimes to choose among, best first; why in that order: LiteRT is maintained and delegates int8 graphs to XNNPACK.
-BEST_FIRST = ("litert", "tflite")
-OLDEST_PYTHON = (3, 9)
-#: Runtimes that would be brought in vain to a device without a Vulkan driver.
-_BY_VULKAN = ("litert-gpu",)
+    from orchestrator.runtimes.pins import SystemPackage
 
 #: What runs on a kernel for the first machine in a userland of so many bits.
 _USERLAND = {("aarch64", 32): "armv7l", ("x86_64", 32): "i686"}
@@ -106,12 +101,13 @@ def choose(target: Target, runtime: str, table: Sequence[Pin] | None = None) -> 
             f"the device has no runtime {runtime}, and farm has no wheels of it to bring along",
             hint="install it on the device for the Python that the inventory names",
         )
-    if RuntimeChoice.parse(runtime).name in _BY_VULKAN and not target.vulkan:
+    entry = catalogue.find(runtime)
+    if entry is not None and entry.needs_vulkan and not target.vulkan:
         raise DeviceUnfit(
             f"the device has no Vulkan driver, and {runtime} reaches a GPU through one",
             hint="install the driver of its GPU and libvulkan1 (docs/gpu.md)",
         )
-    companions = own(runtime) if table is None else ()
+    companions = system_packages(runtime) if table is None else ()
     try:
         return _fitting(target, every, companions)
     except _Misfit as misfit:
@@ -132,7 +128,7 @@ def _other_versions(target: Target, runtime: str) -> tuple[str, ...]:
     for version in versions(choice.name) if choice.version else ():
         other = str(replace(choice, version=version))
         with contextlib.suppress(_Misfit):
-            _fitting(target, pins(other), own(other))
+            _fitting(target, pins(other), system_packages(other))
             fitting.append(version)
     return tuple(fitting)
 
@@ -145,7 +141,7 @@ class _Misfit(Exception):  # noqa: N818  half a DeviceUnfit: it does not know th
         self.hint = hint
 
 
-def _fitting(target: Target, every: Sequence[Pin], companions: Sequence[Own]) -> tuple[Pin, ...]:
+def _fitting(target: Target, every: Sequence[Pin], companions: Sequence[SystemPackage]) -> tuple[Pin, ...]:
     _refuse_unfit_system(target)
     for_machine = [pin for pin in every if pin.machine == target.machine]
     if not for_machine:
@@ -168,9 +164,9 @@ def _fitting(target: Target, every: Sequence[Pin], companions: Sequence[Own]) ->
         raise _Misfit(words, "install a newer system on the device, or the runtime itself if there is one for it")
     for companion in companions:
         ours = (companion.machine, companion.python) == (target.machine, target.python)
-        if ours and not companion.fits(target.numpy):
+        if ours and not companion.accepts(target.numpy):
             has = f"the device has {target.numpy}" if target.numpy else "the device has none"
-            words = f"it needs {companion}, which is not published for {target.machine}, and {has}"
+            words = f"it needs {companion.requirement}, which is not published for {target.machine}, and {has}"
             raise _Misfit(words, f"on the device: sudo apt install python3-{companion.project}")
     _refuse_too_little_room(target, for_python)
     return tuple(for_python)
@@ -213,7 +209,7 @@ def _refuse_too_little_room(target: Target, chosen: Sequence[Pin]) -> None:
     )
 
 
-def _another_python(target: Target, every: Sequence[Pin], companions: Sequence[Own]) -> str | None:
+def _another_python(target: Target, every: Sequence[Pin], companions: Sequence[SystemPackage]) -> str | None:
     """Return the path of the newest other Python there with which the wheels would fit."""
     for version, path in sorted(target.pythons, reverse=True):
         if version == target.python:
@@ -242,14 +238,14 @@ def _judged(facts: Mapping[str, Any], allowed: Collection[str]) -> dict[str, Dev
     tried = facts.get("runtimes")
     by_itself = {
         name
-        for name, found in (tried.items() if isinstance(tried, dict) else ())
-        if isinstance(found, dict) and found.get("works")
+        for name, answer in (tried.items() if isinstance(tried, dict) else ())
+        if catalogue.find(name) and isinstance(answer, dict) and answer.get("works")
     }
     names = [*BEST_FIRST, *sorted(by_itself.difference(BEST_FIRST)), *sorted(set(allowed).difference(BEST_FIRST))]
     target = Target.of(facts)
     judged: dict[str, DeviceUnfit | None] = {}
     for name in names:
-        if name == "null" or (allowed and name not in allowed):
+        if not catalogue.has_scores(name) or (allowed and name not in allowed):
             continue
         judged[name] = None
         if name not in by_itself:

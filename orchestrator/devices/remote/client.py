@@ -16,6 +16,8 @@ from orchestrator.devices.remote.sanitize import sanitize_facts
 from orchestrator.domain.tuning import Tuning
 from orchestrator.domain.units import format_bytes
 from orchestrator.errors import AgentFailed, DeviceBusy, DeviceUnfit, FarmError, TransferBroken
+from orchestrator.runtimes.catalogue import OLDEST_PYTHON
+from orchestrator.runtimes.pins import ROOM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -25,10 +27,6 @@ if TYPE_CHECKING:
     from orchestrator.domain.blob import Blob
     from orchestrator.domain.device import Device
     from orchestrator.transports.base import Completed, Transport
-
-OLDEST_PYTHON = (3, 9)
-#: Room an environment takes, in sizes of its wheels: themselves, and 3.9 unpacked and byte-compiled at most (measured).
-ROOM = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
