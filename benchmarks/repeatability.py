@@ -33,7 +33,6 @@ import numpy as np
 
 from orchestrator.analysis import significance
 from orchestrator.analysis.stats import interval_of_percentile
-from orchestrator.analysis.verdicts.figures import per_invocation_ns
 from orchestrator.domain.case import Case
 from orchestrator.store.store import Store
 
@@ -117,7 +116,7 @@ def read(folder: Path) -> list[Repeated]:
                 good = [
                     attempt for attempt in store.measurements(run.id, Case.parse(row.case)) if attempt.error is None
                 ]
-                samples = tuple(per_invocation_ns(attempt) for attempt in good)
+                samples = tuple(attempt.per_invocation_ns for attempt in good)
                 found.append(Repeated(run=run.id, effort=row.effort, p50_ns=row.p50_ns, attempts=samples))
     return found
 

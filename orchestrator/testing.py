@@ -13,6 +13,7 @@ from orchestrator.domain.artifact import Artifact, Golden
 from orchestrator.domain.case import Case
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
 from orchestrator.domain.result import Measurement, Scores
+from orchestrator.domain.samples import Samples
 from orchestrator.domain.suite import Suite
 
 if TYPE_CHECKING:
@@ -63,7 +64,12 @@ def make_golden(**changes: Any) -> Golden:
     return replace(golden, **changes)
 
 
-def make_measurement(latency_ns: Iterable[int] = (1_000_000,) * 128, **changes: Any) -> Measurement:
+def make_measurement(
+    latency_ns: Iterable[int] = (1_000_000,) * 128,
+    *,
+    warmup_ns: Iterable[int] = (1_100_000, 1_050_000),
+    **changes: Any,
+) -> Measurement:
     """Return a successful attempt with these latencies."""
     measurement = Measurement(
         attempt="attempt-1",
@@ -75,8 +81,8 @@ def make_measurement(latency_ns: Iterable[int] = (1_000_000,) * 128, **changes: 
         wall_ns=2_000_000_000,
         load_ns=5_000_000,
         first_ns=2_000_000,
-        warmup_ns=(1_100_000, 1_050_000),
-        latency_ns=tuple(latency_ns),
+        warmup_ns=Samples.of(warmup_ns),
+        latency_ns=Samples.of(latency_ns),
         peak_rss_bytes=50_000_000,
         requested={"threads": 1, "delegate": None},
         effective={"threads": 1, "delegate": "xnnpack", "nodes": 10, "delegated_nodes": 10, "warmed_up": True},

@@ -145,7 +145,7 @@ def outliers(attempts: Sequence[NDArray[np.float64]]) -> Outliers:
     return Outliers(low=low, mild=mild, severe=severe)
 
 
-def drift(latency_ns: Sequence[int]) -> float | None:
+def drift(latency_ns: NDArray[np.int64]) -> float | None:
     """Return the median of an attempt's last quarter over that of its first, ``None`` below 20 samples, and from 0."""
     quarter = len(latency_ns) // 4
     first = float(np.median(latency_ns[:quarter])) if quarter >= 5 else 0.0

@@ -164,7 +164,7 @@ class Screen:
             self._say(f"[red]{escape(str(case))}  attempt failed:[/] {escape(_last_line(measurement.error))}")
         elif not self._console.is_terminal and measurement.latency_ns:
             middle = sorted(measurement.per_invocation_ns)[len(measurement.latency_ns) // 2]
-            self._say(f"{case}  attempt {measurement.number}: {format_ns(middle)}")
+            self._say(f"{case}  attempt {measurement.number}: {format_ns(float(middle))}")
         self._step(event.device)
 
     @_show.register

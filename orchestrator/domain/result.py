@@ -6,9 +6,14 @@ from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.domain.samples import Samples
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from orchestrator.domain.case import Case
 
@@ -65,9 +70,9 @@ class Measurement:
     #: Building the interpreter and allocating its tensors.
     load_ns: int | None = None
     first_ns: int | None = None
-    warmup_ns: tuple[int, ...] = ()
+    warmup_ns: Samples = field(default_factory=Samples)
     #: Every timed sample, in order: one invocation, or `invocations_per_sample` of them in a row; see `per_invocation_ns`.
-    latency_ns: tuple[int, ...] = ()
+    latency_ns: Samples = field(default_factory=Samples)
     invocations_per_sample: int = 1
     #: The blocks of timed invocations together, without the readings between them.
     span_ns: int | None = None
@@ -91,9 +96,9 @@ class Measurement:
     golden_mean_difference: float | None = None
 
     @property
-    def per_invocation_ns(self) -> tuple[float, ...]:
-        """The samples in ns per invocation."""
-        return tuple(sample / self.invocations_per_sample for sample in self.latency_ns)
+    def per_invocation_ns(self) -> NDArray[np.float64]:
+        """The samples in ns per invocation, float64 of shape [n]."""
+        return self.latency_ns.array() / self.invocations_per_sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

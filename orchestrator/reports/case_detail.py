@@ -19,6 +19,7 @@ from orchestrator.reports import case_table as tables
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
     from rich.console import Console
 
     from orchestrator.domain.artifact import Artifact
@@ -64,7 +65,7 @@ def show(  # noqa: PLR0917  everything there is about a case
     for attempt in measurements:
         if attempt.error is not None:
             console.print(f"[red]no. {attempt.number} failed:[/] {escape(_last_line(attempt.error))}", soft_wrap=True)
-    for line in histogram([ns for attempt in good for ns in attempt.per_invocation_ns]):
+    for line in histogram(np.concatenate([attempt.per_invocation_ns for attempt in good] or [np.empty(0)])):
         console.print(line, markup=False, soft_wrap=True)
     for line in (*over_time(good), *_sentences(row, good)):
         console.print(line, markup=False, soft_wrap=True)
@@ -100,8 +101,8 @@ def as_json(
             "context_ns": attempt.context_ns,
             "load_ns": attempt.load_ns,
             "first_ns": attempt.first_ns,
-            "warmup_ns": attempt.warmup_ns,
-            "latency_ns": attempt.latency_ns,
+            "warmup_ns": attempt.warmup_ns.array().tolist(),
+            "latency_ns": attempt.latency_ns.array().tolist(),
             "invocations_per_sample": attempt.invocations_per_sample,
             "span_ns": attempt.span_ns,
             "feed_ns": attempt.feed_ns,
@@ -129,11 +130,10 @@ def as_json(
     return json.dumps(row.to_json() | more, indent=1)
 
 
-def histogram(latency_ns: Sequence[float]) -> list[str]:
-    """Return lines that draw how latencies spread, from the fastest to the 99th percentile; nothing for no samples."""
-    if len(latency_ns) < 2:
+def histogram(samples: NDArray[np.float64]) -> list[str]:
+    """Return lines that draw how latencies in ns spread, from the fastest to the 99th percentile; nothing for no samples."""
+    if len(samples) < 2:
         return []
-    samples = np.asarray(latency_ns, np.float64)
     low, high, slowest = (
         float(samples.min()),
         float(np.quantile(samples, 0.99, method="inverted_cdf")),
@@ -164,7 +164,7 @@ def over_time(measurements: Sequence[Measurement]) -> list[str]:
     for attempt in measurements:
         if (attempt.span_ns or 0) < LONG_NS or len(attempt.latency_ns) < BINS:
             continue
-        samples = np.asarray(attempt.latency_ns, np.float64)
+        samples = attempt.latency_ns.array().astype(np.float64)
         passed = np.cumsum(samples)
         number = np.minimum((passed / passed[-1] * BINS).astype(int), BINS - 1)
         medians = np.array(
@@ -196,7 +196,7 @@ def _sentences(row: ResultRow, good: Sequence[Measurement]) -> list[str]:
         missing = samples_needed(share) - row.samples
         said.append(f"{name} {format_ns(value)}" if value is not None else f"{name} takes {missing} samples more")
     if row.effort == "mlperf" and good:
-        samples = np.concatenate([np.asarray(attempt.per_invocation_ns, np.float64) for attempt in good])
+        samples = np.concatenate([attempt.per_invocation_ns for attempt in good])
         if (estimate := early_stopping_estimate(samples, 0.9)) is not None:
             said.append(f"p90 as MLPerf estimates it, by early stopping: {format_ns(estimate)}")
     counts = (row.outliers_low, row.outliers_mild, row.outliers_severe)
@@ -222,7 +222,7 @@ def _attempts(measurements: Sequence[Measurement]) -> Table:
     for name in ("no.", "load", "first", "warm-ups", "timed", "p50", "min", "max", "memory", "°C"):
         table.add_column(name, justify="right", no_wrap=True)
     for attempt in measurements:
-        samples = np.asarray(attempt.per_invocation_ns or (0,), np.float64)
+        samples = attempt.per_invocation_ns if attempt.latency_ns else np.zeros(1)
         warmest = [reading["temperature_c"] for reading in attempt.readings if "temperature_c" in reading]
         table.add_row(
             str(attempt.number),

@@ -53,5 +53,5 @@ def smoke_case(
                 attempt = event.measurement
                 said |= {"case": str(attempt.case), "why": attempt.error}
                 said["invocations"] = len(attempt.latency_ns) * attempt.invocations_per_sample
-                said["fastest_ns"] = min(attempt.per_invocation_ns, default=None)
+                said["fastest_ns"] = float(attempt.per_invocation_ns.min()) if attempt.latency_ns else None
     return said

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from array import array
 from collections import Counter
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
@@ -15,6 +13,7 @@ from orchestrator.domain.artifact import Artifact, Golden
 from orchestrator.domain.calibration import Calibration
 from orchestrator.domain.model import Preprocess
 from orchestrator.domain.result import Measurement, Scores
+from orchestrator.domain.samples import Samples
 from orchestrator.errors import UnknownName
 from orchestrator.store import schema
 from orchestrator.store.case_results import IDENTITY, results_of
@@ -203,7 +202,7 @@ def _run_row(session: Session, row: schema.Run) -> RunRow:
 
 def _measurement(session: Session, row: schema.Attempt, case: Case) -> Measurement:
     samples = {
-        kind: _ints(data)
+        kind: Samples(data)
         for kind, data in session.execute(
             select(schema.Samples.kind, schema.Samples.data).where(schema.Samples.attempt == row.id)
         )
@@ -213,16 +212,8 @@ def _measurement(session: Session, row: schema.Attempt, case: Case) -> Measureme
     return Measurement(
         attempt=row.id,
         case=case,
-        warmup_ns=samples.get("warmup", ()),
-        latency_ns=samples.get("latency", ()),
+        warmup_ns=samples.get("warmup", Samples()),
+        latency_ns=samples.get("latency", Samples()),
         readings=tuple(row.readings),
         **own,
     )
-
-
-def _ints(data: bytes) -> tuple[int, ...]:
-    packed = array("q")
-    packed.frombytes(data)
-    if sys.byteorder == "big":
-        packed.byteswap()
-    return tuple(packed)

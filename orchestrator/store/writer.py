@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from array import array
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from functools import singledispatchmethod
@@ -18,7 +16,7 @@ from orchestrator.store import schema
 from orchestrator.store.events import plain, row_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from sqlalchemy import Engine
@@ -178,7 +176,7 @@ class Writer:
         session.add(schema.Attempt(id=own.pop("attempt"), run=event.run, case_id=case.id, **own))
         session.flush()
         for kind, values in samples.items():
-            session.add(schema.Samples(attempt=said.attempt, kind=kind, count=len(values), data=_int64(values)))
+            session.add(schema.Samples(attempt=said.attempt, kind=kind, count=len(values), data=values.data))
 
     @_store.register
     def _(self, event: happened.Scored, session: Session) -> None:
@@ -259,10 +257,3 @@ def _run_case(session: Session, run: str, case: Case) -> schema.RunCase:
         row.skipped = None  # planned again by --resume: what was out of reach may be back
     session.flush()
     return row
-
-
-def _int64(values: Iterable[int]) -> bytes:
-    packed = array("q", values)
-    if sys.byteorder == "big":
-        packed.byteswap()
-    return packed.tobytes()

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from orchestrator.domain import event as happened
+from orchestrator.domain.samples import Samples
 from orchestrator.store.store import Store
 from orchestrator.testing import make_case
 from tests.lab.project import wait_for
@@ -21,6 +22,7 @@ import sys
 from orchestrator.domain import event as happened
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.plan import Attempt, Lane, Plan
+from orchestrator.domain.samples import Samples
 from orchestrator.store.store import Store
 from orchestrator.testing import make_artifact, make_case, make_measurement
 
@@ -107,8 +109,8 @@ def test_a_killed_writer_leaves_everything_it_was_told_and_nothing_torn(database
             assert lane.offset == 10 * len(attempts)
             assert store.done_steps(run) == {f"{run}-{number}" for number in range(1, len(attempts) + 1)}
             for attempt in attempts:
-                assert attempt.latency_ns == (attempt.number,) * 5000
-                assert attempt.warmup_ns == (attempt.number,)
+                assert attempt.latency_ns == Samples.of([attempt.number] * 5000)
+                assert attempt.warmup_ns == Samples.of([attempt.number])
 
 
 def test_a_reader_sees_whole_attempts_while_a_writer_writes(database_url, start):

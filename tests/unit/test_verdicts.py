@@ -14,6 +14,7 @@ from orchestrator.analysis import verdicts
 from orchestrator.analysis.verdicts.device import was_throttled
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.result import Verdict
+from orchestrator.domain.samples import Samples
 from orchestrator.testing import make_case, make_golden, make_measurement, make_scores
 
 #: What a working device says of itself.
@@ -401,7 +402,7 @@ def only(code, *arguments, **options):
 @pytest.mark.parametrize("scores", [None, make_scores(error="it can't load", auc=(), device_auc=())])
 def test_what_a_runtime_can_not_load_is_invalid_in_its_own_words_alone(scores):
     words = "litert can't load the artifact: ValueError: Didn't find op for builtin opcode"
-    failed = [replace(attempt, error=words, unloadable=True, latency_ns=()) for attempt in attempts()]
+    failed = [replace(attempt, error=words, unloadable=True, latency_ns=Samples()) for attempt in attempts()]
 
     found = reasons(failed, scores=scores)
 

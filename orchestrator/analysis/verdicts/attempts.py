@@ -68,7 +68,9 @@ def of_the_attempts(measurements: Sequence[Measurement], effort: Effort) -> Iter
 def of_the_latency(good: Sequence[Measurement]) -> Iterator[Reason]:
     """Judge whether the latencies are of one kind from first to last."""
     ordered = [attempt for attempt in good if _is_in_order(attempt)]
-    drifting = [ratio for attempt in ordered if (ratio := drift(attempt.latency_ns)) is not None and ratio > DRIFT]
+    drifting = [
+        ratio for attempt in ordered if (ratio := drift(attempt.latency_ns.array())) is not None and ratio > DRIFT
+    ]
     if drifting:
         yield warn(
             "drift",
@@ -83,7 +85,11 @@ def of_the_latency(good: Sequence[Measurement]) -> Iterator[Reason]:
             "look for what else runs on the device; a higher effort warms up longer",
         )
     middles = np.array(
-        [np.median(attempt.latency_ns) / attempt.invocations_per_sample for attempt in good if attempt.latency_ns]
+        [
+            np.median(attempt.latency_ns.array()) / attempt.invocations_per_sample
+            for attempt in good
+            if attempt.latency_ns
+        ]
     )
     if len(middles) >= 3 and middles.all():
         spread = float(middles.std(ddof=1) / middles.mean())
@@ -116,8 +122,9 @@ def stood_still_ns(attempt: Measurement) -> int:
     """Return how long an attempt did nothing in the middle: in an invocation, or between two blocks of them; else 0."""
     if not attempt.latency_ns:
         return 0
-    first, median, third = np.quantile(attempt.latency_ns, [0.25, 0.5, 0.75])
-    beyond = max(attempt.latency_ns) - int(median)
+    samples = attempt.latency_ns.array()
+    first, median, third = np.quantile(samples, [0.25, 0.5, 0.75])
+    beyond = int(samples.max()) - int(median)
     if beyond >= max(STILL_NS, STILL_TIMES * median, STILL_RANGES * (third - first)):
         return beyond
     moments = [reading["mono_ns"] for reading in attempt.readings if isinstance(reading.get("mono_ns"), int)]

@@ -11,8 +11,6 @@ from orchestrator.analysis.stats import interval_of_median, interval_of_percenti
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
     from orchestrator.domain.case import Case
     from orchestrator.domain.result import Measurement
 
@@ -23,7 +21,7 @@ LONG_NS = 5 * MINUTE_NS
 
 def figures_of(case: Case, good: Sequence[Measurement]) -> dict[str, float | None]:
     """Return the fields of `CaseResult` that are figures of latency, throughput and energy; ``None`` where there is none."""
-    attempts = [per_invocation_ns(attempt) for attempt in good]
+    attempts = [attempt.per_invocation_ns for attempt in good]
     samples = np.concatenate(attempts or [np.empty(0)])
     beyond = outliers(attempts)
     found: dict[str, float | None] = {
@@ -47,11 +45,6 @@ def figures_of(case: Case, good: Sequence[Measurement]) -> dict[str, float | Non
         if where is not None:
             found |= {"images_per_s_low": where.low, "images_per_s_high": where.high}
     return found | _energy(good) | _minutes(good)
-
-
-def per_invocation_ns(attempt: Measurement) -> NDArray[np.float64]:
-    """Return the samples of an attempt in ns per invocation, as float64."""
-    return np.asarray(attempt.latency_ns, np.float64) / attempt.invocations_per_sample
 
 
 def images_per_s(case: Case, attempt: Measurement) -> float | None:
@@ -98,7 +91,7 @@ def _minutes(good: Sequence[Measurement]) -> dict[str, float | None]:
     long = [attempt for attempt in good if (attempt.span_ns or 0) >= LONG_NS and attempt.latency_ns]
     if len(long) != 1:
         return {}
-    samples = np.asarray(long[0].latency_ns, np.float64)
+    samples = long[0].latency_ns.array().astype(np.float64)
     # Interpreters side by side take more time together than passes.
     passed = np.cumsum(samples) * (min(1.0, (long[0].span_ns or 0) / samples.sum()) if samples.any() else 0.0)
     per = long[0].invocations_per_sample

@@ -25,6 +25,7 @@ from orchestrator.domain.event import (
 )
 from orchestrator.domain.plan import Attempt, Scoring
 from orchestrator.domain.result import Measurement, Scores
+from orchestrator.domain.samples import Samples
 from orchestrator.domain.tuning import Tuning
 from orchestrator.errors import AgentFailed
 
@@ -140,8 +141,8 @@ class JournalReader:
             context_ns=record.context_ns,
             load_ns=record.load_ns,
             first_ns=record.first_ns,
-            warmup_ns=wire.unpack_ints(record.warmup_ns),
-            latency_ns=wire.unpack_ints(record.latency_ns),
+            warmup_ns=Samples(wire.unpack_bytes(record.warmup_ns)),
+            latency_ns=Samples(wire.unpack_bytes(record.latency_ns)),
             invocations_per_sample=record.invocations_per_sample,
             span_ns=record.span_ns,
             feed_ns=record.feed_ns,
