@@ -53,7 +53,7 @@ def test_two_versions_of_a_runtime_are_measured_side_by_side_each_as_itself(proj
     device = Device(name="pc", transport="local", workdir=str(tmp_path))
     fetched(AgentClient(LocalTransport(device), device).probe(), pinned[0])
 
-    done = project.farm(
+    done = project.process(
         *("run", "--effort", "smoke", "--schemes", "float32", "--runtimes", ",".join(pinned)),
         *("--wheelhouse", str(cache_folder() / "wheels")),
     )

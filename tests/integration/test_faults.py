@@ -58,7 +58,7 @@ def test_a_run_whose_controller_was_killed_is_collected_and_only_the_rest_is_mea
     run.communicate()
     at_death = attempts(project)
 
-    resumed = project.farm("run", "--resume", "latest")
+    resumed = project.process("run", "--resume", "latest")
 
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     assert len(at_death) < 6
@@ -78,7 +78,7 @@ def test_what_a_dead_device_left_undone_is_measured_by_resume(project):
     power_cut(project)
     before = dict(attempts(project))
 
-    resumed = project.farm("run", "--resume", "latest")
+    resumed = project.process("run", "--resume", "latest")
 
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     after = dict(attempts(project))
@@ -104,11 +104,11 @@ def power_cut(project):
 
 
 def test_a_broken_artifact_fails_its_case_with_its_last_words_and_the_others_go_on(project):
-    project.farm("run", "--effort", "smoke")
+    project.process("run", "--effort", "smoke")
     ((sha256,),) = project.rows("SELECT sha256 FROM artifacts WHERE scheme = 'int8'")
     (project.workdir / "blobs" / sha256).write_bytes(b"this is no flatbuffer" * 100)
 
-    done = project.farm("run", "--effort", "smoke")
+    done = project.process("run", "--effort", "smoke")
 
     assert done.returncode == 1
     rows = {row["scheme"]: row for row in project.json("results")}
@@ -131,10 +131,10 @@ def test_a_device_that_is_off_is_skipped_within_15_s_with_a_reason(project):
             "  off:\n    address: 127.0.0.1\n    port: 9\n    user: pi\n"
         )
         begin = time.monotonic()
-        done = project.farm("run", "--devices", "off,hung", "--effort", "smoke")
+        done = project.process("run", "--devices", "off,hung", "--effort", "smoke")
         alone = time.monotonic() - begin
 
-    both = project.farm("run", "--devices", "off,local", "--effort", "smoke", "--schemes", "float32")
+    both = project.process("run", "--devices", "off,local", "--effort", "smoke", "--schemes", "float32")
 
     assert done.returncode == 3, "nothing could run"
     assert alone < 20
@@ -148,7 +148,7 @@ def test_a_second_controller_is_told_who_holds_the_device(project):
     first = project.start("run", "--effort", "quick", "--schemes", "float32,int8")
     wait_for(lambda: lanes(project))
 
-    second = project.farm("run", "--effort", "smoke", "--db", f"sqlite:///{project.folder / 'second.db'}")
+    second = project.process("run", "--effort", "smoke", "--db", f"sqlite:///{project.folder / 'second.db'}")
     out, err = first.communicate(timeout=200)
 
     assert second.returncode == 1
@@ -168,7 +168,7 @@ def test_ctrl_c_stops_the_lane_on_the_device_and_resume_goes_on(project):
     assert "farm run --resume" in err
     assert "Traceback" not in err
     wait_for(lambda: project.farm("run", "--dry-run").returncode == 0)
-    resumed = project.farm("run", "--resume", "latest")
+    resumed = project.process("run", "--resume", "latest")
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     assert len(attempts(project)) == 6
 
@@ -191,7 +191,7 @@ def test_a_run_whose_model_changed_meanwhile_is_not_resumed(project):
     before = attempts(project)
     scale_weights(model)
 
-    resumed = project.farm("run", "--resume", "latest")
+    resumed = project.process("run", "--resume", "latest")
 
     assert resumed.returncode == 2
     assert "another artifact now" in resumed.stderr

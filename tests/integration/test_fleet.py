@@ -40,7 +40,7 @@ class LabProject(Project):
     def add(self, name, *more):
         host = self.lab[name]
         argv = ["devices", "add", name, "--address", f"root@{host.address}", "--fingerprint", host.fingerprint]
-        return self.farm(*argv, "--identity-file", str(self.lab.identity_file), *more, timeout=600)
+        return self.process(*argv, "--identity-file", str(self.lab.identity_file), *more, timeout=600)
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def measured(fleet, wheelhouse):
     """The project after one run of everything on everything."""
     project, _ = fleet
     wanted = ["--devices", ",".join(DEVICES), "--schemes", ",".join(SCHEMES), "--effort", "smoke"]
-    done = project.farm("run", "suite.yaml", *wanted, "--wheelhouse", str(wheelhouse), "--json", timeout=800)
+    done = project.process("run", "suite.yaml", *wanted, "--wheelhouse", str(wheelhouse), "--json", timeout=800)
     assert done.returncode == 0, done.stderr
     return project, json.loads(done.stdout)
 
@@ -151,7 +151,7 @@ def test_a_second_run_sends_nothing(measured, wheelhouse):
     project, _ = measured
     before = len(project.events("BlobSent"))
 
-    again = project.farm("run", "suite.yaml", "--devices", "pc-c,board-a", "--schemes", "int8", "--effort", "smoke")
+    again = project.process("run", "suite.yaml", "--devices", "pc-c,board-a", "--schemes", "int8", "--effort", "smoke")
 
     assert again.returncode == 0, again.stderr
     assert len(project.events("BlobSent")) == before

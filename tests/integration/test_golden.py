@@ -253,7 +253,9 @@ def test_a_run_on_a_runtime_that_answers_one_half_to_everything_is_invalid_and_t
     (package / "__init__.py").write_text("__version__ = '2.3.0'\n")
     (package / "interpreter.py").write_text(HALF)
 
-    wrong = project.farm("run", "--effort", "smoke", "--schemes", "float32", "--json", PYTHONPATH=str(package.parent))
+    wrong = project.process(
+        "run", "--effort", "smoke", "--schemes", "float32", "--json", PYTHONPATH=str(package.parent)
+    )
 
     assert wrong.returncode == 1, wrong.stderr
     (row,) = json.loads(wrong.stdout)
@@ -264,7 +266,7 @@ def test_a_run_on_a_runtime_that_answers_one_half_to_everything_is_invalid_and_t
 
 
 def test_a_run_on_a_right_device_keeps_its_differences_and_what_they_are_judged_by(project):
-    done = project.farm("run", "--effort", "smoke", "--schemes", "float32,int8")
+    done = project.process("run", "--effort", "smoke", "--schemes", "float32,int8")
 
     assert done.returncode == 0, done.stderr
     attempts = project.rows("SELECT golden_max_difference, golden_mean_difference FROM attempts")

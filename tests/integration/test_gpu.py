@@ -12,7 +12,7 @@ RUN = ("run", "--effort", "smoke", "--schemes", "float32", "--runtimes", "litert
 def test_a_software_gpu_scores_as_the_cpu_does_and_is_called_what_it_is(project, swiftshader):
     driver = {name: swiftshader[name] for name in ("VK_DRIVER_FILES", "LD_LIBRARY_PATH")}
 
-    done = project.farm(*RUN, **driver)
+    done = project.process(*RUN, **driver)
 
     assert done.returncode == 0, done.stdout + done.stderr
     on_cpu, on_gpu = sorted(project.json("results"), key=lambda row: row["runtime"])

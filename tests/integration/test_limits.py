@@ -7,7 +7,7 @@ import json
 
 def measured(project, limits, *argv):
     (project.folder / "inventory.yaml").write_text(f"devices:\n  local:\n    limits: {limits}\n")
-    return project.farm("run", "--schemes", "float32", "--effort", "smoke", "--json", *argv)
+    return project.process("run", "--schemes", "float32", "--effort", "smoke", "--json", *argv)
 
 
 def test_a_device_that_may_hold_less_than_a_run_needs_is_left_alone(project):

@@ -21,7 +21,7 @@ def empty(tmp_path):
 @pytest.mark.tensorflow
 @pytest.mark.real_images
 def test_a_model_trained_on_real_radiographs_is_built_and_scored_on_all_of_them(empty, xrays):
-    trained = empty.farm(
+    trained = empty.process(
         *("models", "train", "tiny-cxr", "--dataset", "folder", "--option", f"root={xrays}"),
         *("--option", r"patient=person\d+|IM-\d+", "--size", "32", "--epochs", "1", "--out", "mine.keras", "--json"),
     )
@@ -33,7 +33,7 @@ def test_a_model_trained_on_real_radiographs_is_built_and_scored_on_all_of_them(
         "schemes: [float32, int8]\neffort: smoke\n"
     )
 
-    done = empty.farm("run", "suite.yaml", XRAYS=str(xrays))
+    done = empty.process("run", "suite.yaml", XRAYS=str(xrays))
 
     assert "epoch 1/1" in trained.stderr
     assert done.returncode == 0, done.stderr
@@ -52,7 +52,7 @@ def test_what_training_says_for_a_suite_is_what_the_model_was_trained_with_to_th
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.effect_noise((16, 16), 10 + number % 2 * 60).save(path)
 
-    done = empty.farm(
+    done = empty.process(
         *("models", "train", "tiny-cxr", "--dataset", "folder", "--option", "root=mine"),
         *("--size", "16", "--epochs", "1", "--out", "mine.keras"),
     )

@@ -20,7 +20,7 @@ def test_a_bare_run_measures_four_schemes_on_this_machine_and_tells_what_to_do_n
     project = Project(folder=tmp_path)
     (tmp_path / "home").mkdir()
 
-    done = project.farm("run", "--effort", "quick")
+    done = project.process("run", "--effort", "quick")
 
     assert done.returncode == 0, done.stdout + done.stderr
     for word in (
@@ -51,7 +51,7 @@ def test_a_bare_run_measures_four_schemes_on_this_machine_and_tells_what_to_do_n
 
 
 def test_everything_raw_is_kept(project):
-    project.farm("run", "--effort", "smoke", "--schemes", "int8")
+    project.process("run", "--effort", "smoke", "--schemes", "int8")
 
     (attempt,) = project.rows(
         "SELECT id, load_ns, first_ns, peak_rss_bytes, requested, effective, versions FROM attempts"
@@ -72,10 +72,10 @@ def test_everything_raw_is_kept(project):
 
 
 def test_an_unchanged_second_run_builds_nothing_and_sends_no_blob(project):
-    project.farm("run", "--effort", "smoke", "--schemes", "float32,int8")
+    project.process("run", "--effort", "smoke", "--schemes", "float32,int8")
     before = len(project.events("BlobSent"))
 
-    again = project.farm("run", "--effort", "smoke", "--schemes", "float32,int8")
+    again = project.process("run", "--effort", "smoke", "--schemes", "float32,int8")
 
     assert again.returncode == 0, again.stderr
     assert before > 0
@@ -84,7 +84,7 @@ def test_an_unchanged_second_run_builds_nothing_and_sends_no_blob(project):
 
 
 def test_a_terminal_that_knows_no_unicode_gets_its_table_all_the_same(project):
-    done = project.farm("run", "--effort", "smoke", "--schemes", "float32", PYTHONIOENCODING="ascii")
+    done = project.process("run", "--effort", "smoke", "--schemes", "float32", PYTHONIOENCODING="ascii")
 
     assert done.returncode == 0, done.stderr
     assert "float32" in done.stdout
@@ -134,7 +134,7 @@ def test_bad_words_end_with_status_two_and_a_message_without_a_traceback(project
 
 
 def test_json_goes_to_standard_output_alone(project):
-    done = project.farm("run", "--effort", "smoke", "--schemes", "float32", "--json")
+    done = project.process("run", "--effort", "smoke", "--schemes", "float32", "--json")
 
     (row,) = json.loads(done.stdout)
     assert row["verdict"] == "WARN"
@@ -143,7 +143,7 @@ def test_json_goes_to_standard_output_alone(project):
 
 @pytest.mark.postgres
 def test_a_run_lands_in_postgresql(project, postgres_url):
-    done = project.farm("run", "--effort", "smoke", "--schemes", "float32,int8", FARM_DB=postgres_url)
+    done = project.process("run", "--effort", "smoke", "--schemes", "float32,int8", FARM_DB=postgres_url)
     asked = project.farm("results", "--json", FARM_DB=postgres_url)
 
     assert done.returncode == 0, done.stderr

@@ -129,7 +129,7 @@ def test_a_lane_that_is_killed_leaves_nothing_tuned_after_the_next_contact(pi, f
 
 
 def test_a_run_says_what_its_lanes_tuned(project):
-    done = project.farm("run", "--tune", "--effort", "smoke", "--schemes", "float32", "--runtimes", "null")
+    done = project.process("run", "--tune", "--effort", "smoke", "--schemes", "float32", "--runtimes", "null")
     said = project.events("DeviceTuned")[0]["said"]
 
     assert {"set", "kept", "failed"} <= said.keys()
@@ -139,7 +139,7 @@ def test_a_run_says_what_its_lanes_tuned(project):
 
 
 def test_a_device_is_calibrated_and_everybody_can_see_its_noise_floor(project):
-    done = project.farm("devices", "calibrate", "local", "--attempts", "6", "--json")
+    done = project.process("devices", "calibrate", "local", "--attempts", "6", "--json")
 
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
@@ -186,7 +186,7 @@ def test_what_cannot_be_meant_or_reached_is_told(tmp_path, words, status, messag
 def test_a_device_on_which_nothing_works_is_not_calibrated(project):
     (project.folder / "inventory.yaml").write_text("devices:\n  local: {transport: local, limits: {memory: 16MB}}\n")
 
-    done = project.farm("devices", "calibrate", "local", "--attempts", "6")
+    done = project.process("devices", "calibrate", "local", "--attempts", "6")
 
     assert done.returncode == 1
     assert "local: it is not calibrated, because 0 of 6 attempts worked and 6 are needed: " in done.stderr

@@ -1,4 +1,4 @@
-"""A project folder in which a test uses `farm` as a person would: real processes, a home directory of its own."""
+"""A project folder in which a test uses `farm` as a person would, with a home directory of its own."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.lab.same_process import call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,8 +41,17 @@ class Project:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("FARM_")}
         return kept | {"HOME": str(self.folder / "home"), "NO_COLOR": "1", "COLUMNS": "120"}
 
-    def farm(self, *argv: str, timeout: float = 240, **extra: str) -> subprocess.CompletedProcess[str]:
-        """Run `farm` to its end."""
+    def farm(self, *argv: str, **extra: str) -> subprocess.CompletedProcess[str]:
+        """Run `farm` to its end in this process, for queries, edits and errors of usage.
+
+        A command that measures, one in a lab's network, or one whose process is the point, takes `process`.
+        """
+        if self.prefix:
+            return self.process(*argv, **extra)
+        return call(argv, folder=self.folder, environment=self.environment | extra)
+
+    def process(self, *argv: str, timeout: float = 240, **extra: str) -> subprocess.CompletedProcess[str]:
+        """Run `farm` to its end in a process of its own."""
         return subprocess.run(
             [*self.prefix, *FARM, *argv],
             cwd=self.folder,
@@ -107,7 +118,7 @@ def built(tmp_path_factory) -> Path:
     """A folder of farm's own files with the built-in suite's artifacts in it: TensorFlow runs once for all tests."""
     project = Project(folder=tmp_path_factory.mktemp("built"))
     (project.folder / "home").mkdir()
-    done = project.farm("run", "--effort", "smoke")
+    done = project.process("run", "--effort", "smoke")
     assert done.returncode == 0, done.stdout + done.stderr
     return project.folder / ".farm"
 
