@@ -26,10 +26,14 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+#: Sequences that a terminal obeys, then other control characters but for the ends of lines.
+_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class FarmError(Exception):
@@ -169,3 +173,10 @@ def _joined(sentence: str, what_to_do: str) -> str:
 
 def _shortened(name: str) -> str:
     return name if len(name) <= _COMPARED else f"{name[:_COMPARED]}…"
+
+
+def brief(error: BaseException, limit: int = 200) -> str:
+    """Return the first line of what a library says, without control sequences, at most ``limit`` characters long."""
+    words = _CONTROL.sub("", str(error)).encode(errors="backslashreplace").decode().strip() or type(error).__name__
+    line = words.splitlines()[0].strip()
+    return line if len(line) <= limit else line[: limit - 1] + "…"

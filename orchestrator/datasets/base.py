@@ -13,6 +13,7 @@ from orchestrator.errors import DatasetError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from orchestrator.domain.dataset import DatasetSummary
     from orchestrator.domain.model import DatasetSpec
 
 #: ``calibration`` is a piece of the training side; no patient of ``evaluation`` is in any other part.
@@ -38,11 +39,19 @@ class Dataset(Protocol):
     name: str
     classes: tuple[str, ...]
     task: Task
-    #: True where the images are drawn by a program; said wherever the dataset is shown.
+    #: True where the images are drawn by a program; shown wherever the dataset is.
     synthetic: bool
 
-    def load(self, part: Part, *, height: int, width: int) -> Images:
-        """Return a part at this size, in an order that never changes; raises `DatasetError`."""
+    def load(self, part: Part, *, height: int, width: int, limit: int | None = None) -> Images:
+        """Return a part at this size, in an order that never changes; raises `DatasetError`.
+
+        With ``limit``, at most so many images that stand for the part (of every class where it has them), decoding no
+        other.
+        """
+        ...
+
+    def summary(self) -> DatasetSummary:
+        """Return what is read and left out, decoding a few images at most; raises `DatasetError`."""
         ...
 
     def fingerprint(self) -> str:
@@ -51,7 +60,7 @@ class Dataset(Protocol):
 
 
 def make_dataset(spec: DatasetSpec) -> Dataset:
-    """Return the dataset a suite names; raises `DatasetError` naming the option that does not fit."""
+    """Return the dataset that a suite names; raises `DatasetError` naming the option that does not fit."""
     plug_in = registry.find("dataset", spec.kind)
     wrong = registry.misfit(plug_in, spec.options)
     if wrong is not None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from orchestrator.datasets.base import Images, resized
+from orchestrator.domain.dataset import DatasetSummary, PartSummary
 from orchestrator.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -68,12 +69,24 @@ class Phantom:
         self._seed = seed
         self._patients = PATIENTS | {"evaluation": patients}
 
-    def load(self, part: Part, *, height: int, width: int) -> Images:
-        """Draw a part: the same bits each time, whatever other parts are drawn."""
+    def load(self, part: Part, *, height: int, width: int, limit: int | None = None) -> Images:
+        """Draw a part: the same bits each time, whatever other parts are drawn; ``limit`` keeps its first images."""
         rng = np.random.default_rng([self._seed, DRAWING, _STREAMS[part]])
         pixels, labels, patients = draw(rng, self._patients[part])
-        names = tuple(f"{part}-{number:05d}" for number in patients)
-        return Images(pixels=resized(pixels[..., None], height, width), labels=labels, patients=names)
+        names = tuple(f"{part}-{number:05d}" for number in patients[:limit])
+        return Images(pixels=resized(pixels[:limit, ..., None], height, width), labels=labels[:limit], patients=names)
+
+    def summary(self) -> DatasetSummary:
+        """Return how many images each part has; which findings they show is known when they are drawn."""
+        return DatasetSummary(
+            name=self.name,
+            synthetic=True,
+            parts=tuple(
+                PartSummary(part=part, images=patients * IMAGES_PER_PATIENT)
+                for part, patients in self._patients.items()
+            ),
+            patients=sum(self._patients.values()),
+        )
 
     def fingerprint(self) -> str:
         """Hash what decides every pixel."""

@@ -36,7 +36,7 @@ def test_architectures_take_any_size_and_end_in_sigmoids(architecture, channels)
 class Handful(Phantom):
     """Phantoms, but few."""
 
-    def load(self, part, *, height, width):
+    def load(self, part, *, height, width, limit=None):
         images = super().load("calibration", height=height, width=width)
         return type(images)(pixels=images.pixels[:70], labels=images.labels[:70], patients=images.patients[:70])
 
@@ -70,7 +70,7 @@ def test_training_refuses_a_place_where_nothing_can_be_saved_before_it_starts(tm
 @pytest.mark.parametrize("count", [0, training.BATCH - 1])
 def test_training_on_less_than_one_batch_is_refused(tmp_path, count):
     class Few(Handful):
-        def load(self, part, *, height, width):
+        def load(self, part, *, height, width, limit=None):
             images = super().load(part, height=height, width=width)
             return type(images)(pixels=images.pixels[:count], labels=images.labels[:count], patients=())
 
