@@ -15,6 +15,7 @@ from orchestrator.devices.health import tuning
 from orchestrator.domain import event as happened
 from orchestrator.domain.tuning import Tuning
 from orchestrator.domain.units import format_bytes, format_ns, format_seconds
+from orchestrator.reports import dataset
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -62,6 +63,11 @@ class Screen:
         self._say(
             f"run [bold]{event.run}[/]  dataset {escape(event.dataset)}, effort {event.effort}, seed {event.seed}"
         )
+
+    @_show.register
+    def _(self, event: happened.DatasetRead) -> None:
+        for line in dataset.lines(event.summary):
+            self._say(f"[bold]dataset[/]  {escape(line)}")
 
     @_show.register
     def _(self, event: happened.RunResumed) -> None:

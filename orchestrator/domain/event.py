@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from orchestrator.domain.artifact import Artifact
     from orchestrator.domain.case import Case
+    from orchestrator.domain.dataset import DatasetSummary
     from orchestrator.domain.device import Device
     from orchestrator.domain.plan import Plan
     from orchestrator.domain.result import CaseResult, Measurement, Scores
@@ -58,6 +59,13 @@ class RunStarted(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResumed(Event):
     """A run that had stopped goes on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetRead(Event):
+    """Labels and file names of the dataset are read: what it has, and what it leaves out."""
+
+    summary: DatasetSummary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

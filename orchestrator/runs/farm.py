@@ -7,6 +7,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from orchestrator import registry
@@ -25,6 +26,7 @@ from orchestrator.domain.event import (
     BuildStarted,
     CaseJudged,
     CaseSkipped,
+    DatasetRead,
     DeviceProbed,
     LaneSkipped,
     Planned,
@@ -113,7 +115,8 @@ class Farm:
     def run(self, suite: Suite, store: Store) -> Iterator[Event]:
         """Carry out ``suite``: every event is in ``store`` before it is yielded."""
         run = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-        images = make_dataset(suite.dataset)  # bad folders are told before any device is asked
+        images = make_dataset(suite.dataset)  # a bad folder or image is refused before any device is asked
+        read = DatasetRead(run=run, summary=images.summary())
         started = RunStarted(
             run=run,
             suite=suite.to_json(),
@@ -123,7 +126,7 @@ class Farm:
             synthetic=images.synthetic,
             farm_version=version("edge-farm"),
         )
-        return self._recorded(run, suite, store, started)
+        return self._recorded(run, suite, store, started, read)
 
     def resume(self, run: str, store: Store) -> Iterator[Event]:
         """Go on with a run that stopped: collect what the devices finished meanwhile, measure only the rest.
@@ -133,13 +136,11 @@ class Farm:
         row = store.run(run)
         return self._recorded(row.id, Suite.from_json(row.suite), store, RunResumed(run=row.id))
 
-    def _recorded(self, run: str, suite: Suite, store: Store, first: Event) -> Iterator[Event]:
+    def _recorded(self, run: str, suite: Suite, store: Store, *first: Event) -> Iterator[Event]:
         asks = selectors.needs_facts(suite.devices)
         known = {row.name: row.facts for row in store.devices()} if asks else {}
         devices = selectors.select(self.inventory.devices, suite.devices, known)
-        store.record(first)
-        yield first
-        for event in self._events(run, suite, devices, store):
+        for event in chain(first, self._events(run, suite, devices, store)):
             store.record(event)
             yield event
 

@@ -18,7 +18,20 @@ if TYPE_CHECKING:
 
 #: Fields that are no part of an event's detail: they are rows of their own, or columns of the event.
 BULK = frozenset(
-    {"measurement", "scores", "plan", "facts", "suite", "result", "artifact", "run", "at", "device", "cursor"}
+    {
+        "measurement",
+        "scores",
+        "plan",
+        "facts",
+        "suite",
+        "summary",
+        "result",
+        "artifact",
+        "run",
+        "at",
+        "device",
+        "cursor",
+    }
 )
 
 
@@ -62,6 +75,12 @@ def _(event: happened.CaseJudged) -> dict[str, Any]:
 def _(event: happened.ArtifactReady) -> dict[str, Any]:
     said = event.artifact
     return {"artifact": said.sha256, "model": said.model, "scheme": said.scheme, "batch": said.batch}
+
+
+@_named.register
+def _(event: happened.DatasetRead) -> dict[str, Any]:
+    read: dict[str, Any] = plain(event.summary.to_json())
+    return read
 
 
 @_named.register

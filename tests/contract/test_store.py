@@ -80,6 +80,10 @@ def test_every_kind_of_event_is_stored_in_order(store, database_url):
     assert details["CaseJudged"] == {"case": case, "verdict": "WARN", "reasons": ["smoke"]}
     assert details["ArtifactReady"]["artifact"] == "a" * 64
     assert details["DeviceProbed"] == {"entry": "local"}
+    assert details["DatasetRead"]["parts"] == [
+        {"part": "evaluation", "images": 80, "by_class": {"WELL": 40, "SICK": 40}}
+    ]
+    assert (details["DatasetRead"]["left_out"], details["DatasetRead"]["pixel_range"]) == ({".dcm": 3}, [0, 255])
     assert details["Planned"] == {"cases": 1, "skips": 0}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from orchestrator.domain import event as happened
+from orchestrator.domain.dataset import DatasetSummary, PartSummary
 from orchestrator.domain.device import LOCAL
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.plan import Attempt, Lane, Plan
@@ -65,6 +66,16 @@ def tell(store, *events):
         store.record(event)
 
 
+READ = DatasetSummary(
+    name="mine",
+    synthetic=False,
+    parts=(PartSummary(part="evaluation", images=80, by_class={"WELL": 40, "SICK": 40}),),
+    patients=9,
+    left_out={".dcm": 3},
+    pixel_range=(0, 255),
+)
+
+
 def everything_that_can_happen():
     case, scores = make_case(), make_scores()
     plan = Plan(
@@ -79,6 +90,7 @@ def everything_that_can_happen():
     return [
         started(),
         happened.RunResumed(run=RUN, at=MIDNIGHT),
+        happened.DatasetRead(run=RUN, at=MIDNIGHT, summary=READ),
         happened.DeviceProbed(**own, entry=LOCAL, facts={"cores": 4}),
         happened.LaneSkipped(**own, reason="it is off"),
         happened.CaseSkipped(**own, case=make_case(runtime="tflite"), reason="no such runtime"),
