@@ -1,1 +1,1 @@
-"""The device half of farm: measure one case per fresh process, and write down everything."""
+"""The device half of farm: one fresh process for each measurement, every record in a journal."""

@@ -1,4 +1,4 @@
-"""The commands of `agent.wire`, one function each: read the request, answer with one line of JSON."""
+"""The commands of `agent.wire`, one function each: from a request to one line of JSON."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def main(arguments: Optional[list[str]] = None) -> int:
     except Refused as refusal:
         print(json.dumps(refusal.to_json()), file=sys.stderr if streams else sys.stdout, flush=True)
         return wire.REFUSED
-    except BrokenPipeError:  # nobody listens any more; nor to Python's complaint at exit
+    except BrokenPipeError:  # the reader is gone; Python shall not complain of it at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     if answer is not None:
@@ -80,8 +80,8 @@ def _probe(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
     if request.environment is not None:
         directory = workdir.environment(request.environment)
         if not os.path.isdir(directory):
-            raise Refused(wire.BLOB_MISSING, "there is no environment %s here" % request.environment)
-    tuned = _tuned(workdir)  # before the facts: they say how the device is after it
+            raise Refused(wire.BLOB_MISSING, "no environment %s on this device" % request.environment)
+    tuned = _tuned(workdir)  # before the facts: they describe the device after it
     tried = {name: check.try_runtime(name, directory) for name in request.runtimes}
     here = {"environments": environments.names(workdir), "numpy": check.numpy_version(), **tuned}
     return {**facts.gather(workdir.path), **{name: fact for name, fact in here.items() if fact}, "runtimes": tried}
@@ -123,7 +123,7 @@ def _follow(workdir: Workdir, options: argparse.Namespace) -> None:
     path = lanes.begun(workdir, options.lane)
     journal.check_offset(path, options.offset)
     alive = workdir.lane(options.lane, "alive")
-    # The session that wants to know may be gone; one started under nohup would stay behind.
+    # The session that asked may be gone; a follower started under nohup would stay behind.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     follower = journal.Follower(path, options.offset, wait_for_death=partial(wait_until_free, alive), hangup=0)
     _print(wire.JOURNAL_MARK + b"\n")
@@ -176,15 +176,15 @@ def _restore(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _tuned(workdir: Workdir) -> dict[str, Any]:
-    """Put back what nobody holds any more; return the facts about it."""
+    """Put back settings without a holder; return the facts about tuning."""
     tuner = Tuner(workdir)
-    said: dict[str, Any] = {}
+    status: dict[str, Any] = {}
     if tuner.is_recorded():
         with suppress(Refused), lanes.no_lane(workdir):  # refused under a lane: nothing is changed while it measures
             tuner.recover()
-        with suppress(Refused):  # a record that can't be read, under a lane: told at the next contact
-            said["tuned"] = tuner.status()
-    return {**said, "tuning_mended": tuner.last_recovery()}
+        with suppress(Refused):  # a damaged record, under a lane: reported at the next contact
+            status["tuned"] = tuner.status()
+    return {**status, "tuning_mended": tuner.last_recovery()}
 
 
 COMMANDS: dict[str, Callable[[Workdir, argparse.Namespace], Optional[dict[str, Any]]]] = {

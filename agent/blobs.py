@@ -1,4 +1,4 @@
-"""Files known by their sha256: which are there, and taking in one that arrives."""
+"""Files named by their sha256: list the missing ones, receive one."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def receive(workdir: Workdir, sha256: str, source: BinaryIO, *, size: int, offse
 
 
 def _open_alone(partial: str, offset: int) -> int:
-    """Open the partial file so that nobody else writes to it, and lock it.
+    """Open the partial file for this process alone, and lock it.
 
     A receiver whose link broke may linger until its sshd notices; then it keeps the old file, now nameless, and we go
     on with a copy.
@@ -92,12 +92,12 @@ def _keep_if_right(descriptor: int, partial: str, sha256: str, arrived: int, siz
     if arrived < size:
         message = "%s ended after %d of %d bytes; they are kept, send the rest" % (sha256, arrived, size)
         raise Refused(wire.BLOB_BROKEN, message, arrived_bytes=arrived)
-    found = _sha256(descriptor)
+    actual = _sha256(descriptor)
     ours = os.path.exists(partial) and os.path.samestat(os.stat(partial), os.fstat(descriptor))
-    if arrived > size or found != sha256:
+    if arrived > size or actual != sha256:
         if ours:
             os.unlink(partial)
-        what = "more than %d bytes" % size if arrived > size else "content with sha256 %s" % found
+        what = "more than %d bytes" % size if arrived > size else "content with sha256 %s" % actual
         raise Refused(wire.BLOB_BROKEN, "%s arrived as %s; it was thrown away, send it again" % (sha256, what))
     if ours:
         os.replace(partial, partial[: -len(".partial")])

@@ -1,4 +1,4 @@
-"""What of ours on the device nobody needs any more: it goes, and the rest is counted."""
+"""Remove the files of farm that the device no longer uses."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _DAY_S = 86400
 
 
 def collect(workdir: Workdir, *, unused_days: float, running: str) -> dict[str, Any]:
-    """Remove what nothing has used for so long, and what dead processes left half-made; return what `agent.wire` says.
+    """Remove what was not used for so long, with what dead processes left half-made; return the answer of ``gc``.
 
-    To be called while no lane runs. ``running`` is the program that does this, which stays whatever its age.
+    Call it while no lane runs. ``running`` is the program that does this, which stays whatever its age.
     """
     oldest = time.time() - unused_days * _DAY_S
     removed = dict.fromkeys(_FOLDERS, 0)
@@ -50,7 +50,7 @@ def remove_left_overs(target: str) -> None:
 
 
 def is_left_over(path: str) -> bool:
-    """Say whether a temporary file or folder belongs to a process that is gone, or to one that took over its number."""
+    """Check whether a temporary file belongs to a process that is gone, or to one that took over its number."""
     temporary = _TEMPORARY.fullmatch(os.path.basename(path))
     if temporary is None:
         return False
@@ -58,7 +58,7 @@ def is_left_over(path: str) -> bool:
         os.kill(int(temporary[1] or temporary[2]), 0)
     except ProcessLookupError:
         return True
-    except PermissionError:  # somebody else's
+    except PermissionError:  # of another user
         pass
     return _last_used(path) < time.time() - _DAY_S
 
@@ -95,7 +95,7 @@ def _last_used(path: str) -> float:
 
 
 def _remove(path: str) -> None:
-    """Remove a file or a folder; a folder loses its name first, so that nobody finds half of it."""
+    """Remove a file or a folder; a folder loses its name first, so that half of it is never found."""
     with suppress(FileNotFoundError):
         if os.path.isdir(path) and not os.path.islink(path):
             condemned = path if _TEMPORARY.fullmatch(os.path.basename(path)) else "%s.%d.tmp" % (path, os.getpid())

@@ -29,7 +29,7 @@ _ON_DISK = 1.15
 def ensure(workdir: Workdir, request: wire.EnvironmentRequest) -> bool:
     """Unpack the wheels side by side and byte-compile them, once; return whether all was there already.
 
-    Refuses with `BLOB_MISSING`, `NO_SPACE`, and with `UNFIT` where a wheel is none, would write outside, or holds
+    Refuses with `BLOB_MISSING`, `NO_SPACE`, and with `UNFIT` where a file is no wheel, would write outside, or holds
     libraries that can't be loaded from there.
     """
     target = workdir.environment(request.environment)
@@ -89,7 +89,7 @@ def _opened(filename: str, blob: str) -> Iterator[zipfile.ZipFile]:
 
 
 def _publish(temporary: str, target: str) -> bool:
-    """Give the directory its name; return False where someone else was faster."""
+    """Give the directory its name; return False where another process was faster."""
     try:
         os.rename(temporary, target)
     except OSError:
@@ -114,11 +114,11 @@ def _unpack(filename: str, blob: str, target: str) -> None:
 def _destination(filename: str, member: str) -> Optional[list[str]]:
     """Return where a member goes, as path components, or ``None`` for what needs an installer (scripts, headers).
 
-    ``NAME.data/purelib`` and ``platlib`` are merged into the top, as PEP 427 says.
+    ``NAME.data/purelib`` and ``platlib`` are merged into the top, as PEP 427 defines.
     """
     parts = member.replace("\\", "/").split("/")
     if member.startswith(("/", "\\")) or ".." in parts or ":" in parts[0]:
-        raise Refused(wire.UNFIT, "%s wants to write outside its directory: %r" % (filename, member))
+        raise Refused(wire.UNFIT, "%s would write outside its directory: %r" % (filename, member))
     if parts[0].endswith(".data"):
         return parts[2:] if len(parts) > 2 and parts[1] in ("purelib", "platlib") else None
     return parts

@@ -66,7 +66,7 @@ def whole(content: bytes) -> bytes:
 
 
 def begun(path: str) -> bool:
-    """Say whether a journal has its first record."""
+    """Check whether a journal has its first record."""
     try:
         with open(path, "rb") as journal:
             return wire.is_whole(journal.readline())
@@ -78,7 +78,7 @@ class Follower:
     """Yields what is appended to a journal, from an offset on.
 
     ``wait_for_death`` blocks until the lane's process is gone; it runs in a thread, asleep in the kernel. ``hangup``
-    is a descriptor whose end of file means that nobody listens any more. While nothing is written, no processor time
+    is a descriptor whose end of file means that the listener is gone. While nothing is written, no processor time
     is used at all.
     """
 
@@ -90,7 +90,7 @@ class Follower:
         self.died = False  #: the lane's process is gone without it
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield whole records as they come, until the lane is over or nobody listens."""
+        """Yield whole records as they come, until the lane is over or the listener is gone."""
         check_offset(self._path, self._offset)
         fifo = "%s.%d" % (os.path.join(os.path.dirname(self._path), "follower"), os.getpid())
         # Opened before it gets the name that the writer looks for, so that it never looks abandoned; and for
@@ -152,6 +152,6 @@ def check_offset(path: str, offset: int) -> None:
 
 
 def is_last(content: bytes) -> bool:
-    """Say whether whole records end with the lane's last one."""
+    """Check whether whole records end with the lane's last one."""
     line = content[content.rfind(b"\n", 0, len(content) - 1) + 1 :]
     return bool(line) and isinstance(wire.decode_line(line), wire.LaneDone)

@@ -1,4 +1,4 @@
-"""Walk a lane: one fresh worker process for each step, silence while it works, then a record in the journal."""
+"""Run a lane: one fresh worker process for each step, silence while it works, then a record in the journal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class StepRunner:
-    """Walks the steps of one lane; `stop`, called from a signal handler, ends it after killing the worker."""
+    """Runs the steps of one lane; `stop`, called from a signal handler, ends it after killing the worker."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class StepRunner:
         self._stopped = False
 
     def stopped(self) -> bool:
-        """Say whether `stop` was called; it may become true between any two lines."""
+        """Return whether `stop` was called; it may become true between any two lines."""
         return self._stopped
 
     def stop(self) -> None:
@@ -52,27 +52,27 @@ class StepRunner:
         if self._worker is not None:
             self._worker.kill()
 
-    def to_the_end(self) -> None:
-        """Take every step, then say so; a step that fails is a record like others."""
+    def run(self) -> None:
+        """Take every step, then write the last record; a step that fails is a record like others."""
         try:
             self._tune()
             self._take_steps()
         finally:
             untuned = self._tuner.release(self._request.lane)
         if untuned is not None:
-            self._writer.append(wire.Tuned(at_ns=time.time_ns(), said=untuned))
+            self._writer.append(wire.Tuned(at_ns=time.time_ns(), answer=untuned))
         # Whoever reads the last record may start another lane at once.
         self._device.release()
         self._writer.append(wire.LaneDone(at_ns=time.time_ns(), error="stopped" if self.stopped() else None))
 
     def _tune(self) -> None:
-        """Put back what nobody holds any more, then set what this lane asks for."""
-        said = [self._tuner.recover()]
+        """Put back settings without a holder, then set what this lane asks for."""
+        answers = [self._tuner.recover()]
         if self._request.tune is not None:
-            said.append(self._tuner.hold(self._request.tune, self._request.lane))
-        for each in said:
-            if each is not None:
-                self._writer.append(wire.Tuned(at_ns=time.time_ns(), said=each))
+            answers.append(self._tuner.hold(self._request.tune, self._request.lane))
+        for answer in answers:
+            if answer is not None:
+                self._writer.append(wire.Tuned(at_ns=time.time_ns(), answer=answer))
 
     def _take_steps(self) -> None:
         self._idle_c = temperature_of(self._sensors)
@@ -105,7 +105,7 @@ class StepRunner:
         return wire.from_json(kind, {**common, **answer})  # type: ignore[no-any-return]  # it builds any kind
 
     def _settled(self, step: wire.Step) -> wire.Step:
-        """Wait until the device is cool enough for ``step``; return the step with the temperature that this meant."""
+        """Wait until the device is cool enough for ``step``; return the step with that temperature."""
         below = step.start_below_c
         if below is None and step.settle_margin_c is not None and self._idle_c is not None:
             below = self._idle_c + step.settle_margin_c
@@ -117,7 +117,7 @@ class StepRunner:
         return dataclasses.replace(step, start_below_c=below, start_temperature_c=celsius)
 
     def _spawn(self, step: wire.Step) -> dict[str, Any]:
-        """Return the fields that the worker answered, or ``error``: its last words."""
+        """Return the fields of the worker's answer, or ``error`` with its last words."""
         with open(self._workdir.lane(self._request.lane, "worker.log"), "w+b") as log:
             try:
                 worker = subprocess.Popen(

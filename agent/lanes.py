@@ -1,4 +1,4 @@
-"""The lanes of this device: start one detached, say what became of one, stop one."""
+"""The lanes of this device: start one detached, describe how one ended, stop one."""
 
 from __future__ import annotations
 
@@ -72,18 +72,18 @@ def begun(workdir: Workdir, lane: str) -> str:
     """Return the path of a lane's journal; refuses with `UNKNOWN_LANE` where it never began."""
     path = workdir.lane(lane, "journal")
     if not journal.begun(path):
-        raise Refused(wire.UNKNOWN_LANE, "there is no lane %s here" % lane)
+        raise Refused(wire.UNKNOWN_LANE, "no lane %s on this device" % lane)
     return path
 
 
 def died(workdir: Workdir, lane: str) -> Refused:
-    """Return the refusal for a lane whose process is gone without a last record, with what it last said."""
+    """Return the refusal for a lane whose process is gone without a last record, with the end of its log."""
     try:
         with open(workdir.lane(lane, "log"), errors="replace") as log:
             words = log.read()[-2000:].strip()
     except FileNotFoundError:
         words = ""
-    message = "the process of lane %s is gone without having finished (killed, or the device restarted)" % lane
+    message = "the process of lane %s ended before the lane did (killed, or the device restarted)" % lane
     return Refused(wire.LANE_DIED, message + (": " + words if words else ""))
 
 
@@ -100,7 +100,7 @@ def stop(workdir: Workdir, lane: str) -> bool:
         if is_held(workdir.lane(lane, "alive")):
             os.kill(int(holder["pid"]), signal.SIGTERM)
             wait_until_free(workdir.lane(lane, "alive"))
-        else:  # its worker was left alone; nobody can hear its answer
+        else:  # its worker was left alone: its answer would be lost
             os.killpg(int(holder["group"]), signal.SIGKILL)
             wait_until_free(workdir.file("lane.lock"))
         return True
@@ -115,9 +115,9 @@ def _check(workdir: Workdir, request: wire.LaneRequest) -> None:
     absent = []
     for step in request.steps:
         if step.kind not in ("measure", "score"):
-            raise Refused(wire.BAD_REQUEST, "step %s: no kind of step is called %r" % (step.id, step.kind))
+            raise Refused(wire.BAD_REQUEST, "step %s: unknown kind %r" % (step.id, step.kind))
         if not knows(step.runtime):
-            message = "step %s: no runtime is called %r; there is %s" % (step.id, step.runtime, ", ".join(names()))
+            message = "step %s: unknown runtime %r; there are %s" % (step.id, step.runtime, ", ".join(names()))
             raise Refused(wire.BAD_REQUEST, message)
         needed = (step.artifact, step.pixels, step.labels, step.golden)
         absent += [sha for sha in needed if sha is not None and not os.path.exists(workdir.blob(sha))]
@@ -129,13 +129,13 @@ def _check(workdir: Workdir, request: wire.LaneRequest) -> None:
 
 
 def _check_same(workdir: Workdir, lane: str, ordered: bytes) -> None:
-    with open(workdir.lane(lane, "request.json"), "rb") as known:
-        if known.read() != ordered:
-            raise Refused(wire.BAD_REQUEST, "there is another lane %s here already; choose a new name" % lane)
+    with open(workdir.lane(lane, "request.json"), "rb") as request:
+        if request.read() != ordered:
+            raise Refused(wire.BAD_REQUEST, "another lane %s is on this device already; choose a new name" % lane)
 
 
 def busy(workdir: Workdir, device: DeviceLock) -> Refused:
-    """Return the refusal that says who holds the device."""
+    """Return the refusal that names the holder of the device."""
     holder = device.holder()
     lane, who = str(holder.get("lane", "?")), str(holder.get("holder", "someone"))
     message = "the device is busy with lane %s of %s" % (lane, who)
@@ -146,7 +146,7 @@ def busy(workdir: Workdir, device: DeviceLock) -> Refused:
 
 def _detach(workdir: Workdir, request: wire.LaneRequest, device: DeviceLock) -> None:
     """Run the lane in a process that no terminal, SSH session or parent can take down with it."""
-    listening, speaking = os.pipe()
+    reader, writer = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
@@ -155,18 +155,18 @@ def _detach(workdir: Workdir, request: wire.LaneRequest, device: DeviceLock) -> 
         try:
             os.setsid()
             if os.fork() == 0:
-                _cut_loose(workdir.lane(request.lane, "log"), keep=(device.descriptor, speaking))
-                _live(workdir, request, device, speaking)
+                _cut_loose(workdir.lane(request.lane, "log"), keep=(device.descriptor, writer))
+                _live(workdir, request, device, writer)
             status = 0
-        except BaseException:  # noqa: BLE001  this process has nobody to raise to but its log
+        except BaseException:  # noqa: BLE001  this process can raise to its log alone
             traceback.print_exc()
             sys.stderr.flush()
         finally:
             os._exit(status)
-    os.close(speaking)
+    os.close(writer)
     device.drop()
     os.waitpid(child, 0)
-    with open(listening, "rb") as answer:
+    with open(reader, "rb") as answer:
         if answer.read() != _STARTED:
             raise died(workdir, request.lane)
 
@@ -187,7 +187,7 @@ def _cut_loose(log: str, keep: tuple[int, ...]) -> None:
     os.closerange(first, 1024)
 
 
-def _live(workdir: Workdir, request: wire.LaneRequest, device: DeviceLock, speaking: int) -> None:
+def _live(workdir: Workdir, request: wire.LaneRequest, device: DeviceLock, started: int) -> None:
     alive = Lock(workdir.lane(request.lane, "alive"))
     alive.take(wait=True)
     device.sign(holder=request.holder, lane=request.lane, pid=os.getpid(), group=os.getpgrp(), since_ns=time.time_ns())
@@ -195,6 +195,6 @@ def _live(workdir: Workdir, request: wire.LaneRequest, device: DeviceLock, speak
     runner = StepRunner(workdir, request, writer, device)
     signal.signal(signal.SIGTERM, lambda *_: runner.stop())
     writer.append(wire.LaneBegan(lane=request.lane, run=request.run, at_ns=time.time_ns()))
-    os.write(speaking, _STARTED)
-    os.close(speaking)
-    runner.to_the_end()
+    os.write(started, _STARTED)
+    os.close(started)
+    runner.run()

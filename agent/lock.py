@@ -1,4 +1,4 @@
-"""Locks that are gone when their processes are: flock, never a file that someone must remember to delete."""
+"""Locks that end with their processes: flock, never a file that a person must remember to delete."""
 
 from __future__ import annotations
 
@@ -47,21 +47,21 @@ class Lock:
 
 
 class DeviceLock(Lock):
-    """One lane at a time on this device, with a word on whose it is."""
+    """One lane at a time on this device; `holder` is the lane that has it."""
 
     def __init__(self, path: str, holder_path: str) -> None:
         super().__init__(path)
         self._holder_path = holder_path
 
     def sign(self, **holder: Any) -> None:
-        """Write down whose the lock is."""
+        """Write down who holds the lock."""
         temporary = "%s.%d" % (self._holder_path, os.getpid())
         with open(temporary, "w") as out:
             json.dump(holder, out)
         os.replace(temporary, self._holder_path)
 
     def holder(self) -> dict[str, Any]:
-        """Return what the last holder signed with; meaningful only while the lock is taken."""
+        """Return the fields that the last holder signed with; they count only while the lock is taken."""
         try:
             with open(self._holder_path) as text:
                 return dict(json.load(text))
@@ -70,7 +70,7 @@ class DeviceLock(Lock):
 
 
 def is_held(path: str) -> bool:
-    """Say whether a living process holds the exclusive lock; asking disturbs nobody who asks the same."""
+    """Check whether a living process holds the exclusive lock; checks do not disturb each other."""
     descriptor = _open_existing(path)
     if descriptor is None:
         return False

@@ -1,4 +1,4 @@
-"""Scores for images: pixels in, float32 scores out, whatever number type the artifact speaks."""
+"""Scores for images: pixels in, float32 scores out, whatever the artifact's number type."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Preprocess(Protocol):
-    """What `agent.wire.Preprocess` and the controller's own have in common: both ends prepare images with this module."""
+    """The fields that `agent.wire.Preprocess` shares with the controller's: both ends prepare images with this module."""
 
     @property
     def height(self) -> int: ...  # noqa: D102
@@ -37,7 +37,7 @@ def preprocess(pixels: NDArray[np.uint8], how: Preprocess) -> NDArray[np.float32
     """Return float32 [n, height, width, channels] from uint8 pixels [n, height, width, 1 or channels]."""
     if pixels.shape[1:3] != (how.height, how.width) or pixels.shape[3] not in (1, how.channels):
         wanted = (how.height, how.width, how.channels)
-        raise Unscorable("the images are %r, the model wants %r" % (pixels.shape[1:], wanted))
+        raise Unscorable("the images are %r, the model expects %r" % (pixels.shape[1:], wanted))
     mean = np.asarray(how.mean, dtype=np.float32)
     std = np.asarray(how.std, dtype=np.float32)
     prepared = (pixels.astype(np.float32) * np.float32(how.scale) - mean) / std
@@ -59,7 +59,7 @@ def quantize(values: NDArray[np.float32], tensor: Tensor) -> NDArray[Any]:
 
 
 def dequantize(values: NDArray[Any], tensor: Tensor) -> NDArray[np.float32]:
-    """Return what the tensor's numbers mean, as float32."""
+    """Return the real values of the tensor's numbers, as float32."""
     if values.dtype.kind == "f":
         return values.astype(np.float32)
     if not tensor.scale:
@@ -75,7 +75,7 @@ def feed(loaded: Loaded, pixels: NDArray[np.uint8], how: Preprocess, batch: int)
         raise Unscorable("the dataset has no image")
     expected = (batch, how.height, how.width, how.channels)
     if loaded.input.shape != expected:
-        raise Unscorable("the artifact's input is %r, the case says %r" % (loaded.input.shape, expected))
+        raise Unscorable("the artifact's input is %r, the case expects %r" % (loaded.input.shape, expected))
     chosen = np.asarray(pixels[:batch])
     repeated = np.resize(chosen, (batch, *chosen.shape[1:]))
     loaded.set_input(quantize(preprocess(repeated, how), loaded.input))
@@ -98,11 +98,11 @@ def scores(
         loaded.invoke()
         values = dequantize(loaded.get_output(), loaded.output)
         blocks.append(_columns(values.reshape(batch, -1)[:wanted], classes))
-    found = np.concatenate(blocks) if blocks else np.zeros((0, classes), np.float32)
-    broken = int(np.count_nonzero(~np.isfinite(found)))
+    scored = np.concatenate(blocks) if blocks else np.zeros((0, classes), np.float32)
+    broken = int(np.count_nonzero(~np.isfinite(scored)))
     if broken:
-        raise Unscorable("%d of %d scores are not finite numbers" % (broken, found.size))
-    return found
+        raise Unscorable("%d of %d scores are not finite numbers" % (broken, scored.size))
+    return scored
 
 
 def _columns(values: NDArray[np.float32], classes: int) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ LOOK_EVERY_S = 1.0
 
 
 def temperature_of(sensors: Watching) -> Optional[float]:
-    """Return how warm the device is in °C, ``None`` where it does not say."""
+    """Return how warm the device is in °C, ``None`` where it has no thermometer."""
     celsius = sensors.read().get("temperature_c")
     return celsius if isinstance(celsius, float) else None
 
@@ -26,10 +26,9 @@ def settle(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> tuple[float, Optional[float]]:
-    """Return when the device is cooler than ``below_c`` °C, when ``at_most_s`` are over, or when ``stopped`` says so.
+    """Return when the device is cooler than ``below_c`` °C, when ``at_most_s`` are over, or when ``stopped()``.
 
-    What is returned is how long that took, in seconds, and how warm the device was in the end. A device that does not
-    say how warm it is is not waited for.
+    Returns the seconds that took, and the temperature in the end. A device without a thermometer is not waited for.
     """
     began = clock()
     while True:

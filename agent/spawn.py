@@ -1,4 +1,4 @@
-"""How the agent starts another process of itself, whether it lies in a zip or in a folder."""
+"""Start another process of the agent, from its zip or its folder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def command(module: str, *arguments: str) -> list[str]:
 
 
 def child_env() -> dict[str, str]:
-    """Return the environment variables for such a process: numpy's own threads would only be in the way."""
+    """Return the environment variables for such a process: numpy starts no threads beside the measurement."""
     return {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 

@@ -68,13 +68,13 @@ def run_round(
 
     Raises what an interpreter raised.
     """
-    own: list[array[int]] = [array("q") for _ in invokes]
+    durations: list[array[int]] = [array("q") for _ in invokes]
     begins, ends = [0] * len(invokes), [0] * len(invokes)
     failures: list[BaseException] = []
     gate = threading.Barrier(len(invokes))
 
     def work(number: int) -> None:
-        invoke, append = invokes[number], own[number].append
+        invoke, append = invokes[number], durations[number].append
         try:
             gate.wait()
             begins[number] = clock()
@@ -87,7 +87,7 @@ def run_round(
                 if ended >= until:
                     break
             ends[number] = ended
-        except BaseException as error:  # noqa: BLE001  it is raised again, where it is waited for
+        except BaseException as error:  # noqa: BLE001  raised again once all have ended
             failures.append(error)
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(len(invokes))]
@@ -102,8 +102,8 @@ def run_round(
         _wait_until_gone(thread)
     if failures:
         raise failures[0]
-    for durations in own:
-        samples.extend(durations)
+    for each in durations:
+        samples.extend(each)
     return max(ends) - min(begins)
 
 
@@ -121,9 +121,9 @@ def _warm_up(
     samples: array[int] = array("q")
     spent, before = 0, 0.0
     while True:
-        known = len(samples)
+        before_round = len(samples)
         spent += run_round(invokes, clock, samples, length_ns)
-        median = statistics.median(samples[known:])
+        median = statistics.median(samples[before_round:])
         if spent >= timing.WARMUP_MIN_NS and abs(median - before) <= timing.TOLERANCE * before:
             return samples, True
         if spent >= max_s * 1e9:

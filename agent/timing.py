@@ -1,4 +1,4 @@
-"""Warm up, then time invocations: the only code of ours that runs beside the work it measures."""
+"""Warm up, then time invocations: the only code of farm that runs beside the work it measures."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ MAX_SAMPLES = 1 << 20
 #: Invocations shorter than this are timed several at a time, so that the clock costs less than a thousandth of a sample.
 SHORT_NS = 1_000_000
 CLOCK_SHARE = 0.001
-#: Looks that tell what one costs; their median stands.
+#: Looks at the clock that are timed; their median counts.
 LOOKS = 101
 
 
 class Watching(Protocol):
-    """What tells how the device is, between blocks: `agent.sensors.Sensors`."""
+    """Readings of the device between blocks: `agent.sensors.Sensors`."""
 
     def read(self, *, slow: bool = False) -> dict[str, object]:
         """Return a reading; ``slow`` ones may take longer and come before the first block and after the last."""
         ...
 
     def idle_power_w(self) -> float | None:
-        """Return what the device takes while we do nothing; ``None`` where it does not tell."""
+        """Return what the device takes while we do nothing; ``None`` where no sensor measures it."""
         ...
 
 
 class Unwatched:
-    """Nobody, to find out what watching costs."""
+    """No sensors, to find out what reading them costs."""
 
     def read(self, *, slow: bool = False) -> dict[str, object]:
         """Return nothing."""
@@ -155,7 +155,7 @@ def cost_of(clock: Callable[[], int]) -> int:
 
 
 def cost_of_loop(clock: Callable[[], int], per_sample: int) -> int:
-    """Return the median nanoseconds of a sample in which the null runtime is invoked: our own share of every other."""
+    """Return the median nanoseconds of a sample in which the null runtime is invoked: the share of our loop in every other."""
     from agent.runtimes.null import NullLoaded
 
     samples: array[int] = array("q")
@@ -189,7 +189,7 @@ def warm_up(invoke: Callable[[], Any], clock: Callable[[], int], max_s: float) -
 
 
 def is_steady(samples: array[int]) -> bool:
-    """Say whether the median of the last window is within `TOLERANCE` of that of the one before."""
+    """Check whether the median of the last window is within `TOLERANCE` of that of the one before."""
     if len(samples) < 2 * WINDOW:
         return False
     before = statistics.median(samples[-2 * WINDOW : -WINDOW])

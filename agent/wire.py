@@ -1,4 +1,4 @@
-"""The contract between controller and agent: commands, lane requests, journal records.
+"""The contract of controller with agent: commands, lane requests, journal records.
 
 Standard library only, Python 3.9 and later; both ends import this very file, because the agent travels as a zip
 under its own sha256.
@@ -25,7 +25,7 @@ command              standard input               standard output
 ==================== ============================ ===========================================================
 
 An answer is the **last line** of standard output, one JSON object, because login shells may print before it. A refusal
-is exit status `REFUSED` with ``{"error": code, "message": words, …}`` as that line. `follow` ends with status 0 after
+is exit status `REFUSED` with ``{"error": code, "message": sentence, …}`` as that line. `follow` ends with status 0 after
 the lane's `LaneDone`, and with `REFUSED` and the code ``lane-died`` on standard error where the lane's process is gone
 without one.
 
@@ -55,14 +55,14 @@ REFUSED = 3
 JOURNAL_MARK = b"farm-journal"
 
 # Codes of refusals.
-BUSY = "busy"  # start: another lane holds the device; "holder" says who
+BUSY = "busy"  # start: another lane holds the device; "holder" names it
 UNKNOWN_LANE = "unknown-lane"  # follow, collect, stop
 LANE_DIED = "lane-died"  # follow
 BLOB_BROKEN = "blob-broken"  # receive: another hash or size, thrown away; or the link ended early, kept to resume
 BLOB_MISSING = "blob-missing"  # start, environment: push first
 NO_SPACE = "no-space"
 UNFIT = "unfit"  # environment, probe: this Python can't do it
-BAD_REQUEST = "bad-request"  # a request, name or offset that can't be meant
+BAD_REQUEST = "bad-request"  # a malformed request, name or offset
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Step:
 
     id: str
     kind: str
-    #: What people call it, for the journal and for messages.
+    #: Its name for people, in the journal and in messages.
     label: str
     #: sha256 of the ``.tflite`` blob.
     artifact: str
@@ -212,7 +212,7 @@ class AttemptDone:
     clock_ns: int | None = None
     loop_ns: int | None = None
     peak_rss_bytes: int | None = None
-    #: ``at_ns``, ``mono_ns`` and what the device tells (`agent.sensors`).
+    #: ``at_ns``, ``mono_ns`` and the readings of `agent.sensors`.
     readings: tuple[dict[str, object], ...] = ()
     #: ``threads``, ``delegate``.
     requested: dict[str, object] | None = None
@@ -244,15 +244,15 @@ class ScoringDone:
 
 @dataclasses.dataclass(frozen=True)
 class Tuned:
-    """Settings were changed or put back; ``said`` is what the commands ``tune`` and ``restore`` answer."""
+    """Settings were changed or put back; ``answer`` is that of the commands ``tune`` or ``restore``."""
 
     at_ns: int
-    said: dict[str, object]
+    answer: dict[str, object]
 
 
 @dataclasses.dataclass(frozen=True)
 class LaneDone:
-    """Last record of a journal. ``error`` is ``None`` when every step was walked."""
+    """Last record of a journal. ``error`` is ``None`` when every step was taken."""
 
     at_ns: int
     error: str | None = None

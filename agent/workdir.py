@@ -1,4 +1,4 @@
-"""Where everything of ours lies on the device."""
+"""Where every file of farm is on the device."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Workdir:
         lanes/LANE/alive             locked while the lane's process lives
         lanes/LANE/log, worker.log   what the lane, and its present worker, printed
         lanes/LANE/*.fifo            where followers sleep
-        lane.lock, lane.holder       locked while anything of a lane lives, and whose it is
+        lane.lock, lane.holder       locked while anything of a lane lives, and its holder
         tuning.json                  what was before the device was tuned
-        tuning.mended.json           what was last put back because nobody held it any more
+        tuning.mended.json           what was last put back for want of a holder
         start.lock                   locked while a `start` command works
     """
 

@@ -28,7 +28,7 @@ _COPIES = 11
 _SPARE = 1.1
 
 
-class Unloadable(Exception):  # noqa: N818  a fact about artifact and runtime, not an error of ours
+class Unloadable(Exception):  # noqa: N818  a fact about artifact and runtime
     """The runtime can't take the artifact."""
 
 
@@ -122,7 +122,7 @@ def measure(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
 
 
 def _load(runtime: Runtime, workdir: Workdir, step: wire.Step) -> Loaded:
-    """Load the artifact; raises `Unloadable` with the runtime's own words where it can't take it."""
+    """Load the artifact; raises `Unloadable` with the runtime's message where it can't take it."""
     try:
         return runtime.load(workdir.blob(step.artifact), step.threads)
     except (MemoryError, OSError):
@@ -172,7 +172,7 @@ def _timed(act: Callable[[], T]) -> tuple[int, T]:
 
 
 def _golden(workdir: Workdir, step: wire.Step, loaded: Loaded) -> dict[str, Any]:
-    """Score the golden images with the interpreter that was timed; what they should be, only the controller knows."""
+    """Score the golden images with the interpreter that was timed; their expected scores are with the controller."""
     import numpy as np
 
     from agent import scoring
@@ -182,10 +182,10 @@ def _golden(workdir: Workdir, step: wire.Step, loaded: Loaded) -> dict[str, Any]
     pixels = np.load(workdir.blob(step.golden), allow_pickle=False)
     columns = math.prod(loaded.output.shape) // step.batch
     try:
-        found = scoring.scores(loaded, pixels, step.preprocess, batch=step.batch, classes=columns)
+        scores = scoring.scores(loaded, pixels, step.preprocess, batch=step.batch, classes=columns)
     except scoring.Unscorable as error:
         raise scoring.Unscorable("of the golden images, %s" % error) from error
-    return {"golden_scores": wire.pack_bytes(found.astype("<f4").tobytes()), "golden_shape": found.shape}
+    return {"golden_scores": wire.pack_bytes(scores.astype("<f4").tobytes()), "golden_shape": scores.shape}
 
 
 def score(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
@@ -200,11 +200,11 @@ def score(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
     if len(labels) != len(pixels):
         raise scoring.Unscorable("there are %d images and %d rows of labels" % (len(pixels), len(labels)))
     loaded = _load(find(step.runtime), workdir, step)
-    found = scoring.scores(loaded, pixels, step.preprocess, batch=step.batch, classes=labels.shape[1])
+    scores = scoring.scores(loaded, pixels, step.preprocess, batch=step.batch, classes=labels.shape[1])
     return {
-        "scores": wire.pack_bytes(found.astype("<f4").tobytes()),
-        "shape": found.shape,
-        "auc": auc_per_class(labels, found),
+        "scores": wire.pack_bytes(scores.astype("<f4").tobytes()),
+        "shape": scores.shape,
+        "auc": auc_per_class(labels, scores),
     }
 
 

@@ -1,4 +1,4 @@
-"""What a device says of itself; every fact may be absent."""
+"""The facts of a device: hardware, system, power; every fact may be absent."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ def gather(workdir: str, root: str = "/", path: Optional[str] = None) -> dict[st
     asking = (
         vulkan.question(files, os.environ) if root == "/" else None
     )  # adapters are this machine's, whatever the files
-    said = run_all({**commands, "vulkan": asking} if asking else commands, path)
-    about = processor.gather(files, cpuinfo)
+    printed = run_all({**commands, "vulkan": asking} if asking else commands, path)
+    cpu = processor.gather(files, cpuinfo)
     compatible = identity.compatible(files)
     facts: dict[str, object] = {
         **system.gather(files, workdir, path),
-        **about,
+        **cpu,
         "cores": _cores(),
         "soc": compatible[-1] if compatible else None,
         **identity.gather(files, parse_cpu_model(cpuinfo)),
-        **power.gather(files, said.get("vcgencmd", "")),
-        **gpus.gather(files, said.get("nvidia-smi", ""), compatible),
-        "vulkan_adapters": vulkan.parse(said.get("vulkan", "")),
+        **power.gather(files, printed.get("vcgencmd", "")),
+        **gpus.gather(files, printed.get("nvidia-smi", ""), compatible),
+        "vulkan_adapters": vulkan.parse(printed.get("vulkan", "")),
         **virtualization.gather(files, cpuinfo, os.uname().machine, os.environ),
         "clock_ns": time.time_ns(),
     }

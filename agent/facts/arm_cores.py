@@ -1,4 +1,4 @@
-"""The names of ARM cores, by the implementer and part number of their main ID register."""
+"""The names of ARM cores by their main ID register: implementer, part number."""
 
 from __future__ import annotations
 

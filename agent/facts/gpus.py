@@ -1,4 +1,4 @@
-"""Which graphics processors there are, and which interfaces reach them."""
+"""The graphics processors of the machine with the interfaces that reach them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _DRIVERS = {
 
 
 def gather(root: Root, nvidia_smi: str, compatible: list[str]) -> dict[str, object]:
-    """Return ``gpus vulkan opencl``; ``compatible`` is what the device tree says the board is."""
+    """Return ``gpus vulkan opencl``; ``compatible`` names the board, by the device tree."""
     drivers = [name for base in ("usr/share", "etc") for name in root.names(base + "/vulkan/icd.d")]
     return {
         "gpus": _gpus(root, nvidia_smi, compatible),
@@ -44,55 +44,55 @@ def gather(root: Root, nvidia_smi: str, compatible: list[str]) -> dict[str, obje
 
 
 def _gpus(root: Root, nvidia_smi: str, compatible: list[str]) -> list[dict[str, object]]:
-    """Return the graphics processors: by what their makers' drivers say, else by the kernel's own drivers."""
-    found = parse_nvidia(nvidia_smi) or _nvidia_files(root)
+    """Return the graphics processors that their makers' drivers name, else those of the kernel's drivers."""
+    gpus = parse_nvidia(nvidia_smi) or _nvidia_files(root)
     tegra = [word for word in compatible if word.startswith("nvidia,tegra")]
     if tegra:
-        found = [{**gpu, "kind": "jetson"} for gpu in found] or [{"kind": "jetson", "name": tegra[0].partition(",")[2]}]
+        gpus = [{**gpu, "kind": "jetson"} for gpu in gpus] or [{"kind": "jetson", "name": tegra[0].partition(",")[2]}]
     if root.exists("sys/class/misc/mali0") or root.exists("dev/mali0"):
-        found.append({"kind": "mali", "name": mali(root)})
+        gpus.append({"kind": "mali", "name": mali(root)})
     adreno = root.text("sys/class/kgsl/kgsl-3d0/gpu_model")
     if adreno or root.exists("sys/class/kgsl/kgsl-3d0"):
-        found.append({"kind": "adreno", "name": adreno or "Adreno"})
-    told = {gpu["kind"] for gpu in found}
-    return found + [gpu for gpu in _render_nodes(root) if gpu["kind"] not in told]
+        gpus.append({"kind": "adreno", "name": adreno or "Adreno"})
+    kinds = {gpu["kind"] for gpu in gpus}
+    return gpus + [gpu for gpu in _render_nodes(root) if gpu["kind"] not in kinds]
 
 
 def _nvidia_files(root: Root) -> list[dict[str, object]]:
-    """Return what NVIDIA's kernel driver tells in /proc, for an ``nvidia-smi`` that is not there or too old to be asked."""
+    """Return the GPUs that NVIDIA's kernel driver lists in /proc, where ``nvidia-smi`` is missing or too old."""
     base = "proc/driver/nvidia/"
     driver = parse_nvidia_version(root.text(base + "version"))
     models = [parse_fields(root.text("%sgpus/%s/information" % (base, name))) for name in root.names(base + "gpus")]
-    found = [{"kind": "nvidia", "name": fields.get("Model"), "driver": driver} for fields in models]
-    return [{name: value for name, value in gpu.items() if value} for gpu in found if gpu["name"]]
+    gpus = [{"kind": "nvidia", "name": fields.get("Model"), "driver": driver} for fields in models]
+    return [{name: value for name, value in gpu.items() if value} for gpu in gpus if gpu["name"]]
 
 
 def _render_nodes(root: Root) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = []
+    gpus: list[dict[str, object]] = []
     for node in root.names("sys/class/drm", "renderD"):
         base = "sys/class/drm/%s/device/" % node
         fields = parse_fields(root.text(base + "uevent"), "=")
         driver, memory = fields.get("DRIVER", ""), root.number(base + "mem_info_vram_total")
         name = fields.get("OF_COMPATIBLE_0") or fields.get("PCI_ID")
-        said = {"kind": _DRIVERS.get(driver), "name": name, "driver": driver, "memory_bytes": memory}
-        if said["kind"]:
-            found.append({name: value for name, value in said.items() if value})
-    return found
+        gpu = {"kind": _DRIVERS.get(driver), "name": name, "driver": driver, "memory_bytes": memory}
+        if gpu["kind"]:
+            gpus.append({name: value for name, value in gpu.items() if value})
+    return gpus
 
 
 def parse_nvidia(csv: str) -> list[dict[str, object]]:
     """Read `NVIDIA_SMI`'s lines, ``NVIDIA GeForce RTX 3060, 12288, 550.54.14, 8.6``; memory in bytes."""
-    found = []
+    gpus = []
     for line in csv.splitlines():
         words = [word.strip() for word in line.split(",")]
         if len(words) != 4 or not words[0]:
             continue
         mebibytes: Optional[int] = whole(words[1])
-        said: dict[str, object] = {"kind": "nvidia", "name": words[0], "driver": words[2], "compute": words[3]}
+        gpu: dict[str, object] = {"kind": "nvidia", "name": words[0], "driver": words[2], "compute": words[3]}
         if mebibytes is not None:
-            said["memory_bytes"] = mebibytes * _MIB
-        found.append({name: value for name, value in said.items() if value not in ("", "[N/A]", "[Not Supported]")})
-    return found
+            gpu["memory_bytes"] = mebibytes * _MIB
+        gpus.append({name: value for name, value in gpu.items() if value not in ("", "[N/A]", "[Not Supported]")})
+    return gpus
 
 
 def parse_nvidia_version(text: str) -> Optional[str]:
@@ -105,15 +105,15 @@ def parse_fields(text: str, sign: str = ":") -> dict[str, str]:
     """Read lines of ``name: value``."""
     return {
         name.strip(): value.strip()
-        for name, found, value in (line.partition(sign) for line in text.splitlines())
-        if found
+        for name, separator, value in (line.partition(sign) for line in text.splitlines())
+        if separator
     }
 
 
 def mali(root: Root) -> str:
-    """Return what Arm's driver calls the Mali, ``Mali`` where it does not say."""
-    said = root.text("sys/class/misc/mali0/device/gpuinfo")  # "Mali-G610 4 cores r0p0 0xA867"
-    return said.split()[0] if said else "Mali"
+    """Return the Mali's name by Arm's driver, else ``Mali``."""
+    name = root.text("sys/class/misc/mali0/device/gpuinfo")  # "Mali-G610 4 cores r0p0 0xA867"
+    return name.split()[0] if name else "Mali"
 
 
 def _stem(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Which machine it is: its board, and a key that changes with the hardware alone."""
+"""The identity of the machine: its board, a key that changes with the hardware alone."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def tree(root: Root, name: str) -> Optional[str]:
 
 
 def compatible(root: Root) -> list[str]:
-    """Return what the device tree says the board is, most exact first, the SoC last."""
+    """Return the board's names by the device tree, most exact first, the SoC last."""
     return [word for word in (tree(root, "compatible") or "").split("\0") if word]
 
 
@@ -45,7 +45,7 @@ def _dmi_board(root: Root) -> Optional[str]:
 
 
 def meaningful(text: str) -> bool:
-    """Say whether a serial number or name is one, rather than what stands in for none."""
+    """Check that a serial number or name is not a placeholder."""
     return text.lower() not in _NOTHING and bool(text.strip("0-Ff "))
 
 
@@ -66,7 +66,7 @@ def _key_parts(root: Root, board: Optional[str], cpu_model: Optional[str]) -> li
 
 def _macs(root: Root) -> list[str]:
     """Return the burnt-in addresses of the network cards that stay: not on USB, not in a dock, not a share of a card."""
-    found = set()
+    addresses = set()
     for name in root.names("sys/class/net"):
         base = "sys/class/net/%s/" % name
         device = base + "device"
@@ -76,8 +76,8 @@ def _macs(root: Root) -> list[str]:
             continue
         address = _burnt_in(root, base)
         if is_burnt_in(address):
-            found.add(address)
-    return sorted(found)
+            addresses.add(address)
+    return sorted(addresses)
 
 
 def _burnt_in(root: Root, base: str) -> str:
@@ -90,7 +90,7 @@ def _burnt_in(root: Root, base: str) -> str:
 
 
 def is_burnt_in(address: str) -> bool:
-    """Say whether a MAC address is of one card and globally unique, not chosen by software."""
+    """Check whether a MAC address is of one card and globally unique, not chosen by software."""
     try:
         octets = bytes.fromhex(address.replace(":", ""))
     except ValueError:

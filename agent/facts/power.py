@@ -1,4 +1,4 @@
-"""What heats, slows and feeds the machine."""
+"""Heat, throttling, power supply of the machine."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def batteries(root: Root) -> list[str]:
 
 
 def on_battery(root: Root) -> Optional[bool]:
-    """Say whether a battery feeds the machine; ``None`` where it does not say what does."""
+    """Check whether a battery feeds the machine; ``None`` where that is unknown."""
     folders = [_SUPPLIES + name + "/" for name in root.names(_SUPPLIES)]
     mains = [root.number(each + "online") for each in folders if root.text(each + "type") in ("Mains", "USB")]
-    own = batteries(root)
-    if not own:
+    folders_of_batteries = batteries(root)
+    if not folders_of_batteries:
         return False if mains else None
-    return 1 not in mains if mains else root.text(own[0] + "status") == "Discharging"
+    return 1 not in mains if mains else root.text(folders_of_batteries[0] + "status") == "Discharging"
 
 
 def slowing_devices(root: Root) -> list[tuple[str, str]]:
@@ -77,8 +77,8 @@ def parse_throttled_mask(bits: str) -> Optional[dict[str, bool]]:
 
 
 def _battery(root: Root, folder: str) -> dict[str, object]:
-    said = {"status": root.text(folder + "status"), "percent": root.number(folder + "capacity")}
-    return {name: value for name, value in said.items() if value not in (None, "")}
+    fields = {"status": root.text(folder + "status"), "percent": root.number(folder + "capacity")}
+    return {name: value for name, value in fields.items() if value not in (None, "")}
 
 
 def _zones(root: Root) -> list[dict[str, object]]:
@@ -91,23 +91,23 @@ def _zones(root: Root) -> list[dict[str, object]]:
 
 
 def _throttled(root: Root, vcgencmd: str) -> Optional[dict[str, object]]:
-    found: dict[str, object] = dict(parse_throttled_bits(vcgencmd) or _firmware(root))
+    flags: dict[str, object] = dict(parse_throttled_bits(vcgencmd) or _firmware(root))
     cpu = "sys/devices/system/cpu/"
     for kind in ("core", "package"):
         counts = [root.number("%s%s/thermal_throttle/%s_throttle_count" % (cpu, name, kind)) for name in _cpus(root)]
-        said = [count for count in counts if count is not None]
-        if said:  # a package's cores all repeat the package's count
-            found[kind + "_throttle_count"] = sum(said) if kind == "core" else max(said)
+        readable = [count for count in counts if count is not None]
+        if readable:  # a package's cores all repeat the package's count
+            flags[kind + "_throttle_count"] = sum(readable) if kind == "core" else max(readable)
     for folder, kind in slowing_devices(root):
         state = root.number(folder + "/cur_state")
-        if state is not None:  # several may be of one type; idle ones say 0 or -1
+        if state is not None:  # several may be of one type; idle ones read 0 or -1
             name = kind.lower() + "_now"
-            found[name] = bool(found.get(name)) or state > 0
-    return found or None
+            flags[name] = bool(flags.get(name)) or state > 0
+    return flags or None
 
 
 def _firmware(root: Root) -> dict[str, bool]:
-    """Return what the kernel tells of a Raspberry Pi where ``vcgencmd`` is absent or not for this user."""
+    """Return the kernel's flags of a Raspberry Pi where ``vcgencmd`` is absent or not for this user."""
     mask = parse_throttled_mask(root.text("sys/devices/platform/soc/soc:firmware/get_throttled"))
     if mask is not None:
         return mask

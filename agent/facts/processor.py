@@ -1,4 +1,4 @@
-"""What the processor is: its cores by class, what they can do, their caches and frequencies."""
+"""The processor: its cores by class, their features, caches, frequencies."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def parse_cores(cpuinfo: str) -> list[dict[str, str]]:
 
 
 def parse_cpu_model(cpuinfo: str) -> Optional[str]:
-    """Return what /proc/cpuinfo calls the processor: x86's model name, else what ARM's part number means."""
+    """Return the processor's name by /proc/cpuinfo: x86's model name, else the core of ARM's part number."""
     fields: dict[str, str] = {}
     for line in cpuinfo.splitlines():
         name, _, value = line.partition(":")
@@ -57,7 +57,7 @@ def parse_cpu_model(cpuinfo: str) -> Optional[str]:
 
 
 def core_model(fields: dict[str, str]) -> Optional[str]:
-    """Return the model of one core. A 32-bit kernel on ARM gives a model name too; the part says more."""
+    """Return the model of one core. A 32-bit kernel on ARM gives a model name too; the part is more exact."""
     if "CPU part" in fields:
         implementer, part = fields.get("CPU implementer", ""), fields["CPU part"]
         return ARM_CORES.get((implementer, part), "ARM implementer %s part %s" % (implementer, part))
@@ -66,12 +66,12 @@ def core_model(fields: dict[str, str]) -> Optional[str]:
 
 def parse_features(cpuinfo: str) -> Optional[list[str]]:
     """Return those of `FEATURES` that /proc/cpuinfo names, sorted; ``None`` where it lists none at all."""
-    found: set[str] = set()
+    names: set[str] = set()
     for line in cpuinfo.splitlines():
         name, _, value = line.partition(":")
         if name.strip() in ("flags", "Features"):
-            found.update(value.split())
-    return sorted(found & FEATURES) if found else None
+            names.update(value.split())
+    return sorted(names & FEATURES) if names else None
 
 
 def parse_bytes(text: str) -> Optional[int]:
@@ -83,33 +83,39 @@ def parse_bytes(text: str) -> Optional[int]:
 def governor(root: Root) -> Optional[str]:
     """Return the governor of the cores; where they differ, the first that is not ``performance``, for it is what slows."""
     policies = ["/cpufreq/" + name for name in root.names(_CPU + "/cpufreq", "policy")]
-    found = [root.text(_CPU + policy + "/scaling_governor") for policy in policies or ["/cpu0/cpufreq"]]
-    return next((name for name in found if name not in ("", "performance")), found[0] or None)
+    governors = [root.text(_CPU + policy + "/scaling_governor") for policy in policies or ["/cpu0/cpufreq"]]
+    return next((name for name in governors if name not in ("", "performance")), governors[0] or None)
 
 
 def _core_classes(root: Root, cpuinfo: str) -> list[dict[str, object]]:
-    found: dict[tuple[Optional[str], Optional[int], Optional[int]], list[int]] = {}
+    groups: dict[tuple[Optional[str], Optional[int], Optional[int]], list[int]] = {}
     for index, fields in enumerate(parse_cores(cpuinfo)):
         number = whole(fields.get("processor", ""))
         cpu = index if number is None else number
         folder = "%s/cpu%d/" % (_CPU, cpu)
         key = core_model(fields), root.number(folder + "cpufreq/cpuinfo_max_freq"), root.number(folder + "cpu_capacity")
-        found.setdefault(key, []).append(cpu)
+        groups.setdefault(key, []).append(cpu)
     classes: list[dict[str, object]] = []
-    for (model, khz, capacity), cpus in found.items():
+    for (model, khz, capacity), cpus in groups.items():
         max_hz = khz * _KHZ if khz else None
-        said = {"model": model, "count": len(cpus), "max_hz": max_hz, "capacity": capacity, "cpus": cpus}
-        classes.append({name: value for name, value in said.items() if value is not None})
+        core_class: dict[str, object] = {
+            "model": model,
+            "count": len(cpus),
+            "max_hz": max_hz,
+            "capacity": capacity,
+            "cpus": cpus,
+        }
+        classes.append({name: value for name, value in core_class.items() if value is not None})
     return classes
 
 
 def _caches(root: Root) -> dict[str, int]:
     """Return the bytes of each cache that the first core sees: ``L1d L1i L2 L3``."""
-    found = {}
+    sizes = {}
     base = _CPU + "/cpu0/cache/"
     for name in root.names(base, "index"):
         level, kind = root.text(base + name + "/level"), root.text(base + name + "/type")
         size = parse_bytes(root.text(base + name + "/size"))
         if level and size:
-            found["L" + level + {"Data": "d", "Instruction": "i"}.get(kind, "")] = size
-    return found
+            sizes["L" + level + {"Data": "d", "Instruction": "i"}.get(kind, "")] = size
+    return sizes

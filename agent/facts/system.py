@@ -1,4 +1,4 @@
-"""What runs on the machine: kernel's name for it, C library, Pythons, memory and disk."""
+"""The system that runs on the machine: kernel, C library, Pythons, memory, disk."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ def userland(machine: str, bits: int) -> str:
 def libc() -> Optional[str]:
     """Return the C library and its version: wheels are built for one and its age."""
     try:
-        said = os.confstr("CS_GNU_LIBC_VERSION")
+        name = os.confstr("CS_GNU_LIBC_VERSION")
     except (ValueError, OSError, AttributeError):
-        said = None
-    if said:
-        return said
+        name = None
+    if name:
+        return name
     import platform  # rarely needed, slow
 
     words = " ".join(platform.libc_ver()).strip()
@@ -66,7 +66,7 @@ def libc() -> Optional[str]:
 
 
 def has_ctypes() -> bool:
-    """Say whether this Python was built with ctypes, which numpy needs."""
+    """Check whether this Python was built with ctypes, which numpy needs."""
     try:
         import ctypes  # noqa: F401  # only whether it can be
     except (ImportError, OSError):
@@ -75,8 +75,8 @@ def has_ctypes() -> bool:
 
 
 def pythons(folders: list[str]) -> dict[str, str]:
-    """Return the Pythons in these folders by their version, told by name alone: none is run."""
-    found: dict[str, str] = {}
+    """Return the Pythons in these folders by version; their names decide, none is run."""
+    paths: dict[str, str] = {}
     for folder in folders:
         try:
             names = os.listdir(folder)
@@ -85,8 +85,8 @@ def pythons(folders: list[str]) -> dict[str, str]:
         for name in names:
             match = _PYTHON.fullmatch(name)
             if match and os.access(os.path.join(folder, name), os.X_OK):
-                found.setdefault(match[1], os.path.join(folder, name))
-    return found
+                paths.setdefault(match[1], os.path.join(folder, name))
+    return paths
 
 
 def parse_os_release(text: str) -> Optional[str]:
@@ -100,17 +100,17 @@ def parse_os_release(text: str) -> Optional[str]:
 
 def parse_meminfo(text: str) -> dict[str, int]:
     """Return the kB lines of /proc/meminfo in bytes."""
-    found = {}
+    sizes = {}
     for line in text.splitlines():
         words = line.split()
         kilobytes = whole(words[1]) if len(words) > 1 and words[0].endswith(":") else None
         if kilobytes is not None:
-            found[words[0][:-1]] = kilobytes * 1024
-    return found
+            sizes[words[0][:-1]] = kilobytes * 1024
+    return sizes
 
 
 def parse_noexec(mounts: str, path: str) -> Optional[bool]:
-    """Say whether the mount that holds ``path`` forbids programs, from /proc/self/mounts; ``None`` where unknown."""
+    """Check whether the mount that holds ``path`` forbids programs, from /proc/self/mounts; ``None`` where unknown."""
     best, answer = "", None
     for line in mounts.splitlines():
         words = line.split(" ")

@@ -1,4 +1,4 @@
-"""How facts are read: files below a root, and programs that may be there; whatever fails reads as nothing."""
+"""Files below a root, programs on the search path: whatever fails reads as nothing."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import subprocess
 import time
 from typing import Optional
 
-#: No fact is worth more; a driver that hangs must not hold the probe.
+#: No fact is worth more seconds; a driver that hangs must not hold the probe.
 _PATIENCE_S = 2.0
 #: What reading takes of a program that was done while another one hung.
 _MOMENT_S = 0.1
 #: What a killed program takes to be gone.
-_MOURNING_S = 0.5
+_KILLED_S = 0.5
 #: Files of facts are small; a device's file that never ends is cut.
 _MOST_BYTES = 1 << 20
 
@@ -30,7 +30,7 @@ class Root:
         return os.path.join(self.path, path)
 
     def text(self, path: str) -> str:
-        """Return what the file says without the blanks and zeros around it, ``""`` where it can't be read."""
+        """Return the file's text without the blanks or zeros around it, ``""`` where it can't be read."""
         try:
             with open(self.at(path), "rb") as file:
                 return file.read(_MOST_BYTES).decode("utf-8", "replace").strip("\0 \t\r\n")
@@ -44,13 +44,13 @@ class Root:
     def names(self, path: str, prefix: str = "") -> list[str]:
         """Return the sorted names in a folder that begin with ``prefix``, shorter ones first (``cpu2`` before ``cpu10``)."""
         try:
-            found = [name for name in os.listdir(self.at(path)) if name.startswith(prefix)]
+            names = [name for name in os.listdir(self.at(path)) if name.startswith(prefix)]
         except (OSError, ValueError):
             return []
-        return sorted(found, key=lambda name: (len(name), name))
+        return sorted(names, key=lambda name: (len(name), name))
 
     def exists(self, path: str) -> bool:
-        """Say whether there is such a file or folder."""
+        """Check whether there is such a file or folder."""
         return os.path.exists(self.at(path))
 
 
@@ -72,8 +72,8 @@ def run_all(
     """
     running = {name: _start(argv, path) for name, argv in commands.items()}
     until = time.monotonic() + patience_s
-    said = {name: _hear(process, until) for name, process in running.items() if process}
-    return {name: text for name, text in said.items() if text is not None}
+    printed = {name: _output(process, until) for name, process in running.items() if process}
+    return {name: text for name, text in printed.items() if text is not None}
 
 
 def _start(argv: tuple[str, ...], path: Optional[str]) -> Optional[subprocess.Popen[bytes]]:
@@ -88,7 +88,7 @@ def _start(argv: tuple[str, ...], path: Optional[str]) -> Optional[subprocess.Po
         return None
 
 
-def _hear(process: subprocess.Popen[bytes], until: float) -> Optional[str]:
+def _output(process: subprocess.Popen[bytes], until: float) -> Optional[str]:
     try:
         printed, _ = process.communicate(timeout=max(_MOMENT_S, until - time.monotonic()))
     except (OSError, ValueError, subprocess.SubprocessError):
@@ -96,6 +96,6 @@ def _hear(process: subprocess.Popen[bytes], until: float) -> Optional[str]:
         if process.stdout:
             process.stdout.close()
         with contextlib.suppress(subprocess.TimeoutExpired):  # stuck in a driver: not even SIGKILL ends it now
-            process.wait(timeout=_MOURNING_S)
+            process.wait(timeout=_KILLED_S)
         return None
     return printed.decode("utf-8", "replace") if process.returncode == 0 else None

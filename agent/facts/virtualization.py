@@ -1,4 +1,4 @@
-"""Whether the machine is one of iron: virtual, in a container, or emulated."""
+"""Whether the machine is real hardware: virtual, in a container, or emulated."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ def gather(root: Root, cpuinfo: str, machine: str, environ: Mapping[str, str]) -
 
 
 def _virtualisation(root: Root) -> Optional[str]:
-    """Return whose virtual machine it is: what the kernel, the device tree or DMI says."""
+    """Return the hypervisor that the kernel, the device tree or DMI names."""
     if "microsoft" in root.text("proc/sys/kernel/osrelease").lower():
         return "wsl"
     tree = root.text("proc/device-tree/hypervisor/compatible").partition("\0")[0]  # "linux,kvm", "xen,xen-4.11"
-    played = "linux,dummy-virt" in root.text("proc/device-tree/compatible")  # QEMU's and others' "virt" board
+    virt_board = "linux,dummy-virt" in root.text("proc/device-tree/compatible")  # QEMU's and others' "virt" board
     dmi = [root.text("sys/class/dmi/id/" + name) for name in ("sys_vendor", "product_name")]
     return (
         root.text("sys/hypervisor/type")
         or tree.rpartition(",")[2].partition("-")[0]
-        or ("qemu" if played else None)
+        or ("qemu" if virt_board else None)
         or parse_hypervisor(" ".join(dmi))
     )
 
@@ -63,7 +63,7 @@ def parse_virtual(cpuinfo: str) -> Optional[bool]:
 
 
 def parse_hypervisor(dmi: str) -> Optional[str]:
-    """Return whose virtual machine it is, from DMI's vendor and product; ``None`` for real hardware."""
+    """Return the hypervisor, from DMI's vendor and product; ``None`` for real hardware."""
     lower = dmi.lower()
     if ".metal" in lower:  # Amazon's names for whole machines, such as c7g.metal
         return None
@@ -71,10 +71,10 @@ def parse_hypervisor(dmi: str) -> Optional[str]:
 
 
 def emulated(machine: str, cpuinfo: str, program: str, environ: Mapping[str, str]) -> bool:
-    """Say whether qemu-user plays this processor.
+    """Check whether qemu-user emulates this processor.
 
     It hides itself in ``/proc/self/exe`` and not in ``/proc/thread-self/exe``, which is ``program`` here. An ARM that
-    has an x86 PC's /proc/cpuinfo is played too, and so is one that is told by ``QEMU_CPU`` which processor to play.
+    has an x86 PC's /proc/cpuinfo is emulated too, and so is one where ``QEMU_CPU`` names the processor to emulate.
     """
     name = os.path.basename(program)
     if name.startswith("qemu-") or "-binfmt" in name:  # Debian's static build is called aarch64-binfmt-P too

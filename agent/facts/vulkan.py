@@ -1,4 +1,4 @@
-"""Which graphics adapters Vulkan drivers offer, asked through the loader library in a process of its own.
+"""The graphics adapters that Vulkan drivers offer, asked through the loader library in a process of its own.
 
 No tool is needed on the device. Drivers print, hang and crash: all that can come to harm is the process that asks.
 """
@@ -87,8 +87,8 @@ def question(root: Root, environ: Mapping[str, str]) -> Optional[tuple[str, ...]
     """Return the words that run `main`, or ``None`` where no driver has left its manifest: then there is nothing to ask."""
     folders = [os.path.join(root.path, base) for base in _FOLDERS]
     folders += [os.path.join(environ["HOME"], base) for base in _HOME if environ.get("HOME")]
-    told = any(environ.get(name) for name in _VARIABLES)
-    if not told and not any(root.names(os.path.join(folder, "vulkan/icd.d")) for folder in folders):
+    configured = any(environ.get(name) for name in _VARIABLES)
+    if not configured and not any(root.names(os.path.join(folder, "vulkan/icd.d")) for folder in folders):
         return None
     return tuple(spawn.command(__name__))
 
@@ -127,23 +127,23 @@ def adapters(library: Any) -> list[dict[str, object]]:
 
 def _ask(library: Any, device: ctypes.c_void_p) -> dict[str, object]:
     driver = _Driver(sType=_DRIVER_PROPERTIES)
-    found = _Properties(sType=_PROPERTIES_2, pNext=ctypes.pointer(driver))
-    library.vkGetPhysicalDeviceProperties2(device, ctypes.byref(found))
+    properties = _Properties(sType=_PROPERTIES_2, pNext=ctypes.pointer(driver))
+    library.vkGetPhysicalDeviceProperties2(device, ctypes.byref(properties))
     return describe(
-        name=found.deviceName,
-        kind=found.deviceType,
+        name=properties.deviceName,
+        kind=properties.deviceType,
         driver=b" ".join(word for word in (driver.driverName, driver.driverInfo) if word),
-        api=found.apiVersion,
+        api=properties.apiVersion,
     )
 
 
 def describe(*, name: bytes, kind: int, driver: bytes, api: int) -> dict[str, object]:
     """Return an adapter's facts; ``kind`` is a `VkPhysicalDeviceType`, ``api`` a version packed as Vulkan packs them."""
-    said: dict[str, object] = {
+    fields: dict[str, object] = {
         "name": name.decode("utf-8", "replace"),
         "type": "software" if kind == _CPU else "hardware",
         "class": _TYPES.get(kind, "other"),
         "driver": driver.decode("utf-8", "replace"),
         "api": "%d.%d.%d" % (api >> 22 & 0x7F, api >> 12 & 0x3FF, api & 0xFFF),
     }
-    return {key: value for key, value in said.items() if value}
+    return {key: value for key, value in fields.items() if value}

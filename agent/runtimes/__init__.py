@@ -1,4 +1,4 @@
-"""What executes an artifact on a device, one file each."""
+"""Runtimes, which execute artifacts on a device: one file each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def names() -> tuple[str, ...]:
 
 
 def knows(name: str) -> bool:
-    """Return whether `find` has it: one whose module has a ``bind`` takes an argument, the others take none."""
+    """Check whether `find` has it: one whose module has a ``bind`` takes an argument, the others take none."""
     word, colon, argument = name.partition(":")
     return word in names() and bool(colon and argument) == hasattr(_module(word), "bind")
 

@@ -37,10 +37,9 @@ class Loaded(Protocol):
         ...
 
     def effective(self) -> dict[str, object]:
-        """Return what is in force: ``delegate`` (or ``None``), ``nodes``, ``delegated_nodes``, as far as it tells.
+        """Return what is in force: ``delegate`` (or ``None``), ``nodes``, ``delegated_nodes``, as far as it is known.
 
-        A runtime with a start-up of its own beside loading the artifact (a GPU's context) says how long that took:
-        ``context_ns``.
+        A runtime with a start-up of its own beside loading the artifact (a GPU's context) adds its time, ``context_ns``.
         """
         ...
 
@@ -50,7 +49,7 @@ class Runtime(Protocol):
 
     #: The distribution that people install.
     PACKAGE: str
-    # A runtime that takes no ``.tflite`` says which file of this folder it is tried with: ``PROBE``.
+    # A runtime that takes no ``.tflite`` names the file of this folder to try it with: ``PROBE``.
 
     @staticmethod
     def prepare() -> None:

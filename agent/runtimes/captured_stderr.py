@@ -1,4 +1,4 @@
-"""Hears what native libraries print on standard error: some tell their reasons nowhere else."""
+"""Capture what native libraries print on standard error: some print their reasons nowhere else."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def capture_stderr() -> Iterator[Callable[[], str]]:
-    """Listen to descriptor 2; the function tells what was printed since. All of it ends up where it would have anyway.
+    """Capture descriptor 2; the function returns what was printed since. All of it is passed on as well.
 
     Where standard error is a file that can be read back, as a worker's is, nothing is redirected: what a library
-    prints before it crashes is there for whoever asks why.
+    prints before it crashes stays in that file.
     """
     sys.stderr.flush()
     began = _end_of(2)

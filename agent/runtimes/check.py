@@ -1,4 +1,4 @@
-"""Whether a runtime works, found out by running a tiny artifact in a process of its own.
+"""Check that a runtime works by running a tiny artifact in a process of its own.
 
 Importing a runtime proves little: tflite-runtime beside numpy 2 imports, and fails at its first interpreter.
 ``probe.tflite`` and ``probe.onnx`` compute 2x + 1 on float32 [1, 2]; ``tests/data/make_artifacts.py`` makes it.
@@ -30,7 +30,7 @@ def try_runtime(name: str, environment: Optional[str] = None) -> dict[str, Any]:
     ``environment`` is a directory of unpacked packages. A runtime that crashes its process is an error like others.
     """
     if not knows(name):
-        return {"error": "this agent knows no runtime %r; it knows %s" % (name, ", ".join(names()))}
+        return {"error": "unknown runtime %r; this agent has %s" % (name, ", ".join(names()))}
     try:
         done = subprocess.run(
             spawn.command(__name__, name, environment or ""),
@@ -50,16 +50,16 @@ def try_runtime(name: str, environment: Optional[str] = None) -> dict[str, Any]:
 
 
 def numpy_version() -> Optional[str]:
-    """Return which numpy this Python has by itself, as the folder says that its installer left; ``None`` for none."""
+    """Return the version of this Python's numpy, by the folder that its installer left; ``None`` without one."""
     for folder in sys.path:  # `importlib.metadata` finds the same, and takes 40 ms where this takes one
         try:
             names = os.listdir(folder or ".")
         except OSError:
             continue
         for name in names:
-            found = _NUMPY.match(name)
-            if found:
-                return found[1]
+            match = _NUMPY.match(name)
+            if match:
+                return match[1]
     return None
 
 
@@ -71,15 +71,15 @@ def main(arguments: list[str]) -> int:
     try:
         answer = _run(name)
     except ImportError as error:
-        answer = {"error": _hindrance(environment, error) + str(error)}
+        answer = {"error": _remedy(environment, error) + str(error)}
     except Exception as error:  # noqa: BLE001  whatever a foreign package raises is the answer
-        answer = {"error": "%s%s: %s" % (_hindrance(environment, error), type(error).__name__, error)}
+        answer = {"error": "%s%s: %s" % (_remedy(environment, error), type(error).__name__, error)}
     sys.stdout.write(json.dumps(answer) + "\n")
     return 0
 
 
-def _hindrance(environment: str, error: Exception) -> str:
-    """Return what a person can mend, before an error that only names the first library that could not be loaded."""
+def _remedy(environment: str, error: Exception) -> str:
+    """Return what a person can repair, to put before an error that names a library alone."""
     if environment and os.statvfs(environment).f_flag & getattr(os, "ST_NOEXEC", 0):
         return "%s is on a mount with `noexec`, so that no library can be loaded from there: " % environment
     if "libstdc++.so.6: cannot open" in str(error):  # Python itself does without
@@ -101,7 +101,7 @@ def _run(name: str) -> dict[str, Any]:
 
             loaded.set_input(np.array([[1, 2]], np.float32))
             loaded.invoke()
-            found = loaded.get_output().tolist()
-            if found != [[3.0, 5.0]]:
-                return {"error": "it computed %r where [[3.0, 5.0]] is right" % (found,)}
+            result = loaded.get_output().tolist()
+            if result != [[3.0, 5.0]]:
+                return {"error": "it computed %r instead of [[3.0, 5.0]]" % (result,)}
     return {"works": True, "version": runtime.version()}

@@ -52,7 +52,7 @@ def _tensor(what: str, details: dict[str, dict[str, Any]], path: str) -> Tensor:
 
 
 def _quantization(what: str, path: str) -> tuple[float, int]:
-    """Return scale and zero point, which only the interpreter tells; it reads the file and allocates nothing."""
+    """Return scale and zero point, from the interpreter alone; it reads the file and allocates nothing."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=path, num_threads=1)

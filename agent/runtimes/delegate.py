@@ -17,8 +17,8 @@ class DelegateLoaded(InterpreterLoaded):
 
     def effective(self) -> dict[str, object]:
         """Return the nodes of the graph, how many of them the delegate took, and its name if it took any."""
-        said = super().effective()
-        return {**said, "delegate": self._delegate if said.get("delegated_nodes") else None} if said else said
+        fields = super().effective()
+        return {**fields, "delegate": self._delegate if fields.get("delegated_nodes") else None} if fields else fields
 
 
 class WithDelegate:
@@ -34,7 +34,7 @@ class WithDelegate:
         self.DELEGATE = library
 
     def load(self, path: str, threads: int) -> DelegateLoaded:
-        """Load an artifact; raises `ValueError` where the library is none, or refuses the graph.
+        """Load an artifact; raises `ValueError` where the library is no delegate, or refuses the graph.
 
         XNNPACK stays out, so that what is counted as delegated is this delegate's; the rest runs on the interpreter's own
         kernels.

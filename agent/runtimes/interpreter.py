@@ -1,4 +1,4 @@
-"""What the interpreters of LiteRT and of its predecessor have in common: one Python interface."""
+"""The Python interface that LiteRT's interpreter shares with its predecessor's."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from agent.runtimes.litert import PACKAGE, version
 __all__ = ["DELEGATE", "PACKAGE", "load", "prepare", "version"]
 
 DELEGATE = "webgpu"
-#: What LiteRT 2.3 prints when it has chosen an adapter: the only place where it says which.
+#: What LiteRT 2.3 prints when it has chosen an adapter: the only place with its name.
 _ADAPTER = re.compile(r"Selected adapter: (?P<name>.+?), arch=.*?, backend=(?P<backend>\w+), adapterType=(?P<type>.+)")
 #: What it prints for each graph that goes to the GPU.
 _ON_GPU = "Initializing WebGPU-based API from graph"
@@ -32,7 +32,7 @@ _REASON = re.compile(
 )
 #: What precedes the words of its exceptions.
 _PLACE = re.compile(r"ERROR: \[\S+\]|└")
-#: Invocations of a graph of one node whose median tells what an invocation costs before anything is computed.
+#: Invocations of a graph of one node whose median is what an invocation costs before anything is computed.
 _LAUNCHES = 21
 
 
@@ -43,23 +43,23 @@ class NoGpu(RuntimeError):  # noqa: N818  a fact about device and artifact, not 
 class OnGpu(CompiledLoaded):
     """An artifact on the GPU beside the graph of one node that started it."""
 
-    def __init__(self, model: Any, path: str, near_empty: CompiledLoaded, told: dict[str, object]) -> None:
+    def __init__(self, model: Any, path: str, near_empty: CompiledLoaded, fields: dict[str, object]) -> None:
         super().__init__(model, path)
         self._near_empty = near_empty
-        self._told = told
+        self._fields = fields
 
     def effective(self) -> dict[str, object]:
         """Return the adapter, what its start took (``context_ns``) and what a launch does (``launch_ns``).
 
-        ``reads_in_invoke`` says that a timed invocation holds the copy of the output; ``threads`` are the driver's matter.
+        ``reads_in_invoke``: a timed invocation holds the copy of the output; ``threads`` are the driver's matter.
         """
         return {
             "delegate": DELEGATE,
             "is_fully_accelerated": True,
             "reads_in_invoke": True,
             "threads": None,
-            **self._told,
-            **_driver_of(str(self._told.get("adapter"))),
+            **self._fields,
+            **_driver_of(str(self._fields.get("adapter"))),
             "launch_ns": _launch_ns(self._near_empty),
         }
 
@@ -86,22 +86,22 @@ def load(path: str, threads: int) -> OnGpu:
             model = CompiledModel.from_file(path, environment=environment, options=options)
         except RuntimeError as error:
             raise NoGpu(_why(heard(), error)) from error
-        told = adapter(started)
+        fields = adapter(started)
         # Where LiteRT prints what we know, it must have printed this too; other words are no proof of anything.
-        if not model.is_fully_accelerated() or (told and _ON_GPU not in heard()[len(started) :]):
-            raise NoGpu("LiteRT did not give the whole graph to the GPU, and says no more than: %s" % _why(heard()))
-    return OnGpu(model, path, CompiledLoaded(first, path), {"context_ns": context_ns, **told})
+        if not model.is_fully_accelerated() or (fields and _ON_GPU not in heard()[len(started) :]):
+            raise NoGpu("LiteRT did not give the whole graph to the GPU; its log: %s" % _why(heard()))
+    return OnGpu(model, path, CompiledLoaded(first, path), {"context_ns": context_ns, **fields})
 
 
 def adapter(printed: str) -> dict[str, object]:
-    """Return ``adapter adapter_type backend`` of what LiteRT printed; nothing where it does not say."""
+    """Return ``adapter adapter_type backend`` of what LiteRT printed; nothing where the name is missing."""
     match = _ADAPTER.search(printed)
     if match is None:
         return {}
-    told: dict[str, object] = {"adapter": match["name"], "backend": match["backend"].lower()}
+    fields: dict[str, object] = {"adapter": match["name"], "backend": match["backend"].lower()}
     if "Unknown" not in match["type"]:
-        told["adapter_type"] = "software" if "CPU" in match["type"] else "hardware"
-    return told
+        fields["adapter_type"] = "software" if "CPU" in match["type"] else "hardware"
+    return fields
 
 
 def _why(printed: str, error: Exception | None = None) -> str:
@@ -118,13 +118,13 @@ def _why(printed: str, error: Exception | None = None) -> str:
 
 
 def _driver_of(name: str) -> dict[str, object]:
-    """Return ``adapter_driver``, as the Vulkan driver of that name calls itself."""
+    """Return ``adapter_driver``, the name of its Vulkan driver."""
     asking = vulkan.question(Root("/"), os.environ)
     if asking is None:
         return {}
     adapters = vulkan.parse(run_all({"vulkan": asking}, None).get("vulkan", ""))
-    found = [each["driver"] for each in adapters if each.get("name") == name and "driver" in each]
-    return {"adapter_driver": found[0]} if found else {}
+    drivers = [each["driver"] for each in adapters if each.get("name") == name and "driver" in each]
+    return {"adapter_driver": drivers[0]} if drivers else {}
 
 
 def _launch_ns(near_empty: CompiledLoaded) -> int:

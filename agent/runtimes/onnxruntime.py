@@ -18,7 +18,7 @@ QUANTIZATION = "farm.quantization"
 _PROVIDERS = ["CPUExecutionProvider"]
 #: Names of ONNX Runtime's types -> numpy's.
 _DTYPES = {"tensor(float)": "float32", "tensor(int8)": "int8", "tensor(uint8)": "uint8"}
-#: ``3`` is errors: what it warns of concerns the file, and would be said anew for every attempt.
+#: ``3`` is errors: what it warns of concerns the file, and would be printed again for every attempt.
 _SEVERITY = 3
 
 
@@ -28,16 +28,16 @@ class OnnxLoaded:
     def __init__(self, session: Any) -> None:
         from onnxruntime import OrtValue
 
-        said = json.loads(session.get_modelmeta().custom_metadata_map.get(QUANTIZATION, "{}"))
+        quantization = json.loads(session.get_modelmeta().custom_metadata_map.get(QUANTIZATION, "{}"))
         (source,), (target,) = session.get_inputs(), session.get_outputs()
-        self.input: Optional[Tensor] = _tensor(source, said.get("input", {}))
-        self.output: Optional[Tensor] = _tensor(target, said.get("output", {}))
-        self._fed, self._found = (
+        self.input: Optional[Tensor] = _tensor(source, quantization.get("input", {}))
+        self.output: Optional[Tensor] = _tensor(target, quantization.get("output", {}))
+        self._fed, self._scored = (
             OrtValue.ortvalue_from_numpy(_zeros(tensor), "cpu") for tensor in (self.input, self.output)
         )
         binding = session.io_binding()
         binding.bind_ortvalue_input(source.name, self._fed)
-        binding.bind_ortvalue_output(target.name, self._found)
+        binding.bind_ortvalue_output(target.name, self._scored)
         self._providers: list[str] = list(session.get_providers())
         self.invoke: Callable[[], Any] = partial(session.run_with_iobinding, binding)
 
@@ -47,10 +47,10 @@ class OnnxLoaded:
 
     def get_output(self) -> NDArray[Any]:
         """Return a copy of the buffer that the session writes."""
-        return self._found.numpy().copy()  # type: ignore[no-any-return]  # it has no types
+        return self._scored.numpy().copy()  # type: ignore[no-any-return]  # it has no types
 
     def effective(self) -> dict[str, object]:
-        """Return the execution providers in force; how many nodes each took, it does not tell."""
+        """Return the execution providers in force; the nodes of each are unknown."""
         return {"delegate": None, "providers": self._providers}
 
 
@@ -79,10 +79,10 @@ def version() -> str:
     return str(onnxruntime.__version__)
 
 
-def _tensor(said: Any, quantization: dict[str, Any]) -> Tensor:
+def _tensor(node: Any, quantization: dict[str, Any]) -> Tensor:
     return Tensor(
-        shape=tuple(int(size) for size in said.shape),
-        dtype=_DTYPES[said.type],
+        shape=tuple(int(size) for size in node.shape),
+        dtype=_DTYPES[node.type],
         scale=float(quantization.get("scale", 0.0)),
         zero_point=int(quantization.get("zero_point", 0)),
     )

@@ -1,4 +1,4 @@
-"""TensorFlow, which the device must have: the interpreter that it bundles, and Keras models as they are."""
+"""TensorFlow, which the device must have: its bundled interpreter, or a Keras model as it is."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class KerasLoaded:
         return self._scores.numpy()  # type: ignore[no-any-return]  # it has no types
 
     def effective(self) -> dict[str, object]:
-        """Return that no delegate took anything; how many threads worked, TensorFlow's pools do not tell."""
+        """Return that no delegate took anything; the threads of TensorFlow's pools are unknown."""
         return {"delegate": None, "threads": None}
 
 

@@ -1,4 +1,4 @@
-"""What the device tells while it is measured: heat, clocks, load, memory, power; each may be absent."""
+"""Sensors, read while a device is measured: heat, clocks, load, memory, power; each may be absent."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Sensors:
         return cls("/", shutil.which("vcgencmd"))
 
     def read(self, *, slow: bool = False) -> dict[str, object]:
-        """Return what the device tells now; what it does not tell is an absent key, never 0.
+        """Return the readings of now; an unknown one is an absent key, never 0.
 
         Always ``at_ns mono_ns cpu_own_ns`` and, where known, ``temperature_c frequency_hz throttled cpu_busy_ns
         cpu_steal_ns``; from time to time ``power_w`` with ``power_from``, and ``energy_uj``. ``slow`` readings, which take
@@ -51,7 +51,7 @@ class Sensors:
         """
         began = self._clock()
         busy, steal = self._load.busy_ns()
-        found: dict[str, object] = {
+        reading: dict[str, object] = {
             "at_ns": time.time_ns(),
             "mono_ns": began,
             "cpu_busy_ns": busy,
@@ -61,28 +61,28 @@ class Sensors:
             "throttled": self._heat.throttled(),
         }
         if self._power_pace.is_due(began, slow=slow):
-            found["power_w"], found["power_from"] = self._power.power_w()
+            reading["power_w"], reading["power_from"] = self._power.power_w()
             self._power_pace.took(began, self._clock())
         if self._energy_pace.is_due(began, slow=slow):
-            found["energy_uj"] = self._energy.energy_uj()
+            reading["energy_uj"] = self._energy.energy_uj()
             self._energy_pace.took(began, self._clock())
         looked = self._clock()
         if self._frequency_pace.is_due(looked, slow=slow):
-            found["frequency_hz"] = self._load.frequency_hz()
+            reading["frequency_hz"] = self._load.frequency_hz()
             self._frequency_pace.took(looked, self._clock())
         if slow:
-            found.update(**self._load.slow(), **self._memory.slow())
-            found.update(cooling=self._heat.cooling(), on_battery=on_battery(self._root))
-            found.update((name, value) for name, value in self._heat.ask().items() if value is not None)
-        return {name: value for name, value in found.items() if value is not None}
+            reading.update(**self._load.slow(), **self._memory.slow())
+            reading.update(cooling=self._heat.cooling(), on_battery=on_battery(self._root))
+            reading.update((name, value) for name, value in self._heat.ask().items() if value is not None)
+        return {name: value for name, value in reading.items() if value is not None}
 
     def idle_power_w(self, seconds: float = 1.0) -> Optional[float]:
-        """Return the mean watts while we do nothing for so long; ``None``, at once, where the device does not tell."""
+        """Return the mean watts while we do nothing for so long; ``None``, at once, where no sensor measures it."""
         return idle_power_w(self._energy, self._power, seconds)
 
 
 class _Pace:
-    """Says when to look again: every ``least_ns``, and more seldom where a look takes long.
+    """When to look again: every ``least_ns``, and more seldom where a look takes long.
 
     Reading a core's frequency made x86 kernels before 5.18 wait for 10 ms; a meter on I2C or behind ACPI takes some.
     """

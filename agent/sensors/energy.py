@@ -1,4 +1,4 @@
-"""What the machine draws: counters of energy, meters of power, or the battery that feeds it."""
+"""The power that the machine draws: counters of energy, meters of power, or the battery that feeds it."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Energy:
         self._counters = [KernelFile(root.at(zone + "/energy_uj")) for zone in zones]
         self._ranges = [root.number(zone + "/max_energy_range_uj") for zone in zones]
         self._last = [held.number() for held in self._counters]
-        # A range of 0 or none at all would make wrap-around a loss nobody sees.
-        self._known = bool(zones) and all(self._ranges) and None not in self._last
+        # A range of 0 or none at all would make wrap-around a silent loss.
+        self._valid = bool(zones) and all(self._ranges) and None not in self._last
         self._total = sum(each or 0 for each in self._last)
 
     def energy_uj(self) -> Optional[int]:
@@ -50,14 +50,14 @@ class Energy:
 
         Call it before any of them can wrap around twice: they hold 65 kJ and more, a quarter of an hour at 65 W.
         """
-        for index, held in enumerate(self._counters if self._known else ()):
+        for index, held in enumerate(self._counters if self._valid else ()):
             now, last, most = held.number(), self._last[index], self._ranges[index]
             if now is None or last is None or most is None:
-                self._known = False  # what passes meanwhile is lost
+                self._valid = False  # what passes meanwhile is lost
                 break
             self._total += now - last if now >= last else now + most - last
             self._last[index] = now
-        return self._total if self._known else None
+        return self._total if self._valid else None
 
 
 @dataclass(frozen=True)
@@ -82,22 +82,22 @@ class Power:
     """The power meters below ``root``: of all that flows in where one is, else those of its parts, summed."""
 
     def __init__(self, root: Root) -> None:
-        found = [*_hwmon_meters(root), *_old_jetson_meters(root)]
-        whole = [meter for meter in found if any(word in meter.name.lower() for word in _WHOLE)]
-        self._meters = whole[:1] or found
-        self._batteries = [] if found else _battery_meters(root)
+        meters = [*_hwmon_meters(root), *_old_jetson_meters(root)]
+        whole = [meter for meter in meters if any(word in meter.name.lower() for word in _WHOLE)]
+        self._meters = whole[:1] or meters
+        self._batteries = [] if meters else _battery_meters(root)
 
     def power_w(self) -> tuple[Optional[float], Optional[str]]:
-        """Return the watts drawn now, with the names of the meters; ``None`` where nothing tells or one fails.
+        """Return the watts drawn now, with the names of the meters; ``None`` without a meter, or where one fails.
 
-        A battery tells only while it is discharged.
+        A battery counts only while it is discharged.
         """
         meters = self._meters or [meter for meter, status in self._batteries if status.text() == "Discharging"]
         watts = [meter.watts() for meter in meters]
-        known = [each for each in watts if each is not None]
-        if not known or len(known) < len(watts):
+        valid = [each for each in watts if each is not None]
+        if not valid or len(valid) < len(watts):
             return None, None
-        return abs(sum(known)), " + ".join(meter.name for meter in meters)
+        return abs(sum(valid)), " + ".join(meter.name for meter in meters)
 
 
 def idle_power_w(
@@ -129,7 +129,7 @@ def idle_power_w(
 
 def _hwmon_meters(root: Root) -> list[_Meter]:
     """Return the meters of hwmon (Documentation/hwmon/sysfs-interface): µW, or mV and mA of a channel."""
-    found = []
+    all_meters = []
     for chip in root.names(_HWMON):
         folder = _HWMON + chip + "/"
         name = root.text(folder + "name")
@@ -138,41 +138,41 @@ def _hwmon_meters(root: Root) -> list[_Meter]:
         files = set(root.names(folder))
         for channel in range(1, 10):
             label = root.text("%spower%d_label" % (folder, channel)) or root.text("%sin%d_label" % (folder, channel))
-            says = ("%s %s" % (name, label)).strip()
+            title = ("%s %s" % (name, label)).strip()
             power = next((each for each in ("power%d_input", "power%d_average") if each % channel in files), None)
             volts, amperes = "in%d_input" % channel, "curr%d_input" % channel
             if power is not None:
                 meters = readable([root.at(folder + power % channel)])
-                found += [_Meter(says, (held,), _MICRO) for held in meters]
+                all_meters += [_Meter(title, (held,), _MICRO) for held in meters]
             elif {volts, amperes} <= files and name.startswith("ina") and channel in _INA_CHANNELS:
                 pair = readable([root.at(folder + volts), root.at(folder + amperes)])
-                found += [_Meter(says, tuple(pair), _MILLI * _MILLI)] if len(pair) == 2 else []
-    return found
+                all_meters += [_Meter(title, tuple(pair), _MILLI * _MILLI)] if len(pair) == 2 else []
+    return all_meters
 
 
 def _old_jetson_meters(root: Root) -> list[_Meter]:
-    """Return the rails as Jetson Linux before 34 tells them: mW below the driver's own folder."""
-    found = []
+    """Return the rails of Jetson Linux before 34: mW, in files of the driver's folder."""
+    all_meters = []
     for device in root.names(_OLD_JETSON):
         for chip in root.names(_OLD_JETSON + device, "iio:device"):
             folder = "%s%s/%s/" % (_OLD_JETSON, device, chip)
             for channel in range(3):
                 rail = root.text("%srail_name_%d" % (folder, channel))
                 meters = readable([root.at("%sin_power%d_input" % (folder, channel))])
-                found += [_Meter("ina3221x " + rail, (held,), _MILLI) for held in meters]
-    return found
+                all_meters += [_Meter("ina3221x " + rail, (held,), _MILLI) for held in meters]
+    return all_meters
 
 
 def _battery_meters(root: Root) -> list[tuple[_Meter, KernelFile]]:
     """Return each battery's meter and status (Documentation/ABI/testing/sysfs-class-power): µW, or µA and µV."""
-    found = []
+    all_meters = []
     for folder in batteries(root):
         name = "battery " + folder.rstrip("/").rpartition("/")[2]
         power = readable([root.at(folder + "power_now")])
         pair = readable([root.at(folder + "current_now"), root.at(folder + "voltage_now")])
         status = KernelFile(root.at(folder + "status"))
         if power:
-            found.append((_Meter(name, (power[0],), _MICRO), status))
+            all_meters.append((_Meter(name, (power[0],), _MICRO), status))
         elif len(pair) == 2:
-            found.append((_Meter(name, tuple(pair), _MICRO * _MICRO), status))
-    return found
+            all_meters.append((_Meter(name, tuple(pair), _MICRO * _MICRO), status))
+    return all_meters

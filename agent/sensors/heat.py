@@ -1,4 +1,4 @@
-"""How warm the processor is, and whether that slows it."""
+"""The heat of the processor with the throttling that it causes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _CPU = "sys/devices/system/cpu/"
 #: "bigcore0-thermal". Others may be a battery, a modem or the graphics processor.
 _CPU_ZONES = ("x86_pkg_temp", "soc", "k10temp", "package")
 _CPU_WORDS = ("cpu", "core")
-#: What hwmon calls the processor's own sensors (Documentation/hwmon/coretemp, k10temp; zenpower; thermal zones of that name).
+#: hwmon's names for the processor's sensors (Documentation/hwmon/coretemp, k10temp; zenpower; thermal zones of that name).
 _CPU_CHIPS = ("coretemp", "k10temp", "zenpower", "cpu_thermal")
-#: What a mainboard's firmware says, often of some place beside the processor, and not quickly.
+#: A reading of the mainboard's firmware: often of some place beside the processor, and slow.
 _FIRMWARE_ZONE = "acpitz"
 #: NVIDIA's over-current counters of Orin (Jetson Linux Developer Guide, "Over-Current Events").
 _JETSON_CHIP = "soctherm_oc"
@@ -38,38 +38,38 @@ class Heat:
 
     def temperature_c(self) -> Optional[float]:
         """Return how warm the warmest thermometer of the processor is."""
-        found = [celsius for held in self._temperatures if (celsius := parse_milli(held.text())) is not None]
-        return max(found, default=None)
+        temperatures = [celsius for held in self._temperatures if (celsius := parse_milli(held.text())) is not None]
+        return max(temperatures, default=None)
 
     def cooling(self) -> Optional[int]:
         """Return the highest current state of the cooling devices that slow the machine; 0 is none, the rest is the driver's."""
-        found = [state for held in self._cooling if (state := held.number()) is not None]
-        return max(0, *found) if found else None
+        states = [state for held in self._cooling if (state := held.number()) is not None]
+        return max(0, *states) if states else None
 
     def throttled(self) -> Optional[int]:
         """Return how often the x86 kernel saw a core or a package throttled since boot."""
         return total(self._x86)
 
     def ask(self) -> dict[str, object]:
-        """Return ``throttled`` and ``frequency_hz`` of a board that is asked by a program or by way of its firmware."""
-        found: dict[str, object] = {}
+        """Return ``throttled`` and ``frequency_hz`` of a board that answers through a program or its firmware."""
+        reading: dict[str, object] = {}
         if self._vcgencmd is not None:
-            said = run_all({name: (self._vcgencmd, *words) for name, words in _PI_QUESTIONS.items()}, None)
-            found["throttled"] = parse_throttled(said.get("throttled", ""))
-            # A Pi's cpufreq tells what was asked for; the firmware lowers the clock on its own.
-            found["frequency_hz"] = parse_clock_hz(said.get("clock", ""))
-        if found.get("throttled") is None:
-            found["throttled"] = self._firmware() or total(self._jetson)
-        return found
+            printed = run_all({name: (self._vcgencmd, *words) for name, words in _PI_QUESTIONS.items()}, None)
+            reading["throttled"] = parse_throttled(printed.get("throttled", ""))
+            # A Pi's cpufreq has the requested clock; the firmware lowers it on its own.
+            reading["frequency_hz"] = parse_clock_hz(printed.get("clock", ""))
+        if reading.get("throttled") is None:
+            reading["throttled"] = self._firmware() or total(self._jetson)
+        return reading
 
     def _firmware(self) -> Optional[str]:
-        """Return what the kernel tells of a Raspberry Pi without ``vcgencmd``."""
+        """Return the kernel's throttling bits of a Raspberry Pi without ``vcgencmd``."""
         bits = parse_bits(self._root.text("sys/devices/platform/soc/soc:firmware/get_throttled"))
         if bits is not None:
             return bits
         for name in self._root.names(_HWMON):
             if self._root.text("%s%s/name" % (_HWMON, name)) == "rpi_volt":
-                # It knows of under-voltage alone: an alarm is bit 0, no alarm says nothing of the other bits.
+                # Under-voltage alone: an alarm is bit 0; the other bits are unknown.
                 return "0x1" if self._root.number("%s%s/in0_lcrit_alarm" % (_HWMON, name)) == 1 else None
         return None
 

@@ -1,4 +1,4 @@
-"""Files of the kernel's that are opened once and read again and again."""
+"""Files of the kernel's that are opened once, then read many times."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST_BYTES = 1024
 
 
 class KernelFile:
-    """A small file, opened now: each look is one ``pread``, which is what makes the kernel fill it anew."""
+    """A small file, opened now: each reading is one ``pread``, which is what makes the kernel fill it anew."""
 
     def __init__(self, path: str) -> None:
         self._descriptor = -1
@@ -26,7 +26,7 @@ class KernelFile:
             os.close(self._descriptor)
 
     def text(self) -> str:
-        """Return what the file says without the blanks around it, ``""`` where it can't be read."""
+        """Return the file's text without the blanks around it, ``""`` where it can't be read."""
         try:
             return os.pread(self._descriptor, _MOST_BYTES, 0).decode("utf-8", "replace").strip("\0 \t\r\n")
         except OSError:
@@ -45,5 +45,5 @@ def readable(paths: list[str]) -> list[KernelFile]:
 def total(files: list[KernelFile]) -> Optional[int]:
     """Return the sum of counters; ``None`` where one of them is missing, for a sum without it would seem to fall."""
     counts = [held.number() for held in files]
-    known = [count for count in counts if count is not None]
-    return sum(known) if known and len(known) == len(counts) else None
+    valid = [count for count in counts if count is not None]
+    return sum(valid) if valid and len(valid) == len(counts) else None

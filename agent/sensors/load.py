@@ -1,4 +1,4 @@
-"""How fast the processor runs, and for whom."""
+"""The load of the processor: its clocks, the time it spends on others."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Load:
         """Return how fast the fastest core runs, as far as the kernel knows."""
         if not self._frequencies:
             return parse_cpuinfo_hz(self._root.text("proc/cpuinfo"))
-        found = [khz * _KHZ for held in self._frequencies if (khz := held.number()) is not None]
-        return max((hertz for hertz in found if 0 < hertz < _MOST_HZ), default=None)
+        clocks = [khz * _KHZ for held in self._frequencies if (khz := held.number()) is not None]
+        return max((hertz for hertz in clocks if 0 < hertz < _MOST_HZ), default=None)
 
     def busy_ns(self) -> tuple[Optional[int], Optional[int]]:
         """Return how long all processors together were busy since boot, and how long the hypervisor kept them waiting."""
@@ -58,21 +58,21 @@ class Load:
 
     def _cpus_used(self) -> list[int]:
         threads = self._root.names("proc/self/task")
-        found = {parse_last_cpu(self._root.text("proc/self/task/%s/stat" % thread)) for thread in threads}
-        return sorted(cpu for cpu in found if cpu is not None)
+        cpus = {parse_last_cpu(self._root.text("proc/self/task/%s/stat" % thread)) for thread in threads}
+        return sorted(cpu for cpu in cpus if cpu is not None)
 
 
 def parse_cpuinfo_hz(text: str) -> Optional[int]:
     """Return the fastest ``cpu MHz`` line of /proc/cpuinfo."""
-    found = []
+    clocks = []
     for line in text.splitlines():
         name, _, value = line.partition(":")
         if name.strip() == "cpu MHz":
             try:
-                found.append(round(float(value) * _MHZ))
+                clocks.append(round(float(value) * _MHZ))
             except (ValueError, OverflowError):
                 continue
-    return max((hertz for hertz in found if 0 < hertz < _MOST_HZ), default=None)
+    return max((hertz for hertz in clocks if 0 < hertz < _MOST_HZ), default=None)
 
 
 def parse_stat(text: str) -> tuple[Optional[int], Optional[int]]:
@@ -87,6 +87,6 @@ def parse_stat(text: str) -> tuple[Optional[int], Optional[int]]:
 
 
 def parse_last_cpu(stat: str) -> Optional[int]:
-    """Return the processor that /proc/PID/stat says the thread last ran on; its program's name may hold anything."""
+    """Return the processor a thread last ran on, by /proc/PID/stat; the program's name in it may hold anything."""
     words = stat.rpartition(")")[2].split()
     return whole(words[_LAST_CPU]) if len(words) > _LAST_CPU else None

@@ -12,7 +12,7 @@ _KB = 1024
 
 
 class Memory:
-    """What tells below ``root`` how much memory is left, and what is done about it."""
+    """The kernel's memory counters below ``root``."""
 
     def __init__(self, root: Root) -> None:
         self._root = root
@@ -35,13 +35,13 @@ class Memory:
 
 def parse_words(text: str) -> dict[str, int]:
     """Read lines of a word and a number, as of /proc/vmstat and /proc/meminfo."""
-    found = {}
+    numbers = {}
     for line in text.splitlines():
         words = line.split()
         number = whole(words[1]) if len(words) > 1 else None
         if number is not None:
-            found[words[0]] = number
-    return found
+            numbers[words[0]] = number
+    return numbers
 
 
 def parse_pressure(text: str) -> Optional[int]:

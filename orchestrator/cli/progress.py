@@ -142,7 +142,7 @@ class Screen:
 
     @_show.register
     def _(self, event: happened.DeviceTuned) -> None:
-        for sentence in Tuning.from_json(event.said).sentences():
+        for sentence in Tuning.from_json(event.answer).sentences():
             self._say(f"[bold]{event.device}[/]  {escape(sentence)}")
 
     @_show.register

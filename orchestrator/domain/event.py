@@ -143,9 +143,9 @@ class LaneStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceTuned(Event):
-    """Settings of a device were changed, or put back; ``said`` is read by `Tuning.from_json`."""
+    """Settings of a device were changed, or put back; ``answer`` is read by `Tuning.from_json`."""
 
-    said: Mapping[str, Any]
+    answer: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,4 +110,4 @@ def test_a_probe_answers_with_facts_and_runtimes(device):
     assert answer["machine"] == platform.machine()
     assert answer["runtimes"]["litert"]["works"] is True
     assert answer["runtimes"]["null"]["works"] is True
-    assert "it knows delegate, litert, " in answer["runtimes"]["abacus"]["error"]
+    assert "this agent has delegate, litert, " in answer["runtimes"]["abacus"]["error"]

@@ -68,15 +68,15 @@ class Watched(journal.Writer):
 
 
 @contextmanager
-def walking(device, steps, before):
-    """Yield a walk in this process; ``before`` is called with it and each record that it is about to write."""
+def running(device, steps, before):
+    """Yield a runner in this process; ``before`` is called with it and each record that it is about to write."""
     workdir = Workdir(device.workdir).make()
     (device.workdir / "lanes/lane-1").mkdir()
     lock = DeviceLock(workdir.file("lane.lock"), workdir.file("lane.holder"))
     assert lock.take()
-    writer = Watched(workdir.lane("lane-1", "journal"), lambda record: before(walk, record))
-    walk = StepRunner(workdir, wire.LaneRequest("lane-1", "run-1", "me", tuple(steps)), writer, lock)
-    yield walk
+    writer = Watched(workdir.lane("lane-1", "journal"), lambda record: before(runner, record))
+    runner = StepRunner(workdir, wire.LaneRequest("lane-1", "run-1", "me", tuple(steps)), writer, lock)
+    yield runner
     writer.close()
     lock.drop()
 
@@ -84,11 +84,11 @@ def walking(device, steps, before):
 def test_a_lane_frees_the_device_before_it_says_that_it_is_over(device):
     held = {}
 
-    def look(walk, record):
+    def look(runner, record):
         held[type(record)] = is_held(str(device.workdir / "lane.lock"))
 
-    with walking(device, [device.step("a", runtime="null", min_invocations=1)], look) as walk:
-        walk.to_the_end()
+    with running(device, [device.step("a", runtime="null", min_invocations=1)], look) as runner:
+        runner.run()
 
     assert held == {wire.StepBegan: True, wire.AttemptDone: True, wire.LaneDone: False}
 
@@ -96,12 +96,12 @@ def test_a_lane_frees_the_device_before_it_says_that_it_is_over(device):
 def test_a_worker_that_is_just_being_made_is_stopped_too(device):
     records = []
 
-    def stop(walk, record):
+    def stop(runner, record):
         records.append(record)
-        walk.stop()
+        runner.stop()
 
-    with walking(device, [device.fake("a", "hang:/dev/null"), device.step("b")], stop) as walk:
-        walk.to_the_end()
+    with running(device, [device.fake("a", "hang:/dev/null"), device.step("b")], stop) as runner:
+        runner.run()
 
     assert [type(record) for record in records] == [wire.StepBegan, wire.LaneDone]
     assert records[-1].error == "stopped"

@@ -46,7 +46,7 @@ def test_a_runtime_that_imports_but_does_not_run_does_not_work(device):
 def test_a_runtime_that_computes_nonsense_does_not_work(device):
     name = environment(device, FAKE)
 
-    assert "[[3.0, 5.0]] is right" in probe(device, "litert", environment=name)["litert"]["error"]
+    assert "instead of [[3.0, 5.0]]" in probe(device, "litert", environment=name)["litert"]["error"]
 
 
 def test_a_runtime_that_crashes_its_process_is_an_answer_and_the_others_are_tried(device):

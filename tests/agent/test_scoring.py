@@ -90,7 +90,7 @@ def test_images_of_another_size_are_refused():
 
 
 def test_another_batch_than_the_artifact_has_is_refused():
-    with pytest.raises(scoring.Unscorable, match="the case says"):
+    with pytest.raises(scoring.Unscorable, match="the case expects"):
         scoring.scores(load("float32"), PIXELS, PREPROCESS, batch=4, classes=3)
 
 

@@ -394,5 +394,5 @@ def test_a_lane_says_what_could_not_be_set_and_goes_on(device):
     records = device.records("tuned")
 
     assert records[-1] == wire.LaneDone(at_ns=records[-1].at_ns)
-    (tuned,) = [record for record in records if isinstance(record, wire.Tuned) and "kept" in record.said]
-    assert {"set", "kept", "failed", "tuned"} == set(tuned.said)
+    (tuned,) = [record for record in records if isinstance(record, wire.Tuned) and "kept" in record.answer]
+    assert {"set", "kept", "failed", "tuned"} == set(tuned.answer)

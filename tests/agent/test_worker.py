@@ -200,7 +200,7 @@ def test_what_does_not_fit_together_is_said_in_one_sentence(device):
         "rows": "there are 10 images and 9 rows of labels",
         "null": "this runtime has no output: there is nothing to score",
         "nan": "30 of 30 scores are not finite numbers",
-        "batch": "the artifact's input is (1, 8, 8, 3), the case says (2, 8, 8, 3)",
+        "batch": "the artifact's input is (1, 8, 8, 3), the case expects (2, 8, 8, 3)",
     }
 
 

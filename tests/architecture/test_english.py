@@ -12,10 +12,6 @@ VAGUE_NAMES = {"said", "told"}
 
 #: Rooms that were there before these rules; a room leaves a list when it is mended, and none joins.
 SENTENCES_TO_MEND = {
-    "agent",
-    "agent/facts",
-    "agent/runtimes",
-    "agent/sensors",
     "orchestrator",
     "orchestrator/analysis",
     "orchestrator/cli",
@@ -30,7 +26,6 @@ SENTENCES_TO_MEND = {
     "orchestrator/transports",
 }
 MESSAGES_TO_MEND = {
-    "agent",
     "orchestrator/cli",
     "orchestrator/config",
     "orchestrator/devices",

@@ -111,7 +111,7 @@ def test_a_lane_that_is_stopped_puts_back_what_it_tuned_and_tells_it(pi, fleet):
     assert busy.returncode == 1
     assert "busy with lane stopped" in busy.stderr
     assert governor(fleet) == "ondemand"
-    changes = [record.said for record in told if isinstance(record, wire.Tuned)]
+    changes = [record.answer for record in told if isinstance(record, wire.Tuned)]
     assert [list(said) for said in changes] == [["set", "kept", "failed", "tuned"], ["restored", "failed", "tuned"]]
     assert changes[1]["restored"] == [{"what": "governor of policy0", "before": "performance", "now": "ondemand"}]
     assert told[-1].error == "stopped"

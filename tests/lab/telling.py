@@ -100,7 +100,7 @@ def everything_that_can_happen():
         happened.BuildFailed(run=RUN, at=MIDNIGHT, **named, batch=1, error="it can't"),
         happened.BlobSent(**own, what="artifact", sha256="a" * 64, size_bytes=5_000_000_000, sent_bytes=10),
         lane_started(),
-        happened.DeviceTuned(**own, said={"set": [{"what": "governor of policy0", "before": "a", "now": "b"}]}),
+        happened.DeviceTuned(**own, answer={"set": [{"what": "governor of policy0", "before": "a", "now": "b"}]}),
         happened.AttemptStarted(**own, attempt="attempt-1", case=case, number=1),
         ended(),
         happened.ScoringStarted(**own, scoring="scoring-1", **named, runtime="litert"),

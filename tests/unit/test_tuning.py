@@ -126,12 +126,12 @@ def test_a_suite_that_tunes_orders_it_of_every_lane(inputs):
 def test_what_a_lane_tuned_becomes_an_event_and_nonsense_an_error(inputs):
     reader = JournalReader("run-1", "local", "lane-1", (), inputs)
 
-    event = reader.event(Recorded(record=wire.Tuned(at_ns=0, said={"set": GOVERNORS}), offset=10))
+    event = reader.event(Recorded(record=wire.Tuned(at_ns=0, answer={"set": GOVERNORS}), offset=10))
 
     assert isinstance(event, DeviceTuned)
-    assert Tuning.from_json(event.said).set == tuple(Change(**setting) for setting in GOVERNORS)
+    assert Tuning.from_json(event.answer).set == tuple(Change(**setting) for setting in GOVERNORS)
     with pytest.raises(AgentFailed, match="makes no sense"):
-        reader.event(Recorded(record=wire.Tuned(at_ns=0, said={"set": [1]}), offset=10))
+        reader.event(Recorded(record=wire.Tuned(at_ns=0, answer={"set": [1]}), offset=10))
 
 
 def test_more_attempts_are_each_as_long_as_the_effort_s_own():

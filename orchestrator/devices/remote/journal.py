@@ -113,9 +113,9 @@ class JournalReader:
             case wire.ScoringDone() as record:
                 return Scored(scores=self._scores(record), **common, at=_utc(record.ended_at_ns))
             case wire.Tuned() as record:
-                said = sanitize_facts(record.said)
-                Tuning.from_json(said)
-                return DeviceTuned(said=said, **common, at=_utc(record.at_ns))
+                answer = sanitize_facts(record.answer)
+                Tuning.from_json(answer)
+                return DeviceTuned(answer=answer, **common, at=_utc(record.at_ns))
             case wire.LaneDone() as record:
                 return LaneEnded(lane=self._lane, error=record.error, **common, at=_utc(record.at_ns))
         return None
