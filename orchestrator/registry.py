@@ -1,4 +1,4 @@
-"""Find a plug-in by kind and name, importing its module only when it is asked for."""
+"""Find a plug-in by its name, importing its module on demand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Factories and fakes for tests, ours and those of plug-in authors."""
+"""What tests need, ours or a plug-in author's: factories of values, fakes of seams."""
 
 from __future__ import annotations
 

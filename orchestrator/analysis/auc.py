@@ -1,4 +1,4 @@
-"""AUC-ROC: the chance that a positive image scores higher than a negative one; how sure it is, and how far two are apart."""
+"""AUC-ROC with its interval: the chance that a positive image scores higher than a negative one."""
 
 from __future__ import annotations
 

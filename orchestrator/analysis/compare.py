@@ -1,4 +1,4 @@
-"""Which results are compared with which, what speaks against it, and what comes out."""
+"""Compare results in pairs, with what speaks against each pair."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every command needs to know: where the inventory, the database and farm's own files are."""
+"""What every command needs: the inventory, the database, the folder of farm's own files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ``farm`` command: mounts what the other modules define, and turns our errors into words and an exit status."""
+"""The ``farm`` command, made of the other modules' commands; errors become an exit status."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``farm models``: what can be measured, and fitting an architecture to a dataset."""
+"""``farm models``: list what can be measured, fit an architecture to a dataset."""
 
 from __future__ import annotations
 

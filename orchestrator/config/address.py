@@ -1,4 +1,4 @@
-"""Read and write ``USER@HOST:PORT`` as people do."""
+"""Addresses in the form ``USER@HOST:PORT``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rewrite a small file that people and other processes also use: whole or not at all, one writer at a time."""
+"""Rewrite a small shared file: whole or not at all, one writer at a time."""
 
 from __future__ import annotations
 

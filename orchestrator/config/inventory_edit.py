@@ -1,4 +1,4 @@
-"""Edit ``inventory.yaml`` as its owner would: one entry, and not one byte of the rest."""
+"""Edit one entry of ``inventory.yaml`` without touching a byte of the rest."""
 
 from __future__ import annotations
 

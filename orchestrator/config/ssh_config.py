@@ -1,4 +1,4 @@
-"""Read ssh_config(5) with its ``Include`` lines followed: what is said, where, and under which conditions."""
+"""Read ssh_config(5), its ``Include`` lines followed, for the values of a host."""
 
 from __future__ import annotations
 

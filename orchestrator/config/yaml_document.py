@@ -1,4 +1,4 @@
-"""YAML files that people write: every complaint about one says file, line, key and the nearest right key."""
+"""YAML files that people write: a complaint names file, line, key, nearest right key."""
 
 from __future__ import annotations
 

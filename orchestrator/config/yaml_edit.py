@@ -1,4 +1,4 @@
-"""Change one value of a YAML text that people wrote, and not one byte around it."""
+"""Change one value of a YAML text without touching a byte around it."""
 
 from __future__ import annotations
 

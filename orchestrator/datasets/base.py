@@ -1,4 +1,4 @@
-"""What a dataset must offer: named classes, and parts that share no patient."""
+"""The interface of a dataset: named classes, parts that share no patient."""
 
 from __future__ import annotations
 

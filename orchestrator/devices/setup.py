@@ -1,4 +1,4 @@
-"""Make devices ready to measure: the agent there, a runtime that was seen to work, and nothing that is not needed."""
+"""Make devices ready to measure: the agent installed, a working runtime, nothing that is not needed."""
 
 from __future__ import annotations
 

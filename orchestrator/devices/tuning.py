@@ -1,4 +1,4 @@
-"""Tune devices, and put them back as they were."""
+"""Tune devices side by side, or restore them."""
 
 from __future__ import annotations
 

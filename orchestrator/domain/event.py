@@ -1,4 +1,4 @@
-"""What happens during a run, as values: the store, the screen and the log consume the same stream.
+"""Events of a run, as values: one stream for store, screen, log.
 
 An event that came out of a device's journal carries the `Cursor` behind it, so that recording the event and
 remembering how far we read is one transaction.

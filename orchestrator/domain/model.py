@@ -1,4 +1,4 @@
-"""What a suite says about a model and a dataset, before anything is loaded."""
+"""Models with their preprocessing, as a suite names them before anything is loaded."""
 
 from __future__ import annotations
 

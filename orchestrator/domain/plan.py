@@ -1,4 +1,4 @@
-"""A plan: what every device will do, in order, with what is left out and why."""
+"""A plan: what every device will do in order, what is skipped for which reason."""
 
 from __future__ import annotations
 

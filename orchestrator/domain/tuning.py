@@ -1,4 +1,4 @@
-"""What was set on a device so that timings are steady, and what was put back."""
+"""Settings of a device that were changed for steady timings, or put back."""
 
 from __future__ import annotations
 

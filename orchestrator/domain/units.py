@@ -1,4 +1,4 @@
-"""Nanoseconds, bytes and degrees: how they are printed."""
+"""Nanoseconds, bytes, durations as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model must offer: its preprocessing, a hash of its weights, and a Keras model when asked."""
+"""The interface of a model: preprocessing, a hash of its weights, a Keras model on demand."""
 
 from __future__ import annotations
 

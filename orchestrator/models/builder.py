@@ -1,4 +1,4 @@
-"""The process that builds artifacts: TensorFlow lives and dies in here.
+"""The process that builds artifacts, so that TensorFlow's memory ends with it.
 
 Reads one order as JSON on standard input, prints one line of JSON for every build, in order. The route is the one that was
 seen to be fast and right: freeze with a fixed batch, save with a named signature, convert from the SavedModel. Converting

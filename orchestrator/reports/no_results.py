@@ -1,4 +1,4 @@
-"""Why a list of results is empty, and what to do about it."""
+"""Why a list of results is empty, with the next command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Farm: wires inventory, planner, builder, lanes and store into one iterator of events; the command line is its client."""
+"""Farm: wires inventory, planner, builder, lanes, store into one iterator of events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turn a matrix and what is known of the devices into a plan."""
+"""Turn a matrix into a plan for devices whose facts are known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A database URL to an engine that behaves the same on SQLite and PostgreSQL."""
+"""A database engine that behaves the same on SQLite as on PostgreSQL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Create and upgrade the schema: Alembic's migrations are the only author of tables."""
+"""Create or upgrade the schema: Alembic's migrations are the only author of tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write to the store: every event in one transaction, and once however often it arrives."""
+"""Write to the store: one transaction for each event, once however often it arrives."""
 
 from __future__ import annotations
 

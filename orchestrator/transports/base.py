@@ -1,4 +1,4 @@
-"""What a way to reach a device must offer: run a program there, and stream what one prints."""
+"""The interface of a transport: run a program on the device, stream what it prints."""
 
 from __future__ import annotations
 

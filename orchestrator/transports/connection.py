@@ -1,4 +1,4 @@
-"""A Fabric connection that knows whom it talks to, and notices when nobody is there any more."""
+"""A Fabric connection with host keys checked on every hop."""
 
 from __future__ import annotations
 

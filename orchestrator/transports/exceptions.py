@@ -1,4 +1,4 @@
-"""What paramiko, sockets and Fabric raise, as our errors."""
+"""Our errors for what paramiko, sockets or Fabric raise, by a table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes into and out of a running program, in big pieces."""
+"""Bytes to or from a running program, in big pieces."""
 
 from __future__ import annotations
 

@@ -11,7 +11,16 @@ VAGUE = re.compile(r"\b(?:told|said|meant|nobody|somebody|is none)\b", re.IGNORE
 VAGUE_NAMES = {"said", "told"}
 
 #: Rooms that were there before these rules; a room leaves a list when it is mended, and none joins.
-SENTENCES_TO_MEND = {
+MESSAGES_TO_MEND = {
+    "orchestrator/cli",
+    "orchestrator/config",
+    "orchestrator/devices",
+    "orchestrator/models",
+    "orchestrator/reports",
+    "orchestrator/store",
+    "orchestrator/transports",
+}
+NAMES_TO_MEND = {
     "orchestrator",
     "orchestrator/analysis",
     "orchestrator/cli",
@@ -25,16 +34,6 @@ SENTENCES_TO_MEND = {
     "orchestrator/store",
     "orchestrator/transports",
 }
-MESSAGES_TO_MEND = {
-    "orchestrator/cli",
-    "orchestrator/config",
-    "orchestrator/devices",
-    "orchestrator/models",
-    "orchestrator/reports",
-    "orchestrator/store",
-    "orchestrator/transports",
-}
-NAMES_TO_MEND = SENTENCES_TO_MEND | {"orchestrator/runtimes"}
 
 
 def room_of(name):
@@ -52,7 +51,7 @@ def first_sentence(tree):
 
 
 def test_every_module_is_described_by_one_sentence_without_and(modules):
-    sentences = {name: first_sentence(tree) for name, tree in modules.items() if room_of(name) not in SENTENCES_TO_MEND}
+    sentences = {name: first_sentence(tree) for name, tree in modules.items()}
 
     assert [
         f"{name}: {sentence}"

@@ -1,4 +1,4 @@
-"""Whether the attempts came back, and how steady they were."""
+"""Reasons about attempts: how many came back, how steady they were."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Change entries of the inventory; comments, order and formatting of the file stay."""
+"""``farm devices edit``, ``rename``, ``remove``: change the inventory, whose comments stay."""
 
 from __future__ import annotations
 

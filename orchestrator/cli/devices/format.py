@@ -1,4 +1,4 @@
-"""What the commands about devices have in common: arguments, and words for what a device is."""
+"""Arguments of the commands about devices, sentences about a device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Look at devices: what the inventory says, and what they said when last asked."""
+"""``farm devices list``, ``show``, ``check``: the inventory beside the facts of the last probe."""
 
 from __future__ import annotations
 

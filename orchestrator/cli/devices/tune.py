@@ -1,4 +1,4 @@
-"""Tune devices so that their timings are steady, and put them back."""
+"""``farm devices tune``: steady timings until they are restored."""
 
 from __future__ import annotations
 

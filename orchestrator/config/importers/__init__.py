@@ -1,4 +1,4 @@
-"""Devices that other tools know: Ansible inventories, INI and YAML, and ssh_config files."""
+"""Devices of other tools: Ansible inventories in INI or YAML, ssh_config files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Devices of an Ansible inventory, whatever notation it has: groups, variables and which of them count."""
+"""Devices of an Ansible inventory in any notation: its groups, its variables by precedence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ansible's YAML notation, and the folders ``group_vars`` and ``host_vars`` beside an inventory of any notation."""
+"""Ansible's YAML: inventories, the folders ``group_vars``, ``host_vars`` beside any inventory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an import finds, and the rules that every found device must keep, whichever file it comes from."""
+"""The result of an import: devices that keep the inventory's rules, notes about the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Devices of an ssh_config file: every ``Host`` that is a name and no pattern."""
+"""Devices of an ssh_config file: every ``Host`` that is a name, not a pattern."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which runtime a device can have, and the wheels to bring along where it lacks one, or the internet to get it from.
+"""Choose the runtime that a device can have, with the wheels to bring where it lacks one.
 
 Wheels are pinned by their hashes (`orchestrator.runtimes.pins`), so that an environment's name is known, and the same
 everywhere, before anything is fetched.

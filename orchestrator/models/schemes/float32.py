@@ -1,4 +1,4 @@
-"""Weights and activations as they were trained: what the other schemes are compared with."""
+"""Weights in float32 as they were trained: the scheme that the others are compared with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights, activations, input and output as int8, scaled by what calibration images show."""
+"""Full int8, from input to output, scaled by the range of calibration images."""
 
 from __future__ import annotations
 

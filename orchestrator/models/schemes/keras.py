@@ -1,4 +1,4 @@
-"""The Keras model itself, not converted: what an application in TensorFlow would have, and the baseline of latency."""
+"""The Keras model itself, not converted: the baseline of latency, as an application in TensorFlow has it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The networks of float32 and int8 once more, as ONNX: made of those very ``.tflite`` files, for runtime ``onnxruntime``."""
+"""The networks of float32 or int8 as ONNX: made of those very ``.tflite`` files, for runtime ``onnxruntime``."""
 
 from __future__ import annotations
 
