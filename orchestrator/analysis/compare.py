@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from orchestrator.analysis.auc import AucDifference
     from orchestrator.analysis.measured import Measured
     from orchestrator.analysis.significance import Contrast, Difference
+    from orchestrator.store.queries import Queries
     from orchestrator.store.rows import ResultRow
-    from orchestrator.store.store import Store
 
 #: What cases may differ in alone, as ``--by`` names it.
 DIMENSIONS = ("runtime", "scheme", "threads", "batch", "device", "model")
@@ -108,7 +108,15 @@ def between(old: Sequence[ResultRow], new: Sequence[ResultRow]) -> list[tuple[Re
     return found
 
 
-def compare(store: Store, wanted: Sequence[tuple[ResultRow, ResultRow]], labels: Path) -> tuple[Comparison, ...]:
+def float32_of(store: Queries, row: ResultRow) -> ResultRow | None:
+    """Return the float32 result of the same setting in the same run, ``None`` for that one itself or where there is none."""
+    if row.scheme == FLOAT32:
+        return None
+    filters = {field.name: getattr(row, field.name) for field in fields(Case)} | {"scheme": FLOAT32}
+    return next(iter(store.results(run=row.run, **filters)), None)
+
+
+def compare(store: Queries, wanted: Sequence[tuple[ResultRow, ResultRow]], labels: Path) -> tuple[Comparison, ...]:
     """Compare B with A of every pair; what is called a difference is so for all of them together.
 
     ``labels`` is the folder of farm's own files by sha256, where the labels of the images may still be.
@@ -180,7 +188,7 @@ def _without_verdict(pair: Comparison, contrast: Contrast | None) -> Comparison:
     return pair if contrast is None else replace(pair, difference=significance.differences([contrast])[0])
 
 
-def _comparison(store: Store, a: Measured, b: Measured, labels: Path) -> Comparison:
+def _comparison(store: Queries, a: Measured, b: Measured, labels: Path) -> Comparison:
     auc = _auc(store, a.row, b.row, labels)
     means = a.row.auc_mean, b.row.auc_mean
     change = means[1] - means[0] if means[0] is not None and means[1] is not None else None
@@ -252,7 +260,7 @@ def _notes(a: Measured, b: Measured) -> Iterator[str]:
         yield f"{b.row.case}: {', '.join(changed)}"
 
 
-def _auc(store: Store, a: ResultRow, b: ResultRow, folder: Path) -> AucDifference | None:
+def _auc(store: Queries, a: ResultRow, b: ResultRow, folder: Path) -> AucDifference | None:
     """Return how far apart the AUCs are, ``None`` unless both scored the same images whose labels are here."""
     one, other = store.scores(a.run, Case.parse(a.case)), store.scores(b.run, Case.parse(b.case))
     if one is None or other is None or one.error or other.error or one.shape != other.shape:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from orchestrator.domain.result import Measurement
+    from orchestrator.store.queries import Queries
     from orchestrator.store.rows import ResultRow
-    from orchestrator.store.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Measured:
 class MeasuredRuns:
     """Reads the results of runs, each run of a device once: what one case is compared with needs all its neighbours."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Queries) -> None:
         self._store = store
         self._read: dict[tuple[str, str], Mapping[str, Measured]] = {}
 

@@ -65,11 +65,11 @@ def format_seconds(seconds: float) -> str:
 
 
 def parse_seconds(text: str) -> float:
-    """Return a duration such as ``90s``, ``30min`` or ``2h`` in seconds; raises `ValueError`."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|min|h)\s*", text)
+    """Return a duration such as ``200ms``, ``90s``, ``30min`` or ``2h`` in seconds; raises `ValueError`."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(us|µs|ms|s|min|h)\s*", text)
     if match is None:
-        raise ValueError(f"{text!r} is no duration; write it as 90s, 30min or 2h")
-    return float(match[1]) * {"s": 1, "min": 60, "h": 3600}[match[2]]
+        raise ValueError(f"{text!r} is no duration; write it as 200ms, 90s, 30min or 2h")
+    return float(match[1]) * {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600}[match[2]]
 
 
 def _rounded(value: float) -> float:

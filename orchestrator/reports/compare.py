@@ -61,7 +61,7 @@ def _verdict(pair: Comparison) -> str:
     """Return the verdict; what would have been a difference goes with "no difference seen"."""
     if pair.verdict != significance.NOTHING_SEEN or pair.difference is None:
         return pair.verdict
-    return f"{pair.verdict} (from {pair.difference.smallest:.1%} on it would be)"
+    return f"{pair.verdict} ({pair.difference.smallest:.1%})"
 
 
 def as_json(pairs: Sequence[Comparison]) -> str:
@@ -204,6 +204,8 @@ def _below(pairs: Sequence[Comparison]) -> Iterator[str]:
     for (device, run), moved in sorted(shifts.items()):
         share = f"{abs(moved - 1):.1%} {'slower' if moved > 1 else 'faster'}"
         yield f"{device}: all cases together are {share} than in run {run}; that is taken out of each row"
+    if any(pair.verdict == significance.NOTHING_SEEN for pair in pairs):
+        yield f"{significance.NOTHING_SEEN} (N%): a difference of N% would have shown in this table"
     floors = {device: floor for pair in pairs for device, floor in pair.floors.items()}
     for device, floor in sorted(floors.items()):
         yield (
