@@ -34,21 +34,13 @@ A journal is a file of lines, each ``CRC32 JSON``; a line that is torn or does n
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import json
-import sys
 import zlib
-from array import array
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from typing import Any
 
 #: Raised whenever a field changes its meaning; both ends ship together, so this only guards old journals.
 VERSION = 1
-#: Of unpacked samples or scores: 2²⁰ samples are 8 MB, scores of 14 classes for a million images 56 MB.
-MOST_BYTES = 1 << 28
 #: Exit status of a command the agent refused.
 REFUSED = 3
 #: The line that `follow` and `collect` print before the first journal line: all before it is a login shell's noise.
@@ -202,7 +194,7 @@ class AttemptDone:
     context_ns: int | None = None
     load_ns: int | None = None
     first_ns: int | None = None
-    #: `pack_ints` of every warm-up invocation after the first, and of every timed sample, in ns, in order.
+    #: `agent.packing.pack_ints` of every warm-up invocation after the first, and of every timed sample, in ns, in order.
     warmup_ns: str = ""
     latency_ns: str = ""
     invocations_per_sample: int = 1
@@ -320,36 +312,3 @@ NESTED = {
     (Step, "preprocess"): Preprocess,
     (EnvironmentRequest, "wheels"): Wheel,
 }
-
-
-def pack_ints(values: Iterable[int]) -> str:
-    """Return integers as base64 of zlib of int64 little-endian."""
-    packed = array("q", values)
-    if sys.byteorder == "big":
-        packed.byteswap()
-    return pack_bytes(packed.tobytes())
-
-
-def unpack_ints(text: str) -> tuple[int, ...]:
-    """Undo `pack_ints`."""
-    packed = array("q")
-    packed.frombytes(unpack_bytes(text))
-    if sys.byteorder == "big":
-        packed.byteswap()
-    return tuple(packed)
-
-
-def pack_bytes(data: bytes) -> str:
-    """Return bytes as base64 of zlib."""
-    return base64.b64encode(zlib.compress(data, 1)).decode() if data else ""
-
-
-def unpack_bytes(text: str) -> bytes:
-    """Undo `pack_bytes`; raises `ValueError` or `zlib.error` for what is no such text, or more than `MOST_BYTES`."""
-    if not text:
-        return b""
-    unpacker = zlib.decompressobj()
-    data = unpacker.decompress(base64.b64decode(text), MOST_BYTES)
-    if not unpacker.eof:
-        raise ValueError("it is cut off, or more than %d bytes" % MOST_BYTES)
-    return data

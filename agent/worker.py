@@ -12,7 +12,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
 
-from agent import wire
+from agent import packing, wire
 from agent.runtimes import find
 from agent.workdir import Workdir
 
@@ -95,8 +95,8 @@ def measure(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
         "context_ns": effective.pop("context_ns", None),
         "load_ns": load_ns,
         "first_ns": timings.first_ns,
-        "warmup_ns": wire.pack_ints(timings.warmup_ns),
-        "latency_ns": wire.pack_ints(timings.latency_ns),
+        "warmup_ns": packing.pack_ints(timings.warmup_ns),
+        "latency_ns": packing.pack_ints(timings.latency_ns),
         "invocations_per_sample": timings.invocations_per_sample,
         "span_ns": timings.span_ns,
         "feed_ns": feed_ns,
@@ -185,7 +185,7 @@ def _golden(workdir: Workdir, step: wire.Step, loaded: Loaded) -> dict[str, Any]
         scores = scoring.scores(loaded, pixels, step.preprocess, batch=step.batch, classes=columns)
     except scoring.Unscorable as error:
         raise scoring.Unscorable("of the golden images, %s" % error) from error
-    return {"golden_scores": wire.pack_bytes(scores.astype("<f4").tobytes()), "golden_shape": scores.shape}
+    return {"golden_scores": packing.pack_bytes(scores.astype("<f4").tobytes()), "golden_shape": scores.shape}
 
 
 def score(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
@@ -202,7 +202,7 @@ def score(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
     loaded = _load(find(step.runtime), workdir, step)
     scores = scoring.scores(loaded, pixels, step.preprocess, batch=step.batch, classes=labels.shape[1])
     return {
-        "scores": wire.pack_bytes(scores.astype("<f4").tobytes()),
+        "scores": packing.pack_bytes(scores.astype("<f4").tobytes()),
         "shape": scores.shape,
         "auc": auc_per_class(labels, scores),
     }

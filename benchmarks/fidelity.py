@@ -37,7 +37,7 @@ from typing import Any
 
 import numpy as np
 
-from agent import scoring, spawn, wire
+from agent import packing, scoring, spawn, wire
 from agent.runtimes import find
 from agent.sensors import Sensors
 from agent.workdir import Workdir
@@ -209,8 +209,8 @@ class Bench:
         answer = json.loads(said(spawn.command("agent.worker", self._workdir.path), wire.to_json(step)))
         if "error" in answer:
             raise SystemExit(f"{contender}: {answer['error']}")
-        samples = np.asarray(wire.unpack_ints(answer["latency_ns"]))
-        (score,) = np.frombuffer(wire.unpack_bytes(answer["golden_scores"]), "<f4")
+        samples = np.asarray(packing.unpack_ints(answer["latency_ns"]))
+        (score,) = np.frombuffer(packing.unpack_bytes(answer["golden_scores"]), "<f4")
         return float(np.median(samples)) / answer["invocations_per_sample"], float(score)
 
 

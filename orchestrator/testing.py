@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from agent import wire
+from agent import packing, wire
 from orchestrator.devices.remote.client import AgentClient
 from orchestrator.devices.remote.journal import Recorded
 from orchestrator.domain.artifact import Artifact, Golden
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: What a device that answers 0.5 to everything says of the golden images of `make_golden`.
-HALVES: Mapping[str, Any] = {"golden_scores": wire.pack_bytes(b"\x00\x00\x00\x3f" * 6), "golden_shape": (2, 3)}
+HALVES: Mapping[str, Any] = {"golden_scores": packing.pack_bytes(b"\x00\x00\x00\x3f" * 6), "golden_shape": (2, 3)}
 MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -185,7 +185,7 @@ class FakeAgentClient:
         for step in request.steps:
             records.append(wire.StepBegan(id=step.id, at_ns=2))
             if step.kind == "measure":
-                latency = wire.pack_ints([1000] * step.min_invocations)
+                latency = packing.pack_ints([1000] * step.min_invocations)
                 said = {} if step.golden is None else HALVES
                 records.append(
                     wire.AttemptDone(step.id, began_at_ns=2, ended_at_ns=3, wall_ns=1, latency_ns=latency, **said)

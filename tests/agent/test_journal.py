@@ -4,13 +4,13 @@ import os
 
 import pytest
 
-from agent import journal, wire
+from agent import journal, packing, wire
 from agent.refusals import Refused
 
 RECORDS = (
     wire.LaneBegan(lane="l", run="r", at_ns=1),
     wire.StepBegan(id="a", at_ns=2),
-    wire.AttemptDone(id="a", began_at_ns=2, ended_at_ns=3, wall_ns=1, latency_ns=wire.pack_ints([5, 6])),
+    wire.AttemptDone(id="a", began_at_ns=2, ended_at_ns=3, wall_ns=1, latency_ns=packing.pack_ints([5, 6])),
     wire.LaneDone(at_ns=4),
 )
 

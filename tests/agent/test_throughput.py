@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent import throughput, timing, wire
+from agent import packing, throughput, timing
 
 linux = pytest.mark.skipif("sys.platform != 'linux'")
 
@@ -110,5 +110,5 @@ def test_a_worker_measures_throughput_with_several_interpreters(device):
     assert both.requested["interpreters"] == 2
     assert both.effective["threads"] == 1
     assert both.invocations_per_sample == 1
-    assert len(wire.unpack_ints(both.latency_ns)) >= 20
+    assert len(packing.unpack_ints(both.latency_ns)) >= 20
     assert "interpreters" not in done["b"].requested

@@ -15,7 +15,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from agent import scoring, wire
+from agent import packing, scoring, wire
 from agent.runtimes.interpreter import InterpreterLoaded
 from orchestrator.analysis import golden
 from orchestrator.analysis.verdicts import judge
@@ -140,7 +140,7 @@ def differences(artifacts, device):
 def golden_scores(done):
     """Return what an attempt answered for the golden images, [n, columns]."""
     assert done.error is None
-    return np.frombuffer(wire.unpack_bytes(done.golden_scores), "<f4").reshape(done.golden_shape)
+    return np.frombuffer(packing.unpack_bytes(done.golden_scores), "<f4").reshape(done.golden_shape)
 
 
 def verdicts(artifact, difference):

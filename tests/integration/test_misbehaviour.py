@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from agent import wire
+from agent import packing, wire
 from orchestrator.analysis import verdicts
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.testing import make_case, make_measurement, make_scores
@@ -33,7 +33,7 @@ def codes(device, *, facts=None, **case):
     done = device.done()["a"]
     assert done.error is None, done.error
     attempt = make_measurement(
-        wire.unpack_ints(done.latency_ns),
+        packing.unpack_ints(done.latency_ns),
         invocations_per_sample=done.invocations_per_sample,
         span_ns=done.span_ns,
         readings=done.readings,

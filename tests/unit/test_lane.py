@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agent import wire
+from agent import packing, wire
 from orchestrator.devices.remote.orders import LaneInputs
 from orchestrator.domain.artifact import ImageSet
 from orchestrator.domain.effort import EFFORTS
@@ -235,9 +235,9 @@ def test_a_journal_that_speaks_of_what_was_never_ordered_ends_the_lane_with_the_
     [
         lambda record: replace(record, latency_ns="not base64!"),
         lambda record: replace(record, latency_ns="eJwDAAAAAAE"),
-        lambda record: replace(record, latency_ns=wire.pack_bytes(b"seven77")),
+        lambda record: replace(record, latency_ns=packing.pack_bytes(b"seven77")),
         lambda record: replace(record, began_at_ns=10**30),
-        lambda record: replace(record, latency_ns=wire.pack_bytes(b"\0" * (wire.MOST_BYTES + 8))),
+        lambda record: replace(record, latency_ns=packing.pack_bytes(b"\0" * (packing.MOST_BYTES + 8))),
         lambda record: replace(record, ended_at_ns="now"),
         lambda record: wire.ScoringDone(record.id, began_at_ns=2, ended_at_ns=3, wall_ns=1),
         lambda record: replace(record, invocations_per_sample=0),
@@ -245,7 +245,7 @@ def test_a_journal_that_speaks_of_what_was_never_ordered_ends_the_lane_with_the_
         lambda record: replace(record, span_ns=-1),
         lambda record: replace(record, load_ns=1 << 63),
         lambda record: replace(record, peak_rss_bytes=1.5),
-        lambda record: replace(record, latency_ns=wire.pack_ints([5, -5])),
+        lambda record: replace(record, latency_ns=packing.pack_ints([5, -5])),
         lambda record: replace(record, effective=["a list"]),
         lambda record: replace(record, error={"no": "words"}),
         lambda record: replace(record, unloadable="x"),
@@ -317,7 +317,7 @@ def test_scores_that_make_no_sense_end_the_lane_with_the_reason(inputs, scores):
     remote = FakeAgentClient()
     real = FakeAgentClient._journal
     scores = {"scores": b"\0" * 8, "shape": (2, 1), "auc": (0.5,), "error": None} | scores
-    scores["scores"] = wire.pack_bytes(scores["scores"])
+    scores["scores"] = packing.pack_bytes(scores["scores"])
     remote._journal = lambda request: [
         replace(record, **scores) if isinstance(record, wire.ScoringDone) else record for record in real(request)
     ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from agent import wire
+from agent import packing, wire
 from orchestrator.analysis import auc as metrics
 from orchestrator.analysis import golden
 from orchestrator.devices.remote.sanitize import sanitize_facts
@@ -141,8 +141,8 @@ class JournalReader:
             context_ns=record.context_ns,
             load_ns=record.load_ns,
             first_ns=record.first_ns,
-            warmup_ns=Samples(wire.unpack_bytes(record.warmup_ns)),
-            latency_ns=Samples(wire.unpack_bytes(record.latency_ns)),
+            warmup_ns=Samples(packing.unpack_bytes(record.warmup_ns)),
+            latency_ns=Samples(packing.unpack_bytes(record.latency_ns)),
             invocations_per_sample=record.invocations_per_sample,
             span_ns=record.span_ns,
             feed_ns=record.feed_ns,
@@ -166,7 +166,7 @@ class JournalReader:
         _refuse_no_words(record)
         _refuse_no_duration("wall_ns", record.wall_ns)
         images = self._inputs.images[step.model]
-        scores = wire.unpack_bytes(record.scores)
+        scores = packing.unpack_bytes(record.scores)
         auc: tuple[float | None, ...] = ()
         auc_error = None
         if record.error is None:
@@ -203,7 +203,7 @@ def _refuse_nonsense(record: wire.AttemptDone) -> None:
         raise ValueError(f"{per_sample!r} invocations per sample")
     for name in _DURATIONS:
         _refuse_no_duration(name, getattr(record, name))
-    if any(value < 0 for packed in (record.latency_ns, record.warmup_ns) for value in wire.unpack_ints(packed)):
+    if any(value < 0 for packed in (record.latency_ns, record.warmup_ns) for value in packing.unpack_ints(packed)):
         raise ValueError("a sample is shorter than nothing")
 
 
@@ -237,7 +237,7 @@ def _golden_difference(record: wire.AttemptDone, artifact: Artifact) -> tuple[fl
     """Return (largest, mean) difference of the golden scores from the known ones, nothing where there are none."""
     if artifact.golden is None or not record.golden_scores:
         return None, None
-    scores = np.frombuffer(wire.unpack_bytes(record.golden_scores), dtype="<f4").reshape(record.golden_shape)
+    scores = np.frombuffer(packing.unpack_bytes(record.golden_scores), dtype="<f4").reshape(record.golden_shape)
     return golden.difference(scores, artifact.golden.scores)
 
 
