@@ -6,7 +6,7 @@ import os
 import time
 from typing import Optional
 
-from agent.facts import gpus, identity, power, processor, system, virtualization, vulkan
+from agent.facts import cgroups, gpus, identity, power, processor, system, virtualization, vulkan
 from agent.facts.processor import parse_cpu_model
 from agent.facts.system_files import Root, run_all
 from agent.facts.virtualization import parse_virtual
@@ -35,6 +35,7 @@ def gather(workdir: str, root: str = "/", path: Optional[str] = None) -> dict[st
         **system.gather(files, workdir, path),
         **cpu,
         "cores": _cores(),
+        "quota_cpus": cgroups.quota_cpus(files),
         "soc": compatible[-1] if compatible else None,
         **identity.gather(files, parse_cpu_model(cpuinfo)),
         **power.gather(files, printed.get("vcgencmd", "")),

@@ -12,6 +12,7 @@ from agent.sensors.energy import Energy, Power, idle_power_w
 from agent.sensors.heat import Heat
 from agent.sensors.load import Load
 from agent.sensors.memory import Memory
+from agent.sensors.quota import CpuQuota
 
 #: What is not quick is looked at less often, so that looking takes at most this share of the time: ten of these stay below 1 %.
 SHARE = 0.001
@@ -33,6 +34,7 @@ class Sensors:
         self._root, self._clock = Root(root), clock
         self._heat, self._load, self._memory = Heat(self._root, vcgencmd), Load(self._root), Memory(self._root)
         self._energy, self._power = Energy(self._root), Power(self._root)
+        self._quota = CpuQuota(self._root)
         self._frequency_pace = _Pace()
         self._power_pace, self._energy_pace = _Pace(POWER_EVERY_NS), _Pace(ENERGY_EVERY_NS)
 
@@ -45,7 +47,8 @@ class Sensors:
         """Return the readings of now; an unknown one is an absent key, never 0.
 
         Always ``at_ns mono_ns cpu_own_ns`` and, where known, ``temperature_c frequency_hz throttled cpu_busy_ns
-        cpu_steal_ns``; from time to time ``power_w`` with ``power_from``, and ``energy_uj``. ``slow`` readings, which take
+        cpu_steal_ns``, in a control group with a CPU quota ``quota_periods quota_throttled_periods quota_throttled_ns``;
+        from time to time ``power_w`` with ``power_from``, and ``energy_uj``. ``slow`` readings, which take
         milliseconds and on a Raspberry Pi two processes, have all of these, and ``governor on_battery swapped_bytes
         memory_available_bytes memory_stalled_ns major_faults cooling cpus_allowed cpus_used``.
         """
@@ -59,6 +62,7 @@ class Sensors:
             "cpu_own_ns": time.process_time_ns(),
             "temperature_c": self._heat.temperature_c(),
             "throttled": self._heat.throttled(),
+            **self._quota.read(),
         }
         if self._power_pace.is_due(began, slow=slow):
             reading["power_w"], reading["power_from"] = self._power.power_w()

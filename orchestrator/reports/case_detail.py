@@ -261,7 +261,7 @@ def _accuracy(console: Console, row: ResultRow, scores: Scores) -> None:
         console.print(f"\n[bold]AUC-ROC[/] [red]failed:[/] {escape(_last_line(scores.error))}", soft_wrap=True)
         return
     console.print(f"\n[bold]AUC-ROC[/] on {scores.shape[0]} images{_mean(row)}")
-    for name, auc in zip(scores.classes, scores.auc, strict=True):
+    for name, auc in zip(scores.classes, scores.auc, strict=False):
         console.print(f"  {name:22} {'-' if auc is None else f'{auc:.4f}'}", markup=False)
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from orchestrator.domain.artifact import Artifact, Golden
 from orchestrator.domain.calibration import Calibration
 from orchestrator.domain.model import Preprocess
+from orchestrator.domain.readings import sanitize_readings
 from orchestrator.domain.result import Measurement, Scores
 from orchestrator.domain.samples import Samples
 from orchestrator.errors import UnknownName
@@ -139,7 +140,8 @@ class Queries:
                 for field in fields(Scores)
                 if field.name not in ("scoring", "shape")
             }
-            own |= {key: tuple(own[key]) for key in ("classes", "device_auc", "auc")}
+            own["classes"] = tuple(map(str, own["classes"]))
+            own |= {key: tuple(map(_number, own[key])) for key in ("device_auc", "auc")}
             return Scores(scoring=row.id, shape=(row.images, row.class_count), **own)
 
     def skips(self, run: str) -> tuple[tuple[Case, str], ...]:
@@ -207,13 +209,25 @@ def _measurement(session: Session, row: schema.Attempt, case: Case) -> Measureme
             select(schema.Samples.kind, schema.Samples.data).where(schema.Samples.attempt == row.id)
         )
     }
-    apart = ("attempt", "case", "warmup_ns", "latency_ns", "readings")
+    apart = ("attempt", "case", "warmup_ns", "latency_ns", "readings", "requested", "effective", "versions")
     own = {field.name: getattr(row, field.name) for field in fields(Measurement) if field.name not in apart}
     return Measurement(
         attempt=row.id,
         case=case,
         warmup_ns=samples.get("warmup", Samples()),
         latency_ns=samples.get("latency", Samples()),
-        readings=tuple(row.readings),
+        # An older farm stored whatever JSON a device sent.
+        readings=sanitize_readings(row.readings),
+        requested=_mapping(row.requested),
+        effective=_mapping(row.effective),
+        versions=_mapping(row.versions),
         **own,
     )
+
+
+def _number(value: object) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _mapping(value: object) -> dict[str, Any] | None:
+    return value if isinstance(value, dict) else None

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy
+from rich.console import Console
 
 from orchestrator.analysis import judge as judging
 from orchestrator.domain import event as happened
 from orchestrator.domain.device import LOCAL
 from orchestrator.domain.result import Reason, Verdict
 from orchestrator.errors import UnknownName
+from orchestrator.reports import case_detail
+from orchestrator.store import schema
 from orchestrator.store.store import Store
 from orchestrator.testing import MIDNIGHT, make_artifact, make_case, make_measurement, make_scores, make_suite
 from tests.lab.telling import judged
@@ -81,6 +87,36 @@ def test_what_was_seen_when_it_happened_is_kept(store):
 
     assert sorted(judgement.after.reasons, key=str) == sorted(first.reasons, key=str)
     assert replace(judgement.after, reasons=()) == replace(first, reasons=())
+
+
+ODD_READINGS = [
+    [1],
+    [None, [], "x", {"at_ns": 1}],
+    [{"temperature_c": value} for value in ("abc", [], 10**400, True, None)],
+    [{"mono_ns": "1", "throttled": {}, "cpus_allowed": [[1]], "energy_uj": -(10**300), "governor": 7}] * 3,
+    {"temperature_c": 1},
+    "readings",
+]
+
+
+@pytest.mark.parametrize("readings", ODD_READINGS, ids=lambda it: str(it)[:30])
+@pytest.mark.parametrize("settings", [{"threads": "many", "nodes": "x", "delegate": []}, [1], "x", 5], ids=str)
+def test_odd_values_that_an_older_farm_stored_end_neither_judging_nor_showing(store, readings, settings):
+    store.record(judged(run=RUN, at=MIDNIGHT))
+    with store._engine.connect().execution_options(writes=True) as connection, connection.begin():
+        own = {"readings": readings, "effective": settings, "versions": settings, "requested": settings}
+        connection.execute(sqlalchemy.update(schema.Attempt).values(**own))
+        connection.execute(sqlalchemy.update(schema.Scores).values(device_auc=["x", None], classes=[1]))
+    screen = Console(file=io.StringIO(), width=80)
+
+    (judgement,) = judging.rejudge(store, RUN)
+
+    assert judgement.after.p50_ns == 1_000_000.0
+    row = next(row for row in store.results(run=RUN) if row.scheme == "float32")
+    everything = (row, store.measurements(RUN, make_case()), store.scores(RUN, make_case()), {}, None)
+    case_detail.show(*everything, screen)
+    assert "attempts" in screen.file.getvalue()
+    assert json.loads(case_detail.as_json(*everything))["case"] == row.case
 
 
 def test_a_run_that_is_not_there_is_told(store):

@@ -471,6 +471,35 @@ def test_what_others_took_of_the_processor_is_told_as_a_share_of_all_cores():
     assert reasons(busy(1, own_s=0, seconds=0)) == {}, "ticks are too coarse for a moment"
 
 
+def stopped(throttled, periods=1000, **before):
+    """Attempts in a control group whose quota was used up in so many periods, beside others who took a core."""
+    first = {"quota_periods": 5, "quota_throttled_periods": 2, "quota_throttled_ns": 7}
+    last = {"quota_periods": 5 + periods, "quota_throttled_periods": 2 + throttled, "quota_throttled_ns": 7 + SECOND}
+    return watched(before=first | before, after=last | {name: value + 20 * SECOND for name, value in before.items()})
+
+
+def test_a_cpu_quota_that_stopped_the_process_is_told_with_its_figures():
+    message = only("cpu-quota", stopped(874), facts={"cores": 4, "quota_cpus": 0.2})
+
+    assert message == (
+        "the CPU quota of 0.2 CPUs of its control group stopped the process in 2,622 of 3,000 periods during 3 of 3 attempts"
+    )
+    assert "the CPU quota of its control group" in only("cpu-quota", stopped(874))
+    assert reasons(stopped(10)) == {}, "one in a hundred does little to a median"
+    assert reasons(stopped(0, periods=0)) == {}
+
+
+def test_attempts_that_the_quota_stopped_do_not_blame_others():
+    others = {"cpu_busy_ns": 100 * SECOND, "cpu_own_ns": SECOND}
+    both = [*stopped(874, cpu_busy_ns=100 * SECOND), *busy(10)]
+
+    assert set(reasons([replace(each, number=place) for place, each in enumerate(both, 1)])) == {
+        "cpu-quota",
+        "other-load",
+    }
+    assert set(reasons(stopped(874, **others))) == {"cpu-quota"}
+
+
 def test_time_that_the_hypervisor_took_is_told():
     before, after = {"cpu_steal_ns": 50 * SECOND}, {"cpu_steal_ns": 52 * SECOND}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.analysis.auc import auc_interval, mean_auc
@@ -10,7 +9,6 @@ from orchestrator.analysis.verdicts.accuracy import of_the_accuracy, of_the_arti
 from orchestrator.analysis.verdicts.attempts import of_the_attempts, of_the_latency
 from orchestrator.analysis.verdicts.device import of_the_device
 from orchestrator.analysis.verdicts.figures import figures_of
-from orchestrator.analysis.verdicts.readings import sieve
 from orchestrator.analysis.verdicts.settings import of_the_settings
 from orchestrator.domain.result import CaseResult, Verdict
 
@@ -41,7 +39,7 @@ def judge(
     ``stranger_since`` is when the device's name was last answered by what is another machine now, ``golden``
     what the golden check of the attempts is judged by. ``sticky`` are reasons that were recorded when they were seen.
     """
-    good = [replace(attempt, readings=sieve(attempt.readings)) for attempt in measurements if attempt.error is None]
+    good = [attempt for attempt in measurements if attempt.error is None]
     # what could not be loaded could not be scored: one reason is enough
     unscorable = (scores is None or scores.error is not None) and any(attempt.unloadable for attempt in measurements)
     reasons = (

@@ -23,6 +23,8 @@ FREQUENCY = 0.05
 OTHER_LOAD, OTHER_CORES = 0.05, 1.0
 #: A share of the time that was wanted of the hypervisor, by whomever on the device; ours.
 STEAL = 0.01
+#: A share of the periods of a CPU quota in which it was used up: as much as `STEAL` may, and for the same reason.
+QUOTA = 0.01
 #: The kernel counts in ticks of 10 ms; over less than this they say nothing of shares.
 SHORTEST_NS = 500_000_000
 #: A step of the clock is more than this and more than what slewing does: on Linux it moves both clocks (clock_gettime(2)),
@@ -119,10 +121,39 @@ def _halves(readings: Sequence[Mapping[str, Any]]) -> list[float]:
     return [float(np.median(said[:middle])), float(np.median(said[middle:]))]
 
 
+def _of_the_quota(
+    stopped: Sequence[Measurement], good: Sequence[Measurement], facts: Mapping[str, Any]
+) -> Iterator[Reason]:
+    """Judge the attempts that a CPU quota ``stopped``."""
+    if not stopped:
+        return
+    periods, throttled = (
+        sum(grew(attempt.readings, key) or 0 for attempt in stopped)
+        for key in ("quota_periods", "quota_throttled_periods")
+    )
+    cpus = facts.get("quota_cpus")
+    of = f" of {cpus:g} CPUs" if isinstance(cpus, int | float) else ""
+    yield warn(
+        "cpu-quota",
+        f"the CPU quota{of} of its control group stopped the process in {throttled:,} of {periods:,} periods during "
+        f"{_of(stopped, good)}",
+        "raise the quota (docker --cpus, limits.cpu of Kubernetes, CPUQuota of systemd), or measure outside of the container",
+    )
+
+
+def was_stopped_by_quota(readings: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether the CPU quota was used up in more than the share `QUOTA` of its periods."""
+    return (grew(readings, "quota_throttled_periods") or 0) > QUOTA * (grew(readings, "quota_periods") or 0)
+
+
 def _of_others(good: Sequence[Measurement], facts: Mapping[str, Any]) -> Iterator[Reason]:
+    stopped = [attempt for attempt in good if was_stopped_by_quota(attempt.readings)]
+    yield from _of_the_quota(stopped, good, facts)
     cores = _all_cores(facts)
     if cores:
-        others = [share for attempt in good if (share := share_of_others(attempt.readings, cores)) is not None]
+        # While the quota has stopped ours, others are all that works: they are not what slows it then.
+        free = [attempt for attempt in good if not was_stopped_by_quota(attempt.readings)]
+        others = [share for attempt in free if (share := share_of_others(attempt.readings, cores)) is not None]
         if loaded := [share for share in others if share > min(OTHER_LOAD, OTHER_CORES / cores)]:
             yield warn(
                 "other-load",

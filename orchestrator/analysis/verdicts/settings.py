@@ -36,9 +36,9 @@ def of_the_settings(case: Case, good: Sequence[Measurement], facts: Mapping[str,
             "are cores of one kind, or keep farm to those with taskset",
         )
     threads = {
-        int(threads)
+        threads
         for attempt in good
-        if (threads := (attempt.effective or {}).get("threads")) not in (None, case.threads)
+        if isinstance(threads := (attempt.effective or {}).get("threads"), int) and threads != case.threads
     }
     if threads:
         yield warn(

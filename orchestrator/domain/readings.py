@@ -1,4 +1,4 @@
-"""Readings as they could be meant: a device is believed its sensors, not trusted with our arithmetic."""
+"""The keys of a sensor reading, each with the values that it may have."""
 
 from __future__ import annotations
 
@@ -6,25 +6,32 @@ import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable
 
-#: No counter that a kernel has is longer.
-MOST = 1 << 64
+#: No kernel has a longer counter.
+LIMIT = 1 << 64
 
 
-def sieve(readings: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
-    """Return the readings with those keys that docs/sensors.md lists and values that they can have; others are absent."""
+def sanitize_readings(readings: object) -> tuple[dict[str, Any], ...]:
+    """Return the readings with the keys of docs/sensors.md whose values are possible; anything else is left out.
+
+    ``readings`` is whatever JSON a device sent or an older farm stored.
+    """
+    if not isinstance(readings, list | tuple):
+        return ()
     return tuple(
-        {key: value for key, value in reading.items() if key in MEANT and MEANT[key](value)} for reading in readings
+        {key: value for key, value in reading.items() if key in IS_POSSIBLE and IS_POSSIBLE[key](value)}
+        for reading in readings
+        if isinstance(reading, dict)
     )
 
 
 def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < MOST
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < LIMIT
 
 
 def _is_number(value: object) -> bool:
-    return _is_count(value) or (isinstance(value, float) and math.isfinite(value) and abs(value) < MOST)
+    return _is_count(value) or (isinstance(value, float) and math.isfinite(value) and abs(value) < LIMIT)
 
 
 def _is_text(value: object) -> bool:
@@ -42,10 +49,11 @@ def _is_list(value: object) -> bool:
 _COUNTS = (
     *("at_ns", "mono_ns", "cpu_busy_ns", "cpu_steal_ns", "cpu_own_ns", "cooling", "swapped_bytes"),
     *("memory_available_bytes", "memory_stalled_ns", "major_faults", "energy_uj"),
+    *("quota_periods", "quota_throttled_periods", "quota_throttled_ns"),
 )
 _NUMBERS = ("temperature_c", "start_temperature_c", "frequency_hz", "power_w", "idle_power_w")
-#: Key -> whether a value of it can be meant.
-MEANT: dict[str, Callable[[object], bool]] = {
+#: Key -> whether a value is possible.
+IS_POSSIBLE: dict[str, Callable[[object], bool]] = {
     **dict.fromkeys(_COUNTS, _is_count),
     **dict.fromkeys(_NUMBERS, _is_number),
     "throttled": lambda value: _is_count(value) or _is_text(value),
