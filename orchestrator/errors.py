@@ -9,14 +9,14 @@
     │   ├── DeviceBusy            another controller holds the device
     │   └── TransferBroken        a blob arrived short or with another hash
     └── Stable                    it will fail the same way again
-        ├── UsageError            what the user wrote can't be meant (exit status 2)
+        ├── UsageError            the input can't be right (exit status 2)
         │   ├── InventoryError    inventory.yaml, with file and line
         │   ├── SuiteError        suite.yaml or an option that narrows it
         │   └── UnknownName       no such device, model, run, case …; names the nearest
         ├── HostKeyRefused        unknown or changed host key
         ├── AuthenticationRefused the device took none of our keys
         ├── DeviceUnfit           no Python, too old, no runtime can be brought there
-        ├── AgentFailed           the agent on the device said no, in its own words
+        ├── AgentFailed           the agent on the device refused, with its message
         ├── DatasetError          images or labels can't be read as configured
         ├── ModelError            a model can't be loaded or does not fit the dataset
         ├── BuildError            a scheme can't build its artifact
@@ -73,7 +73,7 @@ class Stable(FarmError):  # noqa: N818  a kind of error, not an error's name
 
 
 class UsageError(Stable):
-    """What the user wrote can't be meant; the command ends with exit status 2."""
+    """The input can't be right; the command ends with exit status 2."""
 
 
 class InventoryError(UsageError):

@@ -65,7 +65,7 @@ def find(kind: str, name: str) -> Any:
     raise UnknownName(kind, name, names(kind))
 
 
-#: What people call the types that options of plug-ins are annotated with; other annotations are not checked.
+#: Names for people of the types in annotations of options; other annotations are not checked.
 _WORDS: dict[str, tuple[str, tuple[type, ...]]] = {
     "bool": ("true or false", (bool,)),
     "int": ("a whole number", (int,)),
@@ -75,8 +75,10 @@ _WORDS: dict[str, tuple[str, tuple[type, ...]]] = {
 
 
 def misfit(plug_in: Any, options: Mapping[str, Any]) -> str | None:
-    """Say which of ``options`` the plug-in does not take, misses or wants of another type; ``None`` where all fit."""
-    parameters = {name: own for name, own in inspect.signature(plug_in).parameters.items() if name != "preprocess"}
+    """Return a sentence for an option that is unknown, missing or of another type; ``None`` where all fit."""
+    parameters = {
+        name: parameter for name, parameter in inspect.signature(plug_in).parameters.items() if name != "preprocess"
+    }
     for name, value in options.items():
         if name not in parameters:
             return unknown_key(name, parameters)
@@ -85,8 +87,8 @@ def misfit(plug_in: Any, options: Mapping[str, Any]) -> str | None:
         wanted, types = _WORDS.get(kind, ("", ()))
         if not types or (value is None and optional == "None"):
             continue
-        # Python counts True as 1; nobody who writes `seed: true` means 1
+        # Python counts True as 1; `seed: true` is no 1
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
             return f"option {name!r} is {wanted}, not {value!r}"
-    missing = [name for name, own in parameters.items() if own.default is own.empty and name not in options]
+    missing = [name for name, each in parameters.items() if each.default is each.empty and name not in options]
     return f"option {missing[0]!r} is missing" if missing else None

@@ -186,9 +186,9 @@ class FakeAgentClient:
             records.append(wire.StepBegan(id=step.id, at_ns=2))
             if step.kind == "measure":
                 latency = packing.pack_ints([1000] * step.min_invocations)
-                said = {} if step.golden is None else HALVES
+                golden = {} if step.golden is None else HALVES
                 records.append(
-                    wire.AttemptDone(step.id, began_at_ns=2, ended_at_ns=3, wall_ns=1, latency_ns=latency, **said)
+                    wire.AttemptDone(step.id, began_at_ns=2, ended_at_ns=3, wall_ns=1, latency_ns=latency, **golden)
                 )
             else:
                 records.append(wire.ScoringDone(step.id, began_at_ns=2, ended_at_ns=3, wall_ns=1, error="no images"))

@@ -46,8 +46,8 @@ class ModelSpec:
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> ModelSpec:
         """Undo `dataclasses.asdict` and a trip through JSON."""
-        said = plain["preprocess"]
-        return cls(**{**plain, "preprocess": Preprocess.from_json(said) if said is not None else None})
+        preprocess = plain["preprocess"]
+        return cls(**{**plain, "preprocess": Preprocess.from_json(preprocess) if preprocess is not None else None})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

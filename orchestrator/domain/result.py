@@ -123,7 +123,7 @@ class Scores:
     device_auc: tuple[float | None, ...] = ()
     #: The same from the scores on the controller.
     auc: tuple[float | None, ...] = ()
-    #: Standard error of their mean; ``None`` where it can't be told, and of scores that an older farm stored.
+    #: Standard error of their mean; ``None`` where it is unknown, as of scores that an older farm stored.
     auc_error: float | None = None
     classes: tuple[str, ...] = ()
 

@@ -10,7 +10,7 @@ _WORD = re.compile(r"(?P<name>[a-z][a-z0-9-]*)(?:==(?P<version>[0-9][0-9A-Za-z.]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeChoice:
-    """A runtime, the version that is asked for, and what else it is told; the text of it is a case's ``runtime``."""
+    """A runtime, the requested version, its argument; the text of it is a case's ``runtime``."""
 
     name: str
     #: ``None`` takes what the device has, else what we bring.
@@ -32,5 +32,5 @@ class RuntimeChoice:
 
     @property
     def on_device(self) -> str:
-        """What the agent is told: the version is a matter of the environment it runs in."""
+        """Return the name for the agent: the version is a matter of the environment it runs in."""
         return f"{self.name}:{self.argument}" if self.argument else self.name

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A setting: ``what`` it is called, what it was and is now; ``before`` is ``None`` where it was right already."""
+    """A setting by its name ``what``, before and now; ``before`` is ``None`` where it was right already."""
 
     what: str
     now: str
@@ -21,7 +21,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A setting that could not be changed, or put back, and why, with what can be done."""
+    """A setting that could not be changed or put back, with the reason and the remedy."""
 
     what: str
     why: str
@@ -29,7 +29,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActiveTuning:
-    """Settings that are in force until somebody restores them."""
+    """Settings in force until they are restored."""
 
     holder: str
     #: The lane that puts them back at its end; ``None`` where a person holds them.
@@ -40,28 +40,28 @@ class ActiveTuning:
     settings: tuple[Change, ...]
 
     @classmethod
-    def from_json(cls, said: Any) -> Self | None:
-        """Read what the agent tells; ``None`` for nothing, or what makes no sense."""
+    def from_json(cls, payload: Any) -> Self | None:
+        """Read the agent's answer; ``None`` without one, or for one that makes no sense."""
         try:
             return cls(
-                holder=str(said["holder"]),
-                lane=None if said.get("lane") is None else str(said["lane"]),
-                since=_utc(said["since_ns"]),
-                until=_utc(said["until_ns"]),
-                settings=_changes(said["settings"]),
+                holder=str(payload["holder"]),
+                lane=None if payload.get("lane") is None else str(payload["lane"]),
+                since=_utc(payload["since_ns"]),
+                until=_utc(payload["until_ns"]),
+                settings=_changes(payload["settings"]),
             )
         except (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError):
             return None
 
     def __str__(self) -> str:
-        """Say since when, until when, by whom, and what."""
+        """Return its times, its holder and its settings in one line."""
         until = f", at most until {self.until:%Y-%m-%d %H:%M}" if self.lane is None else ""
         return f"tuned since {self.since:%Y-%m-%d %H:%M} UTC{until}, by {self.holder}: {in_words(self.settings)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuning:
-    """What became of tuning, or restoring, a device."""
+    """The outcome of tuning a device, or of restoring it."""
 
     set: tuple[Change, ...] = ()
     #: What was right already.
@@ -69,25 +69,27 @@ class Tuning:
     restored: tuple[Change, ...] = ()
     failed: tuple[Failure, ...] = ()
     held: ActiveTuning | None = None
-    #: Why something was put back that nobody had asked for, and who had set it.
+    #: Why settings were put back without a request; who had set them.
     why: str | None = None
     holder: str | None = None
     #: What was put back in this way before anything else was done.
     mended: Tuning | None = None
 
     @classmethod
-    def from_json(cls, said: Mapping[str, Any]) -> Self:
+    def from_json(cls, payload: Mapping[str, Any]) -> Self:
         """Read an answer of the agent; raises `ValueError` for what makes no sense."""
         try:
             return cls(
-                set=_changes(said.get("set", ())),
-                kept=_changes(said.get("kept", ())),
-                restored=_changes(said.get("restored", ())),
-                failed=tuple(Failure(what=str(each["what"]), why=str(each["why"])) for each in said.get("failed", ())),
-                held=ActiveTuning.from_json(said.get("tuned")),
-                why=None if said.get("why") is None else str(said["why"]),
-                holder=None if said.get("holder") is None else str(said["holder"]),
-                mended=None if said.get("mended") is None else cls.from_json(said["mended"]),
+                set=_changes(payload.get("set", ())),
+                kept=_changes(payload.get("kept", ())),
+                restored=_changes(payload.get("restored", ())),
+                failed=tuple(
+                    Failure(what=str(each["what"]), why=str(each["why"])) for each in payload.get("failed", ())
+                ),
+                held=ActiveTuning.from_json(payload.get("tuned")),
+                why=None if payload.get("why") is None else str(payload["why"]),
+                holder=None if payload.get("holder") is None else str(payload["holder"]),
+                mended=None if payload.get("mended") is None else cls.from_json(payload["mended"]),
             )
         except (AttributeError, LookupError, TypeError) as error:
             raise ValueError(f"no answer about tuning: {error}") from error
@@ -111,18 +113,18 @@ class Tuning:
         }
 
     def sentences(self) -> tuple[str, ...]:
-        """Say it to people, a line each; nothing where nothing was done."""
-        said = list(self.mended.sentences()) if self.mended else []
+        """Return it for people, a sentence a line; nothing where nothing was done."""
+        lines = list(self.mended.sentences()) if self.mended else []
         if self.why is not None:
-            said.append(f"it was left tuned by {self.holder or 'somebody'}: {self.why}")
+            lines.append(f"it was left tuned by {self.holder or 'an unknown holder'}: {self.why}")
         if self.set:
-            said.append(f"set {in_words(self.set)}")
+            lines.append(f"set {in_words(self.set)}")
         if self.kept:
-            said.append(f"already {in_words(self.kept)}")
+            lines.append(f"already {in_words(self.kept)}")
         if self.restored:
-            said.append(f"put back {in_words(self.restored)}")
-        said += [f"{each.what} is left as it is: {each.why}" for each in self.failed]
-        return tuple(said)
+            lines.append(f"put back {in_words(self.restored)}")
+        lines += [f"{each.what} is left as it is: {each.why}" for each in self.failed]
+        return tuple(lines)
 
 
 def in_words(changes: Iterable[Change]) -> str:
@@ -138,20 +140,20 @@ def in_words(changes: Iterable[Change]) -> str:
     )
 
 
-def _changes(said: Iterable[Mapping[str, Any]]) -> tuple[Change, ...]:
+def _changes(payload: Iterable[Mapping[str, Any]]) -> tuple[Change, ...]:
     return tuple(
         Change(
             what=str(each["what"]),
             now=str(each["now"]),
             before=None if each.get("before") is None else str(each["before"]),
         )
-        for each in said
+        for each in payload
     )
 
 
 def _plain(change: Change) -> dict[str, str]:
-    own = {"what": change.what, "now": change.now}
-    return own if change.before is None else own | {"before": change.before}
+    fields = {"what": change.what, "now": change.now}
+    return fields if change.before is None else fields | {"before": change.before}
 
 
 def _utc(at_ns: int) -> datetime:

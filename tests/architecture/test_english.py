@@ -21,13 +21,11 @@ MESSAGES_TO_MEND = {
     "orchestrator/transports",
 }
 NAMES_TO_MEND = {
-    "orchestrator",
     "orchestrator/analysis",
     "orchestrator/cli",
     "orchestrator/config",
     "orchestrator/datasets",
     "orchestrator/devices",
-    "orchestrator/domain",
     "orchestrator/models",
     "orchestrator/reports",
     "orchestrator/runs",

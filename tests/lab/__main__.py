@@ -1,4 +1,4 @@
-"""Test devices from the command line: ``sudo .venv/bin/python -m tests.lab up 5 --arm 1``; docs/lab.md says more."""
+"""Test devices from the command line: ``sudo .venv/bin/python -m tests.lab up 5 --arm 1``; see docs/lab.md."""
 
 from __future__ import annotations
 
@@ -99,8 +99,8 @@ def find(asked: argparse.Namespace) -> Lab:
 
 
 def main() -> None:
-    """Do what the command line says."""
-    parser = argparse.ArgumentParser(prog="python -m tests.lab", description="test devices on this machine")
+    """Carry out the command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.lab", description="Test devices on this machine.")
     parser.add_argument(
         "--folder", type=Path, default=cache_folder() / "lab", help="where the lab's files are (default: %(default)s)"
     )
@@ -118,13 +118,13 @@ def main() -> None:
     starting.add_argument("--dropbear", type=int, default=0, metavar="N", help="and N hosts without an sftp server")
     starting.add_argument("--behind", type=int, default=0, metavar="N", help="and N hosts behind pc-1")
     command("down", down, "end every host and remove the lab's files")
-    command("status", status, "say what hosts there are, and what their host keys are")
+    command("status", status, "list the hosts with their host keys")
     executing = command("exec", execute, "run a command as the controller: in the lab's network")
     executing.add_argument("command", nargs=argparse.REMAINDER, help="the command and its arguments")
     linking = command("link", link, "pull a host's cable out, or put it back")
     linking.add_argument("host")
     linking.add_argument("state", choices=["up", "down"])
-    laying = command("cable", cable, "give a host a slow or lossy cable, or change what it is like")
+    laying = command("cable", cable, "give a host a slow or lossy cable")
     laying.add_argument("host")
     for name in ("--delay-ms", "--jitter-ms", "--loss-percent", "--rate-mbit"):
         laying.add_argument(name, type=float, default=0, metavar="N")

@@ -54,12 +54,12 @@ FLAGS, ENDING = "PF", "binfmt-P"
 class Processor:
     """What a board may have."""
 
-    #: As `uname -m` says it.
+    #: As `uname -m` prints it.
     machine: str
     #: Debian's word for it, and QEMU's.
     architecture: str
     qemu: str
-    #: QEMU's name of the very processor, and a file of tests/lab/data that says what its /proc/cpuinfo says.
+    #: QEMU's name of the very processor, and the file of tests/lab/data with its /proc/cpuinfo.
     model: str
     cpuinfo: str
     elf_class: int
@@ -92,7 +92,7 @@ PROCESSORS = {
 
 
 class BoardError(RuntimeError):
-    """The board can't be made here; the message says why."""
+    """The board can't be made here, for the reason in the message."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,14 +115,14 @@ class Board:
 
 def cache_folder() -> Path:
     """Return where boards are kept: FARM_LAB_CACHE, or a folder in the user's cache."""
-    said = os.environ.get("FARM_LAB_CACHE")
-    return Path(said) if said else Path.home() / ".cache" / "farm-lab"
+    folder = os.environ.get("FARM_LAB_CACHE")
+    return Path(folder) if folder else Path.home() / ".cache" / "farm-lab"
 
 
 def missing() -> str | None:
-    """Say why no board can be made here; ``None`` where one can."""
+    """Return why no board can be made here; ``None`` where one can."""
     if platform.machine() != "x86_64" or release().get("ID") != "debian":
-        return "the emulated board is made from Debian's packages on an x86-64 Debian; this machine is none"
+        return "the emulated board is made from Debian's packages on an x86-64 Debian; this machine is another"
     if _sources() is None:
         return "the emulated board needs the machine's own apt sources, and /etc/apt names none"
     programs = [name for name in ("apt-get", "dpkg-deb", "mmdebstrap") if shutil.which(name) is None]
@@ -133,7 +133,7 @@ def prepare(bits: int = 64) -> Board:
     """Return the board, made now if it is not in the cache, with the kernel ready to run its programs.
 
     Raises:
-        BoardError: A package can't be had, or the kernel lets nobody register an emulator.
+        BoardError: A package can't be had, or the kernel refuses an emulator.
     """
     if words := missing():
         raise BoardError(words)
@@ -205,8 +205,8 @@ def _fill(board: Board) -> None:
     for library in (*rootfs.glob("usr/lib/*/blas/*.so.3"), *rootfs.glob("usr/lib/*/lapack/*.so.3")):
         # an alternative, which an installation would have linked
         (library.parents[1] / library.name).symlink_to(library.relative_to(library.parents[1]))
-    known = release()
-    described = "".join(f'{key}="{known[key]}"\n' for key in ("PRETTY_NAME", "VERSION_ID", "ID") if key in known)
+    sources = release()
+    described = "".join(f'{key}="{sources[key]}"\n' for key in ("PRETTY_NAME", "VERSION_ID", "ID") if key in sources)
     for name, text in (
         ("passwd", ACCOUNTS),
         ("group", "root:x:0:\nnogroup:x:65534:\n"),
@@ -224,7 +224,7 @@ def _fill(board: Board) -> None:
 
 
 def _register(board: Board) -> None:
-    """Tell the kernel what runs the board's programs, unless somebody has; the registration stays till the next boot."""
+    """Register the emulator with the kernel where it is not yet; the registration stays until the next boot."""
     processor = board.processor
     name = f"qemu-{processor.qemu}"
     magic = MAGIC.format(elf_class=processor.elf_class, elf_machine=processor.elf_machine)
@@ -240,7 +240,7 @@ def _register(board: Board) -> None:
 
 
 def release() -> dict[str, str]:
-    """Return what /etc/os-release says; nothing where there is none."""
+    """Return the fields of /etc/os-release, none where it is missing."""
     try:
         return platform.freedesktop_os_release()
     except OSError:
@@ -248,18 +248,18 @@ def release() -> dict[str, str]:
 
 
 def _sources() -> Path | None:
-    """Return Debian's part of the machine's apt sources, and nobody else's."""
+    """Return Debian's part of the machine's apt sources."""
     places = (Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list"))
     return next((path for path in places if path.is_file() and path.stat().st_size), None)
 
 
 def _main_sources(folder: Path) -> Path:
     """Write the machine's sources without those of security updates: a test board needs none, and a list less to fetch."""
-    known = _sources()
-    assert known is not None
-    between = "\n\n" if known.suffix == ".sources" else "\n"
-    parts = [part for part in known.read_text().split(between) if "-security" not in part]
-    written = folder / known.name
+    sources = _sources()
+    assert sources is not None
+    between = "\n\n" if sources.suffix == ".sources" else "\n"
+    parts = [part for part in sources.read_text().split(between) if "-security" not in part]
+    written = folder / sources.name
     written.write_text(between.join(parts) + "\n")
     return written
 
@@ -282,5 +282,5 @@ def _run(*command: str, cwd: Path) -> None:
         check=False,
     )
     if done.returncode:
-        said = (done.stderr or done.stdout).strip()[-2000:]
-        raise BoardError(f"{' '.join(command)} exited {done.returncode}: {said}")
+        words = (done.stderr or done.stdout).strip()[-2000:]
+        raise BoardError(f"{' '.join(command)} exited {done.returncode}: {words}")

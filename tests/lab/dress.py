@@ -1,4 +1,4 @@
-"""What a host may be dressed as: its facts are those of a real board, and a test changes them while it is on."""
+"""Facts of a real board for a host: a test may change them while it is on."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ RASPBERRY_PI_4 = (Path(__file__).parent / "data" / "raspberry-pi.sh").read_text(
 
 
 def set_temperature(host: Host, celsius: float) -> None:
-    """Have its only thermal zone say so from now on."""
+    """Set the reading of its only thermal zone."""
     (host.folder / "pi" / "temp").write_text(f"{round(celsius * 1000)}\n")
 
 
 def set_governor(host: Host, governor: str) -> None:
-    """Have another frequency governor."""
+    """Set its frequency governor."""
     (host.folder / "pi" / "governor").write_text(f"{governor}\n")
 
 
 def set_throttled(host: Host, bits: int) -> None:
-    """Have ``vcgencmd get_throttled`` say so: 0x50005 is throttled now, and has been."""
+    """Set the answer of ``vcgencmd get_throttled``: 0x50005 is throttled now, as it was before."""
     (host.folder / "pi" / "throttled").write_text(f"throttled={bits:#x}\n")

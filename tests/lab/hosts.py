@@ -69,7 +69,7 @@ class HostSpec:
     python: str | None = None
     #: The login shell.
     shell: str = SHELL
-    #: Whether dropbear takes passwords; for OpenSSH ``extra`` says so.
+    #: Whether dropbear takes passwords; OpenSSH gets that from ``extra``.
     passwords: bool = False
     #: Lines for sshd's configuration.
     extra: str = ""
@@ -100,7 +100,7 @@ class Host:
 
     @property
     def folder(self) -> Path:
-        """Its files on the machine: ``root`` is its home directory, ``tmp`` its /tmp, ``log`` what its server says."""
+        """Its files on the machine: ``root`` is its home directory, ``tmp`` its /tmp, ``log`` what its server prints."""
         return self.lab.folder / self.name
 
     @property
@@ -128,12 +128,12 @@ class Host:
 
     @property
     def known_hosts_line(self) -> str:
-        """What a known_hosts file says of it."""
+        """Its line in a known_hosts file."""
         return " ".join([self.address, *(self.folder / "host_key.pub").read_text().split()[:2]])
 
     @property
     def log(self) -> str:
-        """What its first process and its server said so far."""
+        """The output of its first process and of its server so far."""
         path = self.folder / "log"
         return path.read_text(errors="replace") if path.exists() else ""
 
@@ -151,7 +151,7 @@ class Host:
         return output_of(*process.command(*argv, everything=True), check=check, timeout=timeout)
 
     def link_down(self) -> None:
-        """Pull its cable out: what was sent is lost, and nobody is told."""
+        """Pull its cable out: what was sent is lost, without a notice to anyone."""
         self.lab.keeper.ip(f"link set v{self.number} down")
 
     def link_up(self) -> None:
@@ -187,12 +187,12 @@ class Host:
             cwd="/",
         )
         with process.stdout, process.stdin:
-            said = process.stdout.readline()
-            if not said.strip():
+            line = process.stdout.readline()
+            if not line.strip():
                 process.wait()
                 raise AssertionError(f"{self.name} does not boot: {self.log}")
             self.lab.adopt(self.name, process)
-            inside = Inhabitant.of(int(said))
+            inside = Inhabitant.of(int(line))
             inside.write(self.folder / "pid")
             self._plug(inside)
             process.stdin.write("plugged\n")
@@ -270,7 +270,7 @@ class Host:
             plug = f"{kind}{self.number}"
             with suppress(AssertionError):  # the other end went with a former life, and this one soon
                 self.lab.keeper.ip(f"link del {plug}")
-            # A fixed hardware address: after a power cut nobody waits for an old one to be forgotten.
+            # A fixed hardware address: after a power cut no old one has to be forgotten.
             hardware = f"02:77:00:{network:02x}:00:{station:02x}"
             if kind == "v" and self._quality.exists():
                 self._lay(inside, plug, hardware)
@@ -297,10 +297,10 @@ class Host:
             cwd=Path(__file__).parents[2],
         )
         with process.stdout:
-            said = process.stdout.readline()
+            line = process.stdout.readline()
         self.lab.adopt(f"{self.name}/cable", process)
-        assert said.strip(), f"{self.name} has no cable"
-        Inhabitant.of(int(said)).write(self.folder / "cable.pid")
+        assert line.strip(), f"{self.name} has no cable"
+        Inhabitant.of(int(line)).write(self.folder / "cable.pid")
 
     def _unlay(self) -> None:
         """End the process that is the cable: it holds the host's network."""
@@ -315,10 +315,10 @@ def _python(named: str | None) -> tuple[str, str]:
     if named is None:
         prefix, executable = sys.base_prefix, sys._base_executable
     else:
-        said = output_of(
+        printed = output_of(
             named, "-c", "import sys; print(sys.base_prefix); print(getattr(sys, '_base_executable', sys.executable))"
         )
-        prefix, executable = said.splitlines()
+        prefix, executable = printed.splitlines()
     prefix = os.path.realpath(prefix)
     return prefix, os.path.relpath(os.path.realpath(executable), prefix)
 

@@ -63,7 +63,7 @@ class Lab:
             for host in lab:
                 host.prepare()
                 host.start()
-            lab.tell()
+            lab.write_client_files()
             for host in lab:
                 host.ready()
         except BaseException:
@@ -159,7 +159,7 @@ class Lab:
             check=False,
         )
 
-    def tell(self) -> None:
+    def write_client_files(self) -> None:
         """Write known_hosts, an inventory and a configuration of ssh for the hosts as they are."""
         self.known_hosts.parent.mkdir(exist_ok=True)
         self.known_hosts.write_text("".join(f"{host.known_hosts_line}\n" for host in self))

@@ -23,7 +23,7 @@ PROGRAMS = ("unshare", "nsenter", "mount", "hostname", "ip", "ssh", "ssh-keygen"
 
 @dataclass(frozen=True)
 class Inhabitant:
-    """A process in namespaces of its own, told from a later one with the same number by its network namespace."""
+    """A process in namespaces of its own, distinct from a later one with the same number by its network namespace."""
 
     pid: int
     network: int

@@ -111,7 +111,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture
 def postgres_url(postgres) -> Iterator[str]:
-    """The URL of a database that nobody has used yet."""
+    """The URL of a database that is still empty."""
     name = f"farm_{next(_numbers)}"
     postgres.execute(f"CREATE DATABASE {name}")
     yield postgres.url(name)

@@ -76,7 +76,7 @@ class Project:
         )
 
     def json(self, *argv: str) -> Any:
-        """Run a query with ``--json`` and return what it says."""
+        """Run a query with ``--json`` and return its answer."""
         done = self.farm(*argv, "--json")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)

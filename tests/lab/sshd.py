@@ -86,7 +86,7 @@ class Sshd:
 
     @property
     def log(self) -> str:
-        """What the server said so far."""
+        """The output of the server so far."""
         return (self.folder / "log").read_text()
 
     def start(self) -> None:

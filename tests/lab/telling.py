@@ -1,4 +1,4 @@
-"""What a run tells the store, for tests of stores."""
+"""Events of a run, for tests of stores."""
 
 from __future__ import annotations
 
@@ -85,28 +85,28 @@ def everything_that_can_happen():
         lanes=(Lane(device="local", steps=(Attempt(id="attempt-1", case=case, number=1),)),),
         skips=(),
     )
-    own = {"run": RUN, "at": MIDNIGHT, "device": "local"}
+    common = {"run": RUN, "at": MIDNIGHT, "device": "local"}
     named = {"model": "tiny-cxr", "scheme": "float32"}
     return [
         started(),
         happened.RunResumed(run=RUN, at=MIDNIGHT),
         happened.DatasetRead(run=RUN, at=MIDNIGHT, summary=READ),
-        happened.DeviceProbed(**own, entry=LOCAL, facts={"cores": 4}),
-        happened.LaneSkipped(**own, reason="it is off"),
-        happened.CaseSkipped(**own, case=make_case(runtime="tflite"), reason="no such runtime"),
+        happened.DeviceProbed(**common, entry=LOCAL, facts={"cores": 4}),
+        happened.LaneSkipped(**common, reason="it is off"),
+        happened.CaseSkipped(**common, case=make_case(runtime="tflite"), reason="no such runtime"),
         happened.Planned(run=RUN, at=MIDNIGHT, plan=plan),
         happened.BuildStarted(run=RUN, at=MIDNIGHT, total=1),
         ready(),
         happened.BuildFailed(run=RUN, at=MIDNIGHT, **named, batch=1, error="it can't"),
-        happened.BlobSent(**own, what="artifact", sha256="a" * 64, size_bytes=5_000_000_000, sent_bytes=10),
+        happened.BlobSent(**common, what="artifact", sha256="a" * 64, size_bytes=5_000_000_000, sent_bytes=10),
         lane_started(),
-        happened.DeviceTuned(**own, answer={"set": [{"what": "governor of policy0", "before": "a", "now": "b"}]}),
-        happened.AttemptStarted(**own, attempt="attempt-1", case=case, number=1),
+        happened.DeviceTuned(**common, answer={"set": [{"what": "governor of policy0", "before": "a", "now": "b"}]}),
+        happened.AttemptStarted(**common, attempt="attempt-1", case=case, number=1),
         ended(),
-        happened.ScoringStarted(**own, scoring="scoring-1", **named, runtime="litert"),
-        happened.Scored(**own, scores=scores),
-        happened.LinkLost(**own, reason="the cable"),
-        happened.LaneEnded(**own, lane="lane-1"),
+        happened.ScoringStarted(**common, scoring="scoring-1", **named, runtime="litert"),
+        happened.Scored(**common, scores=scores),
+        happened.LinkLost(**common, reason="the cable"),
+        happened.LaneEnded(**common, lane="lane-1"),
         judged(case, verdict=Verdict.WARN, reasons=(SMOKE,)),
         happened.CaseJudgedAgain(run=RUN, at=MIDNIGHT, device="local", result=judged(case).result),
         happened.RunEnded(run=RUN, at=MIDNIGHT, exit_status=0),

@@ -1,4 +1,4 @@
-"""Images of two classes that mean brightness tells apart, with a known AUC."""
+"""Images of two classes that differ in mean brightness, with a known AUC."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ import pytest
 @pytest.fixture(scope="session")
 def xrays(tmp_path_factory) -> Path:
     """The folder ``chest_xray`` with its 5,840 radiographs."""
-    said = os.environ.get("FARM_TEST_DATA")
-    packed = Path(said) / "kermany-pneumonia-224.zip" if said else None
+    given = os.environ.get("FARM_TEST_DATA")
+    packed = Path(given) / "kermany-pneumonia-224.zip" if given else None
     if packed is None or not packed.is_file():
         pytest.skip("no real radiographs here: FARM_TEST_DATA names no folder with kermany-pneumonia-224.zip")
     folder = tmp_path_factory.mktemp("xrays")
