@@ -36,7 +36,7 @@ def mean_auc(per_class: Sequence[float | None]) -> float | None:
 def mean_auc_error(labels: NDArray[Any], scores: NDArray[Any]) -> float | None:
     """Return the standard error of the mean AUC of scores [n, classes], by structural components as in `auc_difference`.
 
-    ``None`` where no class has an AUC, or one hangs on a single image, or every class is told apart without a mistake: how
+    ``None`` where no class has an AUC, or one hangs on a single image, or every class is separated without a mistake: how
     often there would be one in other images, that does not say. Raises `ValueError` for shapes that differ.
     """
     if labels.shape != scores.shape or labels.ndim != 2:

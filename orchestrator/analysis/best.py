@@ -137,7 +137,7 @@ def _choice(
 
 
 def _as_fast(fit: Sequence[Candidate]) -> list[Candidate]:
-    """Return the candidates that can't be told from the fastest by their intervals, that one included."""
+    """Return the candidates that their intervals do not separate from the fastest, that one included."""
     if not fit:
         return []
     ends = [each.row.p50_high_ns or each.row.p50_ns or 0.0 for each in fit]

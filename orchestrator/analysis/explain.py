@@ -42,8 +42,8 @@ def than_float32(row: ResultRow, attempts: Sequence[Measurement], of_float32: Se
 def _nodes(attempts: Sequence[Measurement]) -> tuple[int, int] | None:
     """Return (delegated nodes, all nodes) of the first attempt that tells; not every runtime does."""
     for attempt in attempts:
-        said = attempt.effective or {}
-        delegated, nodes = said.get("delegated_nodes"), said.get("nodes")
+        effective = attempt.effective or {}
+        delegated, nodes = effective.get("delegated_nodes"), effective.get("nodes")
         if isinstance(delegated, int) and isinstance(nodes, int) and nodes > 0:
             return delegated, nodes
     return None
@@ -57,6 +57,6 @@ def _delegate(attempt: Measurement) -> str | None:
 def _runtime(row: ResultRow, attempts: Sequence[Measurement]) -> str:
     """Return the runtime with the version that was measured: ``tflite 2.14.0``."""
     choice = RuntimeChoice.parse(row.runtime)
-    said = next((attempt.versions for attempt in attempts if attempt.versions), {})
-    version = next((version for what, version in said.items() if what not in _SURROUNDINGS), choice.version)
+    versions = next((attempt.versions for attempt in attempts if attempt.versions), {})
+    version = next((version for what, version in versions.items() if what not in _SURROUNDINGS), choice.version)
     return f"{choice.on_device} {version}" if version else choice.on_device

@@ -1,4 +1,4 @@
-"""Judge cases by what the store has of them, so that what a run says can be said again at any time."""
+"""Judge cases by their stored records, at the end of a run or any time later."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NEVER_MEASURED = "build-failed"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejudged:
-    """A case judged again: what the store said of it, and what it says now."""
+    """A case judged again: the stored verdict beside the new one."""
 
     before: ResultRow
     after: CaseResult

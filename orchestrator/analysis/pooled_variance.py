@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: From fewer variances nothing is said of how variances are distributed.
+#: Fewer variances show nothing of their distribution.
 LEAST_VARIANCES = 3
 
 

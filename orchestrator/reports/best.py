@@ -142,7 +142,7 @@ def _interval(candidate: Candidate) -> str:
 
 
 def _against(candidate: Candidate) -> str:
-    """Return how much faster than float32 it is, or that this can't be told."""
+    """Return how much faster than float32 it is, or that this is unknown."""
     assert candidate.against is not None  # noqa: S101  asked before
     found, verdict = candidate.against.difference, candidate.against.verdict
     if found is None or verdict not in (FASTER, SLOWER):

@@ -182,39 +182,39 @@ def over_time(measurements: Sequence[Measurement]) -> list[str]:
 
 
 def _sentences(row: ResultRow, good: Sequence[Measurement]) -> list[str]:
-    """Say what the figures of the table leave out, as far as there is something to say."""
-    said = []
+    """Return sentences on what the figures of the table leave out."""
+    lines = []
     batches = sorted({attempt.invocations_per_sample for attempt in good})
     if batches and batches != [1]:
-        said.append(
+        lines.append(
             f"a sample is {' or '.join(map(str, batches))} invocations in a row; min, max and percentiles are of their means"
         )
     if row.p50_low_ns is not None and row.p50_high_ns is not None:
-        said.append(f"p50 within {format_ns(row.p50_low_ns)} and {format_ns(row.p50_high_ns)} (95 %, over attempts)")
+        lines.append(f"p50 within {format_ns(row.p50_low_ns)} and {format_ns(row.p50_high_ns)} (95 %, over attempts)")
     for name, share in (("p95", 0.95), ("p99", 0.99), ("p99.9", 0.999)) if row.samples else ():
         value = getattr(row, {"p99.9": "p999"}.get(name, name) + "_ns")
         missing = samples_needed(share) - row.samples
-        said.append(f"{name} {format_ns(value)}" if value is not None else f"{name} takes {missing} samples more")
+        lines.append(f"{name} {format_ns(value)}" if value is not None else f"{name} needs {missing} more samples")
     if row.effort == "mlperf" and good:
         samples = np.concatenate([attempt.per_invocation_ns for attempt in good])
         if (estimate := early_stopping_estimate(samples, 0.9)) is not None:
-            said.append(f"p90 as MLPerf estimates it, by early stopping: {format_ns(estimate)}")
+            lines.append(f"p90 as MLPerf estimates it, by early stopping: {format_ns(estimate)}")
     counts = (row.outliers_low, row.outliers_mild, row.outliers_severe)
     if row.samples and None not in counts:
-        said.append("outliers: {:.0f} low, {:.0f} mild, {:.0f} severe; all of them count".format(*counts))
+        lines.append("outliers: {:.0f} low, {:.0f} mild, {:.0f} severe; all of them count".format(*counts))
     if row.first_minute_ns is not None and row.last_minute_ns is not None:
-        said.append(f"first minute {format_ns(row.first_minute_ns)}, last minute {format_ns(row.last_minute_ns)}")
+        lines.append(f"first minute {format_ns(row.first_minute_ns)}, last minute {format_ns(row.last_minute_ns)}")
     if row.energy_j is not None:
         idle = "" if row.energy_idle_j is None else f", {row.energy_idle_j:.3g} J of it what the idle device takes"
-        said.append(f"energy {row.energy_j:.3g} J for an invocation{idle}")
+        lines.append(f"energy {row.energy_j:.3g} J for an invocation{idle}")
     parts = [
         (f"{what} {format_ns(float(np.median(known)))}")
         for what, name in PHASES
         if (known := [value for attempt in good if (value := getattr(attempt, name)) is not None])
     ]
     if parts:
-        said.append("medians: " + ", ".join(parts))
-    return [f"  {line}" for line in said]
+        lines.append("medians: " + ", ".join(parts))
+    return [f"  {line}" for line in lines]
 
 
 def _attempts(measurements: Sequence[Measurement]) -> Table:
@@ -246,7 +246,7 @@ def _finite(value: float | None) -> float | None:
 
 def _last_line(words: str) -> str:
     """Return the end of a traceback: what went wrong there."""
-    return (words.strip().splitlines() or ["nothing was said"])[-1]
+    return (words.strip().splitlines() or ["no message"])[-1]
 
 
 def _mean(row: ResultRow) -> str:

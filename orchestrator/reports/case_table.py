@@ -147,10 +147,10 @@ def _reasons(rows: Sequence[ResultRow]) -> list[str]:
             key = reason["verdict"], reason["code"]
             found.setdefault(key, []).append((row.scheme, reason["message"], reason["advice"]))
     lines = []
-    for (verdict, _), said in found.items():
-        schemes = "all" if len(said) == len(rows) > 1 else ", ".join(scheme for scheme, _, _ in said)
-        _, message, advice = said[0]
-        more = f" (and {len(said) - 1} like it)" if len({message for _, message, _ in said}) > 1 else ""
+    for (verdict, _), same in found.items():
+        schemes = "all" if len(same) == len(rows) > 1 else ", ".join(scheme for scheme, _, _ in same)
+        _, message, advice = same[0]
+        more = f" (and {len(same) - 1} like it)" if len({message for _, message, _ in same}) > 1 else ""
         colour = COLOURS[verdict]
         lines.append(
             f"[{colour}]{verdict}[/] {escape(schemes)}: {escape(_short(message))}{more}; [dim]{escape(advice)}[/]"

@@ -213,9 +213,9 @@ def _below(pairs: Sequence[Comparison]) -> Iterator[str]:
             if floor is None
             else f"{device}: two measurements of the same thing differ by up to {floor:.1%} (noise floor, ░)"
         )
-    said: dict[str, list[str]] = {}
+    cases_by_line: dict[str, list[str]] = {}
     for pair in pairs:
         for line in (*(f"not comparable: {why}" for why in pair.blockers), *pair.notes):
-            said.setdefault(line, []).append(pair.b.case)
-    for line, cases in said.items():
+            cases_by_line.setdefault(line, []).append(pair.b.case)
+    for line, cases in cases_by_line.items():
         yield line if len(cases) == len(pairs) or cases[0] in line else f"{', '.join(cases)}: {line}"

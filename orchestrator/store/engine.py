@@ -79,9 +79,9 @@ def _words(url: URL, error: Exception) -> str:
 
 
 def _timeout(url: URL) -> dict[str, int]:
-    """Return how long to wait for a server, unless somebody said so already."""
-    said = "connect_timeout" in url.query or "PGCONNECT_TIMEOUT" in os.environ
-    return {} if said else {"connect_timeout": CONNECT_TIMEOUT_S}
+    """Return how long to wait for a server, unless URL or environment set it already."""
+    is_set = "connect_timeout" in url.query or "PGCONNECT_TIMEOUT" in os.environ
+    return {} if is_set else {"connect_timeout": CONNECT_TIMEOUT_S}
 
 
 def _sqlite(url: URL) -> Engine:

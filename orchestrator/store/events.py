@@ -51,30 +51,30 @@ def _named(_: Event) -> dict[str, Any]:
 
 @_named.register
 def _(event: happened.AttemptEnded) -> dict[str, Any]:
-    said = event.measurement
-    return {"attempt": said.attempt, "case": str(said.case), "error": said.error}
+    measurement = event.measurement
+    return {"attempt": measurement.attempt, "case": str(measurement.case), "error": measurement.error}
 
 
 @_named.register
 def _(event: happened.Scored) -> dict[str, Any]:
-    said = event.scores
-    return {"scoring": said.scoring, "model": said.model, "scheme": said.scheme, "error": said.error}
+    scores = event.scores
+    return {"scoring": scores.scoring, "model": scores.model, "scheme": scores.scheme, "error": scores.error}
 
 
 @_named.register
 def _(event: happened.CaseJudged) -> dict[str, Any]:
-    said = event.result
+    result = event.result
     return {
-        "case": str(said.case),
-        "verdict": said.verdict.value,
-        "reasons": [reason.code for reason in said.reasons],
+        "case": str(result.case),
+        "verdict": result.verdict.value,
+        "reasons": [reason.code for reason in result.reasons],
     }
 
 
 @_named.register
 def _(event: happened.ArtifactReady) -> dict[str, Any]:
-    said = event.artifact
-    return {"artifact": said.sha256, "model": said.model, "scheme": said.scheme, "batch": said.batch}
+    artifact = event.artifact
+    return {"artifact": artifact.sha256, "model": artifact.model, "scheme": artifact.scheme, "batch": artifact.batch}
 
 
 @_named.register

@@ -44,7 +44,7 @@ class Queries:
             return tuple(_run_row(session, row) for row in rows)
 
     def devices(self) -> tuple[DeviceRow, ...]:
-        """Return every device that ever answered, with what it said last."""
+        """Return every device that ever answered, with its latest facts."""
         with Session(self._engine) as session:
             rows = session.scalars(select(schema.Device).order_by(schema.Device.name)).all()
             newest = {
@@ -76,8 +76,8 @@ class Queries:
             if len(found) != 1:
                 known = session.scalars(select(schema.Run.id).order_by(schema.Run.started_at.desc()).limit(20)).all()
                 if len(found) > 1:
-                    raise UnknownName("run", name, [row.id for row in found], hint="say more of its id: farm runs")
-                raise UnknownName("run", name, known, hint="farm runs" if known else "there is none yet: farm run")
+                    raise UnknownName("run", name, [row.id for row in found], hint="give more of its id: farm runs")
+                raise UnknownName("run", name, known, hint="farm runs" if known else "no run yet: farm run")
             return _run_row(session, found[0])
 
     def lanes(self, run: str) -> tuple[LaneRow, ...]:
@@ -104,10 +104,10 @@ class Queries:
         with Session(self._engine) as session:
             kind = schema.Event
             query = select(kind.detail).where(kind.run == run, kind.kind == "ArtifactReady").order_by(kind.id.desc())
-            return {(said["model"], said["scheme"], said["batch"]): said["artifact"] for said in session.scalars(query)}
+            return {(row["model"], row["scheme"], row["batch"]): row["artifact"] for row in session.scalars(query)}
 
     def facts(self, run: str, device: str) -> Mapping[str, Any]:
-        """Return what the device said of itself at the beginning of the run, last told first; empty where unknown."""
+        """Return the device's facts at the beginning of the run, of its latest probe there; empty where unknown."""
         with Session(self._engine) as session:
             query = select(schema.DeviceFacts.facts).where(
                 schema.DeviceFacts.run == run, schema.DeviceFacts.device == device

@@ -49,7 +49,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Words(TypeDecorator[str]):
-    """Text, whatever a device said: what PostgreSQL or UTF-8 can't hold is replaced, not refused."""
+    """Text, whatever a device sends: what PostgreSQL or UTF-8 can't hold is replaced, not refused."""
 
     impl = Text
     cache_ok = True
@@ -92,7 +92,7 @@ class Run(Base):
 
 
 class Device(Base):
-    """A device as its inventory entry was, and what it said of itself, when it last answered."""
+    """A device as its inventory entry was, with its facts, when it last answered."""
 
     __tablename__ = "devices"
 
@@ -103,7 +103,7 @@ class Device(Base):
 
 
 class DeviceFacts(Base):
-    """What a device said of itself at the beginning of a run."""
+    """The facts of a device at the beginning of a run."""
 
     __tablename__ = "device_facts"
 

@@ -166,24 +166,24 @@ class Writer:
 
     @_store.register
     def _(self, event: happened.AttemptEnded, session: Session) -> None:
-        said = event.measurement
-        if session.get(schema.Attempt, said.attempt) is not None:
+        measurement = event.measurement
+        if session.get(schema.Attempt, measurement.attempt) is not None:
             return
-        own = {field.name: getattr(said, field.name) for field in fields(said)}
+        own = {field.name: getattr(measurement, field.name) for field in fields(measurement)}
         samples = {kind: own.pop(f"{kind}_ns") for kind in ("warmup", "latency")}
         case = _case(session, own.pop("case"))
         own |= {key: plain(own[key]) for key in ("readings", "requested", "effective", "versions")}
         session.add(schema.Attempt(id=own.pop("attempt"), run=event.run, case_id=case.id, **own))
         session.flush()
         for kind, values in samples.items():
-            session.add(schema.Samples(attempt=said.attempt, kind=kind, count=len(values), data=values.data))
+            session.add(schema.Samples(attempt=measurement.attempt, kind=kind, count=len(values), data=values.data))
 
     @_store.register
     def _(self, event: happened.Scored, session: Session) -> None:
-        said = event.scores
-        if session.get(schema.Scores, said.scoring) is not None:
+        scores = event.scores
+        if session.get(schema.Scores, scores.scoring) is not None:
             return
-        own = {field.name: getattr(said, field.name) for field in fields(said)}
+        own = {field.name: getattr(scores, field.name) for field in fields(scores)}
         images, class_count = own.pop("shape")
         own |= {key: plain(own[key]) for key in ("classes", "device_auc", "auc")}
         session.add(schema.Scores(id=own.pop("scoring"), run=event.run, images=images, class_count=class_count, **own))

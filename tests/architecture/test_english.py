@@ -16,20 +16,15 @@ MESSAGES_TO_MEND = {
     "orchestrator/config",
     "orchestrator/devices",
     "orchestrator/models",
-    "orchestrator/reports",
-    "orchestrator/store",
     "orchestrator/transports",
 }
 NAMES_TO_MEND = {
-    "orchestrator/analysis",
     "orchestrator/cli",
     "orchestrator/config",
     "orchestrator/datasets",
     "orchestrator/devices",
     "orchestrator/models",
-    "orchestrator/reports",
     "orchestrator/runs",
-    "orchestrator/store",
     "orchestrator/transports",
 }
 

@@ -60,7 +60,7 @@ def test_a_new_database_is_empty(store):
     assert store.skips(RUN) == ()
     with pytest.raises(UnknownName, match="no run called 'latest'") as refused:
         store.run("latest")
-    assert refused.value.hint == "there is none yet: farm run"
+    assert refused.value.hint == "no run yet: farm run"
 
 
 def test_every_kind_of_event_is_stored_in_order(store, database_url):
@@ -326,7 +326,7 @@ def test_a_run_is_found_by_its_id_its_beginning_and_as_the_latest(store):
     assert store.run("20260101-aa").id == "20260101-aa"
     with pytest.raises(UnknownName) as refused:
         store.run("20260101")
-    assert refused.value.hint == "say more of its id: farm runs"
+    assert refused.value.hint == "give more of its id: farm runs"
     for unknown in ("nothing", "2026%", "20260102_b"):
         with pytest.raises(UnknownName):
             store.run(unknown)

@@ -111,9 +111,7 @@ def test_an_empty_store_says_how_to_start(asked, argv, words):
 
 
 def test_an_empty_store_has_no_run_and_no_case(asked):
-    refused(
-        asked.farm("results", "list", "--run", "latest"), 2, "no run called 'latest'", "there is none yet: farm run"
-    )
+    refused(asked.farm("results", "list", "--run", "latest"), 2, "no run called 'latest'", "no run yet: farm run")
     refused(asked.farm("results", "show", CASE), 2, f"no case with a result called '{CASE}'", "farm run")
 
 
@@ -234,7 +232,7 @@ def test_one_case_is_shown_in_full(measured):
     ("argv", "words"),
     [
         (["list", "--run", "20260101-010000-ef02"], "did you mean '20260101-010000-ef01'?"),
-        (["list", "--run", "2026"], "say more of its id: farm runs"),
+        (["list", "--run", "2026"], "give more of its id: farm runs"),
         (["show", "local/tiny-cxr/int9/litert/t1/b1"], f"did you mean '{CASE}'?"),
         (["show", "local/tiny-cxr/int8/litert/t1/b1", "--run", "latest"], "no case with a result called"),
         (["show", "local/int8"], "DEVICE/MODEL/SCHEME/RUNTIME/tTHREADS/bBATCH"),

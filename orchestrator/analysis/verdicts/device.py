@@ -114,11 +114,13 @@ def _of_frequency(good: Sequence[Measurement], facts: Mapping[str, Any]) -> Iter
 
 def _halves(readings: Sequence[Mapping[str, Any]]) -> list[float]:
     """Return the median frequency of each half of an attempt's readings, without the first: the device was idle then."""
-    said = [reading["frequency_hz"] for reading in readings[1:] if isinstance(reading.get("frequency_hz"), int | float)]
-    if len(said) < 4:
-        return [float(np.median(said))] if said else []
-    middle = len(said) // 2
-    return [float(np.median(said[:middle])), float(np.median(said[middle:]))]
+    hertz = [
+        reading["frequency_hz"] for reading in readings[1:] if isinstance(reading.get("frequency_hz"), int | float)
+    ]
+    if len(hertz) < 4:
+        return [float(np.median(hertz))] if hertz else []
+    middle = len(hertz) // 2
+    return [float(np.median(hertz[:middle])), float(np.median(hertz[middle:]))]
 
 
 def _of_the_quota(
@@ -213,9 +215,9 @@ def was_throttled(readings: Sequence[Mapping[str, Any]]) -> bool:
     "vcgencmd get_throttled"). A number is the x86 kernel's count of throttling events since boot. ``cooling`` is the
     state of thermal cooling devices, of which 0 is none.
     """
-    said = [reading["throttled"] for reading in readings if "throttled" in reading]
-    bits = [int(word, 16) for word in said if isinstance(word, str) and _HEXADECIMAL.fullmatch(word)]
-    counts = [count for count in said if isinstance(count, int)]
+    values = [reading["throttled"] for reading in readings if "throttled" in reading]
+    bits = [int(word, 16) for word in values if isinstance(word, str) and _HEXADECIMAL.fullmatch(word)]
+    counts = [count for count in values if isinstance(count, int)]
     now = any(word & 0xF for word in bits)
     newly = bool(bits) and bool(bits[-1] & ~bits[0] & 0xF0000)
     cooled = any(isinstance(reading.get("cooling"), int) and reading["cooling"] > 0 for reading in readings)
@@ -249,8 +251,8 @@ def clock_step_ns(readings: Sequence[Mapping[str, Any]]) -> int | None:
 
 def grew(readings: Sequence[Mapping[str, Any]], key: str) -> int | None:
     """Return the last reading of a counter less the first, ``None`` where there are no two."""
-    said = [reading[key] for reading in readings if isinstance(reading.get(key), int)]
-    return said[-1] - said[0] if len(said) > 1 else None
+    values = [reading[key] for reading in readings if isinstance(reading.get(key), int)]
+    return values[-1] - values[0] if len(values) > 1 else None
 
 
 def _share(readings: Sequence[Mapping[str, Any]], key: str, cores: int) -> float | None:

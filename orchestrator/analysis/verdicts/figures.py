@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from orchestrator.domain.case import Case
     from orchestrator.domain.result import Measurement
 
-#: A timing this long is told by its first and its last minute, too.
+#: A timing this long also reports its first minute, its last minute.
 MINUTE_NS = 60_000_000_000
 LONG_NS = 5 * MINUTE_NS
 
