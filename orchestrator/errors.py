@@ -12,6 +12,7 @@
         ├── UsageError            the input can't be right (exit status 2)
         │   ├── InventoryError    inventory.yaml, with file and line
         │   ├── SuiteError        suite.yaml or an option that narrows it
+        │   ├── ClaimsError       a file of claims, with file and line
         │   └── UnknownName       no such device, model, run, case …; names the nearest
         ├── HostKeyRefused        unknown or changed host key
         ├── AuthenticationRefused the device took none of our keys
@@ -82,6 +83,10 @@ class InventoryError(UsageError):
 
 class SuiteError(UsageError):
     """``suite.yaml``, or an option that narrows it, is wrong; the message carries file and line."""
+
+
+class ClaimsError(UsageError):
+    """A file of claims is wrong; the message carries file and line."""
 
 
 class UnknownName(UsageError):  # noqa: N818  what is unknown is the name

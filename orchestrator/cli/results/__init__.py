@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from orchestrator.cli.context import Db, InventoryFile, Json, open_store
-from orchestrator.cli.results import best, breakeven, compare, rejudge, show
+from orchestrator.cli.results import best, breakeven, check, compare, rejudge, show
 from orchestrator.cli.results import list as listing
 from orchestrator.cli.results.list import print_rows, print_why_empty
 
@@ -17,6 +17,7 @@ app.command("show", epilog=show.EPILOG)(show.show_case)
 app.command("judge", epilog=rejudge.EPILOG)(rejudge.rejudge)
 app.command("best", epilog=best.EPILOG)(best.best)
 app.command("breakeven", epilog=breakeven.EPILOG)(breakeven.break_even)
+app.command("check", epilog=check.EPILOG)(check.check)
 app.command("compare", epilog=compare.EPILOG)(compare.compare)
 
 

@@ -1,0 +1,119 @@
+"""Claims with their answers: for a terminal, as JSON, as Markdown, as JUnit XML."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+from rich.markup import escape
+
+from orchestrator.analysis.claims import Answer
+from orchestrator.domain.units import format_bytes, format_ns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import Console
+
+    from orchestrator.analysis.claims import Answered, Evidence
+
+COLOURS = {Answer.HOLDS: "green", Answer.REFUTED: "red", Answer.OPEN: "yellow"}
+#: Results that a claim shows in a terminal; the others are counted.
+SHOWN = 5
+
+
+def show(answered: Sequence[Answered], console: Console) -> None:
+    """Print each claim with its answer, then what decided it."""
+    for each in answered:
+        console.print(f"[{COLOURS[each.answer]}]{each.answer:<19}[/]  {escape(each.claim.text)}", soft_wrap=True)
+        for line in lines(each, SHOWN):
+            console.print(f"[dim]  {escape(line)}[/]", soft_wrap=True)
+    console.print()
+    console.print(summary(answered))
+
+
+def summary(answered: Sequence[Answered]) -> str:
+    """Return how many claims have which answer."""
+    counts = {answer: sum(each.answer is answer for each in answered) for answer in Answer}
+    return ", ".join(f"{count} {answer}" for answer, count in counts.items() if count)
+
+
+def lines(answered: Answered, most: int | None = None) -> Iterator[str]:
+    """Yield a line for each result, those that decided first; at most ``most`` and how many more there are."""
+    if not answered.evidence:
+        on = f" on {', '.join(answered.claim.devices)}" if answered.claim.devices else ""
+        partner = " with one to hold it against" if answered.claim.against else ""
+        yield f"no result{on} that this claim is about{partner}"
+    ordered = sorted(answered.evidence, key=lambda each: each.answer is not answered.answer)
+    for each in ordered[:most]:
+        note = f": {each.note}" if each.note else ""
+        yield f"{each.case}  {figure(answered, each)}{note}"
+    if most is not None and len(ordered) > most:
+        yield f"and {len(ordered) - most} more (--json has all)"
+
+
+def figure(answered: Answered, each: Evidence) -> str:
+    """Return the figure with its interval, in its unit."""
+    if each.value is None:
+        return "-"
+    if each.low is None or each.high is None or each.low == each.high:
+        return _unit(answered, each.value)
+    return f"{_unit(answered, each.value)} ({_unit(answered, each.low)} to {_unit(answered, each.high)})"
+
+
+def as_json(answered: Sequence[Answered]) -> str:
+    """Return a list of objects, one for each claim; docs/claims.md explains the keys."""
+    plain = [
+        {"claim": each.claim.text, "answer": each.answer, "evidence": [asdict(row) for row in each.evidence]}
+        for each in answered
+    ]
+    return json.dumps(plain, indent=2)
+
+
+def markdown(answered: Sequence[Answered]) -> str:
+    """Return a table for a pull request or a job's summary."""
+    marks = {Answer.HOLDS: "✅", Answer.REFUTED: "❌", Answer.OPEN: "❔"}
+    rows = [
+        f"| {marks[each.answer]} {each.answer} | {_cell(each.claim.text)} | {_cell('; '.join(lines(each, SHOWN)))} |"
+        for each in answered
+    ]
+    return "\n".join(["| answer | claim | evidence (95 %) |", "|---|---|---|", *rows, "", summary(answered), ""])
+
+
+def junit(answered: Sequence[Answered]) -> str:
+    """Return JUnit XML: a refuted claim is a failure, an open one is skipped."""
+    suite = ET.Element(
+        "testsuite",
+        name="farm results check",
+        tests=str(len(answered)),
+        failures=str(sum(each.answer is Answer.REFUTED for each in answered)),
+        skipped=str(sum(each.answer is Answer.OPEN for each in answered)),
+    )
+    for each in answered:
+        case = ET.SubElement(suite, "testcase", classname="claims", name=each.claim.text)
+        text = "\n".join(lines(each))
+        if each.answer is Answer.REFUTED:
+            ET.SubElement(case, "failure", message=str(each.answer)).text = text
+        elif each.answer is Answer.OPEN:
+            ET.SubElement(case, "skipped", message=str(each.answer)).text = text
+        else:
+            ET.SubElement(case, "system-out").text = text
+    ET.indent(suite)
+    return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+
+
+def _unit(answered: Answered, value: float) -> str:
+    name = answered.claim.figure
+    if name in ("p50", "p90"):
+        return format_ns(value)
+    if name in ("size", "memory"):
+        return format_bytes(value)
+    if name in ("auc", "auc_change"):
+        return f"{value:+.4f}" if name == "auc_change" else f"{value:.4f}"
+    return f"{value:.3g} J" if name == "energy" else f"{value:.2f}×"
