@@ -13,6 +13,16 @@ from tests.lab.project import wait_for
 
 pytestmark = pytest.mark.tensorflow
 
+#: Six attempts of a moment each: time enough to break things in between.
+SUITE = "models: [tiny-cxr]\ndataset: phantom\nschemes: [float32, int8]\neffort: smoke\nattempts: 3\n"
+ATTEMPTS = 6
+
+
+@pytest.fixture
+def project(project):
+    (project.folder / "suite.yaml").write_text(SUITE)
+    return project
+
 
 def attempts(project):
     return project.rows("SELECT id, error FROM attempts")
@@ -35,7 +45,7 @@ def add_device(project, server, name="pi"):
 def test_a_link_cut_in_the_middle_of_a_lane_loses_nothing_and_stores_nothing_twice(project, sshd):
     server = sshd()
     add_device(project, server)
-    run = project.start("run", "--devices", "pi", "--effort", "quick", "--schemes", "float32,int8")
+    run = project.start("run", "suite.yaml", "--devices", "pi")
     wait_for(lambda: attempts(project))
 
     server.cut()
@@ -43,7 +53,7 @@ def test_a_link_cut_in_the_middle_of_a_lane_loses_nothing_and_stores_nothing_twi
 
     assert run.returncode == 0, out + err
     assert len(project.events("LinkLost")) >= 1
-    assert len(attempts(project)) == 6
+    assert len(attempts(project)) == ATTEMPTS
     assert len(lanes(project)) == 1
     assert all(error is None for _, error in attempts(project))
 
@@ -52,7 +62,7 @@ def test_a_link_cut_in_the_middle_of_a_lane_loses_nothing_and_stores_nothing_twi
 def test_a_run_whose_controller_was_killed_is_collected_and_only_the_rest_is_measured(project, sshd):
     server = sshd()
     add_device(project, server)
-    run = project.start("run", "--devices", "pi", "--effort", "quick", "--schemes", "float32,int8")
+    run = project.start("run", "suite.yaml", "--devices", "pi")
     wait_for(lambda: attempts(project))
     run.send_signal(signal.SIGKILL)
     run.communicate()
@@ -61,16 +71,16 @@ def test_a_run_whose_controller_was_killed_is_collected_and_only_the_rest_is_mea
     resumed = project.process("run", "--resume", "latest")
 
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
-    assert len(at_death) < 6
-    assert len(attempts(project)) == 6
+    assert len(at_death) < ATTEMPTS
+    assert len(attempts(project)) == ATTEMPTS
     assert len(lanes(project)) == 1, "the lane went on by itself: nothing was to be measured anew"
     assert len(project.rows("SELECT id FROM runs")) == 1
     started = [event["attempt"] for event in project.events("AttemptStarted")]
-    assert len(started) == len(set(started)) == 6
+    assert len(started) == len(set(started)) == ATTEMPTS
 
 
 def test_what_a_dead_device_left_undone_is_measured_by_resume(project):
-    run = project.start("run", "--effort", "quick", "--schemes", "float32,int8")
+    run = project.start("run", "suite.yaml")
     wait_for(lambda: attempts(project))
     run.send_signal(signal.SIGKILL)
     run.communicate()
@@ -83,7 +93,7 @@ def test_what_a_dead_device_left_undone_is_measured_by_resume(project):
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     after = dict(attempts(project))
     assert before.items() <= after.items()
-    assert len(after) == 6
+    assert len(after) == ATTEMPTS
     assert lanes(project)[0] == (lane,)
     assert len(lanes(project)) == 2
 
@@ -145,7 +155,7 @@ def test_a_device_that_is_off_is_skipped_within_15_s_with_a_reason(project):
 
 
 def test_a_second_controller_is_told_who_holds_the_device(project):
-    first = project.start("run", "--effort", "quick", "--schemes", "float32,int8")
+    first = project.start("run", "--effort", "quick", "--schemes", "int8")
     wait_for(lambda: lanes(project))
 
     second = project.process("run", "--effort", "smoke", "--db", f"sqlite:///{project.folder / 'second.db'}")
@@ -158,7 +168,7 @@ def test_a_second_controller_is_told_who_holds_the_device(project):
 
 
 def test_ctrl_c_stops_the_lane_on_the_device_and_resume_goes_on(project):
-    run = project.start("run", "--effort", "quick", "--schemes", "float32,int8")
+    run = project.start("run", "suite.yaml")
     wait_for(lambda: attempts(project))
 
     run.send_signal(signal.SIGINT)
@@ -170,7 +180,7 @@ def test_ctrl_c_stops_the_lane_on_the_device_and_resume_goes_on(project):
     wait_for(lambda: project.farm("run", "--dry-run").returncode == 0)
     resumed = project.process("run", "--resume", "latest")
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
-    assert len(attempts(project)) == 6
+    assert len(attempts(project)) == ATTEMPTS
 
 
 def test_a_run_whose_model_changed_meanwhile_is_not_resumed(project):
@@ -182,7 +192,7 @@ def test_a_run_whose_model_changed_meanwhile_is_not_resumed(project):
     shutil.copy(WEIGHTS, model)
     (project.folder / "suite.yaml").write_text(
         "models:\n  - path: mine.keras\n    preprocess: {size: 64, scale: 0.00784313725490196, mean: 1}\n"
-        "dataset: phantom\nschemes: float32\neffort: quick\n"
+        "dataset: phantom\nschemes: float32\neffort: smoke\nattempts: 3\n"
     )
     run = project.start("run", "suite.yaml")
     wait_for(lambda: attempts(project))

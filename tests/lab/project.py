@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -114,13 +115,19 @@ def wait_for(condition: Callable[[], Any], *, seconds: float = 90, every: float 
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory) -> Path:
-    """A folder of farm's own files with the built-in suite's artifacts in it: TensorFlow runs once for all tests."""
-    project = Project(folder=tmp_path_factory.mktemp("built"))
-    (project.folder / "home").mkdir()
-    done = project.process("run", "--effort", "smoke")
-    assert done.returncode == 0, done.stdout + done.stderr
-    return project.folder / ".farm"
+def built(tmp_path_factory, worker_id) -> Path:
+    """A folder of farm's own files with the built-in suite's artifacts in it: TensorFlow runs once for all tests and workers."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "built"
+    with (folder.parent / "built.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "done").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            (folder / "home").mkdir(parents=True)
+            done = Project(folder=folder).process("run", "--effort", "smoke")
+            assert done.returncode == 0, done.stdout + done.stderr
+            (folder / "done").touch()
+    return folder / ".farm"
 
 
 @pytest.fixture
