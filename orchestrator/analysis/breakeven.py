@@ -86,8 +86,8 @@ def pairs(
     for one, side, costs in sides:
         for other, other_side, other_costs in sides:
             same_scheme = one.scheme == other.scheme or first.scheme or second.scheme
-            meant = first.takes(one) and second.takes(other) and one.case != other.case
-            if meant and same_scheme and _place(one) == _place(other) and costs and other_costs:
+            wanted = first.takes(one) and second.takes(other) and one.case != other.case
+            if wanted and same_scheme and _place(one) == _place(other) and costs and other_costs:
                 yield Pair(ours=side, theirs=other_side, break_even=break_even(costs, other_costs))
 
 

@@ -223,7 +223,7 @@ def _blockers(a: Measured, b: Measured) -> Iterator[str]:
     if a.case.device != b.case.device:
         return  # other hardware is what is compared then, with its governor
     if a.hardware and b.hardware and a.hardware != b.hardware:
-        yield f"another machine answers to {a.case.device} now: its hardware is not the same"
+        yield f"different hardware: {a.case.device} was another machine before"
     if a.governors and b.governors and a.governors != b.governors:
         yield f"their governors differ: {' and '.join(sorted(a.governors))}, then {' and '.join(sorted(b.governors))}"
 
@@ -266,7 +266,7 @@ def _auc(store: Queries, a: ResultRow, b: ResultRow, folder: Path) -> AucDiffere
     if one is None or other is None or one.error or other.error or one.shape != other.shape:
         return None
     if (one.pixels_sha256, one.labels_sha256) != (other.pixels_sha256, other.labels_sha256):
-        # The pixels of another model may have another size; without the same ones nobody knows that images are the same.
+        # The pixels of another model may have another size; without the same ones it is unknown whether images are the same.
         return None
     path = folder / one.labels_sha256
     if not path.is_file():

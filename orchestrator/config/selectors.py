@@ -1,4 +1,4 @@
-"""Which devices a person means: by name, tag, group, or what the devices said of themselves when last seen."""
+"""Select devices by name, tag, group, or the facts of their last probe."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from orchestrator.domain.device import Device
 
-    #: What devices said of themselves when they were last asked, by name.
+    #: Facts of each device's last probe, by name.
     Known = Mapping[str, Mapping[str, Any]]
 
-#: What people call a fact -> where the agent's probe has it.
+#: Name of a fact in selectors -> its key in the agent's probe.
 FACTS = {
     "arch": "machine",
     "board": "board",
@@ -49,23 +49,23 @@ SYNTAX = (
 
 
 def needs_facts(words: Iterable[str]) -> bool:
-    """Say whether some selector asks what devices are, beyond what the inventory says."""
+    """Check whether a selector asks for facts of devices, which the inventory does not have."""
     terms = [term.lstrip("!") for word in _from_files(words) for term in word.split("&")]
     return any(term.startswith(("arch:", "has:")) or _COMPARISON.fullmatch(term) for term in terms)
 
 
 def select(devices: Sequence[Device], words: Iterable[str], known: Known | None = None) -> tuple[Device, ...]:
-    """Return the devices that ``words`` mean, each once, in the order of ``devices``.
+    """Return the devices that match ``words``, each once, in the order of ``devices``.
 
     A word is a name, ``all``, a glob such as ``pi5-*``, ``tag:NAME``, ``group:NAME``, ``arch:aarch64``, ``has:gpu``, a fact
     such as ``memory<2GB``, ``@FILE`` with one word a line, several of these joined by ``&`` where all must hold, or any of them
-    after ``!``, which takes devices away. Only such ones mean: all but these. ``known`` are the facts when last seen.
-    Raises `UnknownName` or `UsageError` for a word that means no device.
+    after ``!``, which takes devices away. Only such ones: all but these. ``known`` are the facts when last seen.
+    Raises `UnknownName` or `UsageError` for a word that matches no device.
     """
     words = _from_files(words)
-    wanted = {name for word in words if not word.startswith("!") for name in _meant(devices, word, known or {})}
+    wanted = {name for word in words if not word.startswith("!") for name in _matching(devices, word, known or {})}
     unwanted = {
-        name for word in words if word.startswith("!") for name in _meant(devices, word[1:], known or {}, away=True)
+        name for word in words if word.startswith("!") for name in _matching(devices, word[1:], known or {}, away=True)
     }
     if words and all(word.startswith("!") for word in words):
         wanted = {device.name for device in devices}
@@ -104,15 +104,15 @@ def _from_files(words: Iterable[str]) -> list[str]:
     return found
 
 
-def _meant(devices: Sequence[Device], word: str, known: Known, *, away: bool = False) -> set[str]:
-    """Return the names a word means; what means no device is an error, unless facts say that there is none to take away."""
+def _matching(devices: Sequence[Device], word: str, known: Known, *, away: bool = False) -> set[str]:
+    """Return the names that a word matches; raise `UsageError` for none, unless facts alone leave nothing to take away."""
     found = {device.name for device in devices}
     for term in word.split("&"):
         negated = term.startswith("!")
         names = _term(devices, term[1:] if negated else term, known)
         found = found - names if negated else found & names
     if not found and not (away and needs_facts([word])):
-        raise UsageError(f"{word!r} means no device", hint="farm devices list")
+        raise UsageError(f"selector {word!r} matches no device", hint="farm devices list")
     return found
 
 
@@ -133,10 +133,10 @@ def _term(devices: Sequence[Device], term: str, known: Known) -> set[str]:
         return _by_facts(every, term, known, _comparing(comparison))
     if colon:
         raise UsageError(f"{term!r}: {no_such('kind of selector', kind, ('tag', 'group', 'arch', 'has'))}", hint=SYNTAX)
-    meant = set(fnmatch.filter(every, term)) if re.search(r"[*?\[]", term) else {term} & set(every)
-    if not meant:
+    matching = set(fnmatch.filter(every, term)) if re.search(r"[*?\[]", term) else {term} & set(every)
+    if not matching:
         raise UnknownName("device", term, every, hint="farm devices list")
-    return meant
+    return matching
 
 
 def _is(facts: Mapping[str, Any], kind: str, value: str) -> bool:
@@ -150,9 +150,7 @@ def _by_facts(every: Sequence[str], term: str, known: Known, holds: Callable[[Ma
     unseen = [name for name in every if name not in known]
     if not found and unseen:
         some = ", ".join(unseen[:3]) + (", …" if len(unseen) > 3 else "")
-        raise UsageError(
-            f"{term!r}: no device is known to be so, and some were never asked: {some}", hint="farm devices check"
-        )
+        raise UsageError(f"selector {term!r} matches no device; without facts yet: {some}", hint="farm devices check")
     return found
 
 

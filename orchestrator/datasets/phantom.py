@@ -90,8 +90,8 @@ class Phantom:
 
     def fingerprint(self) -> str:
         """Hash what decides every pixel."""
-        said: dict[str, Any] = {"phantom": DRAWING, "seed": self._seed, "patients": self._patients}
-        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+        recipe: dict[str, Any] = {"phantom": DRAWING, "seed": self._seed, "patients": self._patients}
+        return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
 
 
 def draw(

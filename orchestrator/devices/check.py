@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from orchestrator.transports.connector import Connector
 
 #: What to do about a name that answers from another machine.
-OTHER_MACHINE = "results from before are not its own: farm devices rename, or take the new machine in under a new name"
+OTHER_MACHINE = "earlier results belong to that machine: farm devices rename, or add the new machine under a new name"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ def ask(
 ) -> Iterator[Answer]:
     """Probe the devices side by side and yield an answer for each, in their order.
 
-    ``before`` are the facts when last seen: a name that answers from another machine now is told.
+    ``before`` are the facts when last seen: another machine under this name is reported.
     """
 
     def one(device: Device) -> Answer:
@@ -47,7 +47,7 @@ def ask(
             return Answer(device=device, error=error)
         advice = [words for _, words in health.complaints(facts)]
         if health.other_machine((before or {}).get(device.name, {}), facts):
-            advice.append(f"another machine answers to this name than when it was last seen; {OTHER_MACHINE}")
+            advice.append(f"different hardware: this name was another machine when last seen; {OTHER_MACHINE}")
         return Answer(device=device, facts=facts, advice=tuple(advice))
 
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:

@@ -103,8 +103,8 @@ def described(kind: str, name: str, info: ServiceInfo) -> Service | None:
     addresses |= dict.fromkeys(_usable(info.parsed_scoped_addresses(IPVersion.V6Only)))
     if not info.port or not 1 <= info.port <= 65535 or not (addresses or hostname):
         return None
-    said = "".join(letter for letter in name.removesuffix(f".{kind}") if letter.isprintable())[:255]
-    return Service(name=said or hostname, hostname=hostname, addresses=tuple(addresses), port=info.port)
+    title = "".join(letter for letter in name.removesuffix(f".{kind}") if letter.isprintable())[:255]
+    return Service(name=title or hostname, hostname=hostname, addresses=tuple(addresses), port=info.port)
 
 
 def _usable(addresses: list[str]) -> list[str]:

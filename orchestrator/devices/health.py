@@ -20,7 +20,7 @@ CLOCK_OFF_NS = 2_000_000_000
 
 
 def complaints(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Return a word or two and a sentence of advice for everything that is not as it should be."""
+    """Return a keyword with a sentence of advice for each problem."""
     found = []
     if facts.get("emulated"):
         found.append(("emulated", "its processor is emulated: its timings say nothing about real hardware"))
@@ -53,24 +53,24 @@ def complaints(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 
 def tuning(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Say, in the manner of `complaints`, what farm has set there, and what it put back unasked."""
+    """Return, like `complaints`, the settings that farm holds there or put back without a request."""
     found = []
     held, mended = ActiveTuning.from_json(facts.get("tuned")), facts.get("tuning_mended")
     if held is not None:
         how = "its lane puts it back" if held.lane else "farm devices tune --restore puts it back"
         found.append(("tuned", f"{held}; {how}"))
     if isinstance(mended, dict):
-        with suppress(ValueError):  # a device may say anything
+        with suppress(ValueError):  # a device may send anything
             found.append(("untuned", "; ".join(Tuning.from_json(mended).sentences())))
     return found
 
 
 def other_machine(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    """Say whether a name answers from another machine than before; not knowing is no."""
+    """Check whether a name answers from another machine than before; False where that is unknown."""
     keys = before.get("hardware_key"), now.get("hardware_key")
     return None not in keys and keys[0] != keys[1]
 
 
-def _throttled(said: Any) -> bool:
-    """Say whether the device slows itself down now; what happened since boot, such as counts, is no news."""
-    return isinstance(said, dict) and any(value is True for name, value in said.items() if str(name).endswith("_now"))
+def _throttled(flags: Any) -> bool:
+    """Check whether the device slows itself down now; counts since boot are left out."""
+    return isinstance(flags, dict) and any(value is True for name, value in flags.items() if str(name).endswith("_now"))

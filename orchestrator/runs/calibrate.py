@@ -103,7 +103,7 @@ def _suite(case: Case, effort: str, attempts: int, seed: int) -> Suite:
 
 
 def _run(farm: Farm, suite: Suite, store: Store, show: Callable[[Event], None]) -> tuple[str, str]:
-    """Return the run's id, and the last that was said of why it did not go well."""
+    """Return the run's id with the last reason why it failed."""
     run, why = "", "it did nothing"
     for event in farm.run(suite, store):
         run = event.run
@@ -147,7 +147,7 @@ def _median(values: Sequence[int | None]) -> int | None:
 
 
 def _governor(good: Sequence[Measurement], facts: Mapping[str, Any]) -> str | None:
-    """Return the governor that the attempts ran under; one that changed is told as such."""
+    """Return the governor that the attempts ran under; one that changed is named as such."""
     seen = [str(reading["governor"]) for attempt in good for reading in attempt.readings if reading.get("governor")]
     known = facts.get("governor")
     return " → ".join(dict.fromkeys(seen)) or (str(known) if known else None)

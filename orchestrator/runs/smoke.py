@@ -39,19 +39,19 @@ def smoke_case(
         threads=[1],
         effort="smoke",
     )
-    said: dict[str, Any] = {"run": None, "case": device, "sent_bytes": 0, "invocations": 0}
-    said |= {"fastest_ns": None, "why": "it did nothing"}
+    outcome: dict[str, Any] = {"run": None, "case": device, "sent_bytes": 0, "invocations": 0}
+    outcome |= {"fastest_ns": None, "why": "it did nothing"}
     farm = Farm(inventory, state, connector=connector, wheelhouse=wheelhouse, patience_s=60)
     with Store.open(db) as store:
         for event in farm.run(chosen, store):
-            said["run"] = event.run
+            outcome["run"] = event.run
             if isinstance(event, LaneSkipped | CaseSkipped | BuildFailed):
-                said["why"] = event.error if isinstance(event, BuildFailed) else event.reason
+                outcome["why"] = event.error if isinstance(event, BuildFailed) else event.reason
             elif isinstance(event, BlobSent):
-                said["sent_bytes"] += event.sent_bytes
+                outcome["sent_bytes"] += event.sent_bytes
             elif isinstance(event, AttemptEnded):
                 attempt = event.measurement
-                said |= {"case": str(attempt.case), "why": attempt.error}
-                said["invocations"] = len(attempt.latency_ns) * attempt.invocations_per_sample
-                said["fastest_ns"] = float(attempt.per_invocation_ns.min()) if attempt.latency_ns else None
-    return said
+                outcome |= {"case": str(attempt.case), "why": attempt.error}
+                outcome["invocations"] = len(attempt.latency_ns) * attempt.invocations_per_sample
+                outcome["fastest_ns"] = float(attempt.per_invocation_ns.min()) if attempt.latency_ns else None
+    return outcome

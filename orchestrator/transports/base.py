@@ -34,7 +34,7 @@ class Transport(Protocol):
         timeout_s: float = 60.0,
         progress: Callable[[int], None] | None = None,
     ) -> Completed:
-        """Run ``argv`` to its end; ``progress`` is told the bytes of ``stdin`` sent so far."""
+        """Run ``argv`` to its end; ``progress`` gets the bytes of ``stdin`` sent so far."""
         ...
 
     def stream(self, argv: Sequence[str]) -> Iterator[bytes]:

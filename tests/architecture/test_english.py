@@ -21,10 +21,8 @@ MESSAGES_TO_MEND = {
 NAMES_TO_MEND = {
     "orchestrator/cli",
     "orchestrator/config",
-    "orchestrator/datasets",
     "orchestrator/devices",
     "orchestrator/models",
-    "orchestrator/runs",
     "orchestrator/transports",
 }
 

@@ -251,7 +251,7 @@ def test_a_difference_below_the_noise_floor_is_said_to_be_noise(store, tmp_path)
         ({"verdict": Verdict.INVALID}, "is INVALID"),
         ({"effort": "quick"}, "efforts differ: standard and quick"),
         ({"dataset": "other"}, "datasets differ"),
-        ({"hardware": "two"}, "another machine answers to local"),
+        ({"hardware": "two"}, "different hardware: local was another machine before"),
         ({"governor": "powersave"}, "governors differ: performance, then powersave"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",

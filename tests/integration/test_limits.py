@@ -57,4 +57,4 @@ def test_a_run_on_a_selection_by_facts_needs_no_names(project):
     assert found.returncode == 0, found.stderr
     assert "local" in found.stdout
     assert none.returncode == 2
-    assert "'cores>=5000' means no device" in none.stderr
+    assert "selector 'cores>=5000' matches no device" in none.stderr

@@ -83,8 +83,8 @@ WRONG = {
     "memry<2GB": (UsageError, "no fact called 'memry'; did you mean 'memory'?"),
     "os<Debian": (UsageError, "os is text; compare it by = or !="),
     "cores>many": (UsageError, "'many' is no number"),
-    "arch:riscv64": (UsageError, "no device is known to be so, and some were never asked: new"),
-    "tag:pi&nuc": (UsageError, "'tag:pi&nuc' means no device"),
+    "arch:riscv64": (UsageError, "matches no device; without facts yet: new"),
+    "tag:pi&nuc": (UsageError, "selector 'tag:pi&nuc' matches no device"),
     "@/nowhere/x": (UsageError, "@/nowhere/x: No such file or directory"),
 }
 

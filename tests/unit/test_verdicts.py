@@ -460,12 +460,12 @@ def busy(others_s, *, own_s=10, seconds=10):
 
 
 def test_what_others_took_of_the_processor_is_told_as_a_share_of_all_cores():
-    assert "others took up to 25% of the processor (1.0 of 4 cores) during 3 of 3" in only("other-load", busy(10))
+    assert "other processes used up to 25% of the CPU (1.0 of 4 cores) during 3 of 3" in only("other-load", busy(10))
     assert reasons(busy(1.9)) == {}, "less than a twentieth of four cores"
     assert "(1.2 of 64 cores)" in only("other-load", busy(12), facts={"cores": 64})
     assert reasons(busy(9), facts={"cores": 64}) == {}, "less than one core"
     kept = {"cores": 1, "core_classes": [{"count": 4, "cpus": [0, 1, 2, 3]}]}
-    assert "25% of the processor (1.0 of 4 cores)" in only("other-load", busy(10), facts=kept)
+    assert "25% of the CPU (1.0 of 4 cores)" in only("other-load", busy(10), facts=kept)
     assert reasons(busy(10), facts={}) == {}, "nobody knows of how many"
     assert reasons(busy(0, own_s=40)) == {}, "our own work is no load of others"
     assert reasons(busy(1, own_s=0, seconds=0)) == {}, "ticks are too coarse for a moment"

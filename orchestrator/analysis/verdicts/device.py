@@ -52,8 +52,8 @@ def of_the_device(
     if stranger_since is not None:
         yield warn(
             "other-machine",
-            f"another machine answers to this name than on {stranger_since:%Y-%m-%d %H:%M} UTC",
-            "results from before are not its own; farm devices rename gives them another name",
+            f"different hardware: this name was another machine on {stranger_since:%Y-%m-%d %H:%M} UTC",
+            "earlier results belong to that machine; farm devices rename gives them another name",
         )
     yield from _of_heat(good)
     yield from _of_frequency(good, facts)
@@ -159,9 +159,9 @@ def _of_others(good: Sequence[Measurement], facts: Mapping[str, Any]) -> Iterato
         if loaded := [share for share in others if share > min(OTHER_LOAD, OTHER_CORES / cores)]:
             yield warn(
                 "other-load",
-                f"others took up to {max(loaded):.0%} of the processor ({max(loaded) * cores:.1f} of {cores} cores) "
+                f"other processes used up to {max(loaded):.0%} of the CPU ({max(loaded) * cores:.1f} of {cores} cores) "
                 f"during {len(loaded)} of {len(good)} attempts",
-                "stop what else runs on the device; farm devices show tells its load when it is idle",
+                "stop what else runs on the device; farm devices show has its load when it is idle",
             )
     stolen = [share for attempt in good if (share := share_stolen(attempt.readings)) is not None]
     if lost := [share for share in stolen if share > STEAL]:
@@ -233,7 +233,7 @@ def share_of_others(readings: Sequence[Mapping[str, Any]], cores: int) -> float 
 def share_stolen(readings: Sequence[Mapping[str, Any]]) -> float | None:
     """Return which share of the time that processes wanted to work the hypervisor kept back, ``None`` where unknown.
 
-    Processors that nobody wants are not stolen: of all cores' time the share would be the smaller the more there are. What
+    Idle processors are not stolen: of all cores' time the share would be the smaller the more there are. What
     was wanted counts as one core at least, so that a tick on an idle device (which waits for its GPU) is no share of nothing.
     """
     stolen, busy = _share(readings, "cpu_steal_ns", 1), _share(readings, "cpu_busy_ns", 1) or 0.0

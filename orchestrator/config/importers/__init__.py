@@ -21,17 +21,17 @@ _STATIC = "ansible-inventory -i FILE --list --yaml > hosts.yaml"
 def read(path: Path) -> Found:
     """Return the devices of ``path``, jump hosts first, and what could not be taken over; its content says what it is.
 
-    Raises `InventoryError` with file and line where it can't be read or is none of the three. Runs nothing, asks nobody.
+    Raises `InventoryError` with file and line where it can't be read or is none of the three. It runs nothing and asks nothing.
     """
     text = _text(path)
-    meant = "\n".join(line for line in text.splitlines() if line.strip() and not line.lstrip().startswith(("#", ";")))
-    if not meant:
+    lines = "\n".join(line for line in text.splitlines() if line.strip() and not line.lstrip().startswith(("#", ";")))
+    if not lines:
         raise InventoryError(f"{path}: there is nothing in it")
-    if _SECTION.search(meant):
+    if _SECTION.search(lines):
         tree = ansible_ini.tree(text, path)
-    elif _YAML.match(meant):
+    elif _YAML.match(lines):
         tree = ansible_yaml.tree(text, path)
-    elif _SSH.search(meant):
+    elif _SSH.search(lines):
         return ssh.devices(path)
     else:
         tree = ansible_ini.tree(text, path)

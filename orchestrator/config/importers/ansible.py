@@ -49,7 +49,7 @@ class Group:
     """A group as it is written: its own hosts, the groups below it, its variables."""
 
     hosts: dict[str, None] = field(default_factory=dict)
-    #: Each with the place where it is said, ``file:line``.
+    #: Each with its place, ``file:line``.
     children: dict[str, str] = field(default_factory=dict)
     values: dict[str, Value] = field(default_factory=dict)
 

@@ -66,8 +66,8 @@ class Target:
         """
         libc = str(facts.get("libc", ""))
         glibc = re.search(r"glibc\D*(\d+)\.(\d+)", libc)
-        said = str(facts.get("machine", "unknown"))
-        kernel = _SPELLINGS.get(said, said)
+        uname = str(facts.get("machine", "unknown"))
+        kernel = _SPELLINGS.get(uname, uname)
         machine = _USERLAND.get((kernel, facts.get("bits", 64)), kernel)
         pythons, free, here = facts.get("pythons"), facts.get("disk_free_bytes"), facts.get("environments")
         return cls(

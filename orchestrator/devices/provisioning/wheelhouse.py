@@ -105,7 +105,7 @@ def _fetch(pin: Pin, folder: Path, wheelhouse: Path | None) -> None:
     if failed:
         looked = f" (and it is not in {wheelhouse})" if wheelhouse else ""
         raise DeviceUnfit(
-            f"{pin.filename} can't be fetched{looked}: {words[-1] if words else 'pip said nothing'}",
+            f"{pin.filename} can't be fetched{looked}: {words[-1] if words else 'no output of pip'}",
             hint="without internet here, put the wheel into a folder and name it: --wheelhouse DIR",
         )
 
