@@ -261,7 +261,7 @@ def encode_line(record: object) -> bytes:
 
 
 def is_whole(line: bytes) -> bool:
-    """Say whether a journal line is neither torn nor altered."""
+    """Check whether a journal line is neither torn nor altered."""
     checksum, _, text = line[:-1].partition(b" ")
     return line.endswith(b"\n") and checksum == b"%08x" % zlib.crc32(text)
 

@@ -150,7 +150,7 @@ def _as_fast(fit: Sequence[Candidate]) -> list[Candidate]:
 
 
 def _dominates(one: Candidate, other: Candidate) -> bool:
-    """Say whether ``one`` is as good as ``other`` in time, size and AUC, and better in one of them."""
+    """Check whether ``one`` is as good as ``other`` in time, size and AUC, and better in one of them."""
     first, second = _goods(one), _goods(other)
     return all(a <= b for a, b in zip(first, second, strict=True)) and first != second
 
@@ -160,7 +160,7 @@ def _goods(each: Candidate) -> tuple[float, float, float]:
 
 
 def _refusals(row: ResultRow, against: Comparison | None, limits: Limits) -> Iterator[str]:
-    """Say why a result can't be chosen."""
+    """Return why a result can't be chosen."""
     if row.verdict == "INVALID":
         codes = ", ".join(reason["code"] for reason in row.reasons if reason["verdict"] == "INVALID")
         yield f"INVALID ({codes})"

@@ -208,7 +208,7 @@ def _comparison(store: Queries, a: Measured, b: Measured, labels: Path) -> Compa
 
 
 def _blockers(a: Measured, b: Measured) -> Iterator[str]:
-    """Say why A and B must not be compared."""
+    """Return why A and B must not be compared."""
     for side in (a, b):
         if side.row.verdict == "INVALID":
             codes = ", ".join(reason["code"] for reason in side.row.reasons if reason["verdict"] == "INVALID")
@@ -240,7 +240,7 @@ def _few_attempts(a: Measured, b: Measured) -> Iterator[str]:
 
 
 def _notes(a: Measured, b: Measured) -> Iterator[str]:
-    """Say what else there is to know: verdicts, other runs, other artifacts, other versions."""
+    """Return notes on a pair: verdicts, other runs, other artifacts, other versions."""
     for side in (a, b):
         if side.row.verdict == "WARN":
             codes = ", ".join(reason["code"] for reason in side.row.reasons)

@@ -89,7 +89,7 @@ def drop_item(text: str, path: Path, word: str) -> str:
 
 
 def is_null(text: str, path: Path) -> bool:
-    """Say whether nothing is written at ``path``, as in ``key:``."""
+    """Check whether nothing is written at ``path``, as in ``key:``."""
     found = _child(_at(text, path[:-1]), path[-1])
     return found is not None and _is_null(found[1])
 

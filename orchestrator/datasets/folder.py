@@ -192,7 +192,7 @@ class Folder:
         return {shown_name(entry): entry for entry in inside}
 
     def _where_instead(self) -> str:
-        """Say what is there instead of ``train/`` and ``test/``: ChestX-ray14, an archive, one more folder around them."""
+        """Return what is there instead of ``train/`` and ``test/``: ChestX-ray14, an archive, one more folder around them."""
         inside = sorted(self._root.iterdir()) if self._root.is_dir() else []
         for entry in inside:
             if entry.name.startswith("Data_Entry_2017"):
@@ -208,7 +208,7 @@ class Folder:
         return f"expected {LAYOUT}"
 
     def _divided(self, validation: float, calibration: float, seed: int) -> dict[Part, tuple[_Image, ...]]:
-        """Divide the training side by patient; whoever is in ``test/`` too is in no other part."""
+        """Divide the training side by patient; a patient who is in ``test/`` too is in no other part."""
         test, train = self._images("test"), self._images("train")
         tested = {image.patient for image in test}
         kept = tuple(image for image in train if image.patient not in tested)

@@ -1,4 +1,4 @@
-"""SSH servers that announce themselves on the local network by mDNS (RFC 6762, 6763); whoever answers is not trusted."""
+"""SSH servers that announce themselves on the local network by mDNS (RFC 6762, 6763); an answer is not trusted."""
 
 from __future__ import annotations
 

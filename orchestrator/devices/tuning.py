@@ -30,7 +30,7 @@ class Outcome:
 
     device: Device
     tuning: Tuning | None = None
-    #: What the device says of itself afterwards.
+    #: The facts of the device afterwards.
     facts: Mapping[str, Any] | None = None
     error: FarmError | None = None
 

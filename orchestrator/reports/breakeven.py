@@ -99,7 +99,7 @@ def _answers(found: Sequence[Pair]) -> Table:
 
 
 def answer(point: BreakEven) -> str:
-    """Return when one runtime is ahead of the other, in words: images with their interval, and how long that takes."""
+    """Return a sentence on when one runtime is ahead of the other: images with their interval, the time they take."""
     if math.isinf(point.images):
         if point.interval is None:
             return "∞: perhaps never"

@@ -99,7 +99,7 @@ def _plain(pair: Comparison) -> dict[str, Any]:
 
 
 def _title(pairs: Sequence[Comparison], against: set[str]) -> str:
-    """Say what all results have in common, and with what the others are compared where that is one thing."""
+    """Return what all results have in common, and with what the others are compared where that is one thing."""
     rows = [row for pair in pairs for row in (pair.a, pair.b)]
     shared = [_named(name, getattr(rows[0], name)) for name in ORDER if len({getattr(row, name) for row in rows}) == 1]
     words = f"{', '.join(shared)}: " if shared else ""

@@ -63,7 +63,7 @@ def _parsed(text: str) -> URL:
 
 
 def _translate(context: ExceptionContext) -> None:
-    """Raise a driver's error as ours, whoever asked; SQLAlchemy makes the driver's error its cause."""
+    """Raise a driver's error as ours; SQLAlchemy makes the driver's error its cause."""
     error = context.sqlalchemy_exception
     if isinstance(error, DBAPIError) and context.engine is not None and not context.is_pre_ping:
         url = context.engine.url

@@ -231,7 +231,7 @@ def _advance(session: Session, cursor: happened.Cursor) -> bool:
 
 
 def _raced(error: StoreError) -> bool:
-    """Say whether another controller wrote the same case, device or artifact between our look and our word."""
+    """Check whether another controller wrote the same case, device or artifact between our query and our insert."""
     return getattr(error.__cause__, "sqlstate", None) in RACES
 
 

@@ -109,7 +109,7 @@ def same(ours: str, shown: str) -> bool:
 
 
 def _is_for(line: str, name: str) -> bool:
-    """Say whether a line is about ``name``, written plainly or hashed (``|1|salt|hash``)."""
+    """Check whether a line is about ``name``, written plainly or hashed (``|1|salt|hash``)."""
     fields = line.split()
     if len(fields) < 3 or fields[0].startswith(("#", "@")):
         return False

@@ -111,7 +111,7 @@ def of_the_latency(good: Sequence[Measurement]) -> Iterator[Reason]:
 
 
 def _is_in_order(attempt: Measurement) -> bool:
-    """Say whether quarters of the samples are times, rather than interpreters: a round has those of each in a row.
+    """Check whether quarters of the samples are times, rather than interpreters: a round has those of each in a row.
 
     There is a reading before the first round, and one after each.
     """

@@ -209,7 +209,7 @@ def _of_memory(good: Sequence[Measurement], facts: Mapping[str, Any]) -> Iterato
 
 
 def was_throttled(readings: Sequence[Mapping[str, Any]]) -> bool:
-    """Say whether the device slowed itself down between the first reading and the last.
+    """Check whether the device slowed itself down between the first reading and the last.
 
     A text is the Raspberry Pi firmware's word: bits 0 to 3 mean now, bits 16 to 19 the same since boot (raspberrypi.com,
     "vcgencmd get_throttled"). A number is the x86 kernel's count of throttling events since boot. ``cooling`` is the
@@ -275,7 +275,7 @@ def _limit(attempt: Measurement) -> float | None:
 
 
 def _began_too_warm(attempt: Measurement) -> bool:
-    """Say whether the lane gave up waiting; ``temperature_c`` would not tell, it is from after the warm-up."""
+    """Check whether the lane gave up waiting; ``temperature_c`` would not tell, it is from after the warm-up."""
     limit = _limit(attempt)
     celsius = attempt.readings[0].get("start_temperature_c") if attempt.readings else None
     return limit is not None and isinstance(celsius, int | float) and celsius >= limit

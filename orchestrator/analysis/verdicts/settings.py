@@ -105,7 +105,7 @@ def _kinds_of_cores(good: Sequence[Measurement], facts: Mapping[str, Any]) -> li
 
 
 def _is_alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Say whether two classes of cores are one kind: processors favour some of their cores by a few percent of the frequency."""
+    """Check whether two classes of cores are one kind: processors favour some of their cores by a few percent of the frequency."""
     if one.get("model") != other.get("model"):
         return False
     known = "capacity" if "capacity" in one and "capacity" in other else "max_hz"
