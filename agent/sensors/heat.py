@@ -42,7 +42,7 @@ class Heat:
         return max(temperatures, default=None)
 
     def cooling(self) -> Optional[int]:
-        """Return the highest current state of the cooling devices that slow the machine; 0 is none, the rest is the driver's."""
+        """Return the highest current state of the cooling devices that slow the machine; 0 means not slowed, other values are the driver's."""
         states = [state for held in self._cooling if (state := held.number()) is not None]
         return max(0, *states) if states else None
 

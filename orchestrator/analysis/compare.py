@@ -34,7 +34,7 @@ ENOUGH = f"farm run --compare makes {ATTEMPTS_TO_COMPARE} attempts"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two results and how B differs from A. Figures there are none of are ``None``."""
+    """Two results and how B differs from A. Unknown figures are ``None``."""
 
     a: ResultRow
     b: ResultRow
@@ -69,7 +69,7 @@ def by(rows: Sequence[ResultRow], dimension: str, baseline: str | None) -> list[
     """Return the results that differ in ``dimension`` alone, each as B of the one whose value there is ``baseline``.
 
     Without one it is float32, or the fewest threads or images of a batch, or the first value by name. Raises `UnknownName`
-    for a dimension or a baseline that is none, `UsageError` where nothing has a partner.
+    for an unknown dimension or baseline, `UsageError` where nothing has a partner.
     """
     if dimension not in DIMENSIONS:
         raise UnknownName("dimension", dimension, DIMENSIONS)

@@ -130,7 +130,7 @@ def tails(freedom: int, fewest: int) -> tuple[float, float]:
 
 
 def outliers(attempts: Sequence[NDArray[np.float64]]) -> Outliers:
-    """Count samples beyond the fences of their own attempt; those of an attempt below four samples are none."""
+    """Count samples beyond the fences of their own attempt; an attempt with fewer than four samples has none."""
     low = mild = severe = 0
     for samples in attempts:
         if len(samples) < 4:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def entry_for(inventory: Path, name: str, address: str, *, via: str | None, **fields: Any) -> Device:
     """Return the entry that ``farm devices add`` writes; ``via`` is a device of the inventory, or an address.
 
-    Raises `InventoryError` for a name that can't be or is taken, `UsageError` for an address that is none.
+    Raises `InventoryError` for a name that can't be or is taken, `UsageError` for an invalid address.
     """
     inventory_file.check_name(name)
     present = Inventory.load(inventory).devices

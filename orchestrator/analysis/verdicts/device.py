@@ -213,7 +213,7 @@ def was_throttled(readings: Sequence[Mapping[str, Any]]) -> bool:
 
     A text is the Raspberry Pi firmware's word: bits 0 to 3 mean now, bits 16 to 19 the same since boot (raspberrypi.com,
     "vcgencmd get_throttled"). A number is the x86 kernel's count of throttling events since boot. ``cooling`` is the
-    state of thermal cooling devices, of which 0 is none.
+    state of thermal cooling devices, where 0 means not slowed.
     """
     values = [reading["throttled"] for reading in readings if "throttled" in reading]
     bits = [int(word, 16) for word in values if isinstance(word, str) and _HEXADECIMAL.fullmatch(word)]
@@ -275,7 +275,7 @@ def _limit(attempt: Measurement) -> float | None:
 
 
 def _began_too_warm(attempt: Measurement) -> bool:
-    """Check whether the lane gave up waiting; ``temperature_c`` would not tell, it is from after the warm-up."""
+    """Check whether the lane gave up waiting; ``temperature_c`` does not show it, being from after the warm-up."""
     limit = _limit(attempt)
     celsius = attempt.readings[0].get("start_temperature_c") if attempt.readings else None
     return limit is not None and isinstance(celsius, int | float) and celsius >= limit

@@ -69,7 +69,7 @@ class Tree:
         return self.groups.setdefault(name, Group())
 
     def add(self, pattern: str, group: str, values: Mapping[str, Value], where: str) -> None:
-        """Put the hosts of ``pattern`` into ``group``; raises `InventoryError` for a range that is none."""
+        """Put the hosts of ``pattern`` into ``group``; raises `InventoryError` for an invalid range."""
         for host in hosts(pattern, where):
             self.group(group).hosts[host] = None
             self.hosts.setdefault(host, {}).update(values)
@@ -80,7 +80,7 @@ class Tree:
 def hosts(pattern: str, where: str) -> list[str]:
     """Return the hosts of ``pi[01:10:2]`` or ``pi[a:c]``: both ends belong to it, leading zeros stay.
 
-    Raises `InventoryError` with ``where`` for a range that is none.
+    Raises `InventoryError` with ``where`` for an invalid range.
     """
     match = _RANGE.search(pattern)
     if match is None:
@@ -102,7 +102,7 @@ def hosts(pattern: str, where: str) -> list[str]:
 def devices(tree: Tree) -> Found:
     """Return the hosts of ``tree`` as devices; a host's own variables win over its groups', a child's over its parent's.
 
-    Names of groups become tags. Raises `InventoryError` where a group is its own child or a port is none.
+    Names of groups become tags. Raises `InventoryError` where a group is its own child or a port is invalid.
     """
     depths = _depths(tree)
     parents: dict[str, list[str]] = {}

@@ -42,7 +42,7 @@ def devices(path: Path) -> Found:
 
 
 def _aliases(lines: tuple[Line, ...]) -> list[str]:
-    """Return the names, in the order of the file; a pattern is none."""
+    """Return the names, in the order of the file; patterns left out."""
     names: dict[str, None] = {}
     for line in lines:
         if line.keyword == "host":
