@@ -17,6 +17,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "dataset": {
         "phantom": "orchestrator.datasets.phantom:Phantom",
         "folder": "orchestrator.datasets.folder:Folder",
+        "chestxray14": "orchestrator.datasets.chestxray14:ChestXray14",
     },
     "model": {
         "tiny-cxr": "orchestrator.models.tiny_cxr:TinyCxr",

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from orchestrator.analysis import auc as metrics
-from orchestrator.datasets import folder as folder_module
+from orchestrator.datasets import labelled_files
 
 SIZE = 64
 CLASSES = ("NORMAL", "PNEUMONIA")
@@ -48,11 +48,11 @@ def brightness_auc(dataset) -> float:
 def count_decoding(monkeypatch) -> list[Path]:
     """Return a list that every image which a `Folder` decodes from now on is appended to."""
     paths: list[Path] = []
-    decode = folder_module.decode
+    decode = labelled_files.decode
 
     def counted(path: Path, **how):
         paths.append(path)
         return decode(path, **how)
 
-    monkeypatch.setattr(folder_module, "decode", counted)
+    monkeypatch.setattr(labelled_files, "decode", counted)
     return paths

@@ -367,11 +367,13 @@ def test_one_bad_image_is_an_error_with_its_name(root, how):
             use(Folder(str(root)))
 
 
-def test_chestxray14_as_it_is_published_is_recognised(tmp_path):
+def test_chestxray14_as_it_is_distributed_is_sent_to_its_own_kind(tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "Data_Entry_2017_v2020.csv").write_text("Image Index,Finding Labels\n")
 
-    with pytest.raises(DatasetError, match=r"train: no such folder\n.*ChestX-ray14 as it is published"):
+    with pytest.raises(
+        DatasetError, match=r"train: no such folder\n.*ChestX-ray14 as it is distributed.*kind: chestxray14"
+    ):
         Folder(str(tmp_path))
 
 

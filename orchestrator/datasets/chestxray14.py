@@ -1,0 +1,185 @@
+"""NIH ChestX-ray14 as it is distributed."""
+
+from __future__ import annotations
+
+import csv
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from orchestrator.datasets.decoding import shown
+from orchestrator.datasets.labelled_files import NO_FINDING, LabelledFile, LabelledFiles, Shares
+from orchestrator.errors import DatasetError, no_such
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+#: In the order of Wang et al., ChestX-ray8 (CVPR 2017), extended to 14; models of the literature have their outputs in it.
+FINDINGS = (
+    *("Atelectasis", "Cardiomegaly", "Effusion", "Infiltration", "Mass", "Nodule", "Pneumonia", "Pneumothorax"),
+    *("Consolidation", "Edema", "Emphysema", "Fibrosis", "Pleural_Thickening", "Hernia"),
+)
+#: Columns of the label file that are read.
+IMAGE, LABELS, PATIENT = "Image Index", "Finding Labels", "Patient ID"
+TRAIN_LIST, TEST_LIST = "train_val_list.txt", "test_list.txt"
+OFFICIAL, BY_PATIENT = "official", "patient"
+#: Missing images that a message names.
+NAMED = 3
+
+
+class ChestXray14(LabelledFiles):
+    """The dataset ``chestxray14``: ``root`` holds ``Data_Entry_2017*.csv``, the two lists, ``images/`` or ``images_001/`` and on.
+
+    ``split`` is ``official`` (``train_val_list.txt`` and ``test_list.txt``) or ``patient``: a share ``test`` of the patients,
+    drawn by ``seed``. ``findings`` are the columns, in the order of the model's outputs. ``missing: skip`` leaves out images that the
+    label file names but the folder lacks. ``validation``, ``calibration``, ``grey``, ``bits``: as for ``folder``.
+    """
+
+    task = "multi-label"
+
+    def __init__(
+        self,
+        root: str,
+        *,
+        split: str = OFFICIAL,
+        findings: list[str] | None = None,
+        missing: str = "refuse",
+        test: float = 0.2,
+        validation: float = 0.1,
+        calibration: float = 0.05,
+        grey: bool = True,
+        bits: int | None = None,
+        seed: int = 0,
+        name: str = "chestxray14",
+    ) -> None:
+        super().__init__(Path(root), grey=grey, bits=bits)
+        self.name = name
+        self.classes = self._columns(findings)
+        for option, value, choices in (
+            ("split", split, (OFFICIAL, BY_PATIENT)),
+            ("missing", missing, ("refuse", "skip")),
+        ):
+            if value not in choices:
+                raise DatasetError(
+                    f"{name}: {no_such(option, value, choices)}", hint=f"{option}: {' or '.join(choices)}"
+                )
+        try:
+            shares = Shares(validation=validation, calibration=calibration, seed=seed)
+        except ValueError as error:
+            raise DatasetError(f"{name}: {error}") from None
+        if not 0 < test < 1:
+            raise DatasetError(f"{name}: test {test} must be a share below 1")
+        files = self._labelled(skip=missing == "skip")
+        train, tested = self._official(files) if split == OFFICIAL else _by_patient(files, test, seed)
+        self._fill(train, tested, shares, (split, self.classes, test if split == BY_PATIENT else None))
+
+    def _columns(self, findings: list[str] | None) -> tuple[str, ...]:
+        chosen = tuple(findings or FINDINGS)
+        for finding in chosen:
+            if finding not in FINDINGS:
+                raise DatasetError(f"{self.name}: {no_such('finding', finding, FINDINGS)}")
+        if len(set(chosen)) < len(chosen):
+            raise DatasetError(f"{self.name}: findings: the same one twice")
+        return chosen
+
+    def _labelled(self, *, skip: bool) -> list[LabelledFile]:
+        """Return the images of the label file that are here, in its order."""
+        paths = self._paths()
+        files, lost = [], []
+        for image, findings, patient in self._rows():
+            path = paths.get(image)
+            if path is None:
+                lost.append(image)
+            else:
+                files.append(LabelledFile(path=path, findings=findings, patient=patient))
+        if not files:
+            raise DatasetError(
+                f"{shown(self._root)}: none of the {len(lost)} images of the label file is here",
+                hint="unpack images_001.tar.gz to images_012.tar.gz into that folder",
+            )
+        if lost and not skip:
+            raise DatasetError(
+                f"{shown(self._root)}: {len(lost)} of {len(lost) + len(files)} images are missing: "
+                f"{', '.join(lost[:NAMED])}{', …' if len(lost) > NAMED else ''}",
+                hint="unpack the archives they are in, or add `missing: skip` to the dataset",
+            )
+        if lost:
+            self._left_out["in the label file, not in the folder"] = len(lost)
+        return files
+
+    def _paths(self) -> dict[str, Path]:
+        """Return every PNG below ``images/``, ``images_NNN/`` and ``images_NNN/images/`` by its name."""
+        if not self._root.is_dir():
+            raise DatasetError(f"{shown(self._root)}: no such folder")
+        found: dict[str, Path] = {}
+        for folder in sorted(self._root.glob("images*")):
+            for inside in (folder, folder / "images"):
+                if inside.is_dir():
+                    with os.scandir(inside) as entries:
+                        found.update(
+                            (entry.name, Path(entry.path)) for entry in entries if entry.name.lower().endswith(".png")
+                        )
+        return found
+
+    def _rows(self) -> Iterator[tuple[str, frozenset[str], str]]:
+        """Yield (image, findings, patient) of the label file; raises `DatasetError` with file and line."""
+        tables = sorted(self._root.glob("Data_Entry_2017*.csv"))
+        if not tables:
+            raise DatasetError(
+                f"{shown(self._root)}: no Data_Entry_2017*.csv in it", hint="copy the label file of the dataset there"
+            )
+        if len(tables) > 1:
+            names = ", ".join(table.name for table in tables)
+            raise DatasetError(f"{shown(self._root)}: more than one label file: {names}", hint="keep one of them there")
+        known = {*FINDINGS, NO_FINDING}
+        try:
+            with tables[0].open(encoding="utf-8-sig", newline="") as file:
+                reader = csv.DictReader(file)
+                lacking = [name for name in (IMAGE, LABELS, PATIENT) if name not in (reader.fieldnames or ())]
+                if lacking:
+                    raise DatasetError(f"{shown(tables[0])}:1: no column {lacking[0]!r}")
+                for row in reader:
+                    findings = frozenset((row[LABELS] or "").split("|"))
+                    odd = sorted(findings - known)
+                    if odd:
+                        where = f"{shown(tables[0])}:{reader.line_num}"
+                        raise DatasetError(f"{where}: {no_such('finding', odd[0], known)}")
+                    yield row[IMAGE], findings - {NO_FINDING}, str(row[PATIENT]).strip()
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise DatasetError(f"{shown(tables[0])}: can't be read: {error}") from error
+
+    def _official(self, files: Sequence[LabelledFile]) -> tuple[list[LabelledFile], list[LabelledFile]]:
+        sides = [self._listed(TRAIN_LIST), self._listed(TEST_LIST)]
+        if both := sides[0] & sides[1]:
+            raise DatasetError(f"{shown(self._root)}: {min(both)} is in {TRAIN_LIST} as well as in {TEST_LIST}")
+        train, test = ([file for file in files if file.path.name in side] for side in sides)
+        if unlisted := len(files) - len(train) - len(test):
+            self._left_out["in neither list of the official split"] = unlisted
+        if not (train and test):
+            side = TEST_LIST if train else TRAIN_LIST
+            raise DatasetError(
+                f"{shown(self._root)}: no image of {side} is here", hint="`split: patient` needs no lists"
+            )
+        return train, test
+
+    def _listed(self, name: str) -> frozenset[str]:
+        path = self._root / name
+        try:
+            return frozenset(path.read_text(encoding="utf-8").split())
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            raise DatasetError(
+                f"{shown(path)}: {why}", hint=f"copy {name} of the dataset there, or say `split: patient`"
+            ) from error
+
+
+def _by_patient(
+    files: Sequence[LabelledFile], share: float, seed: int
+) -> tuple[list[LabelledFile], list[LabelledFile]]:
+    """Return (training side, test side), dealt by patient."""
+    patients = sorted({file.patient for file in files})
+    order = np.random.default_rng((seed, 1)).permutation(len(patients))
+    tested = {patients[number] for number in order[: max(1, round(share * len(patients)))]}
+    return [file for file in files if file.patient not in tested], [file for file in files if file.patient in tested]

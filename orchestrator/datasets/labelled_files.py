@@ -1,0 +1,197 @@
+"""A dataset of image files whose labels are known: what every kind of such a dataset shares."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from orchestrator.datasets.base import Images
+from orchestrator.datasets.decoding import BITS, decode, sample, shown
+from orchestrator.datasets.image_files import spread
+from orchestrator.domain.dataset import DatasetSummary, PartSummary
+from orchestrator.errors import DatasetError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from orchestrator.datasets.base import Part, Task
+    from orchestrator.datasets.decoding import Sample
+
+#: Images whose pixels are looked at before a run, to learn mode and range.
+SAMPLED = 16
+#: What a summary calls images with no finding.
+NO_FINDING = "No Finding"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelledFile:
+    """An image file with what it shows."""
+
+    path: Path
+    #: Names of what it shows: one class of a folder, any number of findings.
+    findings: frozenset[str]
+    patient: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shares:
+    """How the training side is divided: shares of its patients, chosen by a seed. Raises `ValueError` for odd ones."""
+
+    validation: float
+    calibration: float
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ValueError(f"seed {self.seed}: at least 0")
+        both = self.validation, self.calibration
+        if not (all(0 < share < 1 for share in both) and sum(both) < 1):
+            raise ValueError(f"validation {both[0]} and calibration {both[1]} must be shares below 1")
+
+
+class LabelledFiles:
+    """The base of such a dataset; a kind of it finds files, reads their labels and calls `_fill`."""
+
+    synthetic = False
+    name: str
+    classes: tuple[str, ...]
+    task: Task
+
+    def __init__(self, root: Path, *, grey: bool, bits: int | None) -> None:
+        self._root, self._grey, self._given_bits = root, grey, bits
+        self._left_out: Counter[str] = Counter()
+        self._parts: Mapping[Part, tuple[LabelledFile, ...]] = {}
+        self._settings: tuple[object, ...] = ()
+        if bits is not None and bits not in BITS:
+            raise DatasetError(f"{shown(root)}: bits {bits}: {BITS[0]} to {BITS[-1]}")
+
+    def _fill(
+        self, train: Sequence[LabelledFile], test: Sequence[LabelledFile], shares: Shares, settings: tuple[object, ...]
+    ) -> None:
+        """Divide the training side by patient; a patient who is in ``test`` too is in no other part.
+
+        ``settings`` are what else decides the dataset, for `fingerprint`. Raises `DatasetError` where a part is empty.
+        """
+        tested = {file.patient for file in test}
+        kept = tuple(file for file in train if file.patient not in tested)
+        if len(kept) < len(train):
+            self._left_out["of the training side, whose patient is tested too"] = len(train) - len(kept)
+        patients = sorted({file.patient for file in kept})
+        order = np.random.default_rng(shares.seed).permutation(len(patients))
+        ends = [max(1, round(share * len(patients))) for share in (shares.validation, shares.calibration)]
+        set_aside = {patients[number] for number in order[: ends[0]]}
+        looked_at = {patients[number] for number in order[ends[0] : sum(ends)]}
+        self._parts = {
+            "train": tuple(file for file in kept if file.patient not in set_aside | looked_at),
+            "validation": tuple(file for file in kept if file.patient in set_aside),
+            # shuffled: an order by class would calibrate on one class alone
+            "calibration": _shuffled([file for file in kept if file.patient in looked_at], shares.seed),
+            "evaluation": tuple(test),
+        }
+        for part, files in self._parts.items():
+            if not files:
+                raise DatasetError(
+                    f"{shown(self._root)}: no image is left for the {part} part", hint="it needs more patients"
+                )
+        self._settings = (*settings, shares.validation, shares.calibration, self._grey, shares.seed)
+        if self._given_bits is not None:
+            self._settings += (self._given_bits,)
+
+    def load(self, part: Part, *, height: int, width: int, limit: int | None = None) -> Images:
+        """Decode and resize a part (bilinear, averaging where it shrinks); raises `DatasetError` naming a bad file.
+
+        With ``limit``, images of every class are chosen, evenly spaced over its files; of ``calibration``, whose order
+        is random, the first ones.
+        """
+        chosen = self._parts[part]
+        if limit is not None and part == "calibration":
+            chosen = chosen[:limit]
+        elif limit is not None:
+            chosen = tuple(chosen[row] for row in spread(_groups(chosen), limit))
+        bits = self._bits
+        pixels = np.empty((len(chosen), height, width, 1 if self._grey else 3), np.uint8)
+        for number, file in enumerate(chosen):
+            pixels[number] = decode(file.path, height=height, width=width, grey=self._grey, bits=bits)
+        labels = np.array([[name in file.findings for name in self.classes] for file in chosen], np.uint8)
+        return Images(
+            pixels=pixels,
+            labels=labels.reshape(len(chosen), len(self.classes)),
+            patients=tuple(file.patient for file in chosen),
+        )
+
+    def summary(self) -> DatasetSummary:
+        """Return the images of each class and part, and what a few of them are like; raises `DatasetError`."""
+        self._check_bits()
+        return DatasetSummary(
+            name=self.name,
+            synthetic=False,
+            parts=tuple(
+                PartSummary(part=part, images=len(files), by_class=_counts(files))
+                for part, files in self._parts.items()
+            ),
+            patients=len({file.patient for file in self._files}),
+            left_out=dict(self._left_out.most_common()),
+            sampled=self._sample.images,
+            modes=self._sample.modes,
+            pixel_range=(self._sample.low, self._sample.high),
+        )
+
+    def fingerprint(self) -> str:
+        """Hash the settings, and name, size and time of change of every image.
+
+        Not their content: every run asks several times, and the whole of ChestX-ray14 is 42 GB. What calibration saw is
+        in an artifact's recipe by its pixels.
+        """
+        digest = hashlib.sha256(repr(self._settings).encode())
+        for part, files in sorted(self._parts.items()):
+            for file in files:
+                facts = file.path.stat()
+                name = os.fsencode(file.path.relative_to(self._root).as_posix())
+                digest.update(b"%s %s %d %d\n" % (part.encode(), name, facts.st_size, facts.st_mtime_ns))
+        return digest.hexdigest()
+
+    @property
+    def _files(self) -> tuple[LabelledFile, ...]:
+        return tuple(file for files in self._parts.values() for file in files)
+
+    @cached_property
+    def _sample(self) -> Sample:
+        return sample([self._files[row].path for row in spread(_groups(self._files), SAMPLED)])
+
+    @cached_property
+    def _bits(self) -> int | None:
+        """Bits in use where the images have more than 8; refuses what would be dark because they use fewer than 16."""
+        self._check_bits()
+        return self._given_bits or (16 if self._sample.deepest is not None else None)
+
+    def _check_bits(self) -> None:
+        deepest = None if self._given_bits else self._sample.deepest
+        if deepest is not None and deepest.bit_length() < BITS[-1]:
+            used = max(deepest.bit_length(), BITS[0])
+            raise DatasetError(
+                f"{shown(self._root)}: 16-bit images whose values end at {deepest}, as {used} bits do; as 16 bits they "
+                "would be nearly black",
+                hint=f"add `bits: {used}` to the dataset (12 and 14 are usual), or `bits: 16` if black is right",
+            )
+
+
+def _groups(files: Sequence[LabelledFile]) -> list[str]:
+    """Return for each file the rarest of its findings, so that a few files stand for all of them."""
+    counts = _counts(files)
+    return [min(sorted(file.findings), key=counts.__getitem__, default=NO_FINDING) for file in files]
+
+
+def _counts(files: Sequence[LabelledFile]) -> Counter[str]:
+    return Counter(name for file in files for name in (sorted(file.findings) or [NO_FINDING]))
+
+
+def _shuffled(files: list[LabelledFile], seed: int) -> tuple[LabelledFile, ...]:
+    order = np.random.default_rng(seed).permutation(len(files))
+    return tuple(files[number] for number in order)
