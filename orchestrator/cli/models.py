@@ -166,10 +166,9 @@ def _show(passes: Iterator[Epoch], *, total: int) -> None:
 
 
 def _evaluated(path: Path, images: Dataset, preprocess: Preprocess) -> float | None:
-    import keras
-
     from orchestrator.models import training
+    from orchestrator.models.keras_file import KerasFile
 
-    model = keras.models.load_model(path, compile=False)
+    model = KerasFile(str(path), preprocess=preprocess).load()
     part = images.load("evaluation", height=preprocess.height, width=preprocess.width)
-    return training.evaluate(model, part, preprocess)
+    return training.evaluate(model.scores, part, preprocess)

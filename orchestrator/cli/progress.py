@@ -41,6 +41,8 @@ class Screen:
         )
         self._tasks: dict[str, TaskID] = {}
         self._building: TaskID | None = None
+        #: Models whose scores were called doubtful, once for all their artifacts.
+        self._doubted: set[str] = set()
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -110,6 +112,10 @@ class Screen:
 
     @_show.register
     def _(self, event: happened.ArtifactReady) -> None:
+        doubt = event.artifact.checks.get("doubt")
+        if doubt is not None and event.artifact.model not in self._doubted:
+            self._doubted.add(event.artifact.model)
+            self._say(f"[yellow]{escape(event.artifact.model)}  doubtful:[/] {escape(doubt)}")
         if not event.reused:
             artifact = event.artifact
             self._say(

@@ -30,7 +30,7 @@ class Golden:
 
     #: sha256 of uint8 pixels [n, height, width, stored channels], a ``.npy`` blob.
     pixels_sha256: str
-    #: [n][output columns], of the artifact in the controller's own interpreter, and of the Keras model it was made of.
+    #: [n][output columns], of the artifact in the controller's own interpreter, and of the model it was made of.
     scores: tuple[tuple[float, ...], ...]
     keras_scores: tuple[tuple[float, ...], ...]
     #: The bound: of a single score, and of the mean over all of them.
@@ -42,8 +42,8 @@ class Golden:
         """Undo `dataclasses.asdict` and a trip through JSON; ``None`` stays ``None``."""
         if plain is None:
             return None
-        own = {name: tuple(tuple(row) for row in plain[name]) for name in ("scores", "keras_scores")}
-        return cls(**{**plain, **own})
+        rows = {name: tuple(tuple(row) for row in plain[name]) for name in ("scores", "keras_scores")}
+        return cls(**{**plain, **rows})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,8 @@ class Artifact:
     #: Everything the content depends on, JSON values only: model hash, scheme and its options, batch, sha256 of the
     #: calibration pixels (or ``None``), versions of TensorFlow and Keras. Equal recipes are never built twice.
     recipe: Mapping[str, Any]
-    #: What the build checked, JSON values only: largest score difference from Keras, images compared.
+    #: What the build checked, JSON values only: largest score difference from the model itself, images compared; and
+    #: ``doubt``, what is odd about the model's own scores.
     checks: Mapping[str, Any]
     #: ``None`` for artifacts that an older farm built.
     golden: Golden | None = None

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,23 +20,23 @@ from orchestrator import registry
 from orchestrator.datasets.base import make_dataset
 from orchestrator.domain.artifact import Artifact, Golden, ImageSet
 from orchestrator.domain.model import Preprocess
-from orchestrator.errors import FarmError
+from orchestrator.errors import FarmError, brief
 from orchestrator.models.base import make_model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from orchestrator.domain.model import DatasetSpec, ModelSpec
 
 #: Images of the calibration part that int8 looks at.
 CALIBRATION_IMAGES = 200
 #: Raised whenever the way artifacts are converted or checked changes: older ones are then built anew.
-CONVERSION = 3
+CONVERSION = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
-    """What is wanted: a model quantized by a scheme, for one batch size."""
+    """A request: a model quantized by a scheme, for one batch size."""
 
     model: ModelSpec
     scheme: str
@@ -79,29 +80,21 @@ class Artifacts:
 
         What it would give up at once, a model whose file is gone, is not among them.
         """
-        wanted = []
-        for build in builds:
-            with contextlib.suppress(FarmError):
-                if self._find(build, dataset) is None:
-                    wanted.append(build)
-        return tuple(wanted)
+        return tuple(build for build, found in self._looked_up(builds, dataset) if isinstance(found, dict))
 
     def ensure(self, builds: Sequence[Build], dataset: DatasetSpec) -> Iterator[Built | Failed]:
-        """Yield every build as it is there: found ones at once, the others from one subprocess.
+        """Yield every build as it is there: kept ones at once, the others from one subprocess.
 
         A model that can't be read, a conversion that fails and a builder that crashes are `Failed`, not exceptions.
         """
         wanted = []
-        for build in builds:
-            try:
-                found = self._find(build, dataset)
-            except FarmError as error:
-                yield Failed(build=build, error=str(error))
-                continue
-            if found is None:
-                wanted.append(build)
-            else:
+        for build, found in self._looked_up(builds, dataset):
+            if isinstance(found, FarmError):
+                yield Failed(build=build, error=str(found))
+            elif isinstance(found, Artifact):
                 yield Built(build=build, artifact=found, reused=True, seconds=0.0)
+            else:
+                wanted.append((build, found))
         if wanted:
             yield from self._build(wanted, dataset)
 
@@ -130,20 +123,33 @@ class Artifacts:
         self._write(key, asdict(image_set))
         return image_set
 
-    def _find(self, build: Build, dataset: DatasetSpec) -> Artifact | None:
-        kept = self._read(key_of(build, dataset))
+    def _looked_up(
+        self, builds: Sequence[Build], dataset: DatasetSpec
+    ) -> Iterator[tuple[Build, Artifact | dict[str, Any] | FarmError]]:
+        """Yield each build with its artifact, else its recipe, else why it has none; the dataset is read once."""
+        fingerprint = cache(lambda: make_dataset(dataset).fingerprint())
+        for build in builds:
+            try:
+                recipe = _recipe(build, fingerprint)
+            except FarmError as error:
+                yield build, error
+            else:
+                yield build, self._find(recipe) or recipe
+
+    def _find(self, recipe: Mapping[str, Any]) -> Artifact | None:
+        kept = self._read(_digest(recipe))
         if kept is None or not self._is_whole(kept["sha256"]):
             return None
-        found = artifact_from_json(kept)
-        if found.golden is not None and not self._is_whole(found.golden.pixels_sha256):
+        artifact = artifact_from_json(kept)
+        if artifact.golden is not None and not self._is_whole(artifact.golden.pixels_sha256):
             return None
-        return found
+        return artifact
 
-    def _build(self, builds: Sequence[Build], dataset: DatasetSpec) -> Iterator[Built | Failed]:
+    def _build(self, wanted: Sequence[tuple[Build, dict[str, Any]]], dataset: DatasetSpec) -> Iterator[Built | Failed]:
         """Build in a process of its own: TensorFlow's memory dies with it, its chatter goes to ``build.log``."""
-        left = list(builds)
+        left = list(wanted)
         with self._log.open("ab") as log, tempfile.TemporaryDirectory(dir=self._recipes.parent) as folder:
-            order = {"folder": folder, "builds": [asdict(build) for build in left], "dataset": asdict(dataset)}
+            order = {"folder": folder, "builds": [asdict(build) for build, _ in left], "dataset": asdict(dataset)}
             start, log_start = time.monotonic(), log.tell()
             with subprocess.Popen(
                 [sys.executable, "-m", "orchestrator.models.builder"],
@@ -160,63 +166,63 @@ class Artifacts:
                         worker.stdin.write(json.dumps(order))
                         worker.stdin.close()
                     for line in worker.stdout:
-                        said = json.loads(line)
-                        build, seconds = left.pop(0), time.monotonic() - start
+                        answer = json.loads(line)
+                        (build, recipe), seconds = left.pop(0), time.monotonic() - start
                         start = time.monotonic()
-                        if "error" in said:
-                            yield Failed(build=build, error=said["error"])
+                        if "error" in answer:
+                            yield Failed(build=build, error=answer["error"])
                         else:
-                            artifact = self._adopt(build, dataset, Path(said.pop("path")), said)
+                            artifact = self._adopt(build, recipe, Path(answer.pop("path")), answer)
                             yield Built(build=build, artifact=artifact, reused=False, seconds=seconds)
                     worker.wait()
                 finally:
                     worker.kill()
-            for build in left:
+            for build, _ in left:
                 yield Failed(build=build, error=self._last_words(log_start, worker.returncode))
 
-    def _adopt(self, build: Build, dataset: DatasetSpec, path: Path, said: Mapping[str, Any]) -> Artifact:
-        content = path.read_bytes()
-        path.unlink()
-        recipe = recipe_of(build, dataset)
+    def _adopt(self, build: Build, recipe: Mapping[str, Any], path: Path, answer: Mapping[str, Any]) -> Artifact:
+        size_bytes = path.stat().st_size
         artifact = Artifact(
-            sha256=self._keep(content),
-            size_bytes=len(content),
+            sha256=self._keep(path),
+            size_bytes=size_bytes,
             model=build.model.name,
             scheme=build.scheme,
             batch=build.batch,
             preprocess=make_model(build.model).preprocess,
-            recipe={**recipe, "calibration_sha256": said["calibration_sha256"]},
-            checks=said["checks"],
-            golden=self._adopt_golden(said["golden"]),
+            recipe={**recipe, "calibration_sha256": answer["calibration_sha256"]},
+            checks=answer["checks"],
+            golden=self._adopt_golden(answer["golden"]),
         )
         self._write(_digest(recipe), asdict(artifact))
         return artifact
 
-    def _adopt_golden(self, said: Mapping[str, Any]) -> Golden | None:
-        path = Path(said["path"])
-        kept = {key: value for key, value in said.items() if key != "path"}
-        golden = Golden.from_json({**kept, "pixels_sha256": self._keep(path.read_bytes())})
-        path.unlink()
-        return golden
+    def _adopt_golden(self, answer: Mapping[str, Any]) -> Golden | None:
+        fields = {key: value for key, value in answer.items() if key != "path"}
+        return Golden.from_json({**fields, "pixels_sha256": self._keep(Path(answer["path"]))})
 
     def _last_words(self, start: int, status: int) -> str:
         with self._log.open("rb") as log:
             log.seek(start)
             lines = log.read().decode(errors="replace").strip().splitlines()
-        return f"the builder ended with status {status}: {lines[-1] if lines else 'it said nothing'} ({self._log})"
+        return f"the builder ended with status {status}: {brief(Exception(lines[-1])) if lines else 'without a word'} ({self._log})"
 
     def _keep_array(self, array: Any) -> str:
-        import io
-
         import numpy as np
 
-        out = io.BytesIO()
-        np.save(out, array, allow_pickle=False)
-        return self._keep(out.getvalue())
+        with tempfile.NamedTemporaryFile(dir=self.blobs, delete=False) as file:
+            try:
+                np.save(file, array, allow_pickle=False)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+        return self._keep(Path(file.name))
 
-    def _keep(self, content: bytes) -> str:
-        sha256 = hashlib.sha256(content).hexdigest()
-        _replace(self.path(sha256), content)
+    def _keep(self, path: Path) -> str:
+        """Move a finished file to the blobs, whole or not at all, and return its sha256."""
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            os.fsync(file.fileno())
+        path.replace(self.path(sha256))
         return sha256
 
     def _is_whole(self, sha256: str) -> bool:
@@ -238,6 +244,15 @@ class Artifacts:
 
 def recipe_of(build: Build, dataset: DatasetSpec) -> dict[str, Any]:
     """Return everything that decides an artifact's content, as JSON values; does not import TensorFlow."""
+    return _recipe(build, lambda: make_dataset(dataset).fingerprint())
+
+
+def key_of(build: Build, dataset: DatasetSpec) -> str:
+    """Return the name under which an artifact is found again."""
+    return _digest(recipe_of(build, dataset))
+
+
+def _recipe(build: Build, fingerprint: Callable[[], str]) -> dict[str, Any]:
     model, scheme = make_model(build.model), registry.find("scheme", build.scheme)()
     recipe: dict[str, Any] = {
         "conversion": CONVERSION,
@@ -251,19 +266,14 @@ def recipe_of(build: Build, dataset: DatasetSpec) -> dict[str, Any]:
         "keras": _version("keras"),
     }
     if scheme.needs_calibration:
-        recipe["calibration"] = {"dataset": make_dataset(dataset).fingerprint(), "images": CALIBRATION_IMAGES}
+        recipe["calibration"] = {"dataset": fingerprint(), "images": CALIBRATION_IMAGES}
     return recipe
-
-
-def key_of(build: Build, dataset: DatasetSpec) -> str:
-    """Return the name under which an artifact is found again."""
-    return _digest(recipe_of(build, dataset))
 
 
 def artifact_from_json(plain: Mapping[str, Any]) -> Artifact:
     """Undo `dataclasses.asdict` and a trip through JSON."""
-    own = {"preprocess": Preprocess.from_json(plain["preprocess"]), "golden": Golden.from_json(plain["golden"])}
-    return Artifact(**{**plain, **own})
+    values = {"preprocess": Preprocess.from_json(plain["preprocess"]), "golden": Golden.from_json(plain["golden"])}
+    return Artifact(**{**plain, **values})
 
 
 def _digest(plain: Mapping[str, Any]) -> str:

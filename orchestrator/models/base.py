@@ -1,32 +1,63 @@
-"""The interface of a model: preprocessing, a hash of its weights, a Keras model on demand."""
+"""The interface of a model: preprocessing, a hash of its weights, its own scores, the forms that schemes convert."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 from orchestrator import registry
 from orchestrator.errors import ModelError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
     from orchestrator.domain.model import ModelSpec, Preprocess
+
+#: ``saved_model``: a folder with one signature, ``image`` to ``scores``; ``keras``: a ``.keras`` file; ``tflite``: a
+#: ready ``.tflite``. All have a fixed batch.
+Form = Literal["saved_model", "keras", "tflite"]
+
+
+class Source(Protocol):
+    """A trained model in memory."""
+
+    #: Scores of an image.
+    columns: int
+    #: Parameters, trained or not.
+    weights: int
+
+    def scores(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the model's own float32 scores [n, columns] of preprocessed images [n, height, width, channels].
+
+        Raises `ModelError` where they are not finite numbers.
+        """
+        ...
+
+    def write(self, form: Form, batch: int, path: Path) -> None:
+        """Write the model to ``path``, its batch fixed; ``form`` is one of the model's `Model.formats`."""
+        ...
 
 
 class Model(Protocol):
     """A trained classifier, before quantization. Made from ``ModelSpec.options`` as keyword arguments."""
 
     preprocess: Preprocess
+    #: What `Source.write` can write of it.
+    formats: tuple[Form, ...]
 
     def sha256(self) -> str:
         """Return a hash of everything the outputs depend on (architecture and weights), without TensorFlow."""
         ...
 
-    def load(self) -> Any:
-        """Return the ``keras.Model``: float32 [n, height, width, channels] to scores [n, classes] in 0..1."""
+    def load(self) -> Source:
+        """Read the model into memory; raises `ModelError` where it can't be read or takes other images."""
         ...
 
 
 def make_model(spec: ModelSpec) -> Model:
-    """Return the model a suite names; raises `ModelError` naming the option that does not fit, or a missing file."""
+    """Return the model that a suite names; raises `ModelError` naming the option that does not fit, or a missing file."""
     plug_in = registry.find("model", spec.kind)
     wrong = registry.misfit(plug_in, spec.options)
     if wrong is not None:

@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 import hashlib
-import re
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.errors import ModelError
+from orchestrator.errors import FarmError, ModelError, no_such
+from orchestrator.models import model_file, precision, saved_model, situations
+from orchestrator.models.keras_source import KerasSource
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from orchestrator.domain.model import Preprocess
+    from orchestrator.models.base import Form
 
 FILES = (".keras", ".h5", ".hdf5")
-#: How Keras 3 names a class or function that it does not have, in ``.keras`` and in ``.h5`` files.
-OWN_LAYER = re.compile(
-    r"(?:Could not locate (?:class|function)|Unknown (?:layer|object|activation function):) '?(\w+)'?"
+LEGACY = (
+    'where it was trained (or with `pip install tensorflow tf_keras`): TF_USE_LEGACY_KERAS=1 python -c "import tensorflow '
+    "as tf; tf.keras.models.load_model('{name}').export('saved')\"; then give farm the folder `saved`"
 )
+
+Shape = tuple[int | None, ...]
 
 
 class KerasFile:
-    """The model at ``path``; ``preprocess`` says what it expects of an image.
+    """The model at ``path``; ``preprocess`` says what it expects of an image, ``output`` which of several outputs is scored.
 
     No Python in the file is executed: Lambda layers are refused, and so are layers of the user's own. A SavedModel is a
     program of TensorFlow's operators all the same; load none that you would not run.
     """
 
-    def __init__(self, path: str, *, preprocess: Preprocess | None = None) -> None:
+    def __init__(self, path: str, *, output: str | None = None, preprocess: Preprocess | None = None) -> None:
         self._path = Path(path)
+        self._output = output
         if not self._path.exists():
             raise ModelError(f"{path}: no such file", hint="`path:` in a suite is relative to the suite's own folder")
         self._is_saved_model = (self._path / "saved_model.pb").is_file()
@@ -38,63 +46,130 @@ class KerasFile:
                 f"{path}: the suite does not say what the model expects of an image",
                 hint="add `preprocess: {size: 224, channels: 3, scale: …, mean: …, std: …}` to the model",
             )
+        if not self._is_saved_model:
+            model_file.check(self._path)
         self.preprocess = preprocess
+        # what TFSMLayer saves is the path of the SavedModel, which no device has
+        self.formats: tuple[Form, ...] = ("saved_model",) if self._is_saved_model else ("saved_model", "keras")
 
     def sha256(self) -> str:
-        """Hash the file, or every file of the folder with its name."""
+        """Hash the file, or every file of the folder with its name; and which output is scored, where that is named."""
         digest = hashlib.sha256()
         files = sorted(self._path.rglob("*")) if self._path.is_dir() else [self._path]
         for path in files:
             if path.is_file():
-                digest.update(str(path.relative_to(self._path.parent)).encode() + b"\0")
+                digest.update(str(path.relative_to(self._path.parent)).encode(errors="surrogateescape") + b"\0")
                 with path.open("rb") as file:
                     digest.update(hashlib.file_digest(file, "sha256").digest())
+        if self._output is not None:
+            digest.update(b"output " + self._output.encode())
         return digest.hexdigest()
 
-    def load(self) -> Any:
-        """Return the Keras model; raises `ModelError` in Keras's own words, or where its input has another shape."""
+    def load(self) -> KerasSource:
+        """Return the model; raises `ModelError` in one sentence where it can't be loaded or takes other images."""
+        how = self.preprocess
+        expected = (how.height, how.width, how.channels)
+        model = self._from_saved_model(expected) if self._is_saved_model else self._from_file(expected)
+        return KerasSource(self._one_output(model))
+
+    def _from_saved_model(self, expected: tuple[int, int, int]) -> Any:
+        signed = saved_model.signature(self._path)
+        self._check_input([tensor.shape for tensor in signed.inputs.values()], expected)
+        try:
+            return saved_model.model(self._path, signed, expected)
+        except Exception as error:  # Keras and TensorFlow raise what they like
+            raise self._translated(error) from error
+
+    def _from_file(self, expected: tuple[int, int, int]) -> Any:
         import keras
 
-        said = self.preprocess
-        expected = (said.height, said.width, said.channels)
         try:
-            if self._is_saved_model:
-                layer = keras.layers.TFSMLayer(self._path, call_endpoint="serving_default")
-                inputs = keras.layers.Input(expected)
-                outputs = layer(inputs)
-                model = keras.Model(inputs, next(iter(outputs.values())) if isinstance(outputs, dict) else outputs)
-            else:
-                model = keras.models.load_model(self._path, compile=False, safe_mode=True)
-        except Exception as error:
-            unknown = OWN_LAYER.search(str(error))
-            if unknown is not None:
-                raise ModelError(
-                    f"{self._path}: it has a layer or function of your own, {unknown[1]!r}, and farm runs no code from files",
-                    hint="give farm a SavedModel instead: `model.export('folder')` where that code is",
-                ) from error
-            words = str(error).strip() or type(error).__name__
-            raise ModelError(f"{self._path}: Keras can't load it: {words.splitlines()[0]}") from error
-        self._fits(model, expected)
-        return model
+            model = keras.models.load_model(self._path, compile=False, safe_mode=True)
+            if getattr(model, "inputs", None):  # a Sequential without any says so with an AttributeError
+                self._check_input([tuple(tensor.shape)[1:] for tensor in model.inputs], expected)
+                return precision.in_float32(model)
+        except ModelError:
+            raise
+        except Exception as error:  # Keras raises what it likes
+            raise self._translated(error) from error
+        raise ModelError(
+            f"{self._path}: it was saved before it was built, or is a subclass of keras.Model without fixed inputs",
+            hint="save it after training, or give farm a SavedModel: `model.export('folder')`",
+        )
 
-    def _fits(self, model: Any, expected: tuple[int, int, int]) -> None:
-        if not getattr(model, "inputs", None):  # a Sequential says so with an AttributeError
-            raise ModelError(
-                f"{self._path}: it was saved before it was built, or is a subclass of keras.Model without fixed inputs",
-                hint="save it after training, or give farm a SavedModel: `model.export('folder')`",
+    def _translated(self, error: Exception) -> FarmError:
+        wrote = None if self._is_saved_model else model_file.keras_version(self._path)
+        if wrote is not None and wrote.startswith("2."):
+            return ModelError(
+                f"{self._path}: saved by Keras 2 (keras_version {wrote}), and Keras 3 can't load it",
+                hint=LEGACY.format(name=self._path.name),
             )
-        inputs, outputs = (_shapes(tensors) for tensors in (model.inputs, model.outputs))
+        subject = str(self._path)
+        refusal = situations.translated(error, situations.LOADING, ModelError, subject, "Keras can't load it: ")
+        if refusal.hint is None and wrote is not None and _numbers(wrote) > _numbers(version("keras")):
+            refusal.hint = f"Keras {wrote} wrote it, here is {version('keras')}: pip install --upgrade keras"
+        return refusal
+
+    def _check_input(self, inputs: Sequence[Shape], expected: tuple[int, int, int]) -> None:
         if len(inputs) != 1 or len(inputs[0]) != 3:
-            raise ModelError(f"{self._path}: its inputs are {inputs}; farm feeds one image (height, width, channels)")
-        if any(own not in (None, wanted) for own, wanted in zip(inputs[0], expected, strict=True)):
+            shapes = ", ".join(map(str, inputs))
+            raise ModelError(f"{self._path}: its inputs are {shapes}; farm feeds one image (height, width, channels)")
+        shape = inputs[0]
+        if shape[0] in (1, 3) and shape[2] not in (1, 3):
+            height, width, channels = shape[1], shape[2], shape[0]
             raise ModelError(
-                f"{self._path}: it takes {inputs[0]}, the suite's `preprocess:` gives {expected}",
+                f"{self._path}: it takes {shape}, channels first (NCHW); farm feeds (height, width, channels)",
+                hint=f"put a Permute before it: keras.Sequential([keras.Input(({height}, {width}, {channels})), "
+                "keras.layers.Permute((3, 1, 2)), model]), then .save('nhwc.keras') or .export('nhwc')",
+            )
+        if any(side not in (None, wanted) for side, wanted in zip(shape, expected, strict=True)):
+            raise ModelError(
+                f"{self._path}: it takes {shape}, the suite's `preprocess:` gives {expected}",
                 hint="correct size and channels in the suite",
             )
-        if len(outputs) != 1 or len(outputs[0]) != 1 or outputs[0][0] is None:
-            raise ModelError(f"{self._path}: its outputs are {outputs}; farm reads one vector of scores (classes,)")
+
+    def _one_output(self, model: Any) -> Any:
+        """Return the model with the output that is scored as its only one; raises `ModelError` where that is unclear."""
+        import keras
+
+        outputs = _named(model)
+        shapes = {name: tuple(tensor.shape)[1:] for name, tensor in outputs.items()}
+        shown = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        if self._output is None and len(outputs) > 1:
+            raise ModelError(
+                f"{self._path}: it has {len(outputs)} outputs: {shown}",
+                hint=f"name the one to score in the suite: {' or '.join(f'`output: {name}`' for name in list(outputs)[:3])}",
+            )
+        name = self._output or next(iter(outputs))
+        if name not in outputs:
+            raise ModelError(f"{self._path}: {no_such('output', name, outputs)}")
+        tensor, shape = outputs[name], shapes[name]
+        if len(shape) != 1 or shape[0] is None:
+            raise ModelError(f"{self._path}: its output is {shown}; farm reads one vector of scores (classes,)")
+        if "float" not in str(tensor.dtype):
+            raise ModelError(
+                f"{self._path}: its output {name} is {tensor.dtype}, class numbers instead of scores",
+                hint="export the model before argmax, with one score for each class",
+            )
+        if len(outputs) == 1 and not isinstance(_structure(model), dict | list | tuple):
+            return model
+        return keras.Model(model.inputs[0], tensor)
 
 
-def _shapes(tensors: Any) -> list[tuple[int | None, ...]]:
-    """Return shapes without the batch."""
-    return [tuple(tensor.shape)[1:] for tensor in tensors]
+def _named(model: Any) -> Mapping[str, Any]:
+    """Return the outputs of a Keras model by name: the keys of a dictionary, else the names of their layers."""
+    if isinstance(_structure(model), dict):
+        return dict(sorted(model.output.items()))
+    names = list(getattr(model, "output_names", ()))
+    if len(set(names)) != len(model.outputs):
+        names = [str(number) for number in range(len(model.outputs))]
+    return dict(zip(names, model.outputs, strict=True))
+
+
+def _structure(model: Any) -> Any:
+    """Return the output as the model gives it: a tensor, or a list or dictionary of tensors."""
+    return getattr(model, "output", model.outputs[0])  # a Sequential that was never called has none
+
+
+def _numbers(version_text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version_text.split(".")[:2] if part.isdigit())

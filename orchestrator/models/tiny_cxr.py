@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.domain.model import Preprocess
 from orchestrator.errors import ModelError
+from orchestrator.models.keras_source import KerasSource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from orchestrator.models.base import Form
 
 WEIGHTS = Path(__file__).parent / "weights" / "tiny-cxr.keras"
 #: Pixels become -1..1, as `farm models train` feeds them.
@@ -22,6 +23,8 @@ PREPROCESS = Preprocess(height=64, width=64, channels=1, scale=1 / 127.5, mean=(
 
 class TinyCxr:
     """Needs no options: weights and preprocessing are its own."""
+
+    formats: tuple[Form, ...] = ("saved_model", "keras")
 
     def __init__(self, *, preprocess: Preprocess | None = None) -> None:
         if preprocess not in (None, PREPROCESS):
@@ -32,12 +35,11 @@ class TinyCxr:
         """Hash the weights' file."""
         return file_sha256(WEIGHTS)
 
-    def load(self) -> Any:
+    def load(self) -> KerasSource:
         """Return the Keras model."""
         import keras
 
-        load: Callable[..., Any] = keras.models.load_model
-        return load(WEIGHTS, compile=False)
+        return KerasSource(keras.models.load_model(WEIGHTS, compile=False))
 
 
 def file_sha256(path: Path) -> str:

@@ -13,13 +13,16 @@ from orchestrator.analysis import auc as metrics
 from orchestrator.errors import DatasetError, ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from orchestrator.datasets.base import Dataset, Images
     from orchestrator.domain.model import Preprocess
+
+    #: float32 images [n, height, width, channels] -> scores [n, classes]
+    Scorer = Callable[[NDArray[np.float32]], Any]
 
 BATCH = 32
 #: Peak of a cosine decay after a linear warm-up over the first tenth (Loshchilov & Hutter, ICLR 2017).
@@ -87,11 +90,9 @@ def _save_bare(model: Any, out: Path) -> None:
     bare.save(out)
 
 
-def evaluate(model: Any, images: Images, preprocess: Preprocess) -> float | None:
-    """Return the mean AUC-ROC of a Keras model on ``images``."""
-    scores = np.concatenate(
-        [np.asarray(model(batch, training=False)) for batch in _batches(images.pixels, preprocess, BATCH * 4)]
-    )
+def evaluate(score: Scorer, images: Images, preprocess: Preprocess) -> float | None:
+    """Return the mean AUC-ROC of a model on ``images``; ``score`` gives its scores, such as `Source.scores`."""
+    scores = np.concatenate([np.asarray(score(batch)) for batch in _batches(images.pixels, preprocess, BATCH * 4)])
     return metrics.mean_auc(metrics.auc_per_class(images.labels, scores))
 
 
@@ -125,7 +126,7 @@ def _fit(
             losses.append(
                 model.train_on_batch(scoring.preprocess(_augmented(pixels, rng, augmentation), preprocess), labels)
             )
-        auc = evaluate(model, validation, preprocess)
+        auc = evaluate(lambda batch: model(batch, training=False), validation, preprocess)
         if auc is None or auc > best:
             best = auc if auc is not None else best
             _save_bare(model, out)

@@ -10,6 +10,7 @@ from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
 from orchestrator.errors import BuildError
 from orchestrator.models.base import make_model
 from orchestrator.models.builder import ModelBuilder
+from orchestrator.models.keras_source import KerasSource
 from orchestrator.models.schemes.int8 import Int8
 
 pytestmark = pytest.mark.tensorflow
@@ -26,9 +27,9 @@ def builder():
 @pytest.mark.parametrize(
     ("broken", "words"),
     [
-        (lambda layers: [np.zeros_like(w) for w in layers], "differ from Keras|same to every image"),
+        (lambda layers: [np.zeros_like(w) for w in layers], "differ from the model's own|same to every image"),
         (lambda layers: [w * np.float32(np.nan) for w in layers], "not finite|can't be scored"),
-        (lambda layers: [w * np.float32(1.5) for w in layers], "differ from Keras"),
+        (lambda layers: [w * np.float32(1.5) for w in layers], "differ from the model's own"),
     ],
     ids=["without weights", "not a number", "other weights"],
 )
@@ -36,10 +37,10 @@ def test_a_file_without_the_right_weights_is_no_artifact(builder, tmp_path, monk
     # the converter is handed another model than the one it is compared with: what the silent failures looked like
     import keras
 
-    wrong = keras.models.clone_model(builder.keras)
-    wrong.set_weights(broken(builder.keras.get_weights()))
+    wrong = keras.models.clone_model(builder.source.keras)
+    wrong.set_weights(broken(builder.source.keras.get_weights()))
     other = ModelBuilder(make_model(TINY), make_dataset(PHANTOM))
-    other.keras = wrong
+    other.source = KerasSource(wrong)
 
     with pytest.raises(BuildError, match=words):
         other.build("float32", 1, tmp_path / "broken.tflite")
@@ -49,7 +50,7 @@ def test_a_file_smaller_than_its_weights_could_be_is_no_artifact(builder, tmp_pa
     builder.build("int8", 1, tmp_path / "whole.tflite")
     whole = (tmp_path / "whole.tflite").read_bytes()
 
-    (tmp_path / "half.tflite").write_bytes(whole[: builder.keras.count_params() // 2 - 1])
+    (tmp_path / "half.tflite").write_bytes(whole[: builder.source.weights // 2 - 1])
 
     with pytest.raises(BuildError, match="weights: they are not in it"):
         builder.check(Int8(), 1, tmp_path / "half.tflite")

@@ -1,4 +1,4 @@
-"""Images of two classes that differ in mean brightness, with a known AUC."""
+"""Images of two classes that differ in mean brightness, with a known AUC; the model that scores mean brightness."""
 
 from __future__ import annotations
 
@@ -56,3 +56,31 @@ def count_decoding(monkeypatch) -> list[Path]:
 
     monkeypatch.setattr(labelled_files, "decode", counted)
     return paths
+
+
+def brightness(x, name: str = "finding", **how):
+    """Return the layers that score an image x in 0..1: averaging, ReLU, pooling, one sigmoid."""
+    from keras import layers
+
+    x = layers.Conv2D(8, 3, padding="same", activation="relu", name=f"{name}_conv")(x)
+    x = layers.GlobalAveragePooling2D(name=f"{name}_pool")(x)
+    return layers.Dense(1, activation="sigmoid", name=name, **how)(x)
+
+
+def set_weights(model, name: str = "finding", *, gain: float = 24.0, channels: int = 1):
+    """Make the score rise with brightness (or fall, where ``gain`` is negative)."""
+    averaging, out = model.get_layer(f"{name}_conv"), model.get_layer(name)
+    averaging.set_weights(
+        [np.full_like(w, 1 / (9 * channels)) if w.ndim > 1 else 0 * w for w in averaging.get_weights()]
+    )
+    weights, bias = out.get_weights()
+    out.set_weights([np.full_like(weights, gain / len(weights)), np.full_like(bias, -gain * 114.5 / 255)])
+    return model
+
+
+def model(channels: int = 1):
+    """Return the Keras model that scores mean brightness."""
+    import keras
+
+    image = keras.Input((SIZE, SIZE, channels), name="image")
+    return set_weights(keras.Model(image, brightness(image)), channels=channels)

@@ -1,4 +1,4 @@
-"""What a quantization scheme must offer: settings for TensorFlow's converter."""
+"""What a quantization scheme must offer: a model in, an artifact out."""
 
 from __future__ import annotations
 
@@ -6,29 +6,40 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
     from orchestrator.domain.artifact import Tolerance
+    from orchestrator.models.base import Form, Source
 
     #: Yields preprocessed float32 batches [batch, height, width, channels].
     Calibration = Callable[[], Iterator[NDArray[np.float32]]]
+
+#: Largest plausible difference of a score from the model's own, for scores within 0..1, where a scheme knows no better.
+PLAUSIBLE = 0.6
 
 
 class Scheme(Protocol):
     """A way to quantize."""
 
     name: str
-    #: Of the artifact: ``tflite``, ``keras`` (the model as it is) or ``onnx`` (made of the ``.tflite`` of `configure`).
+    #: Of the artifact: ``tflite``, ``keras`` or ``onnx``; runtimes say which they take.
     format: str
-    #: True where `configure` needs images; their hash is then part of the recipe.
+    #: What it converts; models say which forms they can be written as.
+    takes: Form
+    #: True where `convert` needs images; their hash is then part of the recipe.
     needs_calibration: bool
     #: What else the result depends on, JSON values only; part of the recipe.
     options: Mapping[str, Any]
     #: How far a device's scores may be from the controller's before it is taken to compute something else.
     tolerance: Tolerance
+    #: Largest plausible difference of a score from the model's own, for scores within 0..1. Kernels add in another order,
+    #: which costs float32 some 1e-5; float16 and int8 are far below their bounds on trained networks, files without
+    #: weights or with a wrong scale far above.
+    plausible: float
 
-    def configure(self, converter: Any, calibration: Calibration) -> None:
-        """Set up a ``tf.lite.TFLiteConverter``."""
+    def convert(self, source: Source, batch: int, calibration: Calibration, path: Path) -> None:
+        """Write the artifact for batches of ``batch`` images to ``path``; raises `BuildError` with what to do."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.domain.artifact import Tolerance
+from orchestrator.models.schemes.tflite import TFLiteScheme
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from orchestrator.models.schemes.base import Calibration
 
 
-class Dynamic:
+class Dynamic(TFLiteScheme):
     """Dynamic range quantization.
 
     Dense layers are quantized per tensor: per channel they need FULLY_CONNECTED version 12, which tflite-runtime 2.14
@@ -20,8 +21,6 @@ class Dynamic:
     """
 
     name = "dynamic"
-    format = "tflite"
-    needs_calibration = False
     options: Mapping[str, Any] = {"per_channel_dense": False}
     #: Kernels quantize activations while running, each in its own way: XNNPACK and the built-in ones differ by 0.024 in single
     #: scores of tiny-cxr and by 0.0013 on average (0.0025 over the golden images), on x86-64, aarch64 and armv7l alike.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.domain.artifact import Tolerance
+from orchestrator.models.schemes.tflite import TFLiteScheme
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,11 +13,10 @@ if TYPE_CHECKING:
     from orchestrator.models.schemes.base import Calibration
 
 
-class Int8:
+class Int8(TFLiteScheme):
     """Full integer quantization: no operator may stay in floating point."""
 
     name = "int8"
-    format = "tflite"
     needs_calibration = True
     options: Mapping[str, Any] = {"input": "int8", "output": "int8"}
     #: XNNPACK gave the same bits on x86-64 and aarch64; the built-in kernels (tflite-runtime has no others for int8) round

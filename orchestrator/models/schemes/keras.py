@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.domain.artifact import Tolerance
+from orchestrator.models.schemes.base import PLAUSIBLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
+    from orchestrator.models.base import Form, Source
     from orchestrator.models.schemes.base import Calibration
 
 
@@ -17,10 +20,12 @@ class Keras:
 
     name = "keras"
     format = "keras"
+    takes: Form = "keras"
     needs_calibration = False
     options: Mapping[str, Any] = {}
     tolerance = Tolerance(largest=1e-4, mean=2e-5, times_kernels=20.0)
+    plausible = PLAUSIBLE
 
-    def configure(self, converter: Any, calibration: Calibration) -> None:
-        """Raise `TypeError`: there is nothing to convert."""
-        raise TypeError("a Keras model is not converted")
+    def convert(self, source: Source, batch: int, calibration: Calibration, path: Path) -> None:
+        """Save the model as Keras does."""
+        source.write("keras", batch, path)

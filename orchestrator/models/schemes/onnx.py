@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from orchestrator.models.base import Source
+    from orchestrator.models.schemes.base import Calibration
+
 #: The newest that tf2onnx 1.17 knows (``tf2onnx.constants.OPSET_TO_IR_VERSION``).
 OPSET = 18
 
@@ -39,6 +42,11 @@ class Onnx(Float32):
     format = "onnx"
     options = _CONVERTER
 
+    def convert(self, source: Source, batch: int, calibration: Calibration, path: Path) -> None:
+        """Convert to ``.tflite`` first, then that file to ONNX."""
+        super().convert(source, batch, calibration, path)
+        rewrite(path)
+
 
 class OnnxInt8(Int8):
     """The weights, scales and zero points of int8, as pairs of ``QuantizeLinear`` and ``DequantizeLinear`` that a runtime fuses."""
@@ -46,6 +54,11 @@ class OnnxInt8(Int8):
     name = "onnx-int8"
     format = "onnx"
     options: Mapping[str, Any] = {**Int8.options, **_CONVERTER}
+
+    def convert(self, source: Source, batch: int, calibration: Calibration, path: Path) -> None:
+        """Convert to ``.tflite`` first, then that file to ONNX."""
+        super().convert(source, batch, calibration, path)
+        rewrite(path)
 
 
 def rewrite(path: Path) -> None:

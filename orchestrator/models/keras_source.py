@@ -1,0 +1,90 @@
+"""A Keras model in memory, as schemes convert it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from orchestrator.errors import ModelError
+from orchestrator.models import situations
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from orchestrator.models.base import Form
+
+
+class KerasSource:
+    """A ``keras.Model`` with one image as input, one vector of scores as output."""
+
+    def __init__(self, model: Any) -> None:
+        self.keras = model
+        self._frozen: dict[int, Any] = {}
+
+    @property
+    def columns(self) -> int:
+        """Scores of an image."""
+        return int(self.keras.outputs[0].shape[-1])
+
+    @property
+    def weights(self) -> int:
+        """Parameters, trained or not."""
+        return int(self.keras.count_params())
+
+    def scores(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the model's own float32 scores [n, columns]; raises `ModelError` where they are not finite numbers."""
+        try:
+            scores: NDArray[np.float32] = np.asarray(self.keras(images, training=False), np.float32)
+        except Exception as error:  # Keras and TensorFlow raise what they like
+            raise situations.translated(error, situations.SCORING, ModelError, "the model") from error
+        if not np.isfinite(scores).all():
+            raise ModelError("the model itself gives scores that are not finite numbers")
+        return scores
+
+    def write(self, form: Form, batch: int, path: Path) -> None:
+        """Write a SavedModel folder or a ``.keras`` file with a fixed batch."""
+        if form == "keras":
+            self._save(batch, path)
+        elif form == "saved_model":
+            self._export(batch, path)
+        else:
+            raise ModelError(f"a Keras model can't be written as {form}")
+
+    def _save(self, batch: int, path: Path) -> None:
+        import keras
+
+        image = keras.Input(batch_shape=(batch, *self.keras.inputs[0].shape[1:]), name="image")
+        saved = path.with_suffix(".keras")  # Keras requires this ending
+        keras.Model(image, self.keras(image, training=False)).save(saved)
+        saved.replace(path)
+
+    def _export(self, batch: int, folder: Path) -> None:
+        import tensorflow as tf
+
+        # custom gradients are for training; those of silu end the export: "Found invalid capture … when saving"
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        tf.saved_model.save(tf.Module(), str(folder), signatures=self._signature(batch), options=options)
+
+    def _signature(self, batch: int) -> Any:
+        """Return the model as one frozen function: variables would be saved beside it, and converted less well."""
+        if batch in self._frozen:
+            return self._frozen[batch]
+        import tensorflow as tf
+        from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+        model = self.keras
+        spec = tf.TensorSpec([batch, *model.inputs[0].shape[1:]], tf.float32, name="image")
+        frozen = convert_variables_to_constants_v2(
+            tf.function(lambda image: model(image, training=False)).get_concrete_function(spec)
+        )
+
+        @tf.function(input_signature=[spec])  # type: ignore[untyped-decorator]  # TensorFlow has no types
+        def serve(image: Any) -> Mapping[str, Any]:
+            return {"scores": frozen(image)[0]}
+
+        self._frozen[batch] = serve
+        return serve

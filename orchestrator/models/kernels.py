@@ -1,0 +1,61 @@
+"""Two sets of kernels for each format of artifact: the one that devices use by default, another that rounds otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from agent.runtimes.base import Loaded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kernels:
+    """How an artifact is loaded from its path."""
+
+    usual: Callable[[str], Loaded]
+    other: Callable[[str], Loaded]
+
+
+def _litert(path: str) -> Loaded:
+    from agent.runtimes import litert
+
+    return cast("Loaded", litert.load(path, 1))
+
+
+def _litert_without_xnnpack(path: str) -> Loaded:
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    from agent.runtimes.interpreter import InterpreterLoaded
+
+    kernels = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = Interpreter(model_path=path, experimental_op_resolver_type=kernels, num_threads=1)
+    return cast("Loaded", InterpreterLoaded(interpreter))
+
+
+def _onnxruntime(path: str) -> Loaded:
+    from agent.runtimes import onnxruntime
+
+    return onnxruntime.load(path, 1)
+
+
+def _onnxruntime_unfused(path: str) -> Loaded:
+    from agent.runtimes import onnxruntime
+
+    return onnxruntime.load(path, 1, optimized=False)
+
+
+def _tensorflow(path: str) -> Loaded:
+    from agent.runtimes import tensorflow
+
+    return tensorflow.load_keras(path)
+
+
+#: Format of an artifact -> its kernels.
+BY_FORMAT: Mapping[str, Kernels] = {
+    "tflite": Kernels(usual=_litert, other=_litert_without_xnnpack),
+    "onnx": Kernels(usual=_onnxruntime, other=_onnxruntime_unfused),
+    "keras": Kernels(usual=_tensorflow, other=_tensorflow),
+}

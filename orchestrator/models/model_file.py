@@ -1,0 +1,73 @@
+"""What a model's file is, read without TensorFlow."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from typing import TYPE_CHECKING
+
+from orchestrator.errors import ModelError, brief
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ZIP, HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
+#: First bytes of what is not a model, and what to do about it.
+_OTHERS = (
+    (b"version https://git-lfs", "a Git LFS pointer, not the model itself", "fetch it: git lfs pull"),
+    (b"<", "a web page, not a model (a download that asked for a login?)", "download it again"),
+    (b"\x80", "a Python pickle, which farm does not execute", "save it with Keras: `model.save('model.keras')`"),
+)
+
+
+def check(path: Path) -> None:
+    """Raise `ModelError` where the file at ``path`` (``.keras``, ``.h5``) can be no model, with what it is instead."""
+    with path.open("rb") as file:
+        start = file.read(64)
+    is_keras = path.suffix == ".keras"
+    if start.startswith(ZIP):
+        if not is_keras:
+            raise ModelError(
+                f"{path}: it is a .keras file by its content", hint="rename it: its name must end in .keras"
+            )
+        _check_archive(path)
+        return
+    if start.startswith(HDF5):
+        if is_keras:
+            raise ModelError(f"{path}: it is an HDF5 file by its content", hint="rename it: its name must end in .h5")
+        return
+    for beginning, what, hint in _OTHERS:
+        if start.lstrip().startswith(beginning):
+            raise ModelError(f"{path}: it is {what}", hint=hint)
+    what = "empty" if not start else "no Keras model by its first bytes"
+    raise ModelError(f"{path}: it is {what}", hint="save the model again: `model.save('model.keras')`")
+
+
+def keras_version(path: Path) -> str | None:
+    """Return the version of Keras that wrote a ``.keras`` or ``.h5`` file, ``None`` where the file does not tell."""
+    try:
+        if path.suffix == ".keras":
+            with zipfile.ZipFile(path) as archive:
+                version = json.loads(archive.read("metadata.json"))["keras_version"]
+        else:
+            import h5py
+
+            with h5py.File(path) as file:
+                version = file.attrs["keras_version"]
+        return version.decode() if isinstance(version, bytes) else str(version)
+    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile):
+        return None
+
+
+def _check_archive(path: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except zipfile.BadZipFile as error:
+        raise ModelError(
+            f"{path}: it is damaged: {brief(error)}", hint="copy it again, or save the model again"
+        ) from error
+    if any(name.endswith("saved_model.pb") for name in names):
+        raise ModelError(f"{path}: it is an archive of a SavedModel", hint="unpack it and name the folder")
+    if "config.json" not in names:
+        raise ModelError(f"{path}: it is a ZIP archive without Keras's config.json", hint="save it: `model.save()`")

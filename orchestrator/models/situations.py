@@ -1,0 +1,110 @@
+"""Failures of Keras, TensorFlow and its converter that are recognised: each a sentence with what to do."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.errors import FarmError, brief
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Operators or names that a sentence lists.
+_LISTED = 5
+EXPORT = "give farm a SavedModel instead: `model.export('folder')` where that code is"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What a library says, what that means, what to do."""
+
+    pattern: re.Pattern[str]
+    #: ``{}`` is replaced by what the pattern's first group matched, every different one of them.
+    sentence: str
+    hint: str
+
+
+def _situation(pattern: str, sentence: str, hint: str) -> Situation:
+    return Situation(pattern=re.compile(pattern), sentence=sentence, hint=hint)
+
+
+#: Reading a file into Keras.
+LOADING = (
+    _situation(
+        r"No model config found",
+        "it holds weights alone, no architecture",
+        "save the whole model: `model.save('model.keras')`, not `save_weights()`",
+    ),
+    _situation(
+        r"(?i)\blambda\b[^.]*\b(?:deserializ|unsafe|arbitrary)|(?:deserializ|unsafe)[^.]*\blambda\b",
+        "it has a Lambda layer, which carries Python code, and farm runs no code from files",
+        EXPORT,
+    ),
+    _situation(
+        r"(?:Could not locate (?:class|function)|Unknown (?:layer|object|activation function):) '?(\w+)'?",
+        "it has a layer or function of your own, '{}', and farm runs no code from files",
+        EXPORT,
+    ),
+    _situation(
+        r"axes don't match array|expected \d+ variables|weight count mismatch|Layer count mismatch|shape mismatch",
+        "its weights do not fit its architecture",
+        "save the model again where it was trained: `model.save('model.keras')`",
+    ),
+)
+_HALF = _situation(
+    r"tensor<[\dx]*x?b?f16>",
+    "it computes in float16 (mixed precision), which TensorFlow's converter refuses",
+    "export it under the float32 policy: `keras.config.set_dtype_policy('float32')`, build it, load its weights, export",
+)
+_CHANNELS_FIRST = _situation(
+    r"only supports? (?:the )?NHWC|NCHW.*(?:not supported|CPU)|(?:not supported|CPU).*NCHW",
+    "its layers are channels first (NCHW), which TensorFlow computes on GPUs alone",
+    "build it with `data_format='channels_last'` (transpose no weights: kernels are stored alike) and save it again",
+)
+#: Converting a SavedModel to ``.tflite``.
+CONVERTING = (
+    _HALF,
+    _CHANNELS_FIRST,
+    _situation(
+        r"'tf\.(\w+)' op is neither a custom op nor a flex op",
+        "TFLite has no operator for {}",
+        "replace it in the model, or measure the Keras model itself: scheme `keras`, runtime `tensorflow`",
+    ),
+    _situation(
+        r"(?:Quantization not yet supported for op|Quantization to \S+ is not yet supported for op):?\s*'?(\w+)",
+        "TFLite has no int8 kernel for {}",
+        "other schemes need none: float32, float16, dynamic",
+    ),
+)
+#: Computing scores in TensorFlow.
+SCORING = (_CHANNELS_FIRST,)
+
+
+def translated(
+    error: Exception, known: Sequence[Situation], kind: type[FarmError], subject: str, otherwise: str = ""
+) -> FarmError:
+    """Return ``error`` as one sentence about ``subject``, with what to do where the situation is known.
+
+    An error of farm's own is returned as it is; what is not recognised is cut to one line, behind ``otherwise``.
+    """
+    if isinstance(error, FarmError):
+        return error
+    words = str(error)
+    for situation in known:
+        matches = [match[1] if situation.pattern.groups else "" for match in situation.pattern.finditer(words)]
+        if matches:
+            names = sorted(dict.fromkeys(matches))
+            listed = ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
+            return kind(f"{subject}: {situation.sentence.format(listed)}", hint=situation.hint)
+    return kind(f"{subject}: {otherwise}{type(error).__name__}: {cause(error)}")
+
+
+def cause(error: Exception) -> str:
+    """Return one line of an error: of Keras's dumps what comes after the configuration, else what comes before."""
+    words = str(error)
+    _, found, after = words.rpartition("Exception encountered:")
+    if found and after.strip():
+        return brief(Exception(after))
+    return brief(Exception(re.split(r"\s*(?:Full object config:|using config=|\{')", words, maxsplit=1)[0]))
