@@ -1,4 +1,4 @@
-"""Failures of Keras, TensorFlow and its converter that are recognised: each a sentence with what to do."""
+"""Recognised failures of Keras, TensorFlow or its converter, each as a sentence with what to do."""
 
 from __future__ import annotations
 

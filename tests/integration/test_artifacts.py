@@ -73,7 +73,7 @@ def test_int8_speaks_int8_with_a_scale_and_the_others_float32(kept):
 def test_float32_is_keras_and_no_scheme_loses_much(kept, evaluation):
     model = make_model(TINY)
     pixels = evaluation.pixels[:300]
-    expected = np.asarray(model.load()(scoring.preprocess(pixels, model.preprocess)))
+    expected = model.load().scores(scoring.preprocess(pixels, model.preprocess))
     auc = {}
     for scheme in SCHEMES:
         scores = scoring.scores(load(kept, scheme), pixels, model.preprocess, batch=1, classes=14)

@@ -1,4 +1,4 @@
-"""What a quantization scheme must offer: a model in, an artifact out."""
+"""The interface of a quantization scheme: a model in, an artifact out."""
 
 from __future__ import annotations
 
