@@ -1,13 +1,12 @@
-"""Read ssh_config(5), its ``Include`` lines followed, for the values of a host."""
+"""Read the lines of ssh_config(5) files, ``Include`` followed."""
 
 from __future__ import annotations
 
-import fnmatch
 import glob
+import os
 import re
-import shlex
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator.errors import InventoryError
@@ -16,40 +15,45 @@ from orchestrator.errors import InventoryError
 DEEPEST = 16
 #: The most lines that all files together may have; a file that includes itself twice would grow to 2^16 copies.
 MOST_LINES = 100_000
-_LINE = re.compile(r"(?P<keyword>[A-Za-z]+)(?:\s*=\s*|\s+)(?P<value>.*)")
+#: Criteria of ``Match`` that take no argument.
+BARE = ("all", "canonical", "final")
+#: Keywords whose value goes to a shell as it is written, quotes and ``#`` included.
+COMMANDS = ("proxycommand", "localcommand", "remotecommand", "knownhostscommand")
+_LINE = re.compile(r"\"?(?P<keyword>[^\s=\"]+)\"?(?:\s*=\s*|\s+)(?P<value>\S.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One criterion of a ``Match`` line: ``!host gate,pi*`` is negated, about ``host``, with two patterns."""
+
+    name: str
+    argument: str = ""
+    negated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A ``Host`` or ``Match`` line; ``words`` are its patterns, or criteria and what they ask for."""
+    """A ``Host`` or ``Match`` line; ``words`` are its patterns, or criteria with their arguments."""
 
     keyword: str
     words: tuple[str, ...]
 
     @property
-    def always(self) -> bool:
-        """Whether it holds for every host."""
-        return self.words == (("*",) if self.keyword == "host" else ("all",))
-
-    @property
-    def criteria(self) -> tuple[str, ...]:
-        """The words of the ``Match`` line that means the same."""
-        return ("originalhost", ",".join(self.words)) if self.keyword == "host" else self.words
-
-    def holds(self, alias: str) -> bool | None:
-        """Return whether it holds for the host ``alias``; ``None`` where only ssh itself could tell."""
-        if self.always:
-            return True
-        criteria = self.criteria
-        # `Match host` is about the name that HostName says, which other lines decide.
-        if len(criteria) % 2 or any(word.lower() != "originalhost" for word in criteria[::2]):
-            return None
-        return all(_matches(alias, patterns.split(",")) for patterns in criteria[1::2])
+    def criteria(self) -> tuple[Criterion, ...]:
+        """Return the criteria of a ``Match`` line, names in lower case; a missing argument is empty."""
+        found, words = [], list(self.words)
+        while words:
+            word = words.pop(0)
+            negated, (name, equals, argument) = word.startswith("!"), word.removeprefix("!").partition("=")
+            if name.lower() not in BARE and not equals:
+                argument = words.pop(0) if words else ""
+            found.append(Criterion(name.lower(), argument, negated))
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line that says something: ``keyword`` is lower case, ``value`` as written, ``conditions`` outermost first."""
+    """A line of a file: ``keyword`` is lower case, ``value`` as written, ``conditions`` outermost first."""
 
     path: Path
     number: int
@@ -62,49 +66,72 @@ class Line:
         """``file:line``, for messages."""
         return f"{self.path}:{self.number}"
 
+    @property
+    def words(self) -> list[str]:
+        """Return the words of the value, quotes removed; raises `InventoryError` where a quote is not closed."""
+        return split(self.value, self.where)
 
-def expanded(path: Path) -> str:
-    """Return the text of ``path`` with every ``Include`` replaced by what it includes; a missing file is empty.
 
-    A ``Host`` line of a file that is included below another ``Host`` line becomes the ``Match`` line that asks for both,
-    as ssh reads it. Raises `InventoryError` with file and line where a file can't be read or includes itself.
+def lines(*paths: Path) -> tuple[Line, ...]:
+    """Return every line of ``paths`` and of the files they include, in the order in which ssh reads them.
+
+    A missing file has no lines. Relative names in ``Include`` are below the folder of the file in ``paths``. Raises
+    `InventoryError` with file and line.
     """
-    text: list[str] = []
-    current: tuple[Condition, ...] = ()
-    for line in lines(path):
-        if line.conditions != current:
-            current = line.conditions
-            text.append(_header(current))
-        if line.keyword not in ("host", "match"):
-            text.append(f"{line.keyword} {line.value}")
-    return "".join(f"{line}\n" for line in text)
+    reader = _Reader()
+    for path in paths:
+        if path.exists():
+            reader.read(path, path.parent, (), str(path), 0)
+    return tuple(reader.lines)
 
 
-def lines(path: Path) -> tuple[Line, ...]:
-    """Return every line of ``path`` and of the files it includes, in the order in which ssh reads them.
+def split(text: str, where: str) -> list[str]:
+    """Return the words of ``text`` as OpenSSH's argv_split does: a ``#`` at the start of a word begins a comment.
 
-    Relative names in ``Include`` are below the folder of ``path``. Raises `InventoryError` with file and line.
+    Raises `InventoryError` where a quote is not closed.
     """
-    reader = _Reader(path.parent)
-    if path.exists():
-        reader.read(path, (), str(path), 0)
-    return tuple(reader.found)
+    words: list[str] = []
+    rest = text.lstrip()
+    while rest and rest[0] != "#":
+        word, quote = "", ""
+        while rest and (quote or not rest[0].isspace()):
+            letter, rest = rest[0], rest[1:]
+            if letter == "\\" and rest and rest[0] in ("\\'\"" if quote else "\\'\" "):
+                word, rest = word + rest[0], rest[1:]
+            elif letter == quote:
+                quote = ""
+            elif not quote and letter in "'\"":
+                quote = letter
+            else:
+                word += letter
+        if quote:
+            raise InventoryError(f"{where}: no closing quotation")
+        words.append(word)
+        rest = rest.lstrip()
+    return words
 
 
-def split(line: Line) -> list[str]:
-    """Return the words of a line's value, quotes taken off; raises `InventoryError` where a quote has no end."""
-    return _words(line.value, line.where)
+def included(value: str, base: Path, where: str) -> list[Path]:
+    """Return the files that the patterns of ``Include`` match, in order; one that matches nothing is no error, as for ssh.
+
+    Raises `InventoryError` with ``where``.
+    """
+    files: list[Path] = []
+    for pattern in split(value, where):
+        with suppress(RuntimeError, ValueError):  # ~nobody, and a name with a NUL
+            name = str(base / Path(os.path.expandvars(pattern) if "${" in pattern else pattern).expanduser())
+            files += [Path(each) for each in sorted(glob.glob(name)) if Path(each).is_file()]  # noqa: PTH207  absolute
+    return files
 
 
 class _Reader:
-    """One file on its way to lines, and all it includes."""
+    """Collects lines from files that include each other."""
 
-    def __init__(self, base: Path) -> None:
-        self.found: list[Line] = []
-        self._base = base
+    def __init__(self) -> None:
+        self.lines: list[Line] = []
 
-    def read(self, path: Path, outer: tuple[Condition, ...], by: str, depth: int) -> None:
-        """Collect the lines of ``path``, which ``by`` includes; what it says holds under the conditions ``outer``."""
+    def read(self, path: Path, base: Path, outer: tuple[Condition, ...], by: str, depth: int) -> None:
+        """Collect the lines of ``path``, which ``by`` includes under the conditions ``outer``."""
         if depth > DEEPEST:
             raise InventoryError(f"{by}: files include each other more than {DEEPEST} deep")
         try:
@@ -118,58 +145,21 @@ class _Reader:
                 continue
             match = _LINE.fullmatch(written)
             if match is None:
-                raise InventoryError(f"{where}: expected a keyword and what it is set to")
-            keyword, value = match["keyword"].lower(), match["value"].strip()
-            if keyword == "include":
-                for file in _files(_words(value, where), self._base):
-                    self.read(file, conditions, where, depth + 1)
+                raise InventoryError(f"{where}: expected a keyword and its value")
+            line = Line(path, number, match["keyword"].lower(), match["value"], conditions)
+            if line.keyword == "include":
+                for file in included(line.value, base, where):
+                    self.read(file, base, conditions, where, depth + 1)
                 continue
-            if keyword in ("host", "match"):
-                conditions = (*outer, _condition(keyword, value, where))
-            if len(self.found) >= MOST_LINES:
+            if line.keyword in ("host", "match"):
+                conditions = (*outer, _condition(line))
+                line = replace(line, conditions=conditions)
+            if len(self.lines) >= MOST_LINES:
                 raise InventoryError(f"{where}: more than {MOST_LINES} lines in all the files it includes")
-            self.found.append(Line(path, number, keyword, value, conditions))
+            self.lines.append(line)
 
 
-def _condition(keyword: str, value: str, where: str) -> Condition:
-    words = tuple(_words(value, where))
-    if not words:
-        raise InventoryError(f"{where}: {keyword} without a pattern")
-    return Condition(keyword, words)
-
-
-def _files(patterns: list[str], base: Path) -> list[Path]:
-    """Return the files that the words of ``Include`` mean, in order; none is no error for ssh, either."""
-    files: list[Path] = []
-    for pattern in patterns:
-        with suppress(RuntimeError, ValueError):  # ~nobody, and a name with a NUL
-            names = glob.glob(str(base / Path(pattern).expanduser()))  # noqa: PTH207  Path.glob takes no absolute pattern
-            files += [Path(name) for name in sorted(names) if Path(name).is_file()]
-    return files
-
-
-def _words(value: str, where: str) -> list[str]:
-    try:
-        return shlex.split(value, comments=True)
-    except ValueError as reason:
-        raise InventoryError(f"{where}: {str(reason).lower()}") from reason
-
-
-def _matches(alias: str, patterns: list[str]) -> bool:
-    if any(fnmatch.fnmatchcase(alias, pattern[1:]) for pattern in patterns if pattern.startswith("!")):
-        return False
-    return any(fnmatch.fnmatchcase(alias, pattern) for pattern in patterns if not pattern.startswith("!"))
-
-
-def _header(conditions: tuple[Condition, ...]) -> str:
-    """Return the one line that asks for all of ``conditions``."""
-    asked = [condition for condition in conditions if not condition.always]
-    if not asked:
-        return "Host *"
-    if len(asked) == 1:
-        return f"{asked[0].keyword} {shlex.join(asked[0].words) if asked[0].keyword == 'match' else _quoted(asked[0].words)}"
-    return "match " + shlex.join(word for condition in asked for word in condition.criteria)
-
-
-def _quoted(words: tuple[str, ...]) -> str:
-    return " ".join(f'"{word}"' if re.search(r"\s", word) else word for word in words)
+def _condition(line: Line) -> Condition:
+    if not line.words:
+        raise InventoryError(f"{line.where}: {line.keyword} without a pattern")
+    return Condition(line.keyword, tuple(line.words))

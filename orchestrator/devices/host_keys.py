@@ -45,14 +45,12 @@ def draft_of(connector: Connector) -> Iterator[Connector]:
 
 def confirmed(device: Device, draft: Connector, confirm: Confirm) -> list[HostKey]:
     """Confirm the key that ``device`` shows, and before it those of jump hosts unknown so far; write them to ``draft``."""
-    from orchestrator.transports.ssh import shown_key
+    from orchestrator.transports.ssh import server_name, shown_key
 
     keys = []
     if device.via is not None:
         hop = device.via
-        if not trusted_keys.known(
-            draft.known_hosts, trusted_keys.name_at(str(hop.address), hop.port or trusted_keys.SSH_PORT)
-        ):
+        if not trusted_keys.known(draft.known_hosts, server_name(hop, draft)):
             keys += confirmed(hop, draft, confirm)
     key = shown_key(device, draft)
     confirm(device, key, trusted_keys.known(draft.known_hosts, key.name))
@@ -60,12 +58,14 @@ def confirmed(device: Device, draft: Connector, confirm: Confirm) -> list[HostKe
     return [*keys, key]
 
 
-def server_names(device: Device) -> set[str]:
-    """Return how known_hosts calls the device's server and those of its jump hosts."""
+def server_names(device: Device, connector: Connector) -> set[str]:
+    """Return how known_hosts calls the device's server and those of its jump hosts; raises `UsageError` by ssh_config."""
+    from orchestrator.transports.ssh import server_name
+
     names: set[str] = set()
     hop: Device | None = device
     while hop is not None:
         if hop.address is not None:
-            names.add(trusted_keys.name_at(hop.address, hop.port or trusted_keys.SSH_PORT))
+            names.add(server_name(hop, connector))
         hop = hop.via
     return names

@@ -106,11 +106,15 @@ def rename(old: str, new: str, inventory: Path, db: str | None) -> None:
 def remove(names: Sequence[str], inventory: Path, connector: Connector) -> None:
     """Take devices out of the inventory and forget the host keys that nothing left there shows."""
     try:
-        shown = {name: server_names(device) for name in names for device in [Inventory.load(inventory).device(name)]}
+        shown = {
+            name: server_names(device, connector)
+            for name in names
+            for device in [Inventory.load(inventory).device(name)]
+        }
     except FarmError:  # an inventory that is not right: entries can go, keys stay
         shown = {}
     inventory_file.remove(inventory, names)
     if shown:
-        left = {name for device in Inventory.load(inventory).devices for name in server_names(device)}
+        left = {name for device in Inventory.load(inventory).devices for name in server_names(device, connector)}
         for name in {each for every in shown.values() for each in every} - left:
             trusted_keys.forget(connector.known_hosts, name)

@@ -2,47 +2,43 @@
 
 from __future__ import annotations
 
-import io
 import logging
-import socket
+import random
 import threading
+import time
 from contextlib import suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import paramiko
 from fabric import Config, Connection
 
-from orchestrator.config.ssh_config import expanded
-from orchestrator.errors import HostKeyRefused
+from orchestrator.errors import HostKeyRefused, Unreachable, UsageError
 from orchestrator.transports.exceptions import FOREIGN, translate
 from orchestrator.transports.key_login import OurKeys
-from orchestrator.transports.known_hosts import content, fingerprint, known, name_at
+from orchestrator.transports.known_hosts import SSH_PORT, content, fingerprint, known, name_at, openssh_knows
+from orchestrator.transports.link import DEAD, DEAD_AFTER_S, answers, dial, hang_up
+from orchestrator.transports.proxy_command import ProxyCommand
 
 if TYPE_CHECKING:
+    from paramiko.auth_strategy import AuthStrategy
+
     from orchestrator.domain.device import Device
+    from orchestrator.errors import FarmError
     from orchestrator.transports.connector import Connector
+    from orchestrator.transports.ssh_options import SshOptions
 
 #: A device that is off must be reported within some 10 s, whichever step it is mute in.
-CONNECT_TIMEOUT_S = 5
-HANDSHAKE_TIMEOUT_S = 10
-LOGIN_TIMEOUT_S = 10
-#: How long sent data may stay unacknowledged, or a silent link unconfirmed, before it counts as dead.
-DEAD_AFTER_S = 15
-
-#: What using or closing something on a dead link raises.
-DEAD = (paramiko.SSHException, OSError, EOFError)
+HANDSHAKE_TIMEOUT_S = 10.0
+LOGIN_TIMEOUT_S = 10.0
+#: sshd resets connections above its ``MaxStartups`` before the banner; tried again after about this long.
+RETRY_AFTER_S = (0.3, 1.0)
+#: Codes of RFC 4254, 5.1: why a server does not open a channel.
+PROHIBITED, CONNECT_FAILED = 1, 2
 
 # Paramiko logs every failed handshake, with a traceback, to whoever listens; what matters reaches us as an exception.
 _LOG = "orchestrator.transports.paramiko"
 logging.getLogger(_LOG).addHandler(logging.NullHandler())
-
-
-class Closable(Protocol):
-    """Anything with an end."""
-
-    def close(self) -> None:
-        """End it."""
 
 
 class FarmTransport(paramiko.Transport):  # type: ignore[misc]  # paramiko is untyped
@@ -55,188 +51,216 @@ class FarmTransport(paramiko.Transport):  # type: ignore[misc]  # paramiko is un
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """One SSH server on the way to a device, for connecting there and for messages."""
+
+    #: The entry of the inventory; for a jump host of ssh_config, the device behind it.
+    device: Device
+    options: SshOptions
+    #: A jump host of ssh_config, as it is written there.
+    hop: str | None = None
+    #: The device behind the jump host ``device``.
+    behind: str | None = None
+
+    @property
+    def jump_host(self) -> str | None:
+        """What messages call it if it is a jump host."""
+        return self.hop or (self.device.name if self.behind else None)
+
+    @property
+    def who(self) -> str:
+        """What messages begin with."""
+        target = self.behind or self.device.name
+        return f"{target} (jump host {self.jump_host})" if self.jump_host else target
+
+    @property
+    def label(self) -> str:
+        """The same with its address, for what goes wrong before anybody answers."""
+        options = self.options
+        written = self.device.destination if self.hop is None else self.hop
+        resolved = name_at(options.host, options.port)
+        address = written if options.host in written else f"{written}, which is {resolved}"
+        if self.jump_host is None:
+            return f"{self.device.name} ({address})"
+        return f"{self.behind or self.device.name}: its jump host {self.jump_host} ({address})"
+
+    @property
+    def name(self) -> str:
+        """What known_hosts calls it."""
+        return self.options.host_key_alias or name_at(self.options.host, self.options.port)
+
+    def translated(self, error: BaseException, *, opening: bool = True) -> FarmError:
+        """Return our error for a foreign one of a connection to this server."""
+        who = self.label if opening else self.who
+        return translate(error, who, name=self.hop or self.device.name, address=self.options.host, opening=opening)
+
+
 class RefuseUnknown(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]  # same
     """Fabric's own policy trusts whoever answers first; this one trusts nobody."""
 
-    def __init__(self, who: str, name: str) -> None:
-        self._who, self._name = who, name
+    def __init__(self, server: Server) -> None:
+        self._server = server
 
     def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:  # noqa: ARG002  paramiko's signature
         """Refuse ``key``, saying what it was."""
+        server = self._server
+        name = server.hop or server.device.name
+        trusting = openssh_knows(server.options.known_hosts_files, server.name, key.asbytes())
+        also = f"; ssh trusts this key, by {trusting}" if trusting else ""
         raise HostKeyRefused(
-            f"{self._who}: unknown host key {fingerprint(key.asbytes())} at {hostname}",
-            hint=f"farm devices trust {self._name}   (a new device: farm devices add {self._name} --address …)",
+            f"{server.who}: unknown host key {fingerprint(key.asbytes())} at {server.name}{also}",
+            hint=f"farm devices trust {name}   (a new device: farm devices add {name} --address …)",
         )
 
 
 class FarmConnection(Connection):  # type: ignore[misc]  # Fabric is untyped
     """``fabric.Connection`` with host keys checked on every hop, time-outs on every step, and no Nagle.
 
-    Host, user, port and jump hosts come from ~/.ssh/config where the inventory does not say; known hosts never do.
-    ``hop`` is a jump host of ~/.ssh/config on the way to ``device``; ``beyond`` says that ``device`` itself is a jump host,
-    and of which device.
+    It raises our errors, each with the name of the hop that failed.
     """
 
-    def __init__(
-        self,
-        device: Device,
-        connector: Connector,
-        *,
-        hop: str | None = None,
-        beyond: Device | None = None,
-        **given: Any,
-    ) -> None:
-        config = given.pop("config", None)
-        if config is None:
-            # Neither fabric.yaml nor FABRIC_* may change how we connect.
-            config = Config(lazy=True, ssh_config=_ssh_config())
-        # Fabric's contexts keep their own attributes apart from configuration by `_set`.
-        who = f"{device.name} (jump host {hop})" if hop else device.name
-        if beyond is not None:
-            who = f"{beyond.name} (jump host {device.name})"
-        self._set(device=device, connector=connector, who=who, beyond=beyond)
-        super().__init__(
-            hop or device.address,
-            user=None if hop else device.user,
-            port=None if hop else device.port,
-            config=config,
-            forward_agent=False,
-            connect_timeout=HANDSHAKE_TIMEOUT_S,  # Fabric hands it to the handshake: we open the socket ourselves
-            **given,
+    def __init__(self, server: Server, connector: Connector, gateway: FarmConnection | None = None) -> None:
+        # Neither fabric.yaml, FABRIC_* nor ssh_config may change how Fabric connects: `server` says it all.
+        config = Config(lazy=True, ssh_config=paramiko.SSHConfig())
+        options = server.options
+        strategy = OurKeys(
+            who=server.who,
+            options=options,
+            identity_file=None if server.hop else server.device.identity_file,
+            unlocked=connector.keys,
         )
-        self._set(
-            connect_kwargs={
-                "transport_factory": FarmTransport,
-                "banner_timeout": HANDSHAKE_TIMEOUT_S,
-                "auth_timeout": LOGIN_TIMEOUT_S,
-                "channel_timeout": LOGIN_TIMEOUT_S,
-                "auth_strategy": OurKeys(
-                    who=self.who,
-                    user=self.user,
-                    identity_file=None if hop else device.identity_file,
-                    ssh_config=self.ssh_config,
-                    unlocked=connector.keys,
-                ),
-            }
+        # Fabric's contexts keep their own attributes apart from configuration by `_set`.
+        self._set(server=server, connector=connector, strategy=strategy, policy=RefuseUnknown(server), trusts=True)
+        self._set(proxy=None)
+        super().__init__(
+            options.host,
+            user=options.user,
+            port=options.port,
+            config=config,
+            gateway=gateway or False,
+            forward_agent=False,
+            connect_timeout=HANDSHAKE_TIMEOUT_S,
         )
         self.client.set_log_channel(_LOG)
-        self.client.set_missing_host_key_policy(RefuseUnknown(self.who, hop or device.name))
-        if content(connector.known_hosts):
-            self.client.load_host_keys(str(connector.known_hosts))
 
-    @property
-    def server_name(self) -> str:
-        """How the server is written in known_hosts."""
-        return name_at(self.host, self.port)
+    def trust_nothing(self, policy: paramiko.MissingHostKeyPolicy) -> None:
+        """Let ``policy`` decide about the host key, whatever is known of it."""
+        self._set(policy=policy, trusts=False)
 
-    def get_gateway(self) -> Connection | str | None:
-        """Return the way there that the inventory gives, or ~/.ssh/config; Fabric's own would not check the hops' keys."""
-        if self.device.via is not None:
-            return FarmConnection(self.device.via, self.connector, beyond=self.device)
-        written = self.ssh_config.get("proxyjump")
-        if written is None:
-            return super().get_gateway()
-        gateway: FarmConnection | None = None
-        for hop in ("" if written.lower() == "none" else written).split(","):  # the first is reached directly
-            hop = hop.strip().removeprefix("ssh://")  # noqa: PLW2901  the same hop, as Fabric writes it
-            if not hop or self.derive_shorthand(hop)["host"] in (self.host, self.original_host):
-                continue  # `Host *` makes a jump host its own jump host
-            gateway = FarmConnection(
-                self.device, self.connector, hop=hop, config=self.config.clone(), gateway=gateway or False
-            )
-        return gateway
+    def log_in_by(self, strategy: AuthStrategy) -> None:
+        """Log in by ``strategy`` instead of our keys."""
+        self._set(strategy=strategy)
 
     def open(self) -> None:
-        """Connect and log in, unless that is done; on failure nothing stays open."""
+        """Connect and log in, unless that is done; on failure nothing stays open. Raises `FarmError`."""
         if self.is_connected:
             return
-        try:
-            if isinstance(self.gateway, FarmConnection):
-                self.gateway.open()  # before our own place: whoever waits for a second place must hold none
-            with self.connector.handshakes.place(self.host, self.port):
-                if not self.gateway:
-                    self.connect_kwargs["sock"] = _dial(self.host, self.port)
-                super().open()
-        except paramiko.BadHostKeyException as error:
-            raise self._changed(error) from error
-        except FOREIGN as error:
-            if self.beyond is None:
-                raise
-            said = translate(error, self.device, opening=True)
-            raise type(said)(f"{self.beyond.name}: its jump host {said.message}", hint=said.hint) from error
-        finally:
-            sock = self.connect_kwargs.pop("sock", None)
-            if not self.is_connected:
-                self.close()
-                if sock is not None:
-                    sock.close()
-        if self.gateway:
-            threading.Thread(target=_watch, args=(self.transport,), name="farm-keepalive", daemon=True).start()
+        for pause in (*RETRY_AFTER_S, None):
+            try:
+                self._open()
+            except paramiko.BadHostKeyException as error:
+                raise self._changed(error) from error
+            except FOREIGN as error:
+                reset = isinstance(error, paramiko.SSHException) and isinstance(
+                    error.__context__, EOFError | ConnectionResetError
+                )
+                if not reset or pause is None or self.proxy is not None:
+                    raise self._failed(error) from error
+                time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  spreads devices out, guards nothing
+            else:
+                return
+            finally:
+                if not self.is_connected:
+                    self.close()
 
     def close(self) -> None:
         """Hang up, on the jump hosts too."""
         with suppress(*DEAD):
             super().close()
         hang_up(self.client)  # after a failed handshake Fabric does not know that there is something to close
-        if isinstance(self.gateway, FarmConnection):
+        if self.proxy is not None:
+            self.proxy.close()
+            self._set(proxy=None)
+        if self.gateway:
             self.gateway.close()
 
+    def _open(self) -> None:
+        server, trusted = self.server, self.connector.known_hosts
+        wait_s = max(HANDSHAKE_TIMEOUT_S, server.options.connect_timeout_s or 0)
+        if self.trusts and content(trusted):
+            self.client.load_host_keys(str(trusted))
+        self.client.set_missing_host_key_policy(self.policy)
+        if self.gateway:
+            self.gateway.open()  # before our own place: whoever waits for a second place must hold none
+        with self.connector.handshakes.place(self.host, self.port):
+            sock = self._sock()
+            try:
+                self.client.connect(
+                    server.name,
+                    SSH_PORT,  # the name says the port
+                    self.user,
+                    sock=sock,
+                    timeout=wait_s,
+                    banner_timeout=wait_s,
+                    auth_timeout=LOGIN_TIMEOUT_S,
+                    channel_timeout=LOGIN_TIMEOUT_S,
+                    transport_factory=FarmTransport,
+                    auth_strategy=self.strategy,
+                )
+            except BaseException:
+                sock.close()
+                raise
+            self.transport = self.client.get_transport()
+        if self.gateway or self.proxy:
+            threading.Thread(target=_watch, args=(self.transport,), name="farm-keepalive", daemon=True).start()
+
+    def _sock(self) -> Any:
+        """Return what carries the connection: a socket, a channel of the jump host, or the program of ProxyCommand."""
+        options = self.server.options
+        if self.gateway:
+            return self._forwarded()
+        if not options.proxy_command:
+            return dial(options)
+        try:
+            self._set(proxy=ProxyCommand(options.proxy_command))
+        except OSError as error:
+            program = options.proxy_command[0]
+            raise UsageError(f"{self.server.who}: ProxyCommand of ssh_config: {program}: {error.strerror}") from error
+        return self.proxy.sock
+
+    def _forwarded(self) -> paramiko.Channel:
+        try:
+            return self.gateway.transport.open_channel(
+                "direct-tcpip", (self.host, self.port), ("", 0), timeout=HANDSHAKE_TIMEOUT_S
+            )
+        except paramiko.ChannelException as error:
+            gate = self.gateway.server.jump_host
+            if error.code == PROHIBITED:
+                raise UsageError(
+                    f"{self.server.who}: the jump host {gate} forwards no connections: {error.text}",
+                    hint=f"set AllowTcpForwarding and PermitOpen in the sshd_config of {gate}",
+                ) from error
+            raise Unreachable(
+                f"{self.server.label}: the jump host {gate} can't reach {name_at(self.host, self.port)}",
+                hint=f"is it switched on, and does an SSH server listen there? `ping {self.host}` on {gate} tells",
+            ) from error
+
+    def _failed(self, error: BaseException) -> FarmError:
+        failed: FarmError = self.server.translated(error)
+        if self.proxy is not None and self.proxy.last_words:
+            failed.message += f"; ProxyCommand printed: {self.proxy.last_words}"
+        return failed
+
     def _changed(self, error: paramiko.BadHostKeyException) -> HostKeyRefused:
-        ours = known(self.connector.known_hosts, self.server_name)
+        server = self.server
+        trusted = known(self.connector.known_hosts, server.name)
         return HostKeyRefused(
-            f"{self.who}: its host key changed: it shows {fingerprint(error.key.asbytes())}, "
-            f"we know {', '.join(key.fingerprint for key in ours)} at {self.server_name}",
-            hint=f"if you re-imaged it, run `farm devices trust {self.device.name}`; if not, somebody may be in between",
+            f"{server.who}: its host key changed: it shows {fingerprint(error.key.asbytes())}, "
+            f"trusted at {server.name}: {', '.join(key.fingerprint for key in trusted)}",
+            hint=f"if you re-imaged it, run `farm devices trust {server.hop or server.device.name}`; "
+            "if not, the connection may be intercepted",
         )
-
-
-def _ssh_config() -> paramiko.SSHConfig:
-    """Return what the user's and the system's ssh_config say, ``Include`` followed, which paramiko does not."""
-    config = paramiko.SSHConfig()
-    for path in (Path("~/.ssh/config").expanduser(), Path("/etc/ssh/ssh_config")):
-        config.parse(io.StringIO(expanded(path)))
-    return config
-
-
-def _dial(address: str, port: int) -> socket.socket:
-    """Return a connected socket that notices a dead peer within `DEAD_AFTER_S`, by the kernel's own probes alone."""
-    sock = socket.create_connection((address, port), timeout=CONNECT_TIMEOUT_S)
-    sock.settimeout(None)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    third = DEAD_AFTER_S // 3
-    for name, value in (
-        ("TCP_USER_TIMEOUT", DEAD_AFTER_S * 1000),  # Linux alone has it
-        ("TCP_KEEPIDLE", third),
-        ("TCP_KEEPINTVL", third),
-        ("TCP_KEEPCNT", 2),
-    ):
-        if hasattr(socket, name):
-            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-    return sock
-
-
-def hang_up(what: Closable) -> None:
-    """Close a channel, transport or client; that the link is dead already is no news."""
-    with suppress(*DEAD):
-        what.close()
-
-
-def answers(transport: paramiko.Transport) -> bool:
-    """Ask the far end's SSH server whether it is there; a link that gives no answer is hung up."""
-    asking = threading.Thread(target=_ask, args=(transport,), name="farm-keepalive-question", daemon=True)
-    asking.start()
-    asking.join(DEAD_AFTER_S * 2 / 3)
-    if asking.is_alive():
-        hang_up(transport)
-    return bool(transport.is_active())
-
-
-def _ask(transport: paramiko.Transport) -> None:
-    try:
-        transport.global_request("keepalive@openssh.com", wait=True)
-    except DEAD:
-        hang_up(transport)
 
 
 def _watch(transport: paramiko.Transport) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from orchestrator import registry
 from orchestrator.transports.handshake_limit import HandshakeLimit
+from orchestrator.transports.ssh_lookup import SshLookup
 from orchestrator.transports.unlocked_keys import UnlockedKeys
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class Connector:
     known_hosts: Path
     keys: UnlockedKeys = field(default_factory=UnlockedKeys)
     handshakes: HandshakeLimit = field(default_factory=HandshakeLimit)
+    ssh: SshLookup = field(default_factory=SshLookup)
 
     def transport(self, device: Device) -> Transport:
         """Return the transport that ``device`` asks for; nothing is connected yet. Raises `UnknownName`."""

@@ -1,14 +1,15 @@
-"""Our errors for what paramiko, sockets or Fabric raise, by a table."""
+"""Our errors for what paramiko, sockets or the cryptography library raise, by a table."""
 
 from __future__ import annotations
 
 import socket
+import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-import invoke.exceptions
 import paramiko
 import paramiko.ssh_exception as ssh
+from cryptography import exceptions as crypto
+from paramiko.ber import BERException
 
 from orchestrator.errors import (
     AuthenticationRefused,
@@ -19,9 +20,6 @@ from orchestrator.errors import (
     Unreachable,
     UsageError,
 )
-
-if TYPE_CHECKING:
-    from orchestrator.domain.device import Device
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,38 +39,53 @@ def _row(foreign: type[BaseException], opening: type[FarmError], opened: type[Fa
     return Row(foreign=foreign, opening=opening, open=opened, words=words)
 
 
+_NONSENSE = "its SSH server broke the protocol"
+
 #: The first row that fits decides, so subclasses stand above their parents.
 TABLE: tuple[Row, ...] = (
     _row(ssh.BadHostKeyException, HostKeyRefused, HostKeyRefused, "its host key changed"),
-    _row(ssh.BadAuthenticationType, AuthenticationRefused, AuthenticationRefused, "it takes no keys"),
-    _row(ssh.PartialAuthentication, AuthenticationRefused, AuthenticationRefused, "it wants more than a key"),
+    _row(ssh.BadAuthenticationType, AuthenticationRefused, AuthenticationRefused, "it accepts no keys"),
+    _row(ssh.PartialAuthentication, AuthenticationRefused, AuthenticationRefused, "it requires more than a key"),
     _row(ssh.PasswordRequiredException, AuthenticationRefused, AuthenticationRefused, "the key is encrypted"),
-    _row(ssh.UnableToAuthenticate, AuthenticationRefused, AuthenticationRefused, "it took none of our keys"),
-    _row(ssh.AuthenticationException, AuthenticationRefused, AuthenticationRefused, "it took none of our keys"),
-    _row(ssh.ConfigParseError, UsageError, UsageError, "~/.ssh/config can't be read"),
-    _row(ssh.CouldNotCanonicalize, UsageError, UsageError, "~/.ssh/config asks for a canonical name it does not have"),
+    _row(ssh.UnableToAuthenticate, AuthenticationRefused, AuthenticationRefused, "it refused all our keys"),
+    _row(ssh.AuthenticationException, AuthenticationRefused, AuthenticationRefused, "it refused all our keys"),
+    _row(ssh.ConfigParseError, UsageError, UsageError, "ssh_config can't be read"),
+    _row(ssh.CouldNotCanonicalize, UsageError, UsageError, "ssh_config requires a canonical name it does not have"),
     _row(ssh.IncompatiblePeer, DeviceUnfit, DeviceUnfit, "its SSH server shares no algorithm with us"),
     _row(ssh.MessageOrderError, Unreachable, ConnectionLost, "the SSH handshake was tampered with"),
-    _row(ssh.ProxyCommandFailure, Unreachable, ConnectionLost, "the ProxyCommand of ~/.ssh/config failed"),
-    _row(ssh.ChannelException, Unreachable, ConnectionLost, "a channel was refused"),
+    _row(ssh.ProxyCommandFailure, Unreachable, ConnectionLost, "the ProxyCommand of ssh_config failed"),
+    _row(ssh.ChannelException, Unreachable, ConnectionLost, "its SSH server refused a session"),
     _row(ssh.NoValidConnectionsError, Unreachable, ConnectionLost, "nothing answers"),
     _row(ssh.SSHException, Unreachable, ConnectionLost, "SSH failed"),
-    _row(paramiko.pkey.UnknownKeyType, AuthenticationRefused, AuthenticationRefused, "the key is of no kind we know"),
+    _row(paramiko.pkey.UnknownKeyType, AuthenticationRefused, AuthenticationRefused, "the key is of an unknown kind"),
+    _row(paramiko.hostkeys.InvalidHostKey, HostKeyRefused, HostKeyRefused, "a line of known_hosts can't be read"),
+    _row(paramiko.sftp.SFTPError, Unreachable, ConnectionLost, _NONSENSE),
+    _row(BERException, Unreachable, ConnectionLost, _NONSENSE),
     _row(socket.gaierror, Unreachable, ConnectionLost, "its name has no address"),
     _row(TimeoutError, Unreachable, ConnectionLost, "nothing answers in time"),
     _row(ConnectionRefusedError, Unreachable, ConnectionLost, "no SSH server listens there"),
     _row(EOFError, Unreachable, ConnectionLost, "it hung up"),
     _row(OSError, Unreachable, ConnectionLost, "the network failed"),
-    # A `Match exec` of ~/.ssh/config is run through invoke.
-    _row(invoke.exceptions.Failure, UsageError, UsageError, "a `Match exec` of ~/.ssh/config failed"),
-    _row(invoke.exceptions.ThreadException, UsageError, UsageError, "a `Match exec` of ~/.ssh/config failed"),
-    _row(invoke.exceptions.WatcherError, UsageError, UsageError, "a `Match exec` of ~/.ssh/config failed"),
+    _row(UnicodeDecodeError, Unreachable, ConnectionLost, _NONSENSE),
+    _row(UnicodeError, UsageError, UsageError, "its address can't be a host name"),
+    # What paramiko's reading thread ends with where a server sends messages that are too short, or numbers that are no key.
+    _row(struct.error, Unreachable, ConnectionLost, _NONSENSE),
+    _row(ValueError, Unreachable, ConnectionLost, _NONSENSE),
+    _row(LookupError, Unreachable, ConnectionLost, _NONSENSE),
+    _row(OverflowError, Unreachable, ConnectionLost, _NONSENSE),
+    _row(TypeError, Unreachable, ConnectionLost, _NONSENSE),
+    _row(crypto.InvalidTag, Unreachable, ConnectionLost, "a message of its SSH server was changed on the way"),
+    _row(crypto.InvalidSignature, Unreachable, ConnectionLost, _NONSENSE),
+    _row(crypto.InvalidKey, Unreachable, ConnectionLost, _NONSENSE),
+    _row(
+        crypto.UnsupportedAlgorithm, DeviceUnfit, DeviceUnfit, "its SSH server uses an algorithm that is missing here"
+    ),
 )
 
-#: What can leave Fabric, for ``except``. A `FarmError` is none of them and passes through.
+#: What can leave paramiko, for ``except``. A `FarmError` is none of them and passes through.
 FOREIGN: tuple[type[BaseException], ...] = tuple(row.foreign for row in TABLE)
 
-HINTS: dict[type[FarmError], str] = {
+_HINTS: dict[type[FarmError], str] = {
     Unreachable: "is it switched on and on this network? `ping {address}` tells",
     AuthenticationRefused: "put a public key of ours into ~/.ssh/authorized_keys there (ssh-copy-id), "
     "or set `user:` or `identity_file:` of {name}",
@@ -88,12 +101,14 @@ def find(error: BaseException) -> Row:
     raise LookupError(type(error).__name__)
 
 
-def translate(error: BaseException, device: Device, *, opening: bool) -> FarmError:
-    """Return our error for a foreign one, to be raised ``from`` it."""
+def translate(error: BaseException, who: str, *, name: str, address: str, opening: bool) -> FarmError:
+    """Return our error for a foreign one, to be raised ``from`` it.
+
+    ``who`` begins the message; ``name`` (of the device) and ``address`` (of the server) are for the hint.
+    """
     row = find(error)
     kind = row.opening if opening else row.open
-    said = " ".join(str(error).split())
-    where = f" ({device.destination})" if opening else ""
-    words = f"{device.name}{where}: {row.words}" + (f": {said}" if said else "")
-    hint = HINTS.get(kind)
-    return kind(words, hint=hint.format(name=device.name, address=device.address) if hint else None)
+    detail = " ".join(str(error).split())
+    hint = _HINTS.get(kind)
+    message = f"{who}: {row.words}" + (f": {detail}" if detail else "")
+    return kind(message, hint=hint.format(name=name, address=address) if hint else None)

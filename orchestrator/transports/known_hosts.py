@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from orchestrator.config.atomic_write import rewriting
 from orchestrator.errors import HostKeyRefused, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 #: OpenSSH leaves the port out of the name when it is this one.
@@ -80,6 +82,18 @@ def known(path: Path, name: str) -> tuple[HostKey, ...]:
             _, kind, encoded = line.split()[:3]
             found.append(HostKey(name=name, kind=kind, blob=base64.b64decode(encoded)))
     return tuple(found)
+
+
+def openssh_knows(paths: Iterable[Path], name: str, blob: bytes) -> Path | None:
+    """Return the first of OpenSSH's own files that trusts the key ``blob`` for ``name``; lines that can't be read are skipped."""
+    import paramiko
+
+    for path in paths:
+        with suppress(OSError, ValueError, paramiko.SSHException):
+            entries = paramiko.HostKeys(str(path)).lookup(name) or {}
+            if any(key.asbytes() == blob for key in entries.values()):
+                return path
+    return None
 
 
 def trust(path: Path, key: HostKey) -> None:

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import random
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO
 
 import paramiko
 
-from orchestrator.errors import AgentFailed, ConnectionLost
+from orchestrator.errors import AgentFailed, ConnectionLost, DeviceUnfit
 from orchestrator.transports.base import Completed
-from orchestrator.transports.connection import DEAD, LOGIN_TIMEOUT_S, FarmConnection, answers, hang_up
+from orchestrator.transports.connection import LOGIN_TIMEOUT_S
 from orchestrator.transports.exceptions import FOREIGN, translate
 from orchestrator.transports.known_hosts import HostKey
+from orchestrator.transports.link import DEAD, answers, hang_up
 from orchestrator.transports.password_login import LEAVE_KEY, AskedPassword
 from orchestrator.transports.pipes import Alarm, Drain, pieces
 from orchestrator.transports.quoting import command_line
+from orchestrator.transports.route import connection_to, server_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from orchestrator.domain.device import Device
+    from orchestrator.transports.connection import FarmConnection
     from orchestrator.transports.connector import Connector
 
-#: sshd resets connections above its ``MaxStartups`` before the banner; tried again after about this long.
-RETRY_AFTER_S = (0.3, 1.0)
+#: An sshd with ``MaxSessions 1`` refuses a session until it noticed the end of the one before.
+SESSION_AFTER_S = (0.05, 0.1, 0.2, 0.4, 0.8)
 #: What a shell reports for a program that a signal ended, where SSH does not tell which: 128 + SIGKILL.
 KILLED = 137
 
@@ -37,6 +39,7 @@ class SshTransport:
         self._device = device
         self._connector = connector
         self._connection: FarmConnection | None = None
+        self._open_channels = 0
 
     def run(
         self,
@@ -84,24 +87,61 @@ class SshTransport:
     @contextmanager
     def _channel(self, argv: Sequence[str]) -> Iterator[paramiko.Channel]:
         """Give a channel in which ``argv`` runs; after `ConnectionLost` the next one comes by a new connection."""
-        channel = self._start(argv)
+        extra, channel = self._session()
+        self._open_channels += 1
         try:
+            self._start(channel, argv)
             yield channel
         except ConnectionLost:
             self.close()
             raise
         finally:
+            self._open_channels -= 1
             hang_up(channel)
+            if extra is not None:
+                extra.close()
 
-    def _start(self, argv: Sequence[str]) -> paramiko.Channel:
-        connection = self._connected()
+    def _session(self) -> tuple[FarmConnection | None, paramiko.Channel]:
+        """Return a channel, and the connection that is for it alone where the server allows one session at a time.
+
+        Raises what connecting raises, and `DeviceUnfit` where the server allows none.
+        """
+        for pause in (*SESSION_AFTER_S, None):
+            connection = self._connected()
+            try:
+                return None, connection.transport.open_session(timeout=LOGIN_TIMEOUT_S)
+            except paramiko.ChannelException as error:
+                if pause is None or self._open_channels:
+                    break
+                refused = error
+            except FOREIGN as error:
+                self.close()
+                raise connection.server.translated(error, opening=False) from error
+            time.sleep(pause)  # the server notices a moment later that the last session is over
+        if not self._open_channels:
+            raise self._no_session(refused) from refused
+        extra = connect(self._device, self._connector)
         try:
-            channel = connection.transport.open_session(timeout=LOGIN_TIMEOUT_S)
+            return extra, extra.transport.open_session(timeout=LOGIN_TIMEOUT_S)
+        except FOREIGN as error:
+            extra.close()
+            if isinstance(error, paramiko.ChannelException):
+                raise self._no_session(error) from error
+            raise extra.server.translated(error, opening=False) from error
+
+    def _no_session(self, error: paramiko.ChannelException) -> DeviceUnfit:
+        return DeviceUnfit(
+            f"{self._device.name}: its SSH server refused a session: {error.text}",
+            hint="MaxSessions of its sshd_config must be 1 or more, and its user must be allowed to run programs",
+        )
+
+    def _start(self, channel: paramiko.Channel, argv: Sequence[str]) -> None:
+        try:
             channel.exec_command(command_line(argv))
         except FOREIGN as error:
             self.close()
-            raise translate(error, self._device, opening=False) from error
-        return channel
+            who = self._device.name
+            raise translate(error, who, name=who, address=str(self._device.address), opening=False) from error
 
     def _connected(self) -> FarmConnection:
         if self._connection is not None and self._connection.is_connected:
@@ -120,22 +160,15 @@ class SshTransport:
 
 
 def connect(device: Device, connector: Connector) -> FarmConnection:
-    """Return an open connection; raises `Unreachable`, `HostKeyRefused` or `AuthenticationRefused`."""
-    try:
-        connection = FarmConnection(device, connector)
-        for pause in RETRY_AFTER_S:
-            try:
-                connection.open()
-            except paramiko.SSHException as error:
-                if not isinstance(error.__context__, (EOFError, ConnectionResetError)):
-                    raise
-                time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  spreads devices out, guards nothing
-            else:
-                return connection
-        connection.open()
-    except FOREIGN as error:
-        raise translate(error, device, opening=True) from error
+    """Return an open connection; raises `Unreachable`, `HostKeyRefused`, `AuthenticationRefused` or `UsageError`."""
+    connection = connection_to(device, connector)
+    connection.open()
     return connection
+
+
+def server_name(device: Device, connector: Connector) -> str:
+    """Return how known_hosts calls the SSH server of ``device``; nothing is connected. Raises `UsageError`."""
+    return server_of(device, connector).name
 
 
 def shown_key(device: Device, connector: Connector) -> HostKey:
@@ -143,20 +176,14 @@ def shown_key(device: Device, connector: Connector) -> HostKey:
 
     Raises `Unreachable`.
     """
-    policy = _Look()
+    connection = connection_to(device, connector)
+    connection.trust_nothing(_Look())
     try:
-        connection = FarmConnection(device, connector)
-        connection.client.get_host_keys().clear()
-        connection.client.set_missing_host_key_policy(policy)
-        try:
-            connection.open()
-        except _Seen as seen:
-            blob = seen.key.asbytes()
-            return HostKey(name=connection.server_name, kind=seen.key.get_name(), blob=blob)
-        finally:
-            connection.close()
-    except FOREIGN as error:
-        raise translate(error, device, opening=True) from error
+        connection.open()
+    except _Seen as seen:
+        return HostKey(name=connection.server.name, kind=seen.key.get_name(), blob=seen.key.asbytes())
+    finally:
+        connection.close()
     raise AssertionError("an empty known_hosts let a connection through")
 
 
@@ -166,15 +193,12 @@ def install_public_key(device: Device, connector: Connector, public_key: str, as
     Raises `AuthenticationRefused`, or `AgentFailed` where the home directory can't be written to.
     """
     transport = SshTransport(device, connector)
+    connection = connection_to(device, connector)
+    connection.log_in_by(AskedPassword(who=device.name, user=connection.user, ask=ask))
     try:
-        connection = FarmConnection(device, connector)
-        strategy = AskedPassword(who=device.name, user=connection.user, ask=ask)
-        connection.connect_kwargs["auth_strategy"] = strategy
         connection.open()
         transport._connection = connection  # noqa: SLF001  the class of this very module
         done = transport.run(["sh", "-c", LEAVE_KEY], stdin=public_key.strip().encode())
-    except FOREIGN as error:
-        raise translate(error, device, opening=True) from error
     finally:
         transport.close()
     if done.status:

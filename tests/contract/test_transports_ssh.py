@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import getpass
+import importlib
 import inspect
+import pkgutil
 import shutil
 import socket
 import subprocess
@@ -224,7 +226,7 @@ def test_keys_of_the_ssh_agent_are_offered(sshd, tmp_path, monkeypatch):
 def test_a_server_that_takes_only_passwords_says_so(sshd):
     server = sshd(extra="PubkeyAuthentication no\nPasswordAuthentication yes")
 
-    with pytest.raises(AuthenticationRefused, match="it takes no keys, only password"):
+    with pytest.raises(AuthenticationRefused, match="it accepts no keys, only password"):
         run(server.device, server.known_hosts)
 
 
@@ -574,13 +576,33 @@ def test_the_fast_cipher_is_chosen(sshd):
     transport.close()
 
 
-FOREIGN = [
-    kind for _, kind in inspect.getmembers(paramiko.ssh_exception, inspect.isclass) if issubclass(kind, Exception)
-]
+#: Never leave paramiko, or are of another operating system.
+INSIDE = {"NeedRekeyException", "WindowsError"}
 
 
-@pytest.mark.parametrize("kind", FOREIGN, ids=lambda kind: kind.__name__)
-def test_the_table_has_a_row_of_its_own_for_every_exception_of_paramiko(kind):
+def raised_by(*packages):
+    """Return every exception that a module of ``packages`` defines."""
+    for package in packages:
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if module.name.endswith(("_winapi", "win_pageant", "win_openssh")):
+                continue
+            loaded = importlib.import_module(module.name)
+            for name, kind in inspect.getmembers(loaded, inspect.isclass):
+                if issubclass(kind, Exception) and kind.__module__ == module.name and name not in INSIDE:
+                    yield kind
+
+
+@pytest.mark.parametrize("kind", list(raised_by(paramiko)), ids=lambda kind: kind.__name__)
+def test_every_exception_of_paramiko_has_a_row(kind):
+    assert find(kind.__new__(kind)).words
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [kind for _, kind in inspect.getmembers(paramiko.ssh_exception, inspect.isclass) if issubclass(kind, Exception)],
+    ids=lambda kind: kind.__name__,
+)
+def test_what_paramiko_documents_has_a_row_of_its_own(kind):
     assert kind in [row.foreign for row in TABLE]
 
 
@@ -600,14 +622,17 @@ def test_no_row_of_the_table_is_hidden_by_one_above_it(row):
         (socket.gaierror(-2, "unknown"), Unreachable, ConnectionLost),
         (paramiko.ssh_exception.SSHException("x"), Unreachable, ConnectionLost),
         (paramiko.ssh_exception.IncompatiblePeer("x"), errors.DeviceUnfit, errors.DeviceUnfit),
+        (UnicodeError("label too long"), errors.UsageError, errors.UsageError),
+        (UnicodeDecodeError("utf-8", b"x", 0, 1, "x"), Unreachable, ConnectionLost),
     ],
     ids=lambda value: getattr(value, "__name__", type(value).__name__),
 )
 def test_when_an_exception_comes_decides_what_it_means(error, opening, opened):
-    device = Device(name="pi5-a", address="10.0.0.1")
+    def kind(*, opening):
+        return type(translate(error, "pi5-a", name="pi5-a", address="10.0.0.1", opening=opening))
 
-    assert type(translate(error, device, opening=True)) is opening
-    assert type(translate(error, device, opening=False)) is opened
+    assert kind(opening=True) is opening
+    assert kind(opening=False) is opened
 
 
 def free_path():

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import paramiko
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.config import inventory_edit as inventory_file
-from orchestrator.config import ssh_config
 from orchestrator.config.importers import read
 from orchestrator.config.inventory import Inventory
 from orchestrator.config.inventory_schema import Entry
@@ -144,7 +142,7 @@ def test_a_range_is_all_its_hosts(put, pattern, names):
         ("#!/bin/sh\necho\n", "hosts:1: it is a program"),
         ("pi\n\0\n", "hosts:2: a control character"),
         ("# nothing\n", "hosts: there is nothing in it"),
-        ("Host a\n Port ssh\n", "hosts:2: 'ssh' is no port"),
+        ("Host a\n Port ssh\n", "hosts:2: 'ssh' is not a port"),
         ("Host a\n HostName\n", "hosts:2: expected a keyword"),
         ("Host a\n Include hosts\n", "hosts:2: files include each other more than 16 deep"),
     ],
@@ -227,27 +225,6 @@ def test_the_users_own_ssh_config_stays_where_it_is(tmp_path, monkeypatch):
 
     assert found.devices == (Device(name="ward-1", address="ward-1"), Device(name="gate", address="gate"))
     assert "github.com: left out" in said(found)
-
-
-def test_an_include_counts_where_it_stands_and_only_under_its_host(tmp_path):
-    (tmp_path / "inner").write_text("Port 1\nHost b*\n  User inner\n")
-    (tmp_path / "config").write_text("Host a* bb\n  Include inner none*\n  User outer\nHost *\n  User any\n")
-
-    config = paramiko.SSHConfig.from_text(ssh_config.expanded(tmp_path / "config"))
-
-    assert config.lookup("aa")["port"] == "1"
-    assert config.lookup("aa")["user"] == "outer"
-    assert config.lookup("bb")["user"] == "inner"
-    assert config.lookup("bc")["user"] == "any"
-    assert "port" not in config.lookup("bc")
-    assert ssh_config.expanded(tmp_path / "nowhere") == ""
-
-
-def test_an_include_that_can_not_be_read_is_told_with_its_line(tmp_path):
-    (tmp_path / "config").write_text("# first\nInclude config\n")
-
-    with pytest.raises(InventoryError, match="config:2: files include each other"):
-        ssh_config.expanded(tmp_path / "config")
 
 
 def test_no_password_is_told_where_yaml_itself_is_wrong(tmp_path):
