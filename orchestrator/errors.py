@@ -15,7 +15,7 @@
         │   ├── ClaimsError       a file of claims, with file and line
         │   └── UnknownName       no such device, model, run, case …; names the nearest
         ├── HostKeyRefused        unknown or changed host key
-        ├── AuthenticationRefused the device took none of our keys
+        ├── AuthenticationRefused the device refused all our keys
         ├── DeviceUnfit           no Python, too old, no runtime can be brought there
         ├── AgentFailed           the agent on the device refused, with its message
         ├── DatasetError          images or labels can't be read as configured
@@ -102,7 +102,7 @@ class HostKeyRefused(Stable):
 
 
 class AuthenticationRefused(Stable):
-    """The device took none of the keys we have."""
+    """The device refused all the keys we have."""
 
 
 class DeviceUnfit(Stable):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.transports.connector import Connector
+from orchestrator.transports.ssh_lookup import SshLookup
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -62,8 +63,12 @@ def home(db: str | None = None, inventory: Path | None = None) -> Home:
     path = inventory or Path("inventory.yaml")
     folder = path.absolute().parent
     state = folder / ".farm"
-    connector = Connector(known_hosts=state / "known_hosts")
+    connector = Connector(known_hosts=state / "known_hosts", ssh=SshLookup(_warn))
     return Home(inventory=path, state=state, db=db or f"sqlite:///{folder / 'farm.db'}", connector=connector)
+
+
+def _warn(text: str) -> None:
+    errors_console().print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True)
 
 
 def open_store(db: str | None = None, inventory: Path | None = None) -> Store:

@@ -56,7 +56,7 @@ def name_at(address: str, port: int) -> str:
 def content(path: Path) -> bytes:
     """Return what is in a known_hosts file, nothing where there is none; raises `HostKeyRefused` where it can't be used.
 
-    A line that is none could be the one that matters.
+    A line that can't be read could be the one that matters.
     """
     import paramiko
 
@@ -66,8 +66,11 @@ def content(path: Path) -> bytes:
         found = path.read_bytes()
         paramiko.HostKeys().load(str(path))
     except (OSError, ValueError, paramiko.SSHException, paramiko.hostkeys.InvalidHostKey) as reason:
-        words = reason.strerror if isinstance(reason, OSError) else f"a line of it is none: {reason}"
-        raise HostKeyRefused(f"{path}: {words}", hint="mend it, or delete it and trust each device anew") from reason
+        words = reason.strerror if isinstance(reason, OSError) else f"a line can't be read: {reason}"
+        raise HostKeyRefused(
+            f"{path}: {words}",
+            hint="mend that line, or delete the file; then `farm devices trust NAME` for each device",
+        ) from reason
     return found
 
 

@@ -1,4 +1,4 @@
-"""A program whose standard input and output are the connection to an SSH server."""
+"""A program that carries the connection to an SSH server."""
 
 from __future__ import annotations
 

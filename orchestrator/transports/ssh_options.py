@@ -1,4 +1,4 @@
-"""How one SSH server is reached, by the inventory and by ssh_config(5) together."""
+"""How one SSH server is reached, by the inventory together with ssh_config(5)."""
 
 from __future__ import annotations
 

@@ -16,14 +16,12 @@ MESSAGES_TO_MEND = {
     "orchestrator/config",
     "orchestrator/devices",
     "orchestrator/models",
-    "orchestrator/transports",
 }
 NAMES_TO_MEND = {
     "orchestrator/cli",
     "orchestrator/config",
     "orchestrator/devices",
     "orchestrator/models",
-    "orchestrator/transports",
 }
 
 
