@@ -37,11 +37,13 @@ from typing import Any
 
 import numpy as np
 
-from agent import packing, scoring, spawn, wire
+from agent import scoring, spawn, wire
 from agent.runtimes import find
 from agent.sensors import Sensors
 from agent.workdir import Workdir
 from orchestrator.analysis.verdicts.device import OTHER_LOAD, share_of_others
+from orchestrator.devices.remote.gate import unpack_samples, unpack_scores
+from orchestrator.devices.remote.orders import MOST_SAMPLES
 
 HERE = Path(__file__).resolve().parent
 #: The issue's aim: a difference of at most so much, whichever is more.
@@ -209,8 +211,8 @@ class Bench:
         answer = json.loads(said(spawn.command("agent.worker", self._workdir.path), wire.to_json(step)))
         if "error" in answer:
             raise SystemExit(f"{contender}: {answer['error']}")
-        samples = np.asarray(packing.unpack_ints(answer["latency_ns"]))
-        (score,) = np.frombuffer(packing.unpack_bytes(answer["golden_scores"]), "<f4")
+        samples = unpack_samples(answer["latency_ns"], MOST_SAMPLES, "the worker").array()
+        ((score,),) = unpack_scores(answer["golden_scores"], (1, 1), "the worker")
         return float(np.median(samples)) / answer["invocations_per_sample"], float(score)
 
 

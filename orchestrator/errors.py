@@ -18,6 +18,7 @@
         ├── AuthenticationRefused the device refused all our keys
         ├── DeviceUnfit           no Python, too old, no runtime can be brought there
         ├── AgentFailed           the agent on the device refused, with its message
+        │   └── AnswerRefused     what a device sent does not fit the agent's protocol
         ├── DatasetError          images or labels can't be read as configured
         ├── ModelError            a model can't be loaded or does not fit the dataset
         ├── BuildError            a scheme can't build its artifact
@@ -37,13 +38,27 @@ if TYPE_CHECKING:
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
+def printable(text: str) -> str:
+    """Return ``text`` with nothing in it that a terminal obeys: control characters, bidirectional marks, half surrogates.
+
+    Each becomes U+FFFD. Ends of lines stay; what else is white space becomes a space.
+    """
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() or letter == "\n" else _replaced(letter) for letter in text)
+
+
+def _replaced(letter: str) -> str:
+    return " " if letter.isspace() else "\ufffd"
+
+
 class FarmError(Exception):
     """Something a user can act on: the message says who and what, ``hint`` the next command."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = printable(message)
+        self.hint = None if hint is None else printable(hint)
 
     def __str__(self) -> str:
         return f"{self.message}\n  {self.hint}" if self.hint else self.message
@@ -127,6 +142,10 @@ class AgentFailed(Stable):
     ) -> None:
         super().__init__(message, hint=hint)
         self.status, self.stderr, self.code = status, stderr, code
+
+
+class AnswerRefused(AgentFailed):
+    """What a device sent does not fit the agent's protocol: another program answers there, or a broken one."""
 
 
 class DatasetError(Stable):

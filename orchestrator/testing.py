@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent import packing, wire
 from orchestrator.devices.remote.client import AgentClient
+from orchestrator.devices.remote.gate import read_record
 from orchestrator.devices.remote.journal import Recorded
 from orchestrator.domain.artifact import Artifact, Golden
 from orchestrator.domain.case import Case
@@ -164,15 +165,18 @@ class FakeAgentClient:
         self._maybe_fail("start")
         self.requests[request.lane] = request
 
-    def follow(self, lane: str, offset: int) -> Iterator[Recorded]:
-        """Yield the journal of a lane that did all it was asked; every record is 10 bytes long."""
+    def follow(self, lane: str, offset: int, *, line_bytes: int = 0) -> Iterator[Recorded]:
+        """Yield the journal of a lane that did all it was asked; every record is 10 bytes long.
+
+        Records pass the gate, as those of a device do.
+        """
         self._maybe_fail("follow")
         cut = self.cut_after.pop(0) if self.cut_after else None
         records = self._journal(self.requests[lane])
         for sent, (number, record) in enumerate(list(enumerate(records, 1))[offset // 10 :]):
             if cut is not None and sent == cut[0]:
                 raise cut[1]
-            yield Recorded(record=record, offset=10 * number)
+            yield Recorded(record=read_record(wire.encode_line(record), "pi"), offset=10 * number)
 
     def stop(self, lane: str) -> bool:
         """Take note."""

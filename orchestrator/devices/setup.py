@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.devices.connect import connect
@@ -133,7 +133,7 @@ def clean(devices: Sequence[Device], connector: Connector, *, unused_days: float
     def one(device: Device) -> Outcome:
         remote = connect(device, connector)
         try:
-            return Outcome(device=device, removed=remote.collect_garbage(unused_days))
+            return Outcome(device=device, removed=asdict(remote.collect_garbage(unused_days)))
         finally:
             remote.close()
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from orchestrator.domain.case import Case
+    from orchestrator.domain.readings import Reading
 
 #: Marks a field of `CaseResult` as a figure: a number derived from raw data, which the store keeps as a metric.
 FIGURE = {"figure": True}
@@ -84,7 +85,7 @@ class Measurement:
     loop_ns: int | None = None
     peak_rss_bytes: int | None = None
     #: Sensor readings between blocks; docs/sensors.md lists their keys. Absent sensors are absent keys.
-    readings: tuple[Mapping[str, Any], ...] = ()
+    readings: tuple[Reading, ...] = ()
     #: What was asked for: ``threads``, ``delegate``.
     requested: Mapping[str, Any] | None = None
     #: What was in force: ``threads``, ``delegate``, ``nodes``, ``delegated_nodes``, ``warmed_up``.

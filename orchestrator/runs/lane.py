@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from orchestrator.devices.remote.journal import JournalReader
-from orchestrator.devices.remote.orders import order_of
+from orchestrator.devices.remote.orders import longest_line_bytes, order_of
 from orchestrator.domain.event import AttemptEnded, BlobSent, LaneEnded, LaneSkipped, LaneStarted, LinkLost, Scored
 from orchestrator.errors import AgentFailed, ConnectionLost, FarmError, Transient
 from orchestrator.runs import retry as policy
@@ -123,10 +123,11 @@ class LaneRunner:
         """Yield the lane's events to its end, or to the death of its process."""
         self._current = name
         reader = JournalReader(self.run, self.device, name, self._lane.steps, self._inputs)
+        line_bytes = longest_line_bytes(self._lane.steps, self._inputs)
         failures, heard = 0, self._clock()
         while True:
             try:
-                for recorded in self._remote.follow(name, offset):
+                for recorded in self._remote.follow(name, offset, line_bytes=line_bytes):
                     failures, heard, offset = 0, self._clock(), recorded.offset
                     event = reader.event(recorded)
                     if isinstance(event, AttemptEnded):

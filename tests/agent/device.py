@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 
 from agent import wire
+from orchestrator.devices.remote.gate import unpack_samples
+from orchestrator.devices.remote.orders import MOST_SAMPLES
 from tests.data.make_artifacts import SIZE
 
 DATA = Path(__file__).parent.parent / "data"
@@ -67,6 +69,11 @@ class Interpreter:
             while True:
                 signal.pause()
 """
+
+
+def integers(packed: str) -> list[int]:
+    """Return what `packing.pack_ints` packed."""
+    return unpack_samples(packed, MOST_SAMPLES, "the test").array().tolist()
 
 
 def npy(values: Any) -> bytes:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agent import packing, throughput, timing
+from agent import throughput, timing
+from tests.agent.device import integers
 
 linux = pytest.mark.skipif("sys.platform != 'linux'")
 
@@ -110,5 +111,5 @@ def test_a_worker_measures_throughput_with_several_interpreters(device):
     assert both.requested["interpreters"] == 2
     assert both.effective["threads"] == 1
     assert both.invocations_per_sample == 1
-    assert len(packing.unpack_ints(both.latency_ns)) >= 20
+    assert len(integers(both.latency_ns)) >= 20
     assert "interpreters" not in done["b"].requested

@@ -5,8 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-from agent import packing
-from tests.agent.device import DATA, npy
+from orchestrator.devices.remote.gate import unpack_scores
+from tests.agent.device import DATA, integers, npy
 from tests.data.make_artifacts import BIAS, SIZE, WEIGHTS
 
 #: What Linux shows of a process's threads is how the effective number is counted.
@@ -19,7 +19,7 @@ def test_an_attempt_brings_back_everything_that_was_measured(device):
 
     done = device.done()["a"]
 
-    latency, warmup = packing.unpack_ints(done.latency_ns), packing.unpack_ints(done.warmup_ns)
+    latency, warmup = integers(done.latency_ns), integers(done.warmup_ns)
     assert len(latency) >= 20
     assert done.span_ns >= sum(latency) >= 0.3e9 * 0.9
     assert done.span_ns >= 0.3e9
@@ -80,7 +80,7 @@ def test_scores_come_back_with_their_auc(device):
 
     done = device.done()["a"]
 
-    scores = np.frombuffer(packing.unpack_bytes(done.scores), "<f4").reshape(done.shape)
+    scores = unpack_scores(done.scores, done.shape, "the test")
     assert scores.shape == (10, 3)
     assert ((scores > 0) & (scores < 1)).all()
     labels = np.load(device.workdir / "blobs" / step.labels)
@@ -99,9 +99,9 @@ def test_golden_images_are_scored_by_the_interpreter_that_was_timed(device):
     means = pixels.reshape(3, -1, 3).mean(axis=1) / 255
     expected = 1 / (1 + np.exp(-(means @ WEIGHTS + BIAS)))
     for name in "ab":
-        scores = np.frombuffer(packing.unpack_bytes(done[name].golden_scores), "<f4").reshape(done[name].golden_shape)
+        scores = unpack_scores(done[name].golden_scores, done[name].golden_shape, "the test")
         assert np.abs(scores - expected).max() < 1e-6
-        assert len(packing.unpack_ints(done[name].latency_ns)) == 5, "golden invocations are not timed"
+        assert len(integers(done[name].latency_ns)) == 5, "golden invocations are not timed"
     for name in ("none", "null"):
         assert (done[name].error, done[name].golden_scores) == (None, "")
 
@@ -218,7 +218,7 @@ def test_the_null_runtime_measures_what_we_add(device):
     device.start(device.step("a", runtime="null", min_invocations=1000))
 
     done = device.done()["a"]
-    latency = packing.unpack_ints(done.latency_ns)
+    latency = integers(done.latency_ns)
     middle = sorted(latency)[len(latency) // 2]
     assert done.invocations_per_sample > 1
     assert middle / done.invocations_per_sample < 20_000

@@ -15,11 +15,12 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from agent import packing, scoring, wire
+from agent import scoring, wire
 from agent.runtimes.interpreter import InterpreterLoaded
 from orchestrator.analysis import golden
 from orchestrator.analysis.verdicts import judge
 from orchestrator.devices.remote.bundle import pack_agent
+from orchestrator.devices.remote.gate import GOLDEN_BYTES, unpack
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.model import DatasetSpec, ModelSpec
 from orchestrator.models.artifacts import Artifacts, Build
@@ -140,7 +141,7 @@ def differences(artifacts, device):
 def golden_scores(done):
     """Return what an attempt answered for the golden images, [n, columns]."""
     assert done.error is None
-    return np.frombuffer(packing.unpack_bytes(done.golden_scores), "<f4").reshape(done.golden_shape)
+    return np.frombuffer(unpack(done.golden_scores, GOLDEN_BYTES, "the test"), "<f4").reshape(done.golden_shape)
 
 
 def verdicts(artifact, difference):

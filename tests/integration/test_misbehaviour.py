@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from agent import packing, wire
+from agent import wire
 from orchestrator.analysis import verdicts
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.testing import make_case, make_measurement, make_scores
 from tests.agent.conftest import *  # noqa: F403  the fixture `device`: the agent as the zip that the controller pushes
-from tests.agent.device import DATA
+from tests.agent.device import DATA, integers
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what is recorded comes from /proc")
 
@@ -33,7 +33,7 @@ def codes(device, *, facts=None, **case):
     done = device.done()["a"]
     assert done.error is None, done.error
     attempt = make_measurement(
-        packing.unpack_ints(done.latency_ns),
+        integers(done.latency_ns),
         invocations_per_sample=done.invocations_per_sample,
         span_ns=done.span_ns,
         readings=done.readings,

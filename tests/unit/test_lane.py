@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from agent import packing, wire
-from orchestrator.devices.remote.orders import LaneInputs
+from orchestrator.devices.remote.journal import MOST_TUNED
+from orchestrator.devices.remote.orders import MOST_SAMPLES, LaneInputs
 from orchestrator.domain.artifact import ImageSet
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.event import (
@@ -230,88 +231,108 @@ def test_a_journal_that_speaks_of_what_was_never_ordered_ends_the_lane_with_the_
     assert "unknown step" in events[-1].reason
 
 
-@pytest.mark.parametrize(
-    "nonsense",
-    [
-        lambda record: replace(record, latency_ns="not base64!"),
-        lambda record: replace(record, latency_ns="eJwDAAAAAAE"),
-        lambda record: replace(record, latency_ns=packing.pack_bytes(b"seven77")),
-        lambda record: replace(record, began_at_ns=10**30),
-        lambda record: replace(record, latency_ns=packing.pack_bytes(b"\0" * (packing.MOST_BYTES + 8))),
-        lambda record: replace(record, ended_at_ns="now"),
-        lambda record: wire.ScoringDone(record.id, began_at_ns=2, ended_at_ns=3, wall_ns=1),
-        lambda record: replace(record, invocations_per_sample=0),
-        lambda record: replace(record, invocations_per_sample="3"),
-        lambda record: replace(record, span_ns=-1),
-        lambda record: replace(record, load_ns=1 << 63),
-        lambda record: replace(record, peak_rss_bytes=1.5),
-        lambda record: replace(record, latency_ns=packing.pack_ints([5, -5])),
-        lambda record: replace(record, effective=["a list"]),
-        lambda record: replace(record, error={"no": "words"}),
-        lambda record: replace(record, unloadable="x"),
-    ],
-    ids=[
-        *(
-            "no base64",
-            "no zlib",
-            "no integers",
-            "the year 31 billion",
-            "a quarter of a gigabyte",
-            "no time",
-            "scores of an attempt",
-        ),
-        *(
-            "no invocations",
-            "words",
-            "less than nothing",
-            "too many",
-            "half a byte",
-            "a sample before its time",
-            "a list",
-            "an object for an error",
-            "a word for a truth",
-        ),
-    ],
-)
-def test_a_record_that_makes_no_sense_ends_the_lane_with_the_reason_and_not_the_run(inputs, nonsense):
+#: What a device may send in place of a field of an attempt -> words of the refusal.
+MISFITS = {
+    "no base64": ({"latency_ns": "not base64!"}, "can't be unpacked"),
+    "no zlib": ({"latency_ns": "AAAA"}, "can't be unpacked"),
+    "half a sample": ({"latency_ns": packing.pack_bytes(b"seven77")}, "7 bytes are no whole number of samples"),
+    "the year 31 billion": ({"began_at_ns": 10**30}, "began_at_ns: Input should be less"),
+    "a sample too many": ({"latency_ns": packing.pack_bytes(bytes(8 * MOST_SAMPLES + 8))}, "unpacks to more than"),
+    "no time": ({"ended_at_ns": "now"}, "ended_at_ns: Input should be a valid integer"),
+    "no invocations": ({"invocations_per_sample": 0}, "invocations_per_sample: Input should be greater"),
+    "more than a column": ({"invocations_per_sample": 1 << 31}, "invocations_per_sample: Input should be less"),
+    "words": ({"invocations_per_sample": "3"}, "invocations_per_sample: Input should be a valid integer"),
+    "a truth for a number": ({"invocations_per_sample": True}, "invocations_per_sample: Input should be a valid"),
+    "below zero": ({"span_ns": -1}, "span_ns: Input should be greater"),
+    "too many": ({"load_ns": 1 << 63}, "load_ns: Input should be less"),
+    "half a byte": ({"peak_rss_bytes": 1.5}, "peak_rss_bytes: Input should be a valid integer"),
+    "a sample below zero": ({"latency_ns": packing.pack_ints([5, -5])}, "below 0 ns"),
+    "a list": ({"effective": ["a list"]}, "effective: Input should be a valid dictionary"),
+    "an object for an error": ({"error": {"no": "words"}}, "error: Input should be a valid string"),
+    "a word for a truth": ({"unloadable": "x"}, "unloadable: Input should be a valid boolean"),
+    "a number for a reading": ({"readings": [1]}, "readings.0: Input should be a valid dictionary"),
+    "words for a temperature": ({"readings": [{"temperature_c": "abc"}]}, "a reading's temperature_c"),
+    "a list for a temperature": ({"readings": [{"temperature_c": [1]}]}, "a reading's temperature_c"),
+    "400 digits for a temperature": ({"readings": [{"temperature_c": 10**400}]}, "a reading's temperature_c"),
+}
+
+
+@pytest.mark.parametrize(("misfit", "words"), MISFITS.values(), ids=MISFITS)
+def test_an_attempt_that_does_not_fit_ends_the_lane_with_the_reason_and_not_the_run(inputs, misfit, words):
     remote = FakeAgentClient()
     real = FakeAgentClient._journal
     remote._journal = lambda request: [
-        nonsense(record) if isinstance(record, wire.AttemptDone) else record for record in real(request)
+        replace(record, **misfit) if isinstance(record, wire.AttemptDone) else record for record in real(request)
     ]
 
     events = list(make_runner(remote, inputs).events())
 
     assert isinstance(events[-1], LaneSkipped)
-    assert "makes no sense" in events[-1].reason
+    assert words in events[-1].reason
+
+
+@pytest.mark.parametrize("error", [3, {"no": "words"}, ["x"]], ids=str)
+def test_a_lane_that_ends_without_words_is_given_up_with_the_reason(inputs, error):
+    remote = FakeAgentClient()
+    remote._journal = lambda _: [wire.LaneDone(at_ns=4, error=error)]
+
+    events = list(make_runner(remote, inputs).events())
+
+    assert "LaneDone does not fit: error" in events[-1].reason
+
+
+def test_scores_in_place_of_an_attempt_end_the_lane_with_the_reason(inputs):
+    remote = FakeAgentClient()
+    real = FakeAgentClient._journal
+    scored = {"began_at_ns": 2, "ended_at_ns": 3, "wall_ns": 1}
+    remote._journal = lambda request: [
+        wire.ScoringDone(record.id, **scored) if isinstance(record, wire.AttemptDone) else record
+        for record in real(request)
+    ]
+
+    events = list(make_runner(remote, inputs).events())
+
+    assert "which is no scoring" in events[-1].reason
+
+
+@pytest.mark.parametrize("kind", [wire.StepBegan, wire.AttemptDone, wire.Tuned])
+def test_a_journal_that_repeats_itself_without_end_is_given_up(inputs, kind):
+    remote = FakeAgentClient()
+    real = FakeAgentClient._journal
+    tuned = wire.Tuned(at_ns=1, answer={})
+    remote._journal = lambda request: [
+        each
+        for record in [tuned, *real(request)]
+        for each in ([record] * (MOST_TUNED + 1) if isinstance(record, kind) else [record])
+    ]
+
+    events = list(make_runner(remote, inputs).events())
+
+    assert f"more {kind.__name__} than a lane writes" in events[-1].reason
 
 
 @pytest.mark.parametrize(
-    "scores",
+    ("scores", "words"),
     [
-        {"shape": (3, 1), "scores": b"\0" * 12},
-        {"shape": ("two", 1)},
-        {"scores": b"\0\0\xc0\x7f" * 2},
-        {"scores": b"\0\0\x80\x7f" * 2},
-        {"auc": ("0.5",)},
-        {"auc": (float("nan"),)},
-        {"auc": 0.5},
-        {"wall_ns": "long"},
-        {"error": 5},
+        ({"shape": (3, 1), "scores": b"\0" * 12}, "unpacks to more than the 8 bytes"),
+        ({"shape": (1, 1), "scores": b"\0" * 4}, "4 bytes of scores are not of shape (2, 1)"),
+        ({"shape": (1, 2)}, "has not 2 x 1 scores"),
+        ({"shape": ("two", 1)}, "shape.0: Input should be a valid integer"),
+        ({"scores": b"\0\0\xc0\x7f" * 2}, "not finite"),
+        ({"scores": b"\0\0\x80\x7f" * 2}, "not finite"),
+        ({"auc": ("0.5",)}, "auc.0"),
+        ({"auc": (1.5,)}, "auc.0"),
+        ({"auc": (0.5, 0.5)}, "has not 2 x 1 scores"),
+        ({"auc": 0.5}, "auc: Input should be a valid list"),
+        ({"wall_ns": "long"}, "wall_ns"),
+        ({"error": 5}, "error: Input should be a valid string"),
     ],
     ids=[
-        "another shape",
-        "words",
-        "not a number",
-        "infinite",
-        "auc in words",
-        "auc not a number",
-        "one auc",
-        "no time",
-        "no error",
+        *("more", "fewer", "another shape", "words", "not a number", "infinite"),
+        *("auc in words", "auc above 1", "too many auc", "one auc", "no time", "no error"),
     ],
 )
-def test_scores_that_make_no_sense_end_the_lane_with_the_reason(inputs, scores):
+def test_scores_that_do_not_fit_end_the_lane_with_the_reason(inputs, scores, words):
     np.save(inputs.blobs / "labels.npy", np.array([[0], [1]], np.uint8))
     (inputs.blobs / "labels.npy").rename(inputs.blobs / ("c" * 64))
     remote = FakeAgentClient()
@@ -324,7 +345,7 @@ def test_scores_that_make_no_sense_end_the_lane_with_the_reason(inputs, scores):
 
     events = list(make_runner(remote, inputs).events())
 
-    assert "makes no sense" in events[-1].reason
+    assert words in events[-1].reason
 
 
 def planted(request):

@@ -15,7 +15,7 @@ from orchestrator.domain.effort import EFFORTS, effort
 from orchestrator.domain.event import DeviceTuned
 from orchestrator.domain.tuning import ActiveTuning, Change, Tuning
 from orchestrator.domain.units import parse_seconds
-from orchestrator.errors import AgentFailed
+from orchestrator.errors import AnswerRefused
 from orchestrator.runs import planner
 from orchestrator.testing import make_suite
 
@@ -130,7 +130,7 @@ def test_what_a_lane_tuned_becomes_an_event_and_nonsense_an_error(inputs):
 
     assert isinstance(event, DeviceTuned)
     assert Tuning.from_json(event.answer).set == tuple(Change(**setting) for setting in GOVERNORS)
-    with pytest.raises(AgentFailed, match="makes no sense"):
+    with pytest.raises(AnswerRefused, match="Tuned does not fit"):
         reader.event(Recorded(record=wire.Tuned(at_ns=0, answer={"set": [1]}), offset=10))
 
 

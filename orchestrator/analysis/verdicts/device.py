@@ -263,10 +263,8 @@ def _share(readings: Sequence[Mapping[str, Any]], key: str, cores: int) -> float
 
 
 def _least(good: Sequence[Measurement], key: str) -> int | None:
-    return min(
-        (reading[key] for attempt in good for reading in attempt.readings if isinstance(reading.get(key), int)),
-        default=None,
-    )
+    values = [reading.get(key) for attempt in good for reading in attempt.readings]
+    return min((value for value in values if isinstance(value, int)), default=None)
 
 
 def _limit(attempt: Measurement) -> float | None:

@@ -11,16 +11,29 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from agent import wire
 from orchestrator.devices.remote.bundle import INSTALL, LOCATE, pack_agent
+from orchestrator.devices.remote.gate import (
+    EnvironmentReady,
+    LaneAccepted,
+    LaneStopped,
+    Located,
+    MissingBlobs,
+    Received,
+    Refusal,
+    Removed,
+    last_words,
+    read_answer,
+    read_facts,
+)
 from orchestrator.devices.remote.journal import records
-from orchestrator.devices.remote.sanitize import sanitize_facts
+from orchestrator.devices.remote.orders import RECORD_BYTES
 from orchestrator.domain.tuning import Tuning
 from orchestrator.domain.units import format_bytes
-from orchestrator.errors import AgentFailed, DeviceBusy, DeviceUnfit, FarmError, TransferBroken
+from orchestrator.errors import AgentFailed, AnswerRefused, DeviceBusy, DeviceUnfit, FarmError, TransferBroken
 from orchestrator.runtimes.catalogue import OLDEST_PYTHON
 from orchestrator.runtimes.pins import ROOM
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from orchestrator.devices.remote.journal import Recorded
@@ -59,12 +72,12 @@ class AgentClient:
         sha256 = hashlib.sha256(packed).hexdigest()
         found = self._locate(sha256)
         sent = 0
-        if not found["present"]:
-            done = self._transport.run([self._python, "-c", INSTALL, found["agent"]], stdin=packed)
+        if not found.present:
+            done = self._transport.run([self._python, "-c", INSTALL, found.agent], stdin=packed)
             if done.status:
                 raise self._not_installed(done)
             sent = len(packed)
-        self._agent, self._workdir = found["agent"], found["workdir"]
+        self._agent, self._workdir = found.agent, found.workdir
         return sent
 
     def probe(self, runtimes: Iterable[str] = (), environment: str | None = None) -> dict[str, Any]:
@@ -76,23 +89,23 @@ class AgentClient:
         if self._agent is None:
             self.ensure_agent()
         asked = time.time_ns()
-        facts = self._ask(["probe"], wire.to_json(request), timeout_s=120)
+        printed = self._ask(["probe"], wire.to_json(request), timeout_s=120)
         answered = time.time_ns()
-        facts = sanitize_facts(facts)
+        facts = read_facts(printed, self._source("probe"))
         if "clock_ns" in facts:
             facts["clock_offset_ns"] = facts["clock_ns"] - (asked + answered) // 2
             facts["clock_uncertainty_ns"] = (answered - asked) // 2
         return facts
 
-    def missing(self, hashes: Iterable[str]) -> dict[str, int]:
-        """Return which blobs the device lacks, with the bytes of each that have arrived already."""
-        asked = set(hashes)
-        missing = self._ask(["have"], json.dumps(sorted(asked)).encode()).get("missing")
-        if not isinstance(missing, dict) or not asked >= missing.keys():
-            raise AgentFailed(f"{self.device.name}: the agent speaks of blobs it was not asked for")
-        return {
-            sha256: arrived if isinstance(arrived, int) and arrived > 0 else 0 for sha256, arrived in missing.items()
-        }
+    def missing(self, sizes: Mapping[str, int]) -> dict[str, int]:
+        """Return which of the blobs, sha256 -> bytes, the device lacks, with the bytes of each that have arrived."""
+        missing = self._have(sizes).missing
+        for sha256, arrived in missing.items():
+            if sha256 not in sizes:
+                raise AnswerRefused(f"{self._source('have')} speaks of blobs that it was not asked for")
+            if arrived > sizes[sha256]:
+                raise AnswerRefused(f"{self._source('have')} says that more bytes arrived than a file has: {arrived}")
+        return missing
 
     def send(self, path: Path, sha256: str, *, arrived: int = 0, progress: Callable[[int], None] | None = None) -> int:
         """Send a blob from byte ``arrived`` on and return the bytes sent; raises `TransferBroken` if it arrives wrong."""
@@ -100,7 +113,10 @@ class AgentClient:
         with path.open("rb") as source:
             source.seek(arrived)
             argv = ["receive", sha256, "--size", str(size), "--offset", str(arrived)]
-            self._ask(argv, source, timeout_s=3600, progress=progress)
+            printed = self._ask(argv, source, timeout_s=3600, progress=progress)
+        received = read_answer(Received, printed, self._source("receive"))
+        if received != Received(sha256=sha256, size_bytes=size):
+            raise AnswerRefused(f"{self._source('receive')} is about another file")
         return size - arrived
 
     def push(self, blobs: Iterable[Blob], *, disk_limit_bytes: int | None = None) -> Iterator[tuple[Blob, int]]:
@@ -109,7 +125,7 @@ class AgentClient:
         Raises `DeviceUnfit`, before anything is sent, where farm's files would take more than ``disk_limit_bytes`` there.
         """
         wanted = {blob.sha256: blob for blob in blobs}
-        missing = self.missing(wanted)
+        missing = self.missing({sha256: blob.path.stat().st_size for sha256, blob in wanted.items()})
         if missing and disk_limit_bytes is not None:
             used = self.space().used_bytes
             more = sum(_room(wanted[sha256].path) - arrived for sha256, arrived in missing.items())
@@ -127,23 +143,22 @@ class AgentClient:
         request = wire.EnvironmentRequest(
             environment=name, wheels=tuple(wire.Wheel(filename=filename, sha256=sha256) for filename, sha256 in wheels)
         )
-        self._ask(["environment"], wire.to_json(request), timeout_s=900)
+        printed = self._ask(["environment"], wire.to_json(request), timeout_s=900)
+        read_answer(EnvironmentReady, printed, self._source("environment"))
 
     def start(self, request: wire.LaneRequest) -> None:
         """Start a lane, detached; starting the same lane twice starts it once. Raises `DeviceBusy`."""
-        self._ask(["start"], wire.to_json(request))
+        read_answer(LaneAccepted, self._ask(["start"], wire.to_json(request)), self._source("start"))
 
     def space(self) -> Space:
         """Return how much room farm takes up on the device, and how much is left there."""
-        answer = self._ask(["have"], b"[]")
-        try:
-            return Space(used_bytes=int(answer["used_bytes"]), free_bytes=int(answer["free_bytes"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise AgentFailed(f"{self.device.name}: the agent does not say how much room there is") from error
+        answer = self._have(())
+        return Space(used_bytes=answer.used_bytes, free_bytes=answer.free_bytes)
 
-    def collect_garbage(self, unused_days: float = 30.0) -> dict[str, Any]:
-        """Remove what nothing has used for so long; return what `agent.wire` says of ``gc``. Raises `DeviceBusy`."""
-        return self._ask(["gc", "--unused-days", str(unused_days)], timeout_s=300)
+    def collect_garbage(self, unused_days: float = 30.0) -> Removed:
+        """Remove what nothing has used for so long; return what that was. Raises `DeviceBusy`."""
+        printed = self._ask(["gc", "--unused-days", str(unused_days)], timeout_s=300)
+        return read_answer(Removed, printed, self._source("gc"))
 
     def tune(self, *, holder: str, no_turbo: bool, seconds: float) -> Tuning:
         """Set what makes timings steady until `restore`, for ``seconds`` at most. Raises `DeviceBusy`."""
@@ -157,29 +172,39 @@ class AgentClient:
     #: Codes of refusals that mean: the lane is no longer there, nothing more will come.
     GONE = frozenset({wire.LANE_DIED, wire.UNKNOWN_LANE})
 
-    def follow(self, lane: str, offset: int) -> Iterator[Recorded]:
+    def follow(self, lane: str, offset: int, *, line_bytes: int = RECORD_BYTES) -> Iterator[Recorded]:
         """Yield the journal of ``lane`` from ``offset`` as it grows, until its `LaneDone`.
 
-        Raises `ConnectionLost` when the link dies (follow again from the last offset), and `AgentFailed` with the
-        code ``lane-died`` where the lane's process is gone.
+        Raises `ConnectionLost` when the link dies (follow again from the last offset), `AgentFailed` with the code
+        ``lane-died`` where the lane's process is gone, `AnswerRefused` for what is no journal, or a line of more than
+        ``line_bytes``.
         """
         chunks = self._transport.stream(self._command(["follow", lane, "--from", str(offset)]))
+        source = f"{self.device.name}: the journal of lane {lane}"
         try:
-            yield from records(chunks, offset)
-        except ValueError as error:
-            raise AgentFailed(f"{self.device.name}: the journal of lane {lane} is damaged: {error}") from error
+            yield from records(chunks, offset, line_bytes=line_bytes, source=source)
+        except AnswerRefused:
+            raise
         except AgentFailed as error:
             raise self._refusal(error.stderr, error.status or 1) from error
 
     def stop(self, lane: str) -> bool:
         """Stop a lane; return False where it was over already."""
-        return bool(self._ask(["stop", lane]).get("stopped"))
+        return read_answer(LaneStopped, self._ask(["stop", lane]), self._source("stop")).stopped
+
+    def _have(self, hashes: Iterable[str]) -> MissingBlobs:
+        printed = self._ask(["have"], json.dumps(sorted(hashes)).encode())
+        return read_answer(MissingBlobs, printed, self._source("have"))
 
     def _tuning(self, command: str, stdin: bytes = b"") -> Tuning:
+        answer = read_facts(self._ask([command], stdin), self._source(command))
         try:
-            return Tuning.from_json(sanitize_facts(self._ask([command], stdin)))
+            return Tuning.from_json(answer)
         except ValueError as error:
-            raise AgentFailed(f"{self.device.name}: the agent answers {command} with {error}") from error
+            raise AnswerRefused(f"{self._source(command)} does not fit: {error}") from error
+
+    def _source(self, command: str) -> str:
+        return f"{self.device.name}: the agent's answer to {command}"
 
     @property
     def _python(self) -> str:
@@ -188,7 +213,7 @@ class AgentClient:
             return sys.executable
         return self.device.python
 
-    def _locate(self, sha256: str) -> dict[str, Any]:
+    def _locate(self, sha256: str) -> Located:
         done = self._transport.run([self._python, "-c", LOCATE, self.device.workdir, sha256])
         name, python = self.device.name, self._python
         if done.status:
@@ -197,17 +222,14 @@ class AgentClient:
                 hint="install Python 3.9 or later on the device, or set `python:` in its inventory entry",
             )
         try:
-            found = dict(json.loads(done.out.splitlines()[-1]))
-            version = tuple(found["python"])
-            _ = found["present"], found["agent"], found["workdir"]
-        except (IndexError, ValueError, KeyError, TypeError) as error:
+            found = read_answer(Located, done.out, f"{name}: what {python} printed")
+        except AnswerRefused as error:
             raise DeviceUnfit(
-                f"{name}: {python} is no Python: it printed {done.out[-200:]!r}",
-                hint="set `python:` in its inventory entry",
+                f"{name}: {python} is no Python: {error.message}", hint="set `python:` in its inventory entry"
             ) from error
-        if version < OLDEST_PYTHON:
+        if found.python < OLDEST_PYTHON:
             raise DeviceUnfit(
-                f"{name}: {python} is Python {'.'.join(map(str, version))}; the agent needs 3.9 or later",
+                f"{name}: {python} is Python {'.'.join(map(str, found.python))}; the agent needs 3.9 or later",
                 hint="set `python:` in its inventory entry to a newer one",
             )
         return found
@@ -231,24 +253,22 @@ class AgentClient:
         *,
         timeout_s: float = 60,
         progress: Callable[[int], None] | None = None,
-    ) -> dict[str, Any]:
+    ) -> bytes:
+        """Return what a command of the agent printed; raises what its refusal means."""
         done = self._transport.run(self._command(argv), stdin=stdin, timeout_s=timeout_s, progress=progress)
         if done.status:
             raise self._refusal(done.out if done.status == wire.REFUSED else done.err, done.status)
-        try:
-            return dict(json.loads(done.out.splitlines()[-1]))
-        except (IndexError, TypeError, ValueError, RecursionError) as error:
-            raise AgentFailed(f"{self.device.name}: the agent answered {argv[0]} with {done.out[-200:]!r}") from error
+        return done.out
 
-    def _refusal(self, printed: bytes, status: int) -> Exception:
+    def _refusal(self, printed: bytes, status: int) -> FarmError:
         """Turn the refusal in the last line of ``printed`` into our error."""
         name = self.device.name
-        words = printed.decode(errors="replace").strip()
         try:
-            said = dict(json.loads(words.splitlines()[-1]))
-            code, message = str(said["error"]), str(said["message"])
-        except (IndexError, ValueError, KeyError, TypeError, RecursionError):
-            return AgentFailed(f"{name}: the agent failed with status {status}: {words[-2000:]}", status=status)
+            refusal = read_answer(Refusal, printed, f"{name}: the agent's refusal")
+        except AnswerRefused:
+            words = last_words(printed, 2_000) or "it printed nothing"
+            return AgentFailed(f"{name}: the agent failed with status {status}: {words}", status=status)
+        code, message = refusal.error, " ".join(refusal.message.split())
         if code == wire.BUSY:
             return DeviceBusy(f"{name}: {message}", hint="wait for it, or ask its holder to stop it")
         if code == wire.BLOB_BROKEN:
@@ -267,5 +287,4 @@ def _room(path: Path) -> int:
 
 
 def _last_words(done: Completed) -> str:
-    words = (done.err or done.out).decode(errors="replace").strip()
-    return f"{words[-500:] or 'it printed nothing'} (status {done.status})"
+    return f"{last_words(done.err or done.out) or 'it printed nothing'} (status {done.status})"

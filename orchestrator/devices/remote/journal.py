@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import zlib
+import math
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from agent import packing, wire
+from agent import wire
 from orchestrator.analysis import auc as metrics
 from orchestrator.analysis import golden
-from orchestrator.devices.remote.sanitize import sanitize_facts
+from orchestrator.devices.remote.gate import GOLDEN_BYTES, read_record, unpack, unpack_samples, unpack_scores
+from orchestrator.devices.remote.orders import most_samples
 from orchestrator.domain.event import (
     AttemptEnded,
     AttemptStarted,
@@ -25,36 +27,20 @@ from orchestrator.domain.event import (
 )
 from orchestrator.domain.plan import Attempt, Scoring
 from orchestrator.domain.result import Measurement, Scores
-from orchestrator.domain.samples import Samples
 from orchestrator.domain.tuning import Tuning
-from orchestrator.errors import AgentFailed
+from orchestrator.errors import AnswerRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from numpy.typing import NDArray
-
     from orchestrator.devices.remote.orders import LaneInputs, Step
     from orchestrator.domain.artifact import Artifact
+    from orchestrator.domain.readings import Reading
 
-_DURATIONS = (
-    *(
-        "wall_ns",
-        "import_ns",
-        "context_ns",
-        "load_ns",
-        "first_ns",
-        "span_ns",
-        "feed_ns",
-        "read_ns",
-        "clock_ns",
-        "loop_ns",
-    ),
-    "peak_rss_bytes",
-)
-#: What databases keep.
-_LARGEST = 1 << 63
-_MOST_SETTINGS = 100
+#: Of what a login shell prints before the journal.
+NOISE_BYTES = 1 << 20
+#: Of a journal: a lane tunes once, puts back once, and mends before that what a dead one left.
+MOST_TUNED = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,31 +58,22 @@ class JournalReader:
         self._run, self._device, self._lane = run, device, lane
         self._steps = {step.id: step for step in steps}
         self._inputs = inputs
+        self._source = f"{device}: the journal of lane {lane}"
+        self._seen: Counter[tuple[type, str | None]] = Counter()
 
     def event(self, recorded: Recorded) -> Event | None:
         """Return what a record says, or ``None`` for one that only the journal needs.
 
-        Raises `AgentFailed` where a record speaks of something that was never ordered, or makes no sense: a device is
-        believed its numbers, not trusted with our process.
+        Raises `AnswerRefused` where a record is of another step, comes again, or holds more than its step asks for.
         """
-        named = getattr(recorded.record, "id", None)
+        record = recorded.record
+        named = getattr(record, "id", None)
         if named is not None and named not in self._steps:
-            raise AgentFailed(f"{self._device}: the journal of lane {self._lane} speaks of an unknown step {named!r}")
-        try:
-            return self._event(recorded)
-        except (
-            ArithmeticError,
-            AssertionError,
-            AttributeError,
-            LookupError,
-            TypeError,
-            ValueError,
-            zlib.error,
-        ) as error:
-            kind = type(recorded.record).__name__
-            raise AgentFailed(
-                f"{self._device}: the journal of lane {self._lane} has a {kind} that makes no sense: {error}"
-            ) from error
+            raise AnswerRefused(f"{self._source} speaks of an unknown step {named!r}")
+        self._seen[type(record), named] += 1
+        if self._seen[type(record), named] > (MOST_TUNED if isinstance(record, wire.Tuned) else 1):
+            raise AnswerRefused(f"{self._source} has more {type(record).__name__} than a lane writes")
+        return self._event(recorded)
 
     def _event(self, recorded: Recorded) -> Event | None:
         common: dict[str, Any] = {
@@ -113,20 +90,26 @@ class JournalReader:
             case wire.ScoringDone() as record:
                 return Scored(scores=self._scores(record), **common, at=_utc(record.ended_at_ns))
             case wire.Tuned() as record:
-                answer = sanitize_facts(record.answer)
-                Tuning.from_json(answer)
-                return DeviceTuned(answer=answer, **common, at=_utc(record.at_ns))
+                self._expect_tuning(record)
+                return DeviceTuned(answer=record.answer, **common, at=_utc(record.at_ns))
             case wire.LaneDone() as record:
-                return LaneEnded(lane=self._lane, error=record.error, **common, at=_utc(record.at_ns))
+                return LaneEnded(lane=self._lane, error=_one_line(record.error), **common, at=_utc(record.at_ns))
         return None
+
+    def _expect_tuning(self, record: wire.Tuned) -> None:
+        try:
+            Tuning.from_json(record.answer)
+        except ValueError as error:
+            raise AnswerRefused(f"{self._source}: Tuned does not fit: {error}") from error
 
     def _measurement(self, record: wire.AttemptDone) -> Measurement:
         step = self._steps[record.id]
         artifact = self._inputs.artifact(step)
-        assert isinstance(step, Attempt)  # noqa: S101  a journal answers our own order
-        assert artifact is not None  # noqa: S101
-        _refuse_nonsense(record)
-        largest, mean = _golden_difference(record, artifact)
+        if not isinstance(step, Attempt) or artifact is None:
+            raise AnswerRefused(f"{self._source} has an attempt of {record.id}, which is none")
+        source = f"{self._source}: AttemptDone"
+        most = most_samples(step)
+        largest, mean = _golden_difference(record, artifact, source)
         return Measurement(
             attempt=step.id,
             case=step.case,
@@ -141,8 +124,8 @@ class JournalReader:
             context_ns=record.context_ns,
             load_ns=record.load_ns,
             first_ns=record.first_ns,
-            warmup_ns=Samples(packing.unpack_bytes(record.warmup_ns)),
-            latency_ns=Samples(packing.unpack_bytes(record.latency_ns)),
+            warmup_ns=unpack_samples(record.warmup_ns, most, source),
+            latency_ns=unpack_samples(record.latency_ns, most, source),
             invocations_per_sample=record.invocations_per_sample,
             span_ns=record.span_ns,
             feed_ns=record.feed_ns,
@@ -150,10 +133,10 @@ class JournalReader:
             clock_ns=record.clock_ns,
             loop_ns=record.loop_ns,
             peak_rss_bytes=record.peak_rss_bytes,
-            readings=record.readings,
-            requested=_said(record.requested),
-            effective=_said(record.effective),
-            versions=_said(record.versions),
+            readings=cast("tuple[Reading, ...]", record.readings),  # the gate made them so
+            requested=record.requested,
+            effective=record.effective,
+            versions=record.versions,
             golden_max_difference=largest,
             golden_mean_difference=mean,
         )
@@ -161,19 +144,18 @@ class JournalReader:
     def _scores(self, record: wire.ScoringDone) -> Scores:
         step = self._steps[record.id]
         artifact = self._inputs.artifact(step)
-        assert isinstance(step, Scoring)  # noqa: S101  a journal answers our own order
-        assert artifact is not None  # noqa: S101
-        _refuse_no_words(record)
-        _refuse_no_duration("wall_ns", record.wall_ns)
+        if not isinstance(step, Scoring) or artifact is None:
+            raise AnswerRefused(f"{self._source} has scores of {record.id}, which is no scoring")
         images = self._inputs.images[step.model]
-        scores = packing.unpack_bytes(record.scores)
+        scores = np.empty((0, 0), "<f4")
         auc: tuple[float | None, ...] = ()
         auc_error = None
         if record.error is None:
             labels = np.load(self._inputs.blobs / images.labels_sha256, allow_pickle=False)
-            values = np.frombuffer(scores, dtype="<f4").reshape(record.shape)
-            _refuse_no_scores(values, record.auc)
-            auc, auc_error = metrics.auc_per_class(labels, values), metrics.mean_auc_error(labels, values)
+            scores = unpack_scores(record.scores, labels.shape, f"{self._source}: ScoringDone")
+            if record.shape != labels.shape or len(record.auc) != labels.shape[1]:
+                raise AnswerRefused(f"{self._source}: ScoringDone has not {labels.shape[0]} x {labels.shape[1]} scores")
+            auc, auc_error = metrics.auc_per_class(labels, scores), metrics.mean_auc_error(labels, scores)
         return Scores(
             scoring=step.id,
             device=step.device,
@@ -186,8 +168,8 @@ class JournalReader:
             labels_sha256=images.labels_sha256,
             wall_ns=record.wall_ns,
             error=record.error,
-            scores=scores,
-            shape=record.shape,
+            scores=scores.tobytes(),
+            shape=(scores.shape[0], scores.shape[1]),
             device_auc=record.auc,
             auc=auc,
             auc_error=auc_error,
@@ -195,50 +177,16 @@ class JournalReader:
         )
 
 
-def _refuse_nonsense(record: wire.AttemptDone) -> None:
-    """Raise `ValueError` where a number is none, or one that nobody could have measured: figures are made of them later."""
-    _refuse_no_words(record)
-    per_sample = record.invocations_per_sample
-    if type(per_sample) is not int or not 0 < per_sample < _LARGEST:
-        raise ValueError(f"{per_sample!r} invocations per sample")
-    for name in _DURATIONS:
-        _refuse_no_duration(name, getattr(record, name))
-    if any(value < 0 for packed in (record.latency_ns, record.warmup_ns) for value in packing.unpack_ints(packed)):
-        raise ValueError("a sample is shorter than nothing")
-
-
-def _refuse_no_duration(name: str, value: object) -> None:
-    if value is not None and (type(value) is not int or not 0 <= value < _LARGEST):
-        raise ValueError(f"{name} is {value!r}")
-
-
-def _refuse_no_words(record: wire.AttemptDone | wire.ScoringDone) -> None:
-    if not isinstance(record.error, str | None) or not isinstance(record.unloadable, bool):
-        raise ValueError(f"its error is {str(record.error)[:80]!r}, unloadable {str(record.unloadable)[:80]!r}")  # noqa: TRY004
-
-
-def _refuse_no_scores(scores: NDArray[np.float32], auc: Sequence[object]) -> None:
-    if not np.isfinite(scores).all():
-        raise ValueError("a score is no finite number")
-    if not all(value is None or (type(value) in (int, float) and 0 <= value <= 1) for value in auc):  # type: ignore[operator]
-        raise ValueError("an AUC is not within 0 and 1")
-
-
-def _said(said: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Return what a device says of settings, made harmless; ``None`` is an answer there, too."""
-    if said is None:
-        return None
-    return sanitize_facts(said) | {
-        str(name): None for name, value in list(said.items())[:_MOST_SETTINGS] if value is None
-    }
-
-
-def _golden_difference(record: wire.AttemptDone, artifact: Artifact) -> tuple[float, float] | tuple[None, None]:
+def _golden_difference(
+    record: wire.AttemptDone, artifact: Artifact, source: str
+) -> tuple[float, float] | tuple[None, None]:
     """Return (largest, mean) difference of the golden scores from the known ones, nothing where there are none."""
     if artifact.golden is None or not record.golden_scores:
         return None, None
-    scores = np.frombuffer(packing.unpack_bytes(record.golden_scores), dtype="<f4").reshape(record.golden_shape)
-    return golden.difference(scores, artifact.golden.scores)
+    packed = unpack(record.golden_scores, GOLDEN_BYTES, source)
+    if len(packed) != 4 * math.prod(record.golden_shape):
+        raise AnswerRefused(f"{source}: {len(packed)} bytes of golden scores are not of shape {record.golden_shape}")
+    return golden.difference(np.frombuffer(packed, "<f4").reshape(record.golden_shape), artifact.golden.scores)
 
 
 def _began(step: Step, common: Mapping[str, Any]) -> Event:
@@ -251,15 +199,37 @@ def _utc(at_ns: int) -> datetime:
     return datetime.fromtimestamp(at_ns / 1e9, UTC)
 
 
-def records(chunks: Iterable[bytes], offset: int) -> Iterator[Recorded]:
-    """Yield the records in what ``follow`` prints from ``offset`` on; raises `ValueError` for a torn or altered line."""
-    pending = b""
+def _one_line(text: str | None) -> str | None:
+    return None if text is None else " ".join(text.split())
+
+
+def records(chunks: Iterable[bytes], offset: int, *, line_bytes: int, source: str) -> Iterator[Recorded]:
+    """Yield the records in what ``follow`` prints from ``offset`` on, keeping one line in memory.
+
+    Raises `AnswerRefused` for a line that is torn, altered, longer than ``line_bytes`` or not a record.
+    """
+    noise = 0
     in_journal = False
+    for line in _lines(chunks, line_bytes, source):
+        if in_journal:
+            offset += len(line)
+            yield Recorded(record=read_record(line, source), offset=offset)
+        else:
+            noise += len(line)
+            in_journal = line.strip() == wire.JOURNAL_MARK
+            if noise > NOISE_BYTES:
+                raise AnswerRefused(f"{source}: {NOISE_BYTES} bytes came before it")
+
+
+def _lines(chunks: Iterable[bytes], line_bytes: int, source: str) -> Iterator[bytes]:
+    """Yield whole lines with their ends; what comes behind the last one was cut off with the link."""
+    pending = bytearray()
     for chunk in chunks:
-        *lines, pending = (pending + chunk).split(b"\n")
-        for line in lines:
-            if not in_journal:
-                in_journal = line.strip() == wire.JOURNAL_MARK  # all before it is a login shell's noise
-                continue
-            offset += len(line) + 1
-            yield Recorded(record=wire.decode_line(line + b"\n"), offset=offset)
+        *ends, rest = chunk.split(b"\n")
+        for end in ends:
+            pending += end + b"\n"
+            yield bytes(pending)
+            pending.clear()
+        pending += rest
+        if len(pending) > line_bytes:
+            raise AnswerRefused(f"{source}: a line is longer than the {line_bytes} bytes that its step takes")

@@ -13,6 +13,7 @@ from orchestrator.domain.blob import Blob
 from orchestrator.domain.device import Limits
 from orchestrator.domain.plan import Attempt, Scoring
 from orchestrator.domain.runtime import RuntimeChoice
+from orchestrator.domain.samples import SAMPLE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 Step = Scoring | Attempt
 
+#: Of warm-up, and of timed invocations: the agent stops there (`agent.timing.MAX_SAMPLES`, which a test compares).
+MOST_SAMPLES = 1 << 20
+#: Of a record without its packed numbers: half an hour of sensor readings are 2.5 MB.
+RECORD_BYTES = 8 << 20
 #: An attempt that says nothing for this long beyond what its effort asks is killed by the lane.
 SPARE_S = 600.0
 
@@ -74,6 +79,26 @@ class LaneInputs:
             if of.runtime in self.environments:
                 found.update({wheel.sha256: wheel for wheel in self.environments[of.runtime].wheels})
         return tuple(found.values())
+
+
+def most_samples(step: Attempt) -> int:
+    """Return how many durations an attempt may bring back of its warm-up, or of its timed invocations.
+
+    Interpreters side by side end a round after they have enough, each with what it did in that round.
+    """
+    return MOST_SAMPLES * (1 + 8 * step.case.interpreters)
+
+
+def longest_line_bytes(steps: Sequence[Step], inputs: LaneInputs) -> int:
+    """Return how long a line of the journal of ``steps`` may be: packed numbers as base64, and the rest of a record."""
+    packed = [0]
+    for step in steps:
+        if isinstance(step, Attempt):
+            packed.append(2 * SAMPLE_BYTES * most_samples(step))
+        else:
+            images = inputs.images[step.model]
+            packed.append(4 * images.images * len(images.classes))
+    return RECORD_BYTES + max(packed) * 4 // 3
 
 
 def order_of(run: str, lane: str, steps: Sequence[Step], inputs: LaneInputs) -> wire.LaneRequest:

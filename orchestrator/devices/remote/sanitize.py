@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.errors import printable
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -81,6 +83,13 @@ def sanitize_facts(said: Mapping[str, Any]) -> dict[str, Any]:
     return facts
 
 
+def sanitize_settings(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings as `sanitize_facts` does, with those that are ``None``: without a delegate is an answer."""
+    return sanitize_facts(said) | {
+        _printable(name): None for name, value in list(said.items())[:LONGEST] if value is None
+    }
+
+
 def _is_of_its_type(name: str, value: Any) -> bool:
     for names, kind in _TYPES.items():
         if name in names:
@@ -110,4 +119,4 @@ def _clean(value: Any, depth: int) -> Any:  # noqa: PLR0911  one for each kind o
 
 
 def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text[:LONGEST])
+    return printable(text[:LONGEST]).replace("\n", "\ufffd")
