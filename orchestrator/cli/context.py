@@ -78,13 +78,18 @@ def open_store(db: str | None = None, inventory: Path | None = None) -> Store:
     return Store.open(home(db, inventory).db)
 
 
-def known_devices(files: Home) -> Mapping[str, DeviceRow]:
-    """Return what devices said when they were last asked, by name; a database is not made for the question."""
+def existing_store(db: str | None = None, inventory: Path | None = None) -> Store:
+    """Open the results database to ask it, or an empty one in memory: a question creates none."""
     from orchestrator.store.store import Store
 
-    if files.db.startswith("sqlite:///") and not Path(files.db.removeprefix("sqlite:///")).exists():
-        return {}
-    with Store.open(files.db) as store:
+    return Store.open(home(db, inventory).db, create=False)
+
+
+def known_devices(files: Home) -> Mapping[str, DeviceRow]:
+    """Return the facts of devices as they last answered, by name; a question creates no database."""
+    from orchestrator.store.store import Store
+
+    with Store.open(files.db, create=False) as store:
         return {row.name: row for row in store.devices()}
 
 

@@ -24,14 +24,16 @@ def upgrade(*, db: Db = None, inventory: InventoryFile = None) -> None:
 @app.command("check", epilog="Example: farm db check")
 def check(*, db: Db = None, inventory: InventoryFile = None) -> None:
     """Show the database's schema and the one farm needs; exit status 1 where they differ."""
-    from orchestrator.store import engine, migrate
+    from orchestrator.store import engine, exceptions, migrate
 
-    opened = engine.connect(home(db, inventory).db)
+    url = home(db, inventory).db
+    opened = engine.connect(url, create=False)
     try:
         with opened.connect() as connection:
             revision = migrate.current(connection)
     finally:
         opened.dispose()
-    console().print(f"{engine.shown(opened.url)}: schema {revision or 'none yet'}, this farm needs {migrate.newest()}")
-    if revision not in (None, migrate.newest()):
+    name = exceptions.shown(engine.parse_url(url))
+    console().print(f"{name}: schema {revision or 'none yet'}, this farm needs {migrate.NEWEST}", markup=False)
+    if revision not in (None, migrate.NEWEST):
         raise typer.Exit(1)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, open_store
+from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, existing_store
 
 
 def runs(*, db: Db = None, inventory: InventoryFile = None, json: Json = False) -> None:
     """List every run, newest first."""
-    with open_store(db, inventory) as store:
+    with existing_store(db, inventory) as store:
         rows = store.runs()
     if json:
         import json as encoder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import time
@@ -12,100 +13,149 @@ import sqlalchemy
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from orchestrator.errors import StoreError
+from orchestrator.store import exceptions
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
     from sqlalchemy.engine import URL, ExceptionContext
+    from sqlalchemy.pool import ConnectionPoolEntry
 
-#: How long a writer waits for another one, in milliseconds.
-BUSY_TIMEOUT_MS = 30_000
 #: How long a PostgreSQL server may take to answer a new connection; psycopg alone would wait for more than two minutes.
 CONNECT_TIMEOUT_S = 10
 EXAMPLES = "sqlite:///farm.db or postgresql+psycopg://user@machine/farm (the password in PGPASSWORD or ~/.pgpass)"
 #: The one driver of each kind that farm brings along, whichever a URL names.
 DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
+#: Under which a connection keeps what its file was when it was opened.
+INODE = "farm_inode"
 
 
-def connect(text: str) -> Engine:
-    """Return an engine that was seen to reach its database.
+def connect(text: str, *, create: bool = True) -> Engine:
+    """Return an engine that has reached its database.
 
+    Without ``create``, a file of SQLite's that does not exist is not made: the engine is of an empty database in memory.
     Raises `StoreError`, as everything does that the engine is asked later; no message shows a password.
     """
-    url = _parsed(text)
-    if url.get_backend_name() == "sqlite":
-        engine = _sqlite(url)
-    else:
-        engine = sqlalchemy.create_engine(url, pool_pre_ping=True, connect_args=_timeout(url))
+    url = parse_url(text)
+    try:
+        engine = _sqlite(url, create=create) if url.get_backend_name() == "sqlite" else _postgresql(url)
+        sqlalchemy.event.listen(engine, "handle_error", _translate)
+    except (ArgumentError, TypeError, ValueError) as error:  # of an option that SQLAlchemy reads itself
+        raise exceptions.translate(url, error) from None
     try:
         with engine.connect():
             pass
-    except (DBAPIError, sqlite3.Error) as error:  # the latter from our own PRAGMAs, where the file is no database
+    except StoreError as error:
         engine.dispose()
-        words = _words(url, error)
-        raise StoreError(f"{shown(url)}: can't be opened: {words}", hint=f"--db {EXAMPLES}") from None
-    sqlalchemy.event.listen(engine, "handle_error", _translate)
+        raise StoreError(error.message, hint=error.hint or f"--db {EXAMPLES}") from None
+    except (TypeError, ValueError) as error:  # an option that the driver does not know
+        engine.dispose()
+        raise exceptions.translate(url, error) from None
     return engine
 
 
-def shown(url: URL) -> str:
-    """Return the URL for people, without its password."""
-    return url.difference_update_query(["password"]).render_as_string(hide_password=True)
-
-
-def _parsed(text: str) -> URL:
+def parse_url(text: str) -> URL:
+    """Return the URL of a database that farm can use; raises `StoreError`, whose message shows no part of a wrong one."""
     system = text.partition("://")[0].partition("+")[0]
     if system not in DRIVERS or "://" not in text:
-        raise StoreError(f"{system!r} is no database farm can use", hint=f"--db {EXAMPLES}")
+        what = f"{system} is not a database that farm can use" if "://" in text else "a database is named by its URL"
+        raise StoreError(what, hint=f"--db {EXAMPLES}")
     try:
-        return sqlalchemy.make_url(text).set(drivername=DRIVERS[system])
+        url = sqlalchemy.make_url(text).set(drivername=DRIVERS[system])
     except (ArgumentError, ValueError):  # their words show the password
-        raise StoreError(f"the {system} URL can't be read; is its port a number?", hint=f"--db {EXAMPLES}") from None
+        raise StoreError(
+            f"the {system} URL can't be read: its port must be a number, and in a password @ is written %40",
+            hint=f"--db {EXAMPLES}",
+        ) from None
+    if url.get_backend_name() != "sqlite" and "@" in f"{url.host}{url.database}":
+        raise StoreError(
+            f"the {system} URL holds an @ too many: in a user's name or a password it is written %40",
+            hint="or leave the password out of the URL: PGPASSWORD, ~/.pgpass",
+        )
+    return url
 
 
 def _translate(context: ExceptionContext) -> None:
-    """Raise a driver's error as ours; SQLAlchemy makes the driver's error its cause."""
+    """Raise a driver's error as ours, whatever was asked; its cause is the driver's error."""
     error = context.sqlalchemy_exception
     if isinstance(error, DBAPIError) and context.engine is not None and not context.is_pre_ping:
-        url = context.engine.url
-        raise StoreError(f"{shown(url)}: {_words(url, error)}") from error.orig
+        raise exceptions.translate(context.engine.url, error) from error.orig
 
 
-def _words(url: URL, error: Exception) -> str:
-    """Return the first line of what the driver says, without the password."""
-    words = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
-    for secret in (url.password, url.query.get("password")):
-        words = words.replace(str(secret), "***") if secret else words
-    return words
+def _postgresql(url: URL) -> Engine:
+    return sqlalchemy.create_engine(url, pool_pre_ping=True, connect_args=_arguments(url), json_deserializer=_json)
 
 
-def _timeout(url: URL) -> dict[str, int]:
-    """Return how long to wait for a server, unless URL or environment set it already."""
-    is_set = "connect_timeout" in url.query or "PGCONNECT_TIMEOUT" in os.environ
-    return {} if is_set else {"connect_timeout": CONNECT_TIMEOUT_S}
+def _arguments(url: URL) -> dict[str, Any]:
+    """Return how long to wait for a server and in which encoding to speak to it, unless the URL or the environment says it.
+
+    From a database without an encoding (SQL_ASCII, which initdb makes in the locale C) psycopg would read bytes for text.
+    """
+    arguments: dict[str, Any] = {}
+    if "client_encoding" not in url.query:
+        arguments["client_encoding"] = "utf8"
+    if "connect_timeout" not in url.query and "PGCONNECT_TIMEOUT" not in os.environ:
+        arguments["connect_timeout"] = CONNECT_TIMEOUT_S
+    return arguments
 
 
-def _sqlite(url: URL) -> Engine:
-    path = Path(url.database) if url.database and url.database != ":memory:" else None
-    if path is not None and not path.absolute().parent.is_dir():
-        raise StoreError(f"{path}: there is no folder {path.absolute().parent}")
-    if path is not None and path.is_dir():
-        raise StoreError(f"{path}: is a folder, not a database")
-    engine = sqlalchemy.create_engine(url)
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise StoreError(f"the database is damaged: it holds text that is not JSON ({error})") from None
+
+
+def _sqlite(url: URL, *, create: bool) -> Engine:
+    path = _path(url)
+    if path is not None and not create and not path.exists():
+        url, path = sqlalchemy.URL.create("sqlite"), None
+    engine = sqlalchemy.create_engine(url, json_deserializer=_json)
 
     @sqlalchemy.event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _: object) -> None:
+    def _prepare(connection: Any, record: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves, below
-        for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON", "synchronous=FULL"):
-            connection.execute(f"PRAGMA {pragma}")
-        _write_ahead(connection)
+        try:
+            for pragma in (f"busy_timeout={exceptions.BUSY_TIMEOUT_MS}", "foreign_keys=ON", "synchronous=FULL"):
+                connection.execute(f"PRAGMA {pragma}")
+            _write_ahead(connection)
+        except sqlite3.Error as error:  # SQLAlchemy translates no error of a listener's
+            raise exceptions.translate(url, error) from error
+        record.info[INODE] = _inode(path)  # now there is a file
 
     @sqlalchemy.event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         # A writer that begins by reading could not be made to wait for another writer.
         immediate = connection.get_execution_options().get("writes", False)
+        if immediate and connection.info.get(INODE) != _inode(path):  # SQLite would write into a file without a name
+            raise StoreError(
+                f"{exceptions.shown(url)}: the file was moved or deleted since it was opened", hint="put it back"
+            )
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     return engine
+
+
+def _inode(path: Path | None) -> int | None:
+    """Return what tells a file from another one of its name, ``None`` where there is none."""
+    try:
+        return None if path is None else path.stat().st_ino
+    except OSError:
+        return None
+
+
+def _path(url: URL) -> Path | None:
+    """Return the file of the database, ``None`` for one in memory; raises `StoreError` where no file can be."""
+    if not url.database or url.database.startswith((":", "file:")):
+        return None
+    path = Path(url.database).absolute()
+    try:
+        if not path.parent.is_dir():
+            raise StoreError(f"{path}: there is no folder {path.parent}")
+        if path.is_dir():
+            raise StoreError(f"{path}: is a folder, not a database")
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}") from None
+    return path
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
@@ -114,12 +164,12 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
     SQLite answers a switch at the same moment as another's with "locked" at once, whatever ``busy_timeout`` says:
     each of the two would wait for the other to read no more (https://www.sqlite.org/c3ref/busy_handler.html).
     """
-    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    deadline = time.monotonic() + exceptions.BUSY_TIMEOUT_MS / 1000
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
         else:

@@ -1,4 +1,4 @@
-"""Create or upgrade the schema: Alembic's migrations are the only author of tables."""
+"""The schema of a database: only Alembic's migrations make tables that last."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from orchestrator.errors import StoreError
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
+#: The revision that this farm's code expects: the newest in migrations/, here so that a query need not import Alembic.
+NEWEST = "0006"
 #: Any number, the same for every farm: two that open a new PostgreSQL database at once take turns.
 ADVISORY_LOCK = 7_236_127
 
@@ -20,28 +22,25 @@ def folder() -> Path:
     return inside if inside.is_dir() else Path(__file__).parents[2] / "migrations"
 
 
-def newest() -> str:
-    """Return the revision that this farm's code expects."""
-    return str(_script().get_current_head())
-
-
 def current(connection: Connection) -> str | None:
     """Return the database's revision, ``None`` where farm has no tables in it."""
-    from alembic.runtime.migration import MigrationContext
+    from sqlalchemy import inspect, text
 
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
 def upgrade(engine: Engine) -> str:
-    """Bring the schema to `newest` and return that; two processes at once take turns.
+    """Bring the schema to `NEWEST` and return that; two processes at once take turns.
 
-    Raises `StoreError` where a newer farm has been at the database, or tables that are not ours have our names.
+    Raises `StoreError` where a newer farm has been at the database, or another program.
     """
     from alembic import command
 
     with engine.connect().execution_options(writes=True) as connection:
         _take_turns(connection)
-        _refuse_newer(connection)
+        _refuse_foreign(connection)
         config = _config()
         config.attributes["connection"] = connection
         try:
@@ -49,32 +48,58 @@ def upgrade(engine: Engine) -> str:
             connection.commit()
         except StoreError as error:
             connection.rollback()
-            raise StoreError(f"can't be upgraded, and is as it was: {error.message}") from error
-    return newest()
+            raise StoreError(f"the database is not upgraded, and is as it was: {error.message}") from error
+    return NEWEST
 
 
-def ensure(engine: Engine) -> None:
-    """Create the schema in a new database; raise `StoreError` with the next command where it is old or too new."""
+def ensure(engine: Engine, *, create: bool = True) -> bool:
+    """Create the schema in a new database; return whether the database has it, as it has without ``create`` only if it had.
+
+    Raises `StoreError` with the next command where the schema is old, too new, or another program's.
+    """
     with engine.connect() as connection:
         revision = current(connection)
-        if revision == newest():
-            return
-        _refuse_newer(connection)
+        if revision == NEWEST:
+            return True
+        _refuse_foreign(connection)
     if revision is None:
-        upgrade(engine)
-        return
+        if create:
+            upgrade(engine)
+        return create
     raise StoreError(
-        f"the database has schema {revision}, this farm needs {newest()}", hint="back it up, then: farm db upgrade"
+        f"the database has schema {revision}, this farm needs {NEWEST}", hint="back it up, then: farm db upgrade"
     )
 
 
-def _refuse_newer(connection: Connection) -> None:
-    revision = current(connection)
-    known = {script.revision for script in _script().walk_revisions()}
-    if revision is not None and revision not in known:
+def _refuse_foreign(connection: Connection) -> None:
+    """Raise `StoreError` where the tables are those of a newer farm or of another program."""
+    from sqlalchemy import inspect
+
+    revision, tables = current(connection), set(inspect(connection).get_table_names())
+    if revision is None:
+        # A PostgreSQL database may be shared, and extensions have tables; a file is one program's.
+        if tables - {"alembic_version"} and connection.dialect.name == "sqlite":
+            raise StoreError(
+                f"the database is another program's: it has {_listed(tables)}", hint="name another file: --db"
+            )
+        return
+    if revision in {script.revision for script in _script().walk_revisions()}:
+        return
+    if "run_cases" not in tables:
         raise StoreError(
-            f"the database has schema {revision}, which this farm does not know", hint="use the newer farm that made it"
+            f"the database is another program's: it has {_listed(tables)}", hint="name another database: --db"
         )
+    raise StoreError(
+        f"the database has schema {revision}, which this farm does not know", hint="use the newer farm that made it"
+    )
+
+
+def _listed(tables: set[str], most: int = 3) -> str:
+    names = sorted(tables - {"alembic_version"})
+    kind = "table" if len(names) == 1 else "tables"
+    return (
+        f"the {kind} {', '.join(names[:most])}{' …' if len(names) > most else ''}" if names else "a schema of its own"
+    )
 
 
 def _take_turns(connection: Connection) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from orchestrator.store import engine as engines
-from orchestrator.store import migrate
+from orchestrator.store import migrate, schema
 from orchestrator.store.queries import Queries
 from orchestrator.store.writer import Writer
 
@@ -24,14 +24,21 @@ class Store(Queries, Writer):
         self._engine = engine
 
     @classmethod
-    def open(cls, url: str) -> Self:
-        """Open the database at ``url``, creating its schema when it is new; raises `StoreError`."""
-        engine = engines.connect(url)
+    def open(cls, url: str, *, create: bool = True) -> Self:
+        """Open the database at ``url``; raises `StoreError`.
+
+        A new one is created, or without ``create`` left alone: what is opened then is empty and in memory.
+        """
+        engine = engines.connect(url, create=create)
         try:
-            migrate.ensure(engine)
+            is_there = migrate.ensure(engine, create=create)
         except BaseException:
             engine.dispose()
             raise
+        if not is_there:
+            engine.dispose()
+            engine = engines.connect("sqlite://")
+            schema.Base.metadata.create_all(engine)
         return cls(engine)
 
     def close(self) -> None:

@@ -49,7 +49,8 @@ class Writer:
             except StoreError as error:
                 if left and _raced(error):
                     continue
-                raise StoreError(f"the results database refused {type(event).__name__}: {error.message}") from error
+                message = f"the results database refused {type(event).__name__}: {error.message}"
+                raise StoreError(message, hint=error.hint) from error
             return
 
     def record_facts(self, device: Device, facts: Mapping[str, Any], at: datetime) -> None:

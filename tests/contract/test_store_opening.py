@@ -2,33 +2,50 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 import sqlalchemy
 
 from orchestrator.errors import StoreError
-from orchestrator.store import engine, migrate
+from orchestrator.store import engine, exceptions, migrate
 from orchestrator.store.store import Store
+from tests.lab.postgres import PASSWORD, binaries, serving
+from tests.lab.telling import RUN, started, tell
 
-NOW, NEXT = migrate.newest(), "9998"
+NOW, NEXT = migrate.NEWEST, "9998"
 SECRET = "hush-hush"  # noqa: S105
 
 
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("", "'' is no database farm can use"),
-        ("farm.db", "'farm.db' is no database farm can use"),
-        ("sqlite:farm.db", "is no database farm can use"),
-        (f"mysql://u:{SECRET}@machine/farm", "'mysql' is no database farm can use"),
+        ("", "a database is named by its URL"),
+        ("farm.db", "a database is named by its URL"),
+        ("sqlite:farm.db", "a database is named by its URL"),
+        (f"u:{SECRET}@machine/farm", "a database is named by its URL"),
+        (f"mysql://u:{SECRET}@machine/farm", "mysql is not a database that farm can use"),
+        (f"postgresql://u:{SECRET}@{SECRET}@127.0.0.1:1/farm", "in a user's name or a password it is written %40"),
+        (f"postgresql://u:{SECRET}@{SECRET}/{SECRET}@127.0.0.1:1/farm", "it is written %40"),
+        (f"postgresql://u:a@{SECRET}:{SECRET}@127.0.0.1:1/farm", "in a password @ is written %40"),
+        (f"postgresql://u:{SECRET}/{SECRET}:{SECRET}@127.0.0.1:1/farm", "Connection refused"),
+        (f"postgresql://u:{SECRET}%40{SECRET}@127.0.0.1:1/farm", "Connection refused"),
+        (f"postgresql://u@127.0.0.1:1/farm?sslpassword={SECRET}", "Connection refused"),
+        ("postgresql://u@nowhere.invalid/farm", "there is no connection to the server"),
+        ("postgresql://u@127.0.0.1:99999999/farm", "its address or options can't be used"),
+        ("sqlite:///farm.db?timeout=soon", "its address or options can't be used"),
+        (f"sqlite:///{'x' * 300}", "x: File name too long"),
         (f"postgresql+psycopg://u:{SECRET}@machine:port/farm", "the postgresql URL can't be read"),
         (f"postgresql://u:{SECRET}@127.0.0.1:1/farm", "Connection refused"),
         (f"postgresql+asyncpg://u:{SECRET}@127.0.0.1:1/farm", "Connection refused"),
@@ -56,7 +73,7 @@ def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path):
     path = tmp_path / "farm.db"
     path.write_text("dear diary, " * 1000)
 
-    with pytest.raises(StoreError, match="file is not a database"):
+    with pytest.raises(StoreError, match=r"it is not an SQLite database \(file is not a database\)"):
         Store.open(f"sqlite:///{path}")
 
     assert path.read_text() == "dear diary, " * 1000
@@ -64,7 +81,7 @@ def test_a_file_that_is_no_database_is_left_as_it_is(tmp_path):
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is a folder that even root can't write to")
 def test_a_folder_that_nobody_may_write_to_is_named():
-    with pytest.raises(StoreError, match=r"/proc/farm\.db: can't be opened: unable to open database file"):
+    with pytest.raises(StoreError, match=r"/proc/farm\.db: the file can't be opened \(unable to open database file\)"):
         Store.open("sqlite:////proc/farm.db")
 
 
@@ -91,7 +108,7 @@ def test_a_database_that_we_may_only_read_is_named():
         shutil.rmtree(folder)
 
     assert done.stderr == ""
-    assert done.stdout == f"sqlite:///{path}: can't be opened: attempt to write a readonly database\n"
+    assert done.stdout == f"sqlite:///{path}: the file may only be read (attempt to write a readonly database)\n"
 
 
 def test_a_server_that_never_answers_is_given_up(monkeypatch):
@@ -109,11 +126,11 @@ def test_a_server_that_never_answers_is_given_up(monkeypatch):
 
 def test_whoever_says_how_long_to_wait_is_obeyed(monkeypatch):
     url = sqlalchemy.make_url("postgresql+psycopg://u@machine/farm")
-    waits = engine._timeout(url), engine._timeout(url.update_query_dict({"connect_timeout": "60"}))
+    waits = engine._arguments(url), engine._arguments(url.update_query_dict({"connect_timeout": "60"}))
     monkeypatch.setenv("PGCONNECT_TIMEOUT", "60")
 
-    assert waits == ({"connect_timeout": engine.CONNECT_TIMEOUT_S}, {})
-    assert engine._timeout(url) == {}
+    assert [each.get("connect_timeout") for each in waits] == [engine.CONNECT_TIMEOUT_S, None]
+    assert "connect_timeout" not in engine._arguments(url)
 
 
 @pytest.mark.postgres
@@ -185,7 +202,7 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(database_url, monk
     next_farm(tmp_path / "migrations", monkeypatch, more='op.execute("SELECT * FROM nothing_of_ours")')
     opened = engine.connect(database_url)
 
-    with pytest.raises(StoreError, match="can't be upgraded, and is as it was"):
+    with pytest.raises(StoreError, match="is not upgraded, and is as it was"):
         migrate.upgrade(opened)
 
     with opened.connect() as connection:
@@ -197,7 +214,7 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(database_url, monk
 def test_tables_of_another_program_are_left_alone(database_url):
     write(database_url, "CREATE TABLE cases (patient TEXT)")
 
-    with pytest.raises(StoreError, match="can't be upgraded"):
+    with pytest.raises(StoreError, match=r"another program's.* table"):
         Store.open(database_url)
 
     opened = sqlalchemy.create_engine(database_url)
@@ -251,6 +268,7 @@ def next_farm(folder, monkeypatch, more="pass"):
         f"    {more}\n"
     )
     monkeypatch.setattr(migrate, "folder", lambda: folder)
+    monkeypatch.setattr(migrate, "NEWEST", NEXT)
 
 
 def test_connections_to_a_new_file_at_the_same_moment_all_succeed(tmp_path):
@@ -273,3 +291,142 @@ def test_connections_to_a_new_file_at_the_same_moment_all_succeed(tmp_path):
             thread.join()
 
     assert refused == []
+
+
+@pytest.mark.postgres
+def test_a_database_without_an_encoding_holds_every_character(postgres):
+    with serving(binaries(), encoding=None) as server:  # what `LC_ALL=C initdb` makes, as in many containers
+        with Store.open(server.url("postgres")) as store:
+            tell(store, started(dataset="Röntgen 肺"))
+        with Store.open(server.url("postgres")) as store:
+            assert store.run("latest").dataset == "Röntgen 肺"
+
+        with psycopg.connect(host=str(server.folder), dbname="postgres", user="farm", password=PASSWORD) as connection:
+            assert connection.execute("SHOW server_encoding").fetchone()[0] in ("SQL_ASCII", b"SQL_ASCII")
+
+
+def test_an_encoding_that_the_url_names_is_obeyed():
+    url = sqlalchemy.make_url("postgresql+psycopg://u@machine/farm?client_encoding=latin1")
+
+    assert "client_encoding" not in engine._arguments(url)
+
+
+def test_a_locked_database_says_so_and_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(exceptions, "BUSY_TIMEOUT_MS", 50)
+    url = f"sqlite:///{tmp_path / 'farm.db'}"
+    with Store.open(url) as store, closing(sqlite3.connect(tmp_path / "farm.db")) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        with pytest.raises(StoreError, match=r"another process keeps it locked.*\(database is locked\)") as refused:
+            tell(store, started())
+
+    assert "end the process that uses the database" in refused.value.hint
+
+
+def test_a_damaged_database_says_so(tmp_path):
+    path = tmp_path / "farm.db"
+    with Store.open(f"sqlite:///{path}") as store:
+        tell(store, started())
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + b"x" * (len(content) - 4096))
+
+    with pytest.raises(StoreError, match=r"the file is damaged \(database disk image is malformed\)"):
+        Store.open(f"sqlite:///{path}")
+
+
+def test_a_damaged_value_says_so(tmp_path):
+    url = f"sqlite:///{tmp_path / 'farm.db'}"
+    with Store.open(url) as store:
+        tell(store, started())
+        write(url, "UPDATE runs SET suite = '{'")
+
+        with pytest.raises(StoreError, match="the database is damaged: it holds text that is not JSON"):
+            store.runs()
+
+
+def test_a_database_that_is_gone_says_so(tmp_path):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    with Store.open(f"sqlite:///{folder / 'farm.db'}") as store:
+        shutil.rmtree(folder)
+
+        with pytest.raises(StoreError, match=r"project/farm\.db: the file"):
+            tell(store, started())
+
+
+def test_a_server_that_stops_in_the_middle_says_so(postgres, postgres_url):
+    with Store.open(postgres_url) as store, store._engine.connect():
+        postgres.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 'farm_%'")
+
+        with pytest.raises(StoreError) as refused:
+            store._engine.connect().exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    assert SECRET not in str(refused.value)
+    assert refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("statements", "words"),
+    [
+        (["CREATE TABLE moz_places (url TEXT)"], "the database is another program's: it has the table moz_places"),
+        (
+            [
+                *(f"CREATE TABLE t{number} (x INT)" for number in range(5)),
+                "CREATE TABLE alembic_version (version_num TEXT)",
+                "INSERT INTO alembic_version VALUES ('e959f08ac86c')",
+            ],
+            "the database is another program's: it has the tables t0, t1, t2 …",
+        ),
+    ],
+)
+def test_the_database_of_another_program_is_refused_and_left_as_it_is(tmp_path, statements, words):
+    url = f"sqlite:///{tmp_path / 'places.db'}"
+    write(url, *statements)
+    before = tables(url)
+
+    for create in (True, False):
+        with pytest.raises(StoreError, match=re.escape(words)):
+            Store.open(url, create=create)
+
+    assert tables(url) == before
+
+
+def test_without_creating_a_question_finds_an_empty_store_and_leaves_nothing(database_url, tmp_path):
+    with Store.open(database_url, create=False) as store:
+        assert store.runs() == ()
+        assert store.results() == []
+        assert store.devices() == ()
+
+    assert not any(tmp_path.iterdir())
+    with Store.open(database_url) as store:
+        tell(store, started())
+    with Store.open(database_url, create=False) as store:
+        assert [row.id for row in store.runs()] == [RUN]
+
+
+#: Result codes that only a bug of ours brings about: their words are enough for whoever mends it.
+OURS = {"INTERNAL", "ABORT", "NOMEM", "INTERRUPT", "NOTFOUND", "PROTOCOL", "EMPTY", "SCHEMA", "TOOBIG", "CONSTRAINT", "MISMATCH", "MISUSE", "NOLFS", "FORMAT", "RANGE", "ERROR"}  # fmt: skip
+THEIRS = {"PERM", "BUSY", "LOCKED", "READONLY", "IOERR", "CORRUPT", "FULL", "CANTOPEN", "AUTH", "NOTADB"}
+
+
+def test_every_result_code_of_sqlite_is_a_users_affair_or_a_bug():
+    codes = {name: getattr(sqlite3, f"SQLITE_{name}") for name in OURS | THEIRS}
+
+    assert sorted(codes.values()) == list(range(1, 27)), "all primary result codes"
+    assert {codes[name] for name in THEIRS} == set(exceptions.SQLITE)
+
+
+@pytest.mark.parametrize("code", sorted(exceptions.POSTGRESQL))
+def test_every_class_of_postgresqls_errors_that_we_name_is_one_that_psycopg_knows(code):
+    known = [state for state in psycopg.errors._sqlcodes if isinstance(state, str) and state.startswith(code)]
+
+    assert known
+    assert exceptions.meaning_of(psycopg.errors.lookup(known[0])()) is not None
+
+
+def tables(url):
+    opened = sqlalchemy.create_engine(url)
+    try:
+        return set(sqlalchemy.inspect(opened).get_table_names())
+    finally:
+        opened.dispose()

@@ -108,6 +108,8 @@ def test_an_empty_store_says_how_to_start(asked, argv, words):
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr.strip() == words
     assert asked.json(*argv) == []
+    assert "schema none yet" in asked.farm("db", "check").stdout
+    assert not (asked.folder / "farm.db").exists(), "a question creates no database"
 
 
 def test_an_empty_store_has_no_run_and_no_case(asked):
@@ -269,7 +271,7 @@ def test_runs_are_json_for_programs(measured):
 
 
 def test_the_database_is_checked_and_upgraded(asked):
-    newest = migrate.newest()
+    newest = migrate.NEWEST
     new = asked.farm("db", "check")
     assert (new.returncode, new.stderr) == (0, "")
     assert f"schema none yet, this farm needs {newest}" in new.stdout
@@ -291,7 +293,7 @@ def test_a_database_of_a_newer_farm_is_refused_by_every_command(measured):
         refused(measured.farm(*argv), 1, "schema 9999, which this farm does not know", "use the newer farm")
     checked = measured.farm("db", "check")
     assert (checked.returncode, checked.stderr) == (1, "")
-    assert f"schema 9999, this farm needs {migrate.newest()}" in checked.stdout
+    assert f"schema 9999, this farm needs {migrate.NEWEST}" in checked.stdout
 
 
 def test_a_database_that_cannot_be_opened_is_no_traceback(asked):
@@ -299,7 +301,9 @@ def test_a_database_that_cannot_be_opened_is_no_traceback(asked):
 
     for argv in (["results"], ["results", "show", CASE], ["runs"], ["db", "check"], ["db", "upgrade"]):
         refused(asked.farm(*argv), 1, "file is not a database")
-    refused(asked.farm("results", "--db", "mysql://me:hush@machine/farm"), 1, "'mysql' is no database farm can use")
+    refused(
+        asked.farm("results", "--db", "mysql://me:hush@machine/farm"), 1, "mysql is not a database that farm can use"
+    )
     assert "hush" not in asked.farm("results", "--db", "postgresql://me:hush@127.0.0.1:1/farm").stderr
 
 
@@ -336,5 +340,5 @@ def test_results_in_postgresql_read_the_same(measured, postgres, postgres_url):
     for theirs, ours in answers:
         assert theirs == ours
     checked = measured.farm("db", "check", FARM_DB=url, PGPASSWORD=postgres.password)
-    newest = migrate.newest()
+    newest = migrate.NEWEST
     assert f"schema {newest}, this farm needs {newest}" in checked.stdout

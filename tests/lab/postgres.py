@@ -67,8 +67,11 @@ def as_user(*command: str | Path) -> list[str]:
 
 
 @contextmanager
-def serving(programs: Path) -> Iterator[Postgres]:
-    """Serve for as long as the context lasts; nothing is left behind."""
+def serving(programs: Path, encoding: str | None = "UTF8") -> Iterator[Postgres]:
+    """Serve for as long as the context lasts; nothing is left behind.
+
+    Without an ``encoding`` it is what initdb makes of the locale C: SQL_ASCII.
+    """
     # Short, because a socket's path may have 107 bytes, and outside pytest's folders, which only root may enter.
     folder = Path(tempfile.mkdtemp(prefix="farm-pg-"))
     try:
@@ -79,7 +82,8 @@ def serving(programs: Path) -> Iterator[Postgres]:
         secret.chmod(0o644)
         data = folder / "data"
         _run(
-            *(programs / "initdb", "-D", data, "-U", "farm", "-E", "UTF8", "--locale=C", "--no-sync"),
+            *(programs / "initdb", "-D", data, "-U", "farm", "--locale=C", "--no-sync"),
+            *(("-E", encoding) if encoding else ()),
             *("--auth=scram-sha-256", f"--pwfile={secret}"),
             cwd=folder,
         )

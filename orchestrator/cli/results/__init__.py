@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from orchestrator.cli.context import Db, InventoryFile, Json, open_store
+from orchestrator.cli.context import Db, InventoryFile, Json, existing_store
 from orchestrator.cli.results import best, breakeven, check, compare, rejudge, show
 from orchestrator.cli.results import list as listing
 from orchestrator.cli.results.list import print_rows, print_why_empty
@@ -27,7 +27,7 @@ def newest(context: typer.Context, *, db: Db = None, inventory: InventoryFile = 
     if context.invoked_subcommand is not None:
         _refuse_options_before(context)
         return
-    with open_store(db, inventory) as store:
+    with existing_store(db, inventory) as store:
         rows = store.results()
     if json or rows:
         print_rows(rows, as_json=json)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.context import Db, InventoryFile, Json, console, home, open_store
+from orchestrator.cli.context import Db, InventoryFile, Json, console, existing_store, home
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +47,7 @@ def best(
     from orchestrator.reports import best as report
 
     limits = _limits(max_auc_drop, max_p50, max_p90, max_size, max_memory, max_energy)
-    with open_store(db, inventory) as store:
+    with existing_store(db, inventory) as store:
         run_id = store.run(run).id if run else None
         rows = store.results(run=run_id, device=device, model=model)
         if not rows:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, open_store
+from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, existing_store
 
 EPILOG = """Examples:
 
@@ -29,7 +29,7 @@ def break_even(
     from orchestrator.domain.case import Case
     from orchestrator.reports import breakeven
 
-    with open_store(db, inventory) as store:
+    with existing_store(db, inventory) as store:
         rows = store.results(run=store.run(run).id if run else None)
         found = list(pairs(rows, lambda row: store.measurements(row.run, Case.parse(row.case)), runtime, against))
     if json:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.context import Db, InventoryFile, Json, console, home, open_store
+from orchestrator.cli.context import Db, InventoryFile, Json, console, existing_store, home
 from orchestrator.cli.results.case import find_result, parse_case
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def compare(
         raise UsageError("--baseline goes with --by", hint="farm results compare --help")
     if run is not None and runs is not None:
         raise UsageError("--runs names both runs, --run is one more", hint="farm results compare --help")
-    with open_store(db, inventory) as store:
+    with existing_store(db, inventory) as store:
         if a is not None and b is not None:
             wanted = [(_row(store, a, run), _row(store, b, run))]
         elif by is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, home, open_store
+from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, existing_store, home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ def list_results(
     """Show results of one run, or the newest of every case, narrowed."""
     name = device if device and re.fullmatch(r"[\w.-]+", device) and device != "all" else None
     filters = {"device": name, "model": model, "scheme": scheme, "runtime": runtime, "threads": threads}
-    with open_store(db, inventory) as store:
+    with existing_store(db, inventory) as store:
         of_run = store.run(run) if run else None
         run_id = of_run.id if of_run else None
         rows = store.results(run=run_id, **filters)

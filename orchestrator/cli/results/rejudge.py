@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.context import Db, InventoryFile, Json, console, open_store
+from orchestrator.cli.context import Db, InventoryFile, Json, console, existing_store
 
 EPILOG = "Example: farm results judge --run 20261123-112514-c40d"
 
@@ -24,7 +24,7 @@ def rejudge(
     from orchestrator.analysis import judge
     from orchestrator.reports import rejudged
 
-    with open_store(db, inventory) as store:
+    with existing_store(db, inventory) as store:
         outcomes = list(judge.rejudge(store, run))
     if json:
         typer.echo(rejudged.as_json(outcomes))

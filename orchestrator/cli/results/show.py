@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.context import Db, InventoryFile, Json, console, open_store
+from orchestrator.cli.context import Db, InventoryFile, Json, console, existing_store
 from orchestrator.cli.results.case import find_result, parse_case
 
 EPILOG = "Example: farm results show local/tiny-cxr/int8/litert/t1/b1 --run latest"
@@ -26,7 +26,7 @@ def show_case(
     from orchestrator.reports import case_detail
 
     chosen = parse_case(case)
-    with open_store(db, inventory) as store:
+    with existing_store(db, inventory) as store:
         row = find_result(store, chosen, run)
         everything = (
             row,
