@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.context import Db, InventoryFile, Json, console, home, open_store
+from orchestrator.cli.context import Db, InventoryFile, Json, console, existing_store, home
 from orchestrator.cli.results.list import selected_devices
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def check(
 
     written = files.load(claims)
     where = home(db, inventory)
-    with open_store(db, inventory) as store:
+    with existing_store(db, inventory) as store:
         rows = store.results(run=store.run(run).id if run else None)
 
         def on(claim: Claim) -> Iterable[str]:
