@@ -102,10 +102,10 @@ def translate(url: URL, error: BaseException) -> StoreError:
     """Return a driver's error as one sentence that shows no password, with the next command."""
     driver_error = getattr(error, "orig", None) or error
     meaning = meaning_of(driver_error)
-    said = _first_line(url, driver_error)
+    words = _first_line(url, driver_error)
     if meaning is None:
-        return StoreError(f"{shown(url)}: {said}")
-    return StoreError(f"{shown(url)}: {meaning.what} ({said})", hint=meaning.hint)
+        return StoreError(f"{shown(url)}: {words}")
+    return StoreError(f"{shown(url)}: {meaning.what} ({words})", hint=meaning.hint)
 
 
 def meaning_of(error: BaseException) -> Meaning | None:
@@ -118,7 +118,7 @@ def meaning_of(error: BaseException) -> Meaning | None:
     code = getattr(error, "sqlstate", None)
     if code is None:
         return _by_words(CONNECTING, error) or _UNREACHABLE
-    fitting = [known for known in POSTGRESQL if code.startswith(known)]
+    fitting = [prefix for prefix in POSTGRESQL if code.startswith(prefix)]
     return POSTGRESQL[max(fitting, key=len)] if fitting else None
 
 
