@@ -24,19 +24,18 @@ OUTSIDE |= {
     f"examples/{path.parent.name}/README.md": f"examples/{path.parent.name}.md"
     for path in ROOT.glob("examples/*/README.md")
 }
+#: What pages link to beside pages is in the site as it is.
+OUTSIDE |= {(name := str(path.relative_to(ROOT))): name for path in ROOT.glob("examples/**/*.yaml")}
 INSIDE = {uri: name for name, uri in OUTSIDE.items()}
 LINK = re.compile(r"\]\((?P<path>[^)#:\s]+)(?P<anchor>#[^)]*)?\)")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages that lie elsewhere."""
+    """Add the files that lie elsewhere."""
     for name, uri in OUTSIDE.items():
         text = (ROOT / name).read_text(encoding="utf-8")
-        files.append(
-            File.generated(
-                config, uri, content=text if name.endswith(".md") else f"# {name.capitalize()}\n\n```text\n{text}```\n"
-            )
-        )
+        content = f"# License\n\n```text\n{text}```\n" if name == "LICENSE" else text
+        files.append(File.generated(config, uri, content=content))
     return files
 
 

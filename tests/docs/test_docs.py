@@ -137,6 +137,24 @@ def test_links_between_pages_lead_somewhere(path):
             assert (path.parent / target).exists(), target
 
 
+def test_the_architecture_names_every_room_and_module_and_none_that_is_gone():
+    page = TEXT[ROOT / "docs" / "architecture.md"]
+    made = REFERENCE.architecture(page)
+    listed, there = (re.findall(r"^(?:\| `([^`]+)` \||### (\S+))", text, re.MULTILINE) for text in (page, made))
+
+    assert listed == there, "run scripts/reference"
+
+
+def test_what_the_architecture_mentions_exists():
+    page = TEXT[ROOT / "docs" / "architecture.md"].partition("## Every module")[0]
+    paths = [
+        word for word in re.findall(r"`([a-z_./]+)`", page) if "/" in word or word.endswith((".py", ".yaml", ".toml"))
+    ]
+
+    assert len(paths) > 10
+    assert not [path for path in paths if not any((ROOT / base / path).exists() for base in ("", "orchestrator"))]
+
+
 def test_where_do_i_change_has_an_answer_that_exists():
     table = section(TEXT[ROOT / "CONTRIBUTING.md"], "Where do I change …")
     rows = [line for line in table.splitlines() if line.startswith("| ")][1:]

@@ -72,3 +72,22 @@ def test_a_link_that_leads_nowhere_ends_the_build(tmp_path, target):
 
     assert done.returncode == 1
     assert target.removeprefix("../") in done.stderr
+
+
+def test_the_sentences_of_the_architecture_are_those_of_the_modules():
+    page = ROOT / "docs" / "architecture.md"
+    text = page.read_text(encoding="utf-8")
+    made = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import runpy, sys; print(runpy.run_path('scripts/reference')['architecture'](sys.stdin.read()), end='')",
+        ],
+        cwd=ROOT,
+        input=text,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert made.stdout == text, "run scripts/reference"
