@@ -74,7 +74,7 @@ def test_a_link_that_leads_nowhere_ends_the_build(tmp_path, target):
     assert target.removeprefix("../") in done.stderr
 
 
-def test_the_sentences_of_the_architecture_are_those_of_the_modules():
+def test_the_architecture_names_every_room_and_module_with_its_sentence_and_none_that_is_gone():
     page = ROOT / "docs" / "architecture.md"
     text = page.read_text(encoding="utf-8")
     made = subprocess.run(
