@@ -100,10 +100,10 @@ def test_a_receiver_left_over_from_a_broken_link_spoils_nothing(device):
         with subprocess.Popen([*argv, "--offset", str(middle)], stdin=pipe, stdout=pipe) as present:
             wait_until(lambda: partial.stat().st_ino != inode)
 
-            said, _ = lingering.communicate(b"?" * (len(CONTENT) - middle))
+            answer, _ = lingering.communicate(b"?" * (len(CONTENT) - middle))
             present.communicate(CONTENT[middle:])
 
-    assert (json.loads(said)["error"], present.returncode) == (wire.BLOB_BROKEN, 0)
+    assert (json.loads(answer)["error"], present.returncode) == (wire.BLOB_BROKEN, 0)
     assert (device.workdir / "blobs" / SHA256).read_bytes() == CONTENT
 
 
@@ -135,7 +135,7 @@ def test_only_a_list_of_hashes_can_be_asked_for(device, request_):
     assert device.refusal("have", stdin=request_)["error"] == wire.BAD_REQUEST
 
 
-def test_a_device_says_how_much_room_we_take_and_how_much_is_left(device):
+def test_a_device_answers_with_the_room_that_farm_takes_and_the_room_left(device):
     device.push(b"12345")
 
     answer = device.ask("have", stdin=b"[]")

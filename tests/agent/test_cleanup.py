@@ -52,7 +52,7 @@ def installed(agent_zip, tmp_path):
     return Device(zip=shutil.copy(agent_zip, folder / "agents" / ("a" * 64 + ".zip")), workdir=folder)
 
 
-def test_garbage_is_what_nobody_asked_for_in_a_while(device):
+def test_what_was_not_used_for_long_is_removed(device):
     old, asked, new = (device.push(text) for text in (b"old", b"asked for", b"new"))
     for sha256 in (old, asked):
         os.utime(device.workdir / "blobs" / sha256, LONG_AGO)

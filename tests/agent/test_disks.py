@@ -138,7 +138,7 @@ def test_libraries_are_not_unpacked_where_none_can_be_loaded(agent_zip, tmp_path
     assert answer["reused"] is False
 
 
-def test_a_runtime_that_can_no_longer_be_loaded_says_why(small):
+def test_a_runtime_that_can_no_longer_be_loaded_gives_the_reason(small):
     sha256 = small.push(library_wheel(_ctypes.__file__))
     request = wire.EnvironmentRequest("env-1", (wire.Wheel("some-1.whl", sha256),))
     small.ask("environment", stdin=wire.to_json(request))
@@ -186,7 +186,7 @@ def test_a_disk_that_became_read_only_is_a_refusal_that_names_the_file(small):
 
 
 @pytest.mark.parametrize("stands_there", ["a file", "a link to nowhere"])
-def test_a_work_directory_that_is_none_is_a_refusal_that_names_it(agent_zip, tmp_path, stands_there):
+def test_a_work_directory_that_cannot_be_made_is_a_refusal_that_names_it(agent_zip, tmp_path, stands_there):
     workdir = tmp_path / "work"
     if stands_there == "a file":
         workdir.write_text("mine")
@@ -199,7 +199,7 @@ def test_a_work_directory_that_is_none_is_a_refusal_that_names_it(agent_zip, tmp
     assert refusal["message"].startswith(f"can't write {workdir}: ")
 
 
-def test_an_agent_that_cannot_be_installed_says_why_without_a_traceback(tmp_path):
+def test_an_agent_that_cannot_be_installed_gives_the_reason_without_a_traceback(tmp_path):
     with mounted(tmp_path / "home", "ro") as home:
         entry = Entry(name="pi", transport="local", workdir=str(home / ".farm-agent"))
 

@@ -118,17 +118,17 @@ def test_processes_that_unpack_the_same_at_once_make_it_once_and_all_succeed(dev
         process.stdout.close()
 
 
-def test_what_is_there_is_told_with_the_facts(device):
+def test_environments_are_among_the_facts(device):
     device.ask("environment", stdin=ask(device, {"a.py": ""}))
     (device.workdir / "environments" / "env-2.1.tmp").mkdir()
 
-    told = device.ask("probe", stdin=b"{}")
+    facts = device.ask("probe", stdin=b"{}")
 
-    assert told["environments"] == ["env-1"]
-    assert told["numpy"] == metadata.version("numpy")
+    assert facts["environments"] == ["env-1"]
+    assert facts["numpy"] == metadata.version("numpy")
 
 
-def test_a_python_without_numpy_says_nothing_of_it(device):
+def test_a_python_without_numpy_has_no_such_fact(device):
     argv = [sys.executable, "-I", "-S", *device.argv("probe")[1:]]
     done = subprocess.run(argv, input=b"{}", capture_output=True, check=True)
 
@@ -156,7 +156,7 @@ def test_numpy_is_known_by_what_its_installer_left(device, tmp_path, left, expec
     assert json.loads(done.stdout).get("numpy") == expected
 
 
-def test_a_device_without_the_cpp_library_is_told_how_to_get_it(device):
+def test_the_error_of_a_device_without_the_cpp_library_has_the_command_to_get_it(device):
     words = "libstdc++.so.6: cannot open shared object file: No such file or directory"
     device.ask("environment", stdin=ask(device, {"ai_edge_litert/__init__.py": f"raise ImportError({words!r})"}))
     request = wire.ProbeRequest(runtimes=("litert",), environment="env-1")

@@ -37,7 +37,7 @@ def put(root, files):
     return str(root)
 
 
-def test_a_raspberry_pi_tells_what_it_is(tmp_path):
+def test_the_facts_of_a_raspberry_pi(tmp_path):
     root = put(
         tmp_path,
         {
@@ -65,7 +65,7 @@ def test_a_board_is_known_by_its_device_tree_where_proc_does_not_link_to_it(tmp_
     assert facts.gather(root, root)["board"] == "Radxa ROCK 5B"
 
 
-def test_this_machine_tells_what_python_knows_of_it_too(tmp_path):
+def test_the_facts_of_this_machine_match_those_of_python(tmp_path):
     found = facts.gather(str(tmp_path))
 
     assert found["machine"] == platform.machine()

@@ -29,11 +29,11 @@ def write(root, files):
         (root / name).write_text(text)
 
 
-def told(board, scratch):
+def facts_of(board, scratch):
     """The facts of a board's captured files, with programs that print what its own printed."""
-    for said in (board / "commands").glob("*.txt"):
-        program = scratch / said.stem
-        program.write_text(f"#!/bin/sh\nexec /bin/cat '{said}'\n")
+    for printed in (board / "commands").glob("*.txt"):
+        program = scratch / printed.stem
+        program.write_text(f"#!/bin/sh\nexec /bin/cat '{printed}'\n")
         program.chmod(0o755)
     found = facts.gather(str(scratch), str(board / "root"), path=str(scratch))
     return {name: value for name, value in found.items() if name not in OF_THIS_MACHINE}
@@ -42,8 +42,8 @@ def told(board, scratch):
 @pytest.mark.parametrize(
     "board", sorted(path.parent for path in BOARDS.glob("*/expected.json")), ids=lambda it: it.name
 )
-def test_a_board_tells_what_it_is(board, tmp_path):
-    assert told(board, tmp_path) == json.loads((board / "expected.json").read_text())
+def test_the_facts_of_a_board(board, tmp_path):
+    assert facts_of(board, tmp_path) == json.loads((board / "expected.json").read_text())
 
 
 def test_this_machine_answers_in_json_and_soon(tmp_path):
@@ -130,7 +130,7 @@ def test_a_mount_that_forbids_programs_is_found_by_the_longest_path():
     assert system.parse_noexec("", "/home") is None
 
 
-def test_a_userland_of_32_bits_on_a_kernel_of_64_is_told():
+def test_a_userland_of_32_bits_on_a_kernel_of_64_is_recognised():
     assert system.userland("aarch64", 32) == "armv7l"
     assert system.userland("aarch64", 64) == "aarch64"
 
@@ -145,16 +145,16 @@ def test_a_pi_whose_user_may_not_ask_vcgencmd_is_asked_by_the_kernels_file(tmp_p
     mask.parent.mkdir(parents=True)
     mask.write_text("50004\n")
 
-    told = facts.gather(str(tmp_path), str(tmp_path))["throttled"]
+    throttled = facts.gather(str(tmp_path), str(tmp_path))["throttled"]
 
-    assert [name for name, set_ in told.items() if set_] == [
+    assert [name for name, set_ in throttled.items() if set_] == [
         "throttled_now",
         "under_voltage_occurred",
         "throttled_occurred",
     ]
 
 
-def test_an_nvidia_box_whose_nvidia_smi_can_not_be_asked_is_told_by_the_driver(tmp_path):
+def test_an_nvidia_box_without_nvidia_smi_is_recognised_by_the_driver(tmp_path):
     found = facts.gather(str(tmp_path), str(BOARDS / "nvidia-box" / "root"))["gpus"]
 
     assert found == [
@@ -167,7 +167,7 @@ X86, ARM = "flags\t\t: fpu hypervisor\n", "processor\t: 0\nCPU part\t: 0xd0c\n"
 
 
 @pytest.mark.parametrize(
-    ("files", "told"),
+    ("files", "expected"),
     [
         ({"proc/cpuinfo": X86, "sys/class/dmi/id/sys_vendor": "QEMU\n"}, (True, "qemu")),
         ({"proc/cpuinfo": X86, "proc/sys/kernel/osrelease": "5.15.153.1-microsoft-standard-WSL2\n"}, (True, "wsl")),
@@ -186,12 +186,12 @@ X86, ARM = "flags\t\t: fpu hypervisor\n", "processor\t: 0\nCPU part\t: 0xd0c\n"
         ({"proc/cpuinfo": ARM}, (None, None)),
     ],
 )
-def test_a_machine_that_is_virtual_says_whose_and_a_whole_one_does_not(tmp_path, files, told):
+def test_a_virtual_machine_has_a_hypervisor_and_a_real_one_does_not(tmp_path, files, expected):
     write(tmp_path, files)
 
     found = virtualization.gather(Root(str(tmp_path)), files["proc/cpuinfo"], "aarch64", {})
 
-    assert (found["virtual"], found["virtualisation"]) == told
+    assert (found["virtual"], found["virtualisation"]) == expected
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_a_machine_that_is_virtual_says_whose_and_a_whole_one_does_not(tmp_path,
         ({"proc/1/cgroup": "0::/init.scope\n"}, {}, None),
     ],
 )
-def test_a_container_is_told_by_what_its_manager_leaves(tmp_path, files, environ, kind):
+def test_a_container_is_recognised_by_what_its_manager_leaves(tmp_path, files, environ, kind):
     write(tmp_path, files)
 
     assert virtualization.gather(Root(str(tmp_path)), "", "x86_64", environ)["container"] == kind

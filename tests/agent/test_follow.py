@@ -98,7 +98,7 @@ def test_a_follower_ends_with_its_controller(device, hanging):
     assert list((device.workdir / "lanes/lane-1").glob("*.fifo")) == []
 
 
-def test_a_follower_ends_where_nobody_reads_it(device, hanging, kill):
+def test_a_follower_ends_without_a_reader(device, hanging, kill):
     order, worker = hanging
     device.start(device.fake("a", order))
     pid = worker()
@@ -111,7 +111,7 @@ def test_a_follower_ends_where_nobody_reads_it(device, hanging, kill):
         assert follower.stderr.read() == b""
 
 
-def test_a_follower_is_told_at_once_that_the_lane_died(device, hanging, kill):
+def test_a_follower_ends_at_once_when_the_lane_died(device, hanging, kill):
     order, worker = hanging
     device.start(device.fake("a", order))
     worker()
@@ -123,7 +123,7 @@ def test_a_follower_is_told_at_once_that_the_lane_died(device, hanging, kill):
         assert b'"error": "lane-died"' in follower.stderr.read().splitlines()[-1]
 
 
-def test_a_lane_that_died_before_is_told_with_what_it_wrote(device, hanging, kill):
+def test_a_lane_that_died_before_is_reported_after_its_records(device, hanging, kill):
     order, worker = hanging
     device.start(device.fake("a", order))
     worker()

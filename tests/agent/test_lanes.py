@@ -43,7 +43,7 @@ def test_start_returns_while_the_lane_goes_on_by_itself(device, hanging):
     assert (process / "fd/1").readlink() == device.workdir / "lanes/lane-1/log"
 
 
-def test_a_second_lane_is_told_who_holds_the_device(device, hanging):
+def test_the_refusal_of_a_second_lane_names_the_holder(device, hanging):
     order, worker = hanging
     step = device.fake("a", order)
     device.start(step)
@@ -81,7 +81,7 @@ def running(device, steps, before):
     lock.drop()
 
 
-def test_a_lane_frees_the_device_before_it_says_that_it_is_over(device):
+def test_a_lane_frees_the_device_before_its_last_record(device):
     held = {}
 
     def look(runner, record):
@@ -211,7 +211,7 @@ def test_a_request_of_another_version_is_refused(device):
 
 
 @pytest.mark.parametrize("request_", [b"", b"[]", b"3", b'{"lane": "x"}', b'{"what": 1}'], ids=str)
-def test_a_request_that_is_none_is_refused(device, request_):
+def test_an_invalid_request_is_refused(device, request_):
     assert device.refusal("start", stdin=request_)["error"] == wire.BAD_REQUEST
 
 
@@ -283,7 +283,7 @@ def test_stop_ends_the_worker_of_a_lane_that_was_killed(device, hanging, kill):
     assert not is_held(str(device.workdir / "lane.lock"))
 
 
-def test_stop_ends_the_worker_and_the_lane_and_says_so_in_the_journal(device, hanging):
+def test_stop_ends_the_worker_and_the_lane_with_a_record(device, hanging):
     order, worker = hanging
     device.start(device.fake("a", order), device.step("b"))
     pid = worker()

@@ -23,9 +23,9 @@ from agent.runtimes import litert_gpu
 loaded = litert_gpu.load(sys.argv[1], 1)
 pixels = np.load(sys.argv[2])
 loaded.set_input(pixels)
-told = loaded.invoke().tolist()
+result = loaded.invoke().tolist()
 print(json.dumps({
-    "told": told,
+    "result": result,
     "output": loaded.get_output().tolist(),
     "scale": loaded.output.scale,
     "zero_point": loaded.output.zero_point,
@@ -85,7 +85,7 @@ def test_an_invocation_ends_when_the_output_is_on_the_host_and_the_adapter_is_na
 
     found = json.loads(done.stdout.splitlines()[-1])
     effective = found["effective"]
-    assert [found["told"]] == found["output"]
+    assert [found["result"]] == found["output"]
     assert "SwiftShader" in effective["adapter"]
     assert "SwiftShader" in effective["adapter_driver"]
     assert (effective["adapter_type"], effective["backend"]) == ("software", "vulkan")
@@ -107,7 +107,7 @@ def test_without_a_driver_the_error_gives_the_reason_that_only_standard_error_ha
     assert "farm devices show" in raised
 
 
-def test_a_runtime_without_a_gpu_does_not_work_and_says_why(device, tmp_path):
+def test_a_runtime_without_a_gpu_does_not_work_and_gives_the_reason(device, tmp_path):
 
     request = wire.to_json(wire.ProbeRequest(("litert", "litert-gpu")))
     nobody = {**os.environ, "VK_DRIVER_FILES": str(tmp_path / "none.json")}
@@ -138,10 +138,10 @@ def test_a_file_that_is_no_artifact_fails_with_litert_s_words(swiftshader, tmp_p
         ("Something", "Unknown", None),
     ],
 )
-def test_litert_says_which_adapter_it_chose(name, kind, expected):
-    told = litert_gpu.adapter(CHOSEN.format(name=name, arch="", vendor="v", kind=kind))
+def test_the_adapter_that_litert_chose(name, kind, expected):
+    fields = litert_gpu.adapter(CHOSEN.format(name=name, arch="", vendor="v", kind=kind))
 
-    assert (told["adapter"], told.get("adapter_type"), told["backend"]) == (name, expected, "vulkan")
+    assert (fields["adapter"], fields.get("adapter_type"), fields["backend"]) == (name, expected, "vulkan")
 
 
 def test_where_litert_does_not_say_nothing_is_claimed():

@@ -33,7 +33,7 @@ def test_a_runtime_is_found_to_work_by_running_it(device):
     assert answer["version"][0].isdigit()
 
 
-def test_a_runtime_that_is_not_installed_says_so(device):
+def test_a_runtime_that_is_not_installed_is_an_error_that_names_it(device):
     assert "tflite_runtime" in probe(device, "tflite")["tflite"]["error"]
 
 
@@ -64,7 +64,7 @@ def test_probing_in_an_environment_that_is_not_there_is_refused(device):
     assert device.refusal("probe", stdin=request)["error"] == wire.BLOB_MISSING
 
 
-def test_a_probe_without_numpy_still_tells_the_facts(device):
+def test_a_probe_without_numpy_still_has_the_facts(device):
     name = environment(device, "import numpy")
     folder = device.workdir / "environments" / name
     (folder / "numpy.py").write_text("raise ImportError('no numpy here')")
@@ -85,7 +85,7 @@ def test_files_that_lie_around_shadow_no_module(device, tmp_path):
     assert json.loads(done.stdout)["runtimes"]["litert"].get("works") is True
 
 
-def test_the_delegate_and_its_nodes_are_told():
+def test_the_delegate_and_its_nodes_are_counted():
     effective = litert.load(str(DATA / "float32.tflite"), 1).effective()
 
     assert effective["delegate"] == "xnnpack"

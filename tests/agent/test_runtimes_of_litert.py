@@ -75,7 +75,7 @@ def library(tmp_path_factory):
     return made
 
 
-def test_a_delegate_that_takes_nothing_is_not_said_to_work(library):
+def test_a_delegate_that_takes_nothing_is_not_in_force(library):
     runtime = find(f"delegate:{library}")
 
     loaded = runtime.load(str(DATA / "float32.tflite"), 1)
@@ -87,12 +87,12 @@ def test_a_delegate_that_takes_nothing_is_not_said_to_work(library):
 @pytest.mark.parametrize(
     ("option", "words"), [("?mood=refuse", "delegate application failure"), ("?mood=absent", "no such accelerator")]
 )
-def test_a_delegate_that_fails_says_why(library, option, words):
+def test_a_delegate_that_fails_gives_the_reason(library, option, words):
     with pytest.raises((RuntimeError, ValueError), match=words):
         find(f"delegate:{library}{option}").load(str(DATA / "float32.tflite"), 1)
 
 
-def test_what_a_delegate_refuses_is_unloadable_in_its_words_and_what_it_leaves_is_told(device, library):
+def test_what_a_delegate_refuses_is_unloadable_and_what_it_leaves_is_counted(device, library):
     steps = [
         device.step("refused", runtime=f"delegate:{library}?mood=refuse"),
         device.step("left", runtime=f"delegate:{library}"),

@@ -64,7 +64,7 @@ def vcgencmd_of(board, scratch):
 
 
 @pytest.mark.parametrize("board", sorted(BOARDS.iterdir()), ids=lambda it: it.name)
-def test_a_board_tells_how_it_is(board, tmp_path):
+def test_the_readings_of_a_board(board, tmp_path):
     sensors = Sensors(str(board / "root"), vcgencmd_of(board, tmp_path))
 
     quick, slow = of_the_machine(sensors.read()), of_the_machine(sensors.read(slow=True))
@@ -79,7 +79,7 @@ def test_a_board_tells_how_it_is(board, tmp_path):
 
 
 @linux
-def test_this_machine_tells_what_this_process_did():
+def test_the_readings_of_this_machine_have_the_time_of_this_process():
     sensors = Sensors.of_this_device()
     before = sensors.read(slow=True)
     until = time.process_time() + 0.05
@@ -158,14 +158,14 @@ def test_power_and_energy_come_with_slow_readings_and_now_and_then_between(tmp_p
     clock = Clock()
     sensors = Sensors(put(tmp_path, PACKAGE | INA226), clock=clock)
     sensors.read(slow=True)
-    told = []
+    keys_read = []
     for _ in range(45):
         clock.now += 250_000_000
-        told.append(set(sensors.read()) & {"power_w", "energy_uj"})
+        keys_read.append(set(sensors.read()) & {"power_w", "energy_uj"})
 
     assert (POWER_EVERY_NS, ENERGY_EVERY_NS) == (10**9, 10**10)
-    assert [index for index, keys in enumerate(told, 1) if "power_w" in keys] == list(range(4, 45, 4))
-    assert [index for index, keys in enumerate(told, 1) if "energy_uj" in keys] == [40]
+    assert [index for index, keys in enumerate(keys_read, 1) if "power_w" in keys] == list(range(4, 45, 4))
+    assert [index for index, keys in enumerate(keys_read, 1) if "energy_uj" in keys] == [40]
 
 
 def test_energy_goes_on_where_its_counter_begins_again(tmp_path):
@@ -179,7 +179,7 @@ def test_energy_goes_on_where_its_counter_begins_again(tmp_path):
     assert energy.energy_uj() == 65_532_000_000 + 1_000_100
 
 
-def test_energy_that_was_unreadable_for_a_moment_is_told_no_more(tmp_path):
+def test_energy_that_was_unreadable_for_a_moment_is_no_longer_read(tmp_path):
     energy = Energy(Root(put(tmp_path, PACKAGE)))
 
     put(tmp_path, {RAPL + "energy_uj": ""})
@@ -223,7 +223,7 @@ def test_what_a_device_takes_while_idle_is_the_mean_of_its_meters(tmp_path):
     assert clock.now == 10**9
 
 
-def test_nobody_waits_for_the_idle_power_of_a_device_that_tells_none(tmp_path):
+def test_a_device_without_meters_is_not_waited_for(tmp_path):
     root = Root(str(tmp_path))
 
     assert idle_power_w(Energy(root), Power(root), 1.0, sleep=lambda _: pytest.fail("it waited")) is None
@@ -249,7 +249,7 @@ def test_meters_of_graphics_cards_and_batteries_are_not_the_machines(tmp_path):
     assert Power(Root(put(tmp_path, INA226))).power_w() == (3.25, "ina226")
 
 
-def test_a_battery_tells_only_while_it_is_discharged(tmp_path):
+def test_a_battery_counts_only_while_it_is_discharged(tmp_path):
     base = "sys/class/power_supply/"
     mouse = {base + "m/type": "Battery", base + "m/scope": "Device", base + "m/status": "Discharging"}
     battery = {base + "B/type": "Battery", base + "B/status": "Charging", base + "B/power_now": "9000000"}
@@ -271,7 +271,7 @@ def test_of_some_meters_one_that_fails_leaves_the_sum_out(tmp_path):
     assert power.power_w() == (None, None)
 
 
-def test_files_are_closed_when_nobody_holds_them(tmp_path):
+def test_files_are_closed_with_their_last_user(tmp_path):
     before = len(list(Path("/dev/fd").iterdir()))
     root = put(tmp_path, PACKAGE | INA226)
     for _ in range(5):
@@ -334,7 +334,7 @@ def test_bits_of_throttling():
     assert parse_bits("-1") is parse_bits("1" * 9) is parse_bits("throttled") is None
 
 
-def test_the_clock_that_the_firmware_tells():
+def test_the_clock_of_the_firmware():
     assert parse_clock_hz("frequency(0)=1500398464\n") == 1_500_398_464
     assert parse_clock_hz("frequency(48)=0") is None
     assert parse_clock_hz("error=1") is None
@@ -358,6 +358,6 @@ def test_where_a_thread_ran_is_found_behind_a_name_with_brackets():
     assert parse_last_cpu("123 (short) S 1 2") is None
 
 
-def test_a_kernel_without_pressure_stalls_tells_none():
+def test_a_kernel_without_pressure_stalls_has_no_reading():
     assert parse_pressure("some avg10=1.5 avg60=0.0 avg300=0.0 total=1234\nfull avg10=0.0 total=9\n") == 1_234_000
     assert parse_pressure("") is None

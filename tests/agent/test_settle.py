@@ -53,7 +53,7 @@ def test_a_device_that_does_not_say_how_warm_it_is_is_not_waited_for(tmp_path):
     settle(Sensors(str(tmp_path)), 10.0, 300.0, lambda: False, sleep=lambda _: pytest.fail("it waited"))
 
 
-def test_how_long_it_took_and_how_warm_it_is_then_is_told(tmp_path):
+def test_settling_returns_the_time_it_took_and_the_temperature(tmp_path):
     device = Cooling(tmp_path, 60.0)
 
     assert settle(device.sensors, 55.0, 300.0, lambda: False, clock=device.clock, sleep=device.sleep) == (6.0, 54.0)

@@ -78,7 +78,7 @@ def test_warm_up_lasts_until_two_windows_agree():
     assert 60 < len(timings.warmup_ns) < 90
 
 
-def test_warm_up_gives_up_in_time_and_says_so():
+def test_warm_up_gives_up_in_time_and_is_marked_as_unsteady():
     growing = (int(10 * MS * 1.01**number) for number in range(1000))
 
     timings, _ = timed(Clock(growing), warmup_max_s=0.6)

@@ -80,12 +80,12 @@ def tuning(tmp_path: Path, root: Path, **more: object) -> Tuner:
 def test_every_policy_is_set_and_put_back_as_it_was(tmp_path, root):
     here = tuning(tmp_path, root)
 
-    said = here.hold(ASK)
+    answer = here.hold(ASK)
 
     assert governors(root) == ["performance", "performance"]
-    assert [change["before"] for change in said["set"]] == ["powersave", "schedutil"]
-    assert said["failed"] == []
-    assert said["tuned"]["holder"] == "me@here"
+    assert [change["before"] for change in answer["set"]] == ["powersave", "schedutil"]
+    assert answer["failed"] == []
+    assert answer["tuned"]["holder"] == "me@here"
     assert here.restore()["tuned"] is None
     assert governors(root) == ["powersave", "schedutil"]
     assert not here.is_recorded()
@@ -121,48 +121,48 @@ def test_what_is_right_already_is_neither_changed_nor_recorded(tmp_path, root):
         put(root, f"{CPU}/cpufreq/{policy}/scaling_governor", "performance")
     here = tuning(tmp_path, root)
 
-    said = here.hold(ASK)
+    answer = here.hold(ASK)
 
-    assert [kept["what"] for kept in said["kept"]] == ["governor of policy0", "governor of policy4"]
-    assert (said["set"], said["tuned"], here.is_recorded()) == ([], None, False)
-
-
-def test_a_machine_without_frequency_scaling_says_so(tmp_path):
-    said = tuning(tmp_path, tmp_path / "empty").hold(wire.TuneRequest(holder="me", no_turbo=True))
-
-    assert "no frequency scaling" in said["failed"][0]["why"]
-    assert "no switch" in said["failed"][1]["why"]
-    assert said["tuned"] is None
+    assert [kept["what"] for kept in answer["kept"]] == ["governor of policy0", "governor of policy4"]
+    assert (answer["set"], answer["tuned"], here.is_recorded()) == ([], None, False)
 
 
-def test_a_kernel_without_the_governor_says_what_it_has(tmp_path, root):
+def test_a_machine_without_frequency_scaling_is_a_failure_with_the_reason(tmp_path):
+    answer = tuning(tmp_path, tmp_path / "empty").hold(wire.TuneRequest(holder="me", no_turbo=True))
+
+    assert "no frequency scaling" in answer["failed"][0]["why"]
+    assert "no switch" in answer["failed"][1]["why"]
+    assert answer["tuned"] is None
+
+
+def test_a_kernel_without_the_governor_lists_what_it_has(tmp_path, root):
     put(root, f"{CPU}/cpufreq/policy0/scaling_available_governors", "powersave schedutil")
     here = tuning(tmp_path, root)
 
-    said = here.hold(ASK)
+    answer = here.hold(ASK)
 
-    assert said["failed"] == [
+    assert answer["failed"] == [
         {"what": "governor of policy0", "why": "its kernel offers powersave, schedutil, not performance"}
     ]
     assert governors(root) == ["powersave", "performance"]
 
 
-def test_a_value_that_the_kernel_does_not_take_is_told(tmp_path, root):
+def test_a_value_that_the_kernel_does_not_take_is_a_failure(tmp_path, root):
     here = tuning(tmp_path, root, write=lambda *_: None)
 
-    said = here.hold(ASK)
+    answer = here.hold(ASK)
 
-    assert said["failed"][0]["why"] == "it took performance and reads powersave"
-    assert (said["tuned"], here.is_recorded()) == (None, False)
+    assert answer["failed"][0]["why"] == "it took performance and reads powersave"
+    assert (answer["tuned"], here.is_recorded()) == (None, False)
 
 
 def test_nothing_is_changed_that_cannot_be_written_down(tmp_path, root):
     here = tuning(tmp_path, root)
     (tmp_path / "work").rename(tmp_path / "elsewhere")
 
-    said = here.hold(ASK)
+    answer = here.hold(ASK)
 
-    assert "can't be written down" in said["failed"][0]["why"]
+    assert "can't be written down" in answer["failed"][0]["why"]
     assert governors(root) == ["powersave", "schedutil"]
 
 
@@ -235,31 +235,31 @@ def test_a_restart_undid_everything_so_that_only_the_record_goes(tmp_path, root)
     assert not here.is_recorded()
 
 
-def test_what_was_put_back_unasked_is_told_for_a_while_to_everybody(tmp_path, root):
+def test_a_recovery_is_reported_for_an_hour(tmp_path, root):
     here = tuning(tmp_path, root)
     assert here.last_recovery() is None
     here.hold(ASK, "a-lane")
     mended = here.recover()
 
-    told = here.last_recovery()
+    recovery = here.last_recovery()
 
-    assert told == {"at_ns": told["at_ns"], **mended}
+    assert recovery == {"at_ns": recovery["at_ns"], **mended}
     path = tmp_path / "work" / "tuning.mended.json"
-    path.write_text(json.dumps({**told, "at_ns": told["at_ns"] - 3600 * 10**9}))
+    path.write_text(json.dumps({**recovery, "at_ns": recovery["at_ns"] - 3600 * 10**9}))
     assert here.last_recovery() is None
     path.write_text("torn")
     assert here.last_recovery() is None
 
 
-def test_what_somebody_else_set_since_is_left_alone(tmp_path, root):
+def test_what_another_program_set_since_is_left_alone(tmp_path, root):
     here = tuning(tmp_path, root)
     here.hold(ASK)
     put(root, f"{CPU}/cpufreq/policy4/scaling_governor", "ondemand")
 
-    said = here.restore()
+    answer = here.restore()
 
     assert governors(root) == ["powersave", "ondemand"]
-    assert said["failed"][0]["why"] == "it has been set to ondemand since: left alone"
+    assert answer["failed"][0]["why"] == "it has been set to ondemand since: left alone"
     assert not here.is_recorded()
 
 
@@ -268,10 +268,10 @@ def test_what_cannot_be_put_back_now_stays_on_record(tmp_path, root):
     tuning(tmp_path, root).hold(ASK, "a-lane")
     broken = tuning(tmp_path, root, write=lambda path, value: "no right" if "policy4" in path else write(path, value))
 
-    said = broken.restore()
+    answer = broken.restore()
 
-    assert said["failed"] == [{"what": "governor of policy4", "why": "no right"}]
-    assert [left["what"] for left in said["tuned"]["settings"]] == ["governor of policy4"]
+    assert answer["failed"] == [{"what": "governor of policy4", "why": "no right"}]
+    assert [left["what"] for left in answer["tuned"]["settings"]] == ["governor of policy4"]
     assert tuning(tmp_path, root).recover() is not None
     assert governors(root) == ["powersave", "schedutil"]
 
@@ -280,10 +280,10 @@ def test_a_second_person_extends_the_time_and_keeps_what_was(tmp_path, root):
     here = tuning(tmp_path, root, clock=lambda: 0.0)
     here.hold(wire.TuneRequest(holder="first", seconds=60))
 
-    said = here.hold(wire.TuneRequest(holder="second", seconds=600))
+    answer = here.hold(wire.TuneRequest(holder="second", seconds=600))
 
-    assert said["tuned"]["holder"] == "second"
-    assert said["tuned"]["until_ns"] - said["tuned"]["since_ns"] > 590e9
+    assert answer["tuned"]["holder"] == "second"
+    assert answer["tuned"]["until_ns"] - answer["tuned"]["since_ns"] > 590e9
     here.restore()
     assert governors(root) == ["powersave", "schedutil"]
 
@@ -292,9 +292,9 @@ def test_a_lane_uses_what_a_person_holds_and_leaves_it(tmp_path, root):
     here = tuning(tmp_path, root)
     here.hold(ASK)
 
-    said = here.hold(ASK, "a-lane")
+    answer = here.hold(ASK, "a-lane")
 
-    assert (said["set"], said["tuned"]["lane"]) == ([], None)
+    assert (answer["set"], answer["tuned"]["lane"]) == ([], None)
     assert here.release("a-lane") is None
     assert governors(root) == ["performance", "performance"]
 
@@ -303,10 +303,10 @@ def test_a_record_that_names_other_files_is_put_aside_and_nothing_is_written(tmp
     here = tuning(tmp_path, root)
     here.hold(ASK, "a-lane")
     record = tmp_path / "work" / "tuning.json"
-    said = json.loads(record.read_text())
-    said["settings"][0]["path"] = f"{CPU}/../../../../etc/passwd"
+    payload = json.loads(record.read_text())
+    payload["settings"][0]["path"] = f"{CPU}/../../../../etc/passwd"
     put(root, "etc/passwd", "performance")
-    record.write_text(json.dumps(said))
+    record.write_text(json.dumps(payload))
 
     mended = here.recover()
 
@@ -330,7 +330,7 @@ def test_a_record_of_this_farm_is_put_back_by_every_later_one(tmp_path, root):
     assert governors(root) == ["powersave", "schedutil"]
 
 
-def test_nobody_holds_anything_for_more_than_a_day(tmp_path, root):
+def test_settings_are_held_for_a_day_at_most(tmp_path, root):
     with pytest.raises(Refused, match="24 hours at most"):
         tuning(tmp_path, root).hold(wire.TuneRequest(holder="me", seconds=86401))
 
@@ -360,7 +360,7 @@ def written_by(user: int | None, file: Path, sudo: str | None) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_without_rights_and_sudo_it_says_so(of_another_user):
+def test_without_rights_and_sudo_the_reason_is_given(of_another_user):
     file, user = of_another_user
 
     assert written_by(user, file, None)[0].startswith("this user may not write it, and there is no sudo")
@@ -375,19 +375,19 @@ def test_sudo_is_called_without_a_shell_and_never_to_ask(of_another_user):
     assert written_by(user, file, str(sudo)) == ["None", "None"]
 
 
-def test_what_sudo_refused_is_told_in_its_words_and_not_asked_again(of_another_user):
+def test_a_refusal_of_sudo_is_passed_on_and_not_asked_for_again(of_another_user):
     file, user = of_another_user
     sudo = file.with_name("sudo")
     sudo.write_text('#!/bin/sh\necho "sudo: a password is required $$" >&2\nexit 1\n')
     sudo.chmod(0o755)
 
-    said = written_by(user, file, str(sudo))
+    answer = written_by(user, file, str(sudo))
 
-    assert "`sudo -n` says: sudo: a password is required" in said[0]
-    assert said[0] == said[1]
+    assert "`sudo -n` says: sudo: a password is required" in answer[0]
+    assert answer[0] == answer[1]
 
 
-def test_a_lane_says_what_could_not_be_set_and_goes_on(device):
+def test_a_lane_records_what_could_not_be_set_and_goes_on(device):
     lane = wire.LaneRequest(lane="tuned", run="r", holder="me", steps=(), tune=ASK)
 
     device.ask("start", stdin=wire.to_json(lane))

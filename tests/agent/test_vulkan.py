@@ -40,7 +40,7 @@ def test_a_persons_own_manifests_are_reason_to_ask(tmp_path):
     assert vulkan.question(Root(str(tmp_path)), {"VK_DRIVER_FILES": "/mine.json"}) is not None
 
 
-def test_adapters_are_hardware_or_software_by_what_the_driver_says():
+def test_adapters_are_hardware_or_software_by_their_type():
     described = vulkan.describe(name=b"V3D 7.1.7.0", kind=1, driver=b"V3DV Mesa 24.2.8", api=1 << 22 | 2 << 12 | 289)
 
     assert described == {
@@ -61,7 +61,7 @@ def test_what_drivers_print_before_the_answer_is_ignored():
 
 
 @pytest.mark.parametrize("printed", ["", "\n\n", "MESA: error", "3"])
-def test_a_driver_that_says_nothing_of_use_leaves_no_adapter(printed):
+def test_a_driver_without_a_usable_answer_leaves_no_adapter(printed):
     assert vulkan.parse(printed) == []
 
 

@@ -182,7 +182,7 @@ def test_the_packages_of_the_environment_win(device):
     assert device.done()["a"].versions["ai-edge-litert"] == "0"
 
 
-def test_what_does_not_fit_together_is_said_in_one_sentence(device):
+def test_what_does_not_fit_together_is_an_error_in_one_sentence(device):
     labels = device.push(npy(np.zeros((10, 14), np.uint8)))
     fewer = device.push(npy(np.zeros((9, 3), np.uint8)))
     device.start(
@@ -193,9 +193,9 @@ def test_what_does_not_fit_together_is_said_in_one_sentence(device):
         device.step("batch", batch=2),
     )
 
-    said = {name: record.error for name, record in device.done().items()}
+    errors = {name: record.error for name, record in device.done().items()}
 
-    assert said == {
+    assert errors == {
         "columns": "the artifact has 3 output columns, the labels have 14",
         "rows": "there are 10 images and 9 rows of labels",
         "null": "this runtime has no output: there is nothing to score",
