@@ -17,6 +17,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "dataset": {
         "phantom": "orchestrator.datasets.phantom:Phantom",
         "folder": "orchestrator.datasets.folder:Folder",
+        "csv": "orchestrator.datasets.csv_table:CsvTable",
         "chestxray14": "orchestrator.datasets.chestxray14:ChestXray14",
     },
     "model": {

@@ -7,10 +7,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from orchestrator.datasets.decoding import shown
-from orchestrator.datasets.labelled_files import NO_FINDING, LabelledFile, LabelledFiles, Shares
+from orchestrator.datasets.labelled_files import NO_FINDING, LabelledFile, LabelledFiles, Shares, by_patient
 from orchestrator.errors import DatasetError, no_such
 
 if TYPE_CHECKING:
@@ -72,7 +70,7 @@ class ChestXray14(LabelledFiles):
         if not 0 < test < 1:
             raise DatasetError(f"{name}: test {test} must be a share below 1")
         files = self._labelled(skip=missing == "skip")
-        train, tested = self._official(files) if split == OFFICIAL else _by_patient(files, test, seed)
+        train, tested = self._official(files) if split == OFFICIAL else by_patient(files, test, seed)
         self._fill(train, tested, shares, (split, self.classes, test if split == BY_PATIENT else None))
 
     def _columns(self, findings: list[str] | None) -> tuple[str, ...]:
@@ -173,13 +171,3 @@ class ChestXray14(LabelledFiles):
             raise DatasetError(
                 f"{shown(path)}: {why}", hint=f"copy {name} of the dataset there, or say `split: patient`"
             ) from error
-
-
-def _by_patient(
-    files: Sequence[LabelledFile], share: float, seed: int
-) -> tuple[list[LabelledFile], list[LabelledFile]]:
-    """Return (training side, test side), dealt by patient."""
-    patients = sorted({file.patient for file in files})
-    order = np.random.default_rng((seed, 1)).permutation(len(patients))
-    tested = {patients[number] for number in order[: max(1, round(share * len(patients)))]}
-    return [file for file in files if file.patient not in tested], [file for file in files if file.patient in tested]

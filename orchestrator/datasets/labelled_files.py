@@ -143,6 +143,11 @@ class LabelledFiles:
             pixel_range=(self._sample.low, self._sample.high),
         )
 
+    def _by_class(self, files: Sequence[LabelledFile]) -> dict[str, int]:
+        """Return how many files show each class, in the order of the columns, then what is no column."""
+        counts = _counts(files)
+        return {name: counts[name] for name in (*self.classes, *sorted(counts.keys() - set(self.classes)))}
+
     def fingerprint(self) -> str:
         """Hash the settings, and name, size and time of change of every image.
 
@@ -153,7 +158,7 @@ class LabelledFiles:
         for part, files in sorted(self._parts.items()):
             for file in files:
                 facts = file.path.stat()
-                name = os.fsencode(file.path.relative_to(self._root).as_posix())
+                name = os.fsencode(os.path.relpath(file.path, self._root))
                 digest.update(b"%s %s %d %d\n" % (part.encode(), name, facts.st_size, facts.st_mtime_ns))
         return digest.hexdigest()
 
@@ -180,6 +185,14 @@ class LabelledFiles:
                 "would be nearly black",
                 hint=f"add `bits: {used}` to the dataset (12 and 14 are usual), or `bits: 16` if black is right",
             )
+
+
+def by_patient(files: Sequence[LabelledFile], share: float, seed: int) -> tuple[list[LabelledFile], list[LabelledFile]]:
+    """Return (training side, test side): a ``share`` of the patients, drawn by ``seed``, is tested."""
+    patients = sorted({file.patient for file in files})
+    order = np.random.default_rng((seed, 1)).permutation(len(patients))
+    tested = {patients[number] for number in order[: max(1, round(share * len(patients)))]}
+    return [file for file in files if file.patient not in tested], [file for file in files if file.patient in tested]
 
 
 def _groups(files: Sequence[LabelledFile]) -> list[str]:

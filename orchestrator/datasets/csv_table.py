@@ -1,0 +1,185 @@
+"""Images that a table lists: a row for each, in any CSV file."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.datasets.decoding import shown
+from orchestrator.datasets.image_files import shown_name
+from orchestrator.datasets.labelled_files import LabelledFile, LabelledFiles, Shares, by_patient
+from orchestrator.errors import DatasetError, no_such
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+#: What a cell of a label column may say.
+POSITIVE, NEGATIVE = frozenset({"1", "1.0", "true", "yes"}), frozenset({"", "0", "0.0", "false", "no"})
+#: CheXpert's and MIMIC-CXR's mark for what a report leaves open.
+UNCERTAIN = frozenset({"-1", "-1.0"})
+#: What the split column may say, in lower case.
+TRAINING, TESTING = (
+    frozenset({"train", "training", "val", "valid", "validation", "dev"}),
+    frozenset({"test", "testing"}),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    line: int
+    cells: dict[str, str]
+
+
+class CsvTable(LabelledFiles):
+    """The dataset ``csv``: ``path`` is a table with a header, ``image`` its column of file names below ``root``.
+
+    ``labels`` is a list of columns with 0 and 1, or one column: of words with ``separator`` between them, or of one word an image.
+    ``patient`` and ``split`` are columns; without a split column, a share ``test`` of the patients is tested. ``uncertain`` says what -1 is:
+    ``positive``, ``negative`` or ``refuse``. ``findings`` are the classes of word labels, in the order of the model's outputs.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        labels: str | list[str],
+        image: str = "image",
+        root: str | None = None,
+        patient: str | None = None,
+        split: str | None = None,
+        separator: str | None = None,
+        findings: list[str] | None = None,
+        positive: str | None = None,
+        uncertain: str = "refuse",
+        test: float = 0.2,
+        validation: float = 0.1,
+        calibration: float = 0.05,
+        grey: bool = True,
+        bits: int | None = None,
+        seed: int = 0,
+        name: str | None = None,
+    ) -> None:
+        self._table = Path(path)
+        super().__init__(Path(root) if root else self._table.parent, grey=grey, bits=bits)
+        self.name = name or shown_name(self._table.with_suffix("")) or "csv"
+        if uncertain not in ("refuse", "positive", "negative"):
+            raise DatasetError(f"{self.name}: {no_such('uncertain', uncertain, ('refuse', 'positive', 'negative'))}")
+        try:
+            shares = Shares(validation=validation, calibration=calibration, seed=seed)
+        except ValueError as error:
+            raise DatasetError(f"{self.name}: {error}") from None
+        if not 0 < test < 1:
+            raise DatasetError(f"{self.name}: test {test} must be a share below 1")
+        columns = [labels] if isinstance(labels, str) else labels
+        rows = self._rows([image, *columns, *(each for each in (patient, split) if each)])
+        if isinstance(labels, list):
+            shown_in = [self._marked(row, labels, uncertain) for row in rows]
+            self._name_classes(labels, None)
+        elif separator is None and all(row.cells[labels].lower() in POSITIVE | NEGATIVE | UNCERTAIN for row in rows):
+            shown_in = [self._marked(row, [labels], uncertain) for row in rows]
+            self._name_classes([labels], None)
+        else:
+            shown_in = [_words(row.cells[labels], separator) for row in rows]
+            self._name_words(shown_in, findings, positive, several=separator is not None)
+        files = [
+            LabelledFile(
+                path=self._image(row, image),
+                findings=found,
+                patient=row.cells[patient] if patient else row.cells[image],
+            )
+            for row, found in zip(rows, shown_in, strict=True)
+        ]
+        sides = self._by_column(rows, files, split) if split else by_patient(files, test, seed)
+        self._fill(*sides, shares, (columns, self.classes, split, None if split else test, uncertain))
+
+    def _rows(self, columns: Sequence[str]) -> list[_Row]:
+        """Return the table's rows, the cells of ``columns`` without blanks around them."""
+        where = shown(self._table)
+        try:
+            with self._table.open(encoding="utf-8-sig", newline="") as file:
+                reader = csv.DictReader(file)
+                there = reader.fieldnames or ()
+                for name in columns:
+                    if name not in there:
+                        raise DatasetError(f"{where}:1: {no_such('column', name, there)}")
+                rows = [
+                    _Row(line=reader.line_num, cells={name: (row[name] or "").strip() for name in columns})
+                    for row in reader
+                ]
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            raise DatasetError(f"{where}: can't be read: {why}", hint="save it as CSV in UTF-8") from error
+        if not rows:
+            raise DatasetError(f"{where}: no row below the header")
+        return rows
+
+    def _image(self, row: _Row, column: str) -> Path:
+        path = self._root / row.cells[column]
+        if not row.cells[column] or not path.is_file():
+            raise DatasetError(
+                f"{shown(self._table)}:{row.line}: no image {shown(path)}",
+                hint="`root:` names the folder of the images",
+            )
+        return path
+
+    def _marked(self, row: _Row, columns: Sequence[str], uncertain: str) -> frozenset[str]:
+        """Return the columns whose cell says 1."""
+        found = set()
+        for name in columns:
+            cell = row.cells[name].lower()
+            if cell in UNCERTAIN and uncertain == "refuse":
+                raise DatasetError(
+                    f"{shown(self._table)}:{row.line}: {name} is uncertain ({row.cells[name]})",
+                    hint="say `uncertain: positive` or `uncertain: negative`",
+                )
+            if cell not in POSITIVE | NEGATIVE | UNCERTAIN:
+                raise DatasetError(f"{shown(self._table)}:{row.line}: {name} is {row.cells[name]!r}, expected 0 or 1")
+            if cell in POSITIVE or (cell in UNCERTAIN and uncertain == "positive"):
+                found.add(name)
+        return frozenset(found)
+
+    def _name_classes(self, classes: Iterable[str], positive: str | None) -> None:
+        self.classes = (positive,) if positive else tuple(classes)
+        if len(set(self.classes)) < len(self.classes) or not self.classes:
+            raise DatasetError(f"{self.name}: labels: each column once, at least one")
+        self.task = "binary" if len(self.classes) == 1 else "multi-label"
+
+    def _name_words(
+        self, words: Sequence[frozenset[str]], findings: list[str] | None, positive: str | None, *, several: bool
+    ) -> None:
+        """Name the classes of word labels: those of ``findings``, else all words by the alphabet."""
+        there = sorted(set().union(*words))
+        for wanted in [*(findings or ()), *([positive] if positive else ())]:
+            if wanted not in there:
+                raise DatasetError(f"{self.name}: {no_such('label', wanted, there)}")
+        if positive is not None and (several or len(there) != 2):
+            raise DatasetError(
+                f"{self.name}: `positive:` is for two classes of one word an image, there are {len(there)}"
+            )
+        if not several and len(there) == 2:
+            self._name_classes((), positive or there[-1])
+            return
+        self._name_classes(findings or there, None)
+        if not several:
+            self.task = "one-of-n"
+
+    def _by_column(
+        self, rows: Sequence[_Row], files: Sequence[LabelledFile], column: str
+    ) -> tuple[list[LabelledFile], list[LabelledFile]]:
+        train: list[LabelledFile] = []
+        test: list[LabelledFile] = []
+        for row, file in zip(rows, files, strict=True):
+            side = row.cells[column].lower()
+            if side not in TRAINING | TESTING:
+                raise DatasetError(
+                    f"{shown(self._table)}:{row.line}: {column} is {row.cells[column]!r}, expected train or test"
+                )
+            (test if side in TESTING else train).append(file)
+        return train, test
+
+
+def _words(cell: str, separator: str | None) -> frozenset[str]:
+    parts = [cell] if separator is None else cell.split(separator)
+    return frozenset(part.strip() for part in parts if part.strip())
