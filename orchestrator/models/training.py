@@ -84,7 +84,7 @@ def fit(
 
 
 def _save_bare(model: Any, out: Path) -> None:
-    """Save architecture and weights without the optimizer, which Keras would add and nobody here trains on."""
+    """Save architecture and weights without the optimizer, which Keras would add without a use here."""
     bare = type(model).from_config(model.get_config())  # a clone would be compiled like its original
     bare.set_weights(model.get_weights())
     bare.save(out)

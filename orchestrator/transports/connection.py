@@ -97,7 +97,7 @@ class Server:
 
 
 class RefuseUnknown(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]  # same
-    """Fabric's own policy trusts whoever answers first; this one trusts nobody."""
+    """Fabric's own policy trusts the first answer; this one trusts none."""
 
     def __init__(self, server: Server) -> None:
         self._server = server

@@ -29,7 +29,7 @@ _PATHS = re.compile(
 _INCLUDE = re.compile(r"(?i)\s*include(?:\s*=\s*|\s+)(\S.*)")
 
 
-class NoUser(Exception):  # noqa: N818  an answer, told apart from the others
+class NoUser(Exception):  # noqa: N818  an answer of its own kind
     """Ssh does not work for a user whom the password file does not have."""
 
 

@@ -106,7 +106,7 @@ class JournalReader:
         step = self._steps[record.id]
         artifact = self._inputs.artifact(step)
         if not isinstance(step, Attempt) or artifact is None:
-            raise AnswerRefused(f"{self._source} has an attempt of {record.id}, which is none")
+            raise AnswerRefused(f"{self._source} has an attempt of {record.id}, which the lane does not measure")
         source = f"{self._source}: AttemptDone"
         most = most_samples(step)
         largest, mean = _golden_difference(record, artifact, source)

@@ -10,7 +10,7 @@ from orchestrator.errors import printable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: Deeper than any fact of ours, and far from what would overflow somebody's stack.
+#: Deeper than any fact of ours, and far from what overflows a stack.
 DEEPEST = 6
 #: The longest text and list; the longest of ours are some hundred features of a processor.
 LONGEST = 2_000
@@ -70,23 +70,23 @@ _LISTS = frozenset(
 _TYPES: dict[frozenset[str], type] = {_INTEGERS: int, _TEXTS: str, _TRUTHS: bool, _MAPPINGS: dict, _LISTS: list}
 
 
-def sanitize_facts(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the facts with nothing in them that could not be meant: each of its type, finite, printable, not endless.
+def sanitize_facts(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts that make sense: each of its type, finite, printable, bounded.
 
-    What can't be kept is left out, as if the device had not said it; facts we do not know are kept in the same way.
+    What can't be kept is left out, as if the device had not sent it; facts we do not know are kept in the same way.
     """
     facts = {}
-    for name, value in list(said.items())[:LONGEST]:
+    for name, value in list(payload.items())[:LONGEST]:
         clean = _clean(value, DEEPEST)
         if clean is not None and _is_of_its_type(str(name), clean):
             facts[_printable(str(name))] = clean
     return facts
 
 
-def sanitize_settings(said: Mapping[str, Any]) -> dict[str, Any]:
+def sanitize_settings(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings as `sanitize_facts` does, with those that are ``None``: without a delegate is an answer."""
-    return sanitize_facts(said) | {
-        _printable(name): None for name, value in list(said.items())[:LONGEST] if value is None
+    return sanitize_facts(payload) | {
+        _printable(name): None for name, value in list(payload.items())[:LONGEST] if value is None
     }
 
 
