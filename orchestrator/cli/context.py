@@ -1,12 +1,13 @@
-"""What every command needs: the inventory, the database, the folder of farm's own files."""
+"""The project that a command works on."""
 
 from __future__ import annotations
 
 import os
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,11 +15,12 @@ from orchestrator.transports.connector import Connector
 from orchestrator.transports.ssh_lookup import SshLookup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rich.console import Console
 
     from orchestrator.domain.device import Device
+    from orchestrator.runs.farm import Farm
     from orchestrator.store.rows import DeviceRow
     from orchestrator.store.store import Store
 
@@ -46,7 +48,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs inst
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Home:
+class Project:
     """The files of one project: all of them lie beside its inventory."""
 
     #: May not exist: then there is the device ``local`` only.
@@ -57,14 +59,64 @@ class Home:
     #: What this command connects with: trusted host keys, keys that a person unlocked.
     connector: Connector
 
+    def open_store(self, *, create: bool = True) -> Store:
+        """Open the results database; without ``create``, one in memory where there is none."""
+        from orchestrator.store.store import Store
 
-def home(db: str | None = None, inventory: Path | None = None) -> Home:
-    """Say where things are, from the options of a command."""
+        return Store.open(self.db, create=create)
+
+    def known(self) -> Mapping[str, DeviceRow]:
+        """Return the facts of devices as they last answered, by name; a question creates no database."""
+        with self.open_store(create=False) as store:
+            return {row.name: row for row in store.devices()}
+
+    def select(self, selectors: Sequence[str] | None, *, unlock: bool = True) -> tuple[Device, ...]:
+        """Return the devices of the inventory that match ``selectors``, all where there are none.
+
+        ``unlock`` asks for the passphrases that reaching them takes. Raises `UnknownName` or `UsageError`.
+        """
+        from orchestrator.config.inventory import Inventory
+        from orchestrator.config.selectors import needs_facts, select
+
+        words = selectors or ["all"]
+        facts = {name: row.facts for name, row in self.known().items()} if needs_facts(words) else {}
+        devices = select(Inventory.load(self.inventory).devices, words, facts)
+        if unlock:
+            self.unlock(devices)
+        return devices
+
+    def device(self, name: str) -> Device:
+        """Return the device called ``name``; raises `UnknownName`."""
+        from orchestrator.config.inventory import Inventory
+
+        return Inventory.load(self.inventory).device(name)
+
+    def remember(self, facts: Iterable[tuple[Device, Mapping[str, Any]]]) -> None:
+        """Store the facts of devices, for `list`, `show` and selectors."""
+        now = datetime.now(UTC)
+        with self.open_store() as store:
+            for device, answered in facts:
+                store.record_facts(device, answered, now)
+
+    def unlock(self, devices: Iterable[Device]) -> None:
+        """Ask the person at the terminal for the passphrases that reaching ``devices`` takes, before anything begins."""
+        if interactive():
+            self.connector.keys.unlock(devices, lambda question: str(typer.prompt(question, hide_input=True, err=True)))
+
+    def farm(self, *, patience_s: float = 60.0, wheelhouse: Path | None = None) -> Farm:
+        """Return what carries out suites in this project."""
+        from orchestrator.runs.farm import Farm
+
+        return Farm(self.state, connector=self.connector, patience_s=patience_s, wheelhouse=wheelhouse)
+
+
+def project(db: str | None = None, inventory: Path | None = None) -> Project:
+    """Return where things are, from the options of a command."""
     path = inventory or Path("inventory.yaml")
     folder = path.absolute().parent
     state = folder / ".farm"
     connector = Connector(known_hosts=state / "known_hosts", ssh=SshLookup(_warn))
-    return Home(inventory=path, state=state, db=db or f"sqlite:///{folder / 'farm.db'}", connector=connector)
+    return Project(inventory=path, state=state, db=db or f"sqlite:///{folder / 'farm.db'}", connector=connector)
 
 
 def _warn(text: str) -> None:
@@ -73,30 +125,12 @@ def _warn(text: str) -> None:
 
 def open_store(db: str | None = None, inventory: Path | None = None) -> Store:
     """Open the results database, creating it when it is new."""
-    from orchestrator.store.store import Store
-
-    return Store.open(home(db, inventory).db)
+    return project(db, inventory).open_store()
 
 
 def existing_store(db: str | None = None, inventory: Path | None = None) -> Store:
     """Open the results database to ask it, or an empty one in memory: a question creates none."""
-    from orchestrator.store.store import Store
-
-    return Store.open(home(db, inventory).db, create=False)
-
-
-def known_devices(files: Home) -> Mapping[str, DeviceRow]:
-    """Return the facts of devices as they last answered, by name; a question creates no database."""
-    from orchestrator.store.store import Store
-
-    with Store.open(files.db, create=False) as store:
-        return {row.name: row for row in store.devices()}
-
-
-def unlock_keys(files: Home, devices: Iterable[Device]) -> None:
-    """Ask the person at the terminal for the passphrases that reaching ``devices`` takes, before anything begins."""
-    if interactive():
-        files.connector.keys.unlock(devices, lambda question: str(typer.prompt(question, hide_input=True, err=True)))
+    return project(db, inventory).open_store(create=False)
 
 
 def console() -> Console:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from orchestrator.cli.context import Db, InventoryFile, console, home
+from orchestrator.cli.context import Db, InventoryFile, console, project
 
 app = typer.Typer(name="db", no_args_is_help=True, rich_markup_mode=None, help="The results database itself.")
 
@@ -14,7 +14,7 @@ def upgrade(*, db: Db = None, inventory: InventoryFile = None) -> None:
     """Bring the database to the schema this farm needs; back it up before."""
     from orchestrator.store import engine, migrate
 
-    opened = engine.connect(home(db, inventory).db)
+    opened = engine.connect(project(db, inventory).db)
     try:
         console().print(f"schema {migrate.upgrade(opened)}")
     finally:
@@ -26,7 +26,7 @@ def check(*, db: Db = None, inventory: InventoryFile = None) -> None:
     """Show the database's schema and the one farm needs; exit status 1 where they differ."""
     from orchestrator.store import engine, exceptions, migrate
 
-    url = home(db, inventory).db
+    url = project(db, inventory).db
     opened = engine.connect(url, create=False)
     try:
         with opened.connect() as connection:

@@ -71,18 +71,13 @@ def main() -> None:
         if not isinstance(error, FarmError):
             raise
         from orchestrator.cli.context import errors_console
+        from orchestrator.cli.terminal import plain
 
         screen = errors_console()
-        screen.print(f"[bold red]farm:[/] {_plain(error.message)}", soft_wrap=True)
+        screen.print(f"[bold red]farm:[/] {plain(error.message)}", soft_wrap=True)
         if error.hint:
-            screen.print(f"      {_plain(error.hint)}", soft_wrap=True)
+            screen.print(f"      {plain(error.hint)}", soft_wrap=True)
         sys.exit(2 if isinstance(error, UsageError) else 1)
-
-
-def _plain(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
 
 
 if __name__ == "__main__":

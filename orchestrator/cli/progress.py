@@ -1,4 +1,4 @@
-"""The live screen of `farm run`: one consumer of the stream of events, on standard error.
+"""The live screen of `farm run`, on standard error.
 
 It moves only when something happens. A spinner would be work of ours beside the measurement on the device `local`.
 """
@@ -8,9 +8,9 @@ from __future__ import annotations
 from functools import singledispatchmethod
 from typing import TYPE_CHECKING, Self
 
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from orchestrator.cli.terminal import plain
 from orchestrator.devices.health import tuning
 from orchestrator.domain import event as happened
 from orchestrator.domain.tuning import Tuning
@@ -62,14 +62,12 @@ class Screen:
 
     @_show.register
     def _(self, event: happened.RunStarted) -> None:
-        self._say(
-            f"run [bold]{event.run}[/]  dataset {escape(event.dataset)}, effort {event.effort}, seed {event.seed}"
-        )
+        self._say(f"run [bold]{event.run}[/]  dataset {plain(event.dataset)}, effort {event.effort}, seed {event.seed}")
 
     @_show.register
     def _(self, event: happened.DatasetRead) -> None:
         for line in dataset.lines(event.summary):
-            self._say(f"[bold]dataset[/]  {escape(line)}")
+            self._say(f"[bold]dataset[/]  {plain(line)}")
 
     @_show.register
     def _(self, event: happened.RunResumed) -> None:
@@ -85,17 +83,23 @@ class Screen:
             format_bytes(memory) if memory else None,
             f"Python {facts['python']}" if isinstance(facts.get("python"), str) else None,
         ]
-        self._say(f"[bold]{event.entry.name}[/]  {escape(', '.join(str(word) for word in words if word))}")
+        self._say(f"[bold]{event.entry.name}[/]  {plain(', '.join(str(word) for word in words if word))}")
         for _, advice in tuning(facts):
-            self._say(f"[bold]{event.entry.name}[/]  {escape(advice)}")
+            self._say(f"[bold]{event.entry.name}[/]  {plain(advice)}")
 
     @_show.register
     def _(self, event: happened.LaneSkipped) -> None:
-        self._say(f"[red]{event.device}  skipped:[/] {escape(event.reason)}")
+        self._say(f"[red]{event.device}  skipped:[/] {plain(event.reason)}")
+
+    @_show.register
+    def _(self, event: happened.LaneCrashed) -> None:
+        self._say(f"[red]{event.device}  stopped by a bug in farm:[/] {plain(event.reason)}")
+        if event.report is not None:
+            self._say(f"      the other devices go on; please report {plain(event.report)}")
 
     @_show.register
     def _(self, event: happened.CaseSkipped) -> None:
-        self._say(f"[yellow]{escape(str(event.case))}  skipped:[/] {escape(event.reason)}")
+        self._say(f"[yellow]{plain(str(event.case))}  skipped:[/] {plain(event.reason)}")
 
     @_show.register
     def _(self, event: happened.Planned) -> None:
@@ -115,18 +119,18 @@ class Screen:
         doubt = event.artifact.checks.get("doubt")
         if doubt is not None and event.artifact.model not in self._doubted:
             self._doubted.add(event.artifact.model)
-            self._say(f"[yellow]{escape(event.artifact.model)}  doubtful:[/] {escape(doubt)}")
+            self._say(f"[yellow]{plain(event.artifact.model)}  doubtful:[/] {plain(doubt)}")
         if not event.reused:
             artifact = event.artifact
             self._say(
-                f"built {escape(artifact.model)} {artifact.scheme}, {format_bytes(artifact.size_bytes)}, "
+                f"built {plain(artifact.model)} {artifact.scheme}, {format_bytes(artifact.size_bytes)}, "
                 f"in {format_seconds(event.seconds)}"
             )
             self._advance_build()
 
     @_show.register
     def _(self, event: happened.BuildFailed) -> None:
-        self._say(f"[red]{escape(event.model)} {event.scheme} can't be built:[/] {escape(event.error)}")
+        self._say(f"[red]{plain(event.model)} {event.scheme} cannot be built:[/] {plain(event.error)}")
         self._advance_build()
 
     def _advance_build(self) -> None:
@@ -140,16 +144,16 @@ class Screen:
     def _(self, event: happened.BlobSent) -> None:
         self._describe(event.device, f"pushed {event.what}, {format_bytes(event.sent_bytes)}")
         if not self._console.is_terminal:
-            self._say(f"{event.device}  pushed {escape(event.what)}, {format_bytes(event.sent_bytes)}")
+            self._say(f"{event.device}  pushed {plain(event.what)}, {format_bytes(event.sent_bytes)}")
 
     @_show.register
     def _(self, event: happened.LaneStarted) -> None:
-        self._say(f"[bold]{event.device}[/]  measures on its own now")
+        self._say(f"[bold]{event.device}[/]  lane started (detached)")
 
     @_show.register
     def _(self, event: happened.DeviceTuned) -> None:
         for sentence in Tuning.from_json(event.answer).sentences():
-            self._say(f"[bold]{event.device}[/]  {escape(sentence)}")
+            self._say(f"[bold]{event.device}[/]  {plain(sentence)}")
 
     @_show.register
     def _(self, event: happened.ScoringStarted) -> None:
@@ -160,7 +164,7 @@ class Screen:
         scores = event.scores
         if scores.error is not None:
             what = f"{scores.model} {scores.scheme} {scores.runtime}"
-            self._say(f"[red]{event.device}  scoring {escape(what)} failed:[/] {escape(_last_line(scores.error))}")
+            self._say(f"[red]{event.device}  scoring {plain(what)} failed:[/] {plain(_last_line(scores.error))}")
         self._step(event.device)
 
     @_show.register
@@ -173,7 +177,7 @@ class Screen:
         measurement = event.measurement
         case = measurement.case
         if measurement.error is not None:
-            self._say(f"[red]{escape(str(case))}  attempt failed:[/] {escape(_last_line(measurement.error))}")
+            self._say(f"[red]{plain(str(case))}  attempt failed:[/] {plain(_last_line(measurement.error))}")
         elif not self._console.is_terminal and measurement.latency_ns:
             middle = sorted(measurement.per_invocation_ns)[len(measurement.latency_ns) // 2]
             self._say(f"{case}  attempt {measurement.number}: {format_ns(float(middle))}")
@@ -182,20 +186,20 @@ class Screen:
     @_show.register
     def _(self, event: happened.LinkLost) -> None:
         self._say(
-            f"[yellow]{event.device}  link lost, it works on; trying again:[/] {escape(_last_line(event.reason))}"
+            f"[yellow]{event.device}  link lost, the lane goes on there; reconnecting:[/] {plain(_last_line(event.reason))}"
         )
 
     @_show.register
     def _(self, event: happened.LaneEnded) -> None:
         if event.error is not None:
-            self._say(f"[yellow]{event.device}  lane ended early:[/] {escape(event.error)}")
+            self._say(f"[yellow]{event.device}  lane ended early:[/] {plain(event.error)}")
 
     def _say(self, markup: str) -> None:
         self._progress.console.print(markup, soft_wrap=True)
 
     def _describe(self, device: str | None, text: str) -> None:
         if device in self._tasks:
-            self._progress.update(self._tasks[device], description=escape(text))
+            self._progress.update(self._tasks[device], description=plain(text))
 
     def _step(self, device: str | None) -> None:
         if device in self._tasks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,19 +15,20 @@ from orchestrator.cli.context import (
     Wheelhouse,
     console,
     errors_console,
-    home,
-    known_devices,
-    unlock_keys,
+    project,
 )
+from orchestrator.cli.terminal import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
-    from orchestrator.cli.context import Home
+    from orchestrator.cli.context import Project
+    from orchestrator.domain.device import Device
     from orchestrator.domain.event import Event
     from orchestrator.domain.plan import Plan
     from orchestrator.domain.suite import Suite
     from orchestrator.runs.farm import Farm
+    from orchestrator.store.rows import RunRow
     from orchestrator.store.store import Store
 
 EPILOG = """Examples:
@@ -87,10 +89,7 @@ def run(
     json: Json = False,
 ) -> None:
     """Build, push, measure, check accuracy, store and show: every case of a suite on every device."""
-    from orchestrator.runs.farm import Farm
-
-    place = home(db, inventory)
-    farm = Farm(place.inventory, place.state, connector=place.connector, patience_s=patience, wheelhouse=wheelhouse)
+    files = project(db, inventory)
     narrowing = {
         "devices": _words(devices),
         "models": _words(models),
@@ -103,38 +102,70 @@ def run(
         "tune": tune,
         "seed": seed,
     }
-    chosen = _chosen(suite, narrowing, resumed=resume is not None)
-    facts = _prepared(farm, chosen.devices, place)
+    if resume is not None:
+        _refuse_narrowing(suite, narrowing)
+    farm = files.farm(patience_s=patience, wheelhouse=wheelhouse)
     if dry_run:
-        _show_plan(farm.plan(chosen, facts), as_json=json)
+        _show_plan(_planned(farm, files, resume, suite, narrowing), as_json=json)
         return
-    from orchestrator.store.store import Store
-
-    with Store.open(place.db) as store:
-        events = farm.resume(resume, store) if resume is not None else farm.run(chosen, store)
+    if resume is None:
+        chosen = _chosen(suite, narrowing)
+        selected = files.select(chosen.devices)
+    with files.open_store() as store:
+        if resume is None:
+            events = farm.run(chosen, selected, store)
+        else:
+            row = store.run(resume)
+            events = farm.resume(row.id, _devices_of(_stored(row), files), store)
         status = _show_run(events, store, as_json=json)
     raise typer.Exit(status)
 
 
-def _chosen(suite: Path | None, narrowing: Mapping[str, Any], *, resumed: bool) -> Suite:
+def _chosen(suite: Path | None, narrowing: Mapping[str, Any]) -> Suite:
     from orchestrator.config import suite as suites
-    from orchestrator.errors import UsageError
 
-    if resumed and (suite is not None or any(value not in (None, [], False) for value in narrowing.values())):
-        raise UsageError(
-            "--resume goes on with the run as it was planned; leave the suite and the narrowing options out"
-        )
     return suites.narrow(suites.load(suite) if suite else suites.built_in(), **narrowing)
 
 
-def _prepared(farm: Farm, devices: Sequence[str], place: Home) -> dict[str, Mapping[str, Any]]:
-    """Unlock the keys that reaching the selected devices takes; return what selectors ask of devices, if they do."""
-    from orchestrator.config.selectors import needs_facts, select
+def _refuse_narrowing(suite: Path | None, narrowing: Mapping[str, Any]) -> None:
+    """Raise `UsageError` where a run that goes on would have to be another one."""
+    from orchestrator.errors import UsageError
 
-    known = known_devices(place) if needs_facts(devices) else {}
-    facts = {name: row.facts for name, row in known.items()}
-    unlock_keys(place, select(farm.inventory.devices, devices, facts))
-    return facts
+    if suite is not None or any(value not in (None, [], False) for value in narrowing.values()):
+        raise UsageError("--resume takes no suite and no narrowing option: the run goes on as it was planned")
+
+
+def _stored(row: RunRow) -> Suite:
+    from orchestrator.domain.suite import Suite
+
+    return Suite.from_json(row.suite)
+
+
+def _planned(farm: Farm, files: Project, resume: str | None, suite: Path | None, narrowing: Mapping[str, Any]) -> Plan:
+    """Return what would be done: by a new run, or by going on with one. Raises `UnknownName` where there is no such run."""
+    if resume is None:
+        chosen = _chosen(suite, narrowing)
+        return farm.plan(chosen, files.select(chosen.devices))
+    with files.open_store(create=False) as store:
+        row = store.run(resume)
+        done = store.done_steps(row.id)
+    stored = _stored(row)
+    return farm.plan(stored, _devices_of(stored, files), run=row.id, done=done)
+
+
+def _devices_of(stored: Suite, files: Project) -> tuple[Device, ...]:
+    """Return the devices of a run that goes on; those that were removed meanwhile are named and left out."""
+    from orchestrator.config.inventory import Inventory
+    from orchestrator.errors import UnknownName
+
+    present = {device.name for device in Inventory.load(files.inventory).devices}
+    removed = [word for word in stored.devices if re.fullmatch(r"[\w.-]+", word) and word not in {"all", *present}]
+    for name in removed:
+        errors_console().print(f"[yellow]{name}[/]  left out: no longer in {files.inventory}", soft_wrap=True)
+    left = [word for word in stored.devices if word not in removed]
+    if not left:
+        raise UnknownName("device", removed[0], present)
+    return files.select(left)
 
 
 def _counts(option: str, text: str) -> list[int]:
@@ -149,6 +180,7 @@ def _counts(option: str, text: str) -> list[int]:
 def _show_run(events: Iterator[Event], store: Store, *, as_json: bool) -> int:
     from orchestrator.cli.progress import Screen
     from orchestrator.domain.event import RunEnded
+    from orchestrator.errors import StoreError
 
     status, run = 3, None
     screen = errors_console()
@@ -163,6 +195,13 @@ def _show_run(events: Iterator[Event], store: Store, *, as_json: bool) -> int:
         if run is not None:
             screen.print(f"stopped; what was measured is stored. Go on with: farm run --resume {run}", soft_wrap=True)
         raise
+    except StoreError as error:
+        if run is None:
+            raise
+        raise StoreError(
+            f"run {run} stopped: {error.message}",
+            hint=f"devices keep what they measured; next: farm run --resume {run}",
+        ) from error
     assert run is not None  # noqa: S101  a run begins with its own event
     _show_results(run, store, as_json=as_json)
     return status
@@ -184,8 +223,6 @@ def _show_results(run: str, store: Store, *, as_json: bool) -> None:
 
 
 def _show_plan(plan: Plan, *, as_json: bool) -> None:
-    from rich.markup import escape
-
     from orchestrator.domain.plan import Attempt
 
     if as_json:
@@ -206,6 +243,8 @@ def _show_plan(plan: Plan, *, as_json: bool) -> None:
         )
         return
     out = console()
+    if not plan.lanes and not plan.skips:
+        out.print("nothing is left to do")
     for lane in plan.lanes:
         steps = sum(isinstance(step, Attempt) for step in lane.steps)
         least = plan.effort.seconds * len(lane.cases)
@@ -221,4 +260,4 @@ def _show_plan(plan: Plan, *, as_json: bool) -> None:
             )
             out.print(f"  {number:3}  {what}", soft_wrap=True)
     for skip in plan.skips:
-        out.print(f"[yellow]skipped[/]  {skip.case}: {escape(skip.reason)}", soft_wrap=True)
+        out.print(f"[yellow]skipped[/]  {skip.case}: {plain(skip.reason)}", soft_wrap=True)

@@ -58,6 +58,25 @@ def confirmed(device: Device, draft: Connector, confirm: Confirm) -> list[HostKe
     return [*keys, key]
 
 
+@contextmanager
+def trusted_unless_it_fails(known_hosts: Path, keys: Sequence[HostKey]) -> Iterator[None]:
+    """Trust ``keys``; an exception inside restores what was trusted before."""
+    is_new = not known_hosts.exists()
+    before = [old for key in keys for old in trusted_keys.known(known_hosts, key.name)]
+    for key in keys:
+        trusted_keys.trust(known_hosts, key)
+    try:
+        yield
+    except BaseException:
+        for key in keys:
+            trusted_keys.forget(known_hosts, key.name)
+        for old in before:
+            trusted_keys.trust(known_hosts, old)
+        if is_new and not trusted_keys.content(known_hosts):
+            known_hosts.unlink()
+        raise
+
+
 def server_names(device: Device, connector: Connector) -> set[str]:
     """Return how known_hosts calls the device's server and those of its jump hosts; raises `UsageError` by ssh_config."""
     from orchestrator.transports.ssh import server_name

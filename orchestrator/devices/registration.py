@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.config import inventory_edit as inventory_file
 from orchestrator.config.address import parse_address
 from orchestrator.config.inventory import Inventory
-from orchestrator.devices.check import probe
-from orchestrator.devices.host_keys import confirmed, draft_of, server_names
+from orchestrator.devices.host_keys import confirmed, draft_of, server_names, trusted_unless_it_fails
+from orchestrator.devices.setup import RUNTIMES
 from orchestrator.domain.device import Device
 from orchestrator.errors import AuthenticationRefused, FarmError, InventoryError, UnknownName
 from orchestrator.transports import known_hosts as trusted_keys
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from orchestrator.devices.host_keys import Confirm
+    from orchestrator.devices.session import Session
     from orchestrator.transports.connector import Connector
 
     #: Given a device, its refusal and what to connect with, returns whether it takes a key of ours now.
@@ -44,35 +45,31 @@ def entry_for(inventory: Path, name: str, address: str, *, via: str | None, **fi
 
 
 def register(
-    device: Device, inventory: Path, connector: Connector, confirm: Confirm, *, let_in: LetIn | None = None
+    device: Device, inventory: Path, session: Session, confirm: Confirm, *, let_in: LetIn | None = None
 ) -> Mapping[str, Any]:
-    """Take ``device`` in and return its facts: its host key is confirmed, then it is probed, then both are written.
+    """Add ``device`` and return its facts: its host key is confirmed, it is probed, then its entry is written.
 
-    ``let_in`` may help where the device takes none of our keys. Nothing is left behind here when a step fails. Raises
-    what ``confirm``, connecting and probing raise.
+    ``let_in`` may help where the device takes none of our keys. The ``session`` stays connected. Nothing is left behind
+    here when a step fails. Raises what ``confirm``, connecting and probing raise.
     """
-    known_hosts = connector.known_hosts
-    with draft_of(connector) as draft:
-        meant = inventory_file.preview(inventory, device)
-        keys = confirmed(meant, draft, confirm)
-        try:
-            facts = probe(meant, draft)
-        except AuthenticationRefused as refused:
-            if let_in is None or not let_in(meant, refused, draft):
-                raise
-            facts = probe(meant, draft)
-    previous = [old for key in keys for old in trusted_keys.known(known_hosts, key.name)]
-    for key in keys:
-        trusted_keys.trust(known_hosts, key)
-    try:
+    known_hosts = session.connector.known_hosts
+    added = inventory_file.preview(inventory, device)
+    with draft_of(session.connector) as draft:
+        keys = confirmed(added, draft, confirm)
+    with trusted_unless_it_fails(known_hosts, keys):
+        facts = _probed(added, session, let_in)
         inventory_file.add(inventory, device)
-    except (FarmError, OSError):
-        for key in keys:
-            trusted_keys.forget(known_hosts, key.name)
-        for old in previous:
-            trusted_keys.trust(known_hosts, old)
-        raise
     return facts
+
+
+def _probed(device: Device, session: Session, let_in: LetIn | None) -> Mapping[str, Any]:
+    client = session.client(device)
+    try:
+        return client.probe(RUNTIMES)
+    except AuthenticationRefused as refused:
+        if let_in is None or not let_in(device, refused, session.connector):
+            raise
+        return client.probe(RUNTIMES)
 
 
 def our_public_key(device: Device) -> tuple[Path, str] | None:

@@ -1,29 +1,29 @@
-"""Make devices ready to measure: the agent installed, a working runtime, nothing that is not needed."""
+"""Devices set up to measure: the agent installed, a runtime that works, nothing that is not needed."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.devices.connect import connect
+from orchestrator.devices.fleet import for_each
 from orchestrator.devices.provisioning.choose import choose_runtime, environment_for
-from orchestrator.domain.units import format_bytes
-from orchestrator.errors import DeviceUnfit, FarmError
+from orchestrator.devices.session import connect
+from orchestrator.errors import DeviceUnfit
 from orchestrator.runtimes.catalogue import BEST_FIRST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from orchestrator.devices.fleet import Outcome
+    from orchestrator.devices.remote.client import AgentClient
     from orchestrator.domain.blob import Environment
     from orchestrator.domain.device import Device
     from orchestrator.transports.connector import Connector
 
 #: Runtimes worth asking a device for.
 RUNTIMES = BEST_FIRST
-#: Devices served at once; a device that is off costs a thread some 5 s of waiting.
-AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +37,10 @@ class RuntimeInstalled:
     sent_bytes: int
 
     @property
-    def size_words(self) -> str:
-        """How big the wheels are that the environment is made of."""
+    def size_bytes(self) -> int:
+        """The size of the wheels that the environment is made of."""
         wheels = self.environment.wheels if self.environment else ()
-        return format_bytes(sum(wheel.path.stat().st_size for wheel in wheels))
+        return sum(wheel.path.stat().st_size for wheel in wheels)
 
     def to_json(self) -> dict[str, Any]:
         """Return it for programs."""
@@ -52,60 +52,35 @@ class RuntimeInstalled:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of one device: exactly one of its answers, or its error."""
-
-    device: Device
-    ready: RuntimeInstalled | None = None
-    removed: Mapping[str, Any] | None = None
-    error: FarmError | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it for programs."""
-        return {
-            "device": self.device.name,
-            **(self.ready.to_json() if self.ready else {}),
-            **(self.removed or {}),
-            "error": type(self.error).__name__ if self.error else None,
-            "message": self.error.message if self.error else None,
-            "hint": self.error.hint if self.error else None,
-        }
-
-
-def make_ready(
-    device: Device,
+def install_runtime(
+    client: AgentClient,
     facts: Mapping[str, Any],
-    connector: Connector,
     *,
     cache: Path,
     wheelhouse: Path | None = None,
-    tell: Callable[[str], None] = lambda _: None,
+    report: Callable[[str], None] = lambda _: None,
 ) -> RuntimeInstalled:
-    """Bring the best runtime the device can have, unless it has it itself, and try it there.
+    """Install the best runtime the device can have, unless it has it itself, and try it there.
 
-    ``facts`` are what probing for `RUNTIMES` told; ``tell`` hears what is going on. Raises `DeviceUnfit`.
+    ``facts`` are what probing for `RUNTIMES` returned; ``report`` gets what is going on. Raises `DeviceUnfit`.
     """
+    device = client.device
     runtime = choose_runtime(facts, device.runtimes)
-    own = (facts.get("runtimes") or {}).get(runtime) or {}
-    if own.get("works"):
-        return RuntimeInstalled(runtime=runtime, version=str(own.get("version")), environment=None, sent_bytes=0)
-    tell(f"{device.name}: fetching wheels of {runtime}")
+    present = (facts.get("runtimes") or {}).get(runtime) or {}
+    if present.get("works"):
+        return RuntimeInstalled(runtime=runtime, version=str(present.get("version")), environment=None, sent_bytes=0)
+    report(f"{device.name}: fetching wheels of {runtime}")
     environment = environment_for(facts, runtime, cache=cache, wheelhouse=wheelhouse)
-    remote = connect(device, connector)
-    try:
-        sent = remote.ensure_agent()
-        for blob, size in remote.push(environment.wheels, disk_limit_bytes=device.limits.disk_bytes):
-            tell(f"{device.name}: sent {blob.what}")
-            sent += size
-        tell(f"{device.name}: unpacking {runtime}")
-        remote.ensure_environment(environment.name, [(wheel.path.name, wheel.sha256) for wheel in environment.wheels])
-        tried = remote.probe([runtime], environment.name)["runtimes"][runtime]
-    finally:
-        remote.close()
+    sent = client.ensure_agent()
+    for blob, size in client.push(environment.wheels, disk_limit_bytes=device.limits.disk_bytes):
+        report(f"{device.name}: sent {blob.what}")
+        sent += size
+    report(f"{device.name}: unpacking {runtime}")
+    client.ensure_environment(environment.name, [(wheel.path.name, wheel.sha256) for wheel in environment.wheels])
+    tried = client.probe([runtime], environment.name)["runtimes"][runtime]
     if not tried.get("works"):
-        words = tried.get("error") or "it does not say why"
-        raise DeviceUnfit(f"{device.name}: {runtime} was brought there and does not work: {words}")
+        reason = tried.get("error") or "it does not say why"
+        raise DeviceUnfit(f"{device.name}: {runtime} was installed there and does not work: {reason}")
     return RuntimeInstalled(
         runtime=runtime, version=str(tried.get("version")), environment=environment, sent_bytes=sent
     )
@@ -113,39 +88,23 @@ def make_ready(
 
 def set_up(
     devices: Sequence[Device], connector: Connector, *, cache: Path, wheelhouse: Path | None = None
-) -> Iterator[Outcome]:
-    """Make devices ready side by side and yield an outcome for each, in their order."""
+) -> Iterator[Outcome[RuntimeInstalled]]:
+    """Install a runtime on ``devices``, side by side; yield an outcome for each, in their order."""
 
-    def one(device: Device) -> Outcome:
-        remote = connect(device, connector)
-        try:
-            facts = remote.probe(RUNTIMES)
-        finally:
-            remote.close()
-        return Outcome(device=device, ready=make_ready(device, facts, connector, cache=cache, wheelhouse=wheelhouse))
+    def act(device: Device) -> RuntimeInstalled:
+        with closing(connect(device, connector)) as client:
+            return install_runtime(client, client.probe(RUNTIMES), cache=cache, wheelhouse=wheelhouse)
 
-    yield from _each(one, devices)
+    return for_each(devices, act)
 
 
-def clean(devices: Sequence[Device], connector: Connector, *, unused_days: float) -> Iterator[Outcome]:
-    """Remove from devices what was not used for ``unused_days``; yield an outcome for each, in their order."""
+def clean(
+    devices: Sequence[Device], connector: Connector, *, unused_days: float
+) -> Iterator[Outcome[Mapping[str, Any]]]:
+    """Remove from ``devices`` what was not used for ``unused_days``, side by side; yield an outcome for each, in their order."""
 
-    def one(device: Device) -> Outcome:
-        remote = connect(device, connector)
-        try:
-            return Outcome(device=device, removed=asdict(remote.collect_garbage(unused_days)))
-        finally:
-            remote.close()
+    def act(device: Device) -> Mapping[str, Any]:
+        with closing(connect(device, connector)) as client:
+            return asdict(client.collect_garbage(unused_days))
 
-    yield from _each(one, devices)
-
-
-def _each(act: Callable[[Device], Outcome], devices: Sequence[Device]) -> Iterator[Outcome]:
-    def one(device: Device) -> Outcome:
-        try:
-            return act(device)
-        except FarmError as error:
-            return Outcome(device=device, error=error)
-
-    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        yield from pool.map(one, devices)
+    return for_each(devices, act)

@@ -1,20 +1,21 @@
-"""Tune devices side by side, or restore them."""
+"""Devices tuned for steady timings, then restored."""
 
 from __future__ import annotations
 
 import getpass
 import socket
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.devices.connect import connect
-from orchestrator.devices.setup import AT_ONCE, RUNTIMES
-from orchestrator.errors import FarmError
+from orchestrator.devices.fleet import for_each
+from orchestrator.devices.session import connect
+from orchestrator.devices.setup import RUNTIMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from orchestrator.devices.fleet import Outcome
     from orchestrator.devices.remote.client import AgentClient
     from orchestrator.domain.device import Device
     from orchestrator.domain.tuning import Tuning
@@ -25,53 +26,32 @@ LONGEST_S = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of one device: exactly one of ``tuning`` and ``error``."""
+class Tuned:
+    """What was changed on a device."""
 
-    device: Device
-    tuning: Tuning | None = None
-    #: The facts of the device afterwards.
-    facts: Mapping[str, Any] | None = None
-    error: FarmError | None = None
-
-    @property
-    def is_well(self) -> bool:
-        """Whether everything is as it was asked for."""
-        return self.tuning is not None and not self.tuning.failed
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it for programs."""
-        return {
-            "device": self.device.name,
-            **(self.tuning.to_json() if self.tuning else {}),
-            "error": type(self.error).__name__ if self.error else None,
-            "message": self.error.message if self.error else None,
-            "hint": self.error.hint if self.error else None,
-        }
+    tuning: Tuning
+    #: The device's facts afterwards.
+    facts: Mapping[str, Any]
 
 
 def tune(
     devices: Sequence[Device], connector: Connector, *, no_turbo: bool = False, seconds: float = LONGEST_S
-) -> Iterator[Outcome]:
+) -> Iterator[Outcome[Tuned]]:
     """Set what makes timings steady on ``devices``, side by side, for ``seconds``; yield an outcome for each, in order."""
     holder = f"{getpass.getuser()}@{socket.gethostname()}"
-    yield from _each(lambda remote: remote.tune(holder=holder, no_turbo=no_turbo, seconds=seconds), devices, connector)
+    return _each(lambda client: client.tune(holder=holder, no_turbo=no_turbo, seconds=seconds), devices, connector)
 
 
-def restore(devices: Sequence[Device], connector: Connector) -> Iterator[Outcome]:
-    """Put back on ``devices`` what was tuned, side by side; yield an outcome for each, in their order."""
-    yield from _each(lambda remote: remote.restore(), devices, connector)
+def restore(devices: Sequence[Device], connector: Connector) -> Iterator[Outcome[Tuned]]:
+    """Restore on ``devices`` what was tuned, side by side; yield an outcome for each, in their order."""
+    return _each(lambda client: client.restore(), devices, connector)
 
 
-def _each(act: Callable[[AgentClient], Tuning], devices: Sequence[Device], connector: Connector) -> Iterator[Outcome]:
-    def one(device: Device) -> Outcome:
-        remote = connect(device, connector)
-        try:
-            return Outcome(device=device, tuning=act(remote), facts=remote.probe(RUNTIMES))
-        except FarmError as error:
-            return Outcome(device=device, error=error)
-        finally:
-            remote.close()
+def _each(
+    change: Callable[[AgentClient], Tuning], devices: Sequence[Device], connector: Connector
+) -> Iterator[Outcome[Tuned]]:
+    def act(device: Device) -> Tuned:
+        with closing(connect(device, connector)) as client:
+            return Tuned(tuning=change(client), facts=client.probe(RUNTIMES))
 
-    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        yield from pool.map(one, devices)
+    return for_each(devices, act)

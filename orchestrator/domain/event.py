@@ -84,6 +84,13 @@ class LaneSkipped(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LaneCrashed(LaneSkipped):
+    """A bug of farm's ended the work for a device; ``report`` is the file with the details, where it could be written."""
+
+    report: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CaseSkipped(Event):
     """A case is not measured, and why."""
 

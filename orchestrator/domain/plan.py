@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -74,6 +74,13 @@ class Plan:
     skips: tuple[Skip, ...]
     #: Whether devices are tuned while their lanes run.
     tune: bool = False
+
+    def without(self, done: frozenset[str]) -> Plan:
+        """Return the plan of what is left to do; ``done`` are ids of steps."""
+        if not done:
+            return self
+        left = [replace(lane, steps=tuple(step for step in lane.steps if step.id not in done)) for lane in self.lanes]
+        return replace(self, lanes=tuple(lane for lane in left if lane.steps))
 
     @property
     def cases(self) -> tuple[Case, ...]:

@@ -1,4 +1,4 @@
-"""Compare one case with itself on a device, to know which differences there are noise."""
+"""One case compared with itself on a device: what differs there is noise."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 
 from orchestrator.analysis import noise_floor as noise
 from orchestrator.config import suite as suites
-from orchestrator.devices.connect import connect
 from orchestrator.devices.provisioning.choose import choose_runtime
 from orchestrator.devices.setup import RUNTIMES
 from orchestrator.domain.calibration import Calibration
@@ -18,19 +17,19 @@ from orchestrator.domain.case import Case
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.event import AttemptEnded, BuildFailed, CaseSkipped, LaneSkipped
 from orchestrator.errors import DeviceUnfit, UsageError
-from orchestrator.runs.farm import Farm
 from orchestrator.runtimes.catalogue import scheme_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
     from typing import Any
 
+    from orchestrator.devices.session import Session
+    from orchestrator.domain.device import Device
     from orchestrator.domain.event import Event
     from orchestrator.domain.result import Measurement
     from orchestrator.domain.suite import Suite
+    from orchestrator.runs.farm import Farm
     from orchestrator.store.store import Store
-    from orchestrator.transports.connector import Connector
 
 #: Enough for the 95th percentile to be the device's and not the draw's; with effort quick it is done in a minute or two.
 ATTEMPTS = 20
@@ -38,38 +37,34 @@ SCHEME = "int8"
 
 
 def calibrate(
-    name: str,
-    inventory: Path,
-    state: Path,
+    farm: Farm,
+    device: Device,
     store: Store,
+    session: Session,
     *,
-    connector: Connector,
     effort: str = "quick",
     attempts: int = ATTEMPTS,
     seed: int = 0,
-    wheelhouse: Path | None = None,
     show: Callable[[Event], None] = lambda _: None,
 ) -> Calibration:
-    """Measure the built-in model's int8 artifact ``attempts`` times on the device, and store how alike the attempts are.
+    """Measure the built-in model's int8 artifact ``attempts`` times on ``device``; store how alike the attempts are.
 
-    The run is stored like any other; ``show`` gets its events. Raises `UnknownName`, `UsageError` for too few attempts,
-    what probing raises, and `DeviceUnfit` where the device did not do them.
+    The run is stored like any other; ``show`` gets its events. Raises `UsageError` for too few attempts, what probing
+    raises, and `DeviceUnfit` where the device did not do them.
     """
     group = _group(effort, attempts)
-    farm = Farm(inventory, state, connector=connector, wheelhouse=wheelhouse, patience_s=60)
-    device = farm.inventory.device(name)
-    remote = connect(device, connector)
-    try:
-        facts = remote.probe(RUNTIMES)
-    finally:
-        remote.close()
-    runtime = choose_runtime(facts, device.runtimes)
+    name = device.name
+    runtime = choose_runtime(session.client(device).probe(RUNTIMES), device.runtimes)
     case = Case(device=name, model="tiny-cxr", scheme=scheme_for(runtime, SCHEME), runtime=runtime, threads=1, batch=1)
-    run, why = _run(farm, _suite(case, effort, attempts, seed), store, show)
+    run, reason = "", "nothing was measured"
+    for event in farm.run(_suite(case, effort, attempts, seed), [device], store, session=session):
+        run = event.run
+        show(event)
+        reason = _failure(event) or reason
     good = [attempt for attempt in store.measurements(run, case) if attempt.error is None and attempt.latency_ns]
     if len(good) < 2 * group:
         raise DeviceUnfit(
-            f"{name}: it is not calibrated, because {len(good)} of {attempts} attempts worked and {2 * group} are needed: {why}",
+            f"{name}: not calibrated: {len(good)} of {attempts} attempts worked and {2 * group} are needed: {reason}",
             hint=f"farm devices check {name}",
         )
     calibration = _of(good, run=run, effort=effort, group=group, seed=seed, facts=store.facts(run, name))
@@ -102,19 +97,15 @@ def _suite(case: Case, effort: str, attempts: int, seed: int) -> Suite:
     return replace(chosen, attempts=attempts)
 
 
-def _run(farm: Farm, suite: Suite, store: Store, show: Callable[[Event], None]) -> tuple[str, str]:
-    """Return the run's id with the last reason why it failed."""
-    run, why = "", "it did nothing"
-    for event in farm.run(suite, store):
-        run = event.run
-        show(event)
-        if isinstance(event, LaneSkipped | CaseSkipped):
-            why = event.reason
-        elif isinstance(event, BuildFailed):
-            why = event.error
-        elif isinstance(event, AttemptEnded) and event.measurement.error is not None:
-            why = event.measurement.error.strip().splitlines()[-1]
-    return run, why
+def _failure(event: Event) -> str | None:
+    """Return why ``event`` is a failure; ``None`` where it is none."""
+    if isinstance(event, LaneSkipped | CaseSkipped):
+        return event.reason
+    if isinstance(event, BuildFailed):
+        return event.error
+    if isinstance(event, AttemptEnded) and event.measurement.error is not None:
+        return event.measurement.error.strip().splitlines()[-1]
+    return None
 
 
 def _of(

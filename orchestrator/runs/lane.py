@@ -1,4 +1,4 @@
-"""Carry one lane through: push what is missing, start it, follow its journal, whatever the network does."""
+"""The lane of one device, run to its end whatever the network does."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from orchestrator.errors import AgentFailed, ConnectionLost, FarmError, Transien
 from orchestrator.runs import retry as policy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from orchestrator.devices.remote.client import AgentClient
     from orchestrator.devices.remote.orders import LaneInputs, Step
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 
 class LaneRunner:
-    """Carries the lane of one device; made for one run, used by one thread.
+    """Runs the lane of one device: pushes what is missing, starts it, follows its journal.
+
+    Made for one run, used by one thread.
 
     ``unfinished`` are lanes of an earlier controller with what we had read of them; ``done`` are ids of steps that
     need no doing. ``clock`` and ``sleep`` are in seconds.
@@ -33,7 +35,7 @@ class LaneRunner:
         self,
         run: str,
         lane: Lane,
-        remote: AgentClient,
+        client: AgentClient,
         inputs: LaneInputs,
         *,
         done: frozenset[str] = frozenset(),
@@ -44,7 +46,7 @@ class LaneRunner:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.run, self.device = run, lane.device
-        self._lane, self._remote, self._inputs = lane, remote, inputs
+        self._lane, self._client, self._inputs = lane, client, inputs
         self._done = set(done)
         self._unfinished = unfinished
         self._number = lanes_before
@@ -53,8 +55,11 @@ class LaneRunner:
         self._current: str | None = None
         self._cancelled = False
 
-    def events(self) -> Iterator[Event]:
-        """Yield what happens until every step is done or the device is given up; failures are events, not exceptions."""
+    def events(self) -> Generator[Event, None, None]:
+        """Yield what happens until every step is done or the device is given up; a `FarmError` is an event.
+
+        Closes the client at the end, unless the lane was cancelled: who cancels still needs it.
+        """
         try:
             for cursor in self._unfinished:
                 yield from self._follow(cursor.lane, cursor.offset)
@@ -62,8 +67,12 @@ class LaneRunner:
         except FarmError as error:
             if not self._cancelled:
                 yield LaneSkipped(run=self.run, device=self.device, reason=str(error))
+        except Exception:
+            if not self._cancelled:  # the connection may be closed under it then
+                raise
         finally:
-            self._remote.close()
+            if not self._cancelled:
+                self._client.close()
 
     def cancel(self) -> str | None:
         """Try nothing anew from here on, and return the lane that is on its way on the device, to be stopped there.
@@ -95,7 +104,7 @@ class LaneRunner:
                 return
 
     def _push(self, steps: list[Step]) -> Iterator[Event]:
-        for blob, sent in self._remote.push(
+        for blob, sent in self._client.push(
             self._inputs.needed(steps), disk_limit_bytes=self._inputs.limits.disk_bytes
         ):
             yield BlobSent(
@@ -108,7 +117,7 @@ class LaneRunner:
             )
         for environment in self._environments(steps):
             wheels = [(wheel.path.name, wheel.sha256) for wheel in environment.wheels]
-            self._remote.ensure_environment(environment.name, wheels)
+            self._client.ensure_environment(environment.name, wheels)
 
     def _environments(self, steps: list[Step]) -> list[Environment]:
         runtimes = dict.fromkeys(step.subject.runtime for step in steps)
@@ -116,7 +125,7 @@ class LaneRunner:
 
     def _start(self, name: str, steps: list[Step]) -> Iterator[Event]:
         self._current = name
-        self._remote.start(order_of(self.run, name, steps, self._inputs))
+        self._client.start(order_of(self.run, name, steps, self._inputs))
         yield LaneStarted(run=self.run, device=self.device, lane=name)
 
     def _follow(self, name: str, offset: int) -> Iterator[Event]:
@@ -127,7 +136,7 @@ class LaneRunner:
         failures, heard = 0, self._clock()
         while True:
             try:
-                for recorded in self._remote.follow(name, offset, line_bytes=line_bytes):
+                for recorded in self._client.follow(name, offset, line_bytes=line_bytes):
                     failures, heard, offset = 0, self._clock(), recorded.offset
                     event = reader.event(recorded)
                     if isinstance(event, AttemptEnded):
@@ -148,7 +157,7 @@ class LaneRunner:
                 failures, heard = failures + 1, heard if failures else self._clock()
                 yield from self._wait(error, failures, self._clock() - heard)
             except AgentFailed as error:
-                if error.code not in self._remote.GONE:
+                if error.code not in self._client.GONE:
                     raise
                 self._current = None
                 reason = f"{self.device}: the lane's process died there; doing the rest anew"
@@ -182,5 +191,5 @@ class LaneRunner:
         if decision.next is policy.Next.GIVE_UP:
             raise error
         yield LinkLost(run=self.run, device=self.device, reason=str(error))
-        self._remote.close()
+        self._client.close()
         self._sleep(decision.wait_s)

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from orchestrator.devices.connect import connect
 
 from agent import wire
-from orchestrator.devices.connect import connect
 from orchestrator.transports.connector import Connector
 from tests.lab import dress
 from tests.lab.hosts import HostSpec, wait_for

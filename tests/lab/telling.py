@@ -93,6 +93,7 @@ def everything_that_can_happen():
         happened.DatasetRead(run=RUN, at=MIDNIGHT, summary=READ),
         happened.DeviceProbed(**common, entry=LOCAL, facts={"cores": 4}),
         happened.LaneSkipped(**common, reason="it is off"),
+        happened.LaneCrashed(**common, reason="local: unexpected KeyError: 'x'", report="crashes/report.txt"),
         happened.CaseSkipped(**common, case=make_case(runtime="tflite"), reason="no such runtime"),
         happened.Planned(run=RUN, at=MIDNIGHT, plan=plan),
         happened.BuildStarted(run=RUN, at=MIDNIGHT, total=1),

@@ -1,8 +1,7 @@
-"""Take a device in: its key confirmed, a runtime brought there, a first measurement made."""
+"""A device added: its key confirmed, a runtime installed, a first case measured."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,18 +14,19 @@ from orchestrator.cli.context import (
     Wheelhouse,
     console,
     errors_console,
-    home,
     interactive,
-    unlock_keys,
+    project,
 )
-from orchestrator.cli.devices.format import describe, plain, print_json
+from orchestrator.cli.devices.format import describe, print_json
+from orchestrator.cli.terminal import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from orchestrator.cli.context import Home
+    from orchestrator.cli.context import Project
     from orchestrator.devices.host_keys import Confirm
     from orchestrator.devices.registration import LetIn
+    from orchestrator.devices.session import Session
     from orchestrator.devices.setup import RuntimeInstalled
     from orchestrator.domain.device import Device
     from orchestrator.errors import AuthenticationRefused
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 Fingerprint = Annotated[
     str | None,
     typer.Option(
-        metavar="SHA256:…", help="The host key you expect, by `ssh-keygen -lf` on the device; then nobody is asked."
+        metavar="SHA256:…", help="The host key you expect, by `ssh-keygen -lf` on the device; skips the question."
     ),
 ]
 
@@ -54,7 +54,7 @@ Groups = Annotated[
 Python = Annotated[str, typer.Option(metavar="PROGRAM", help="Python there, a name or a path.")]
 Workdir = Annotated[str, typer.Option(metavar="DIR", help="Where the agent keeps its files, below the home directory.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Accept what is offered; never an unknown host key.")]
-SetUp = Annotated[bool, typer.Option("--setup/--no-setup", help="Bring a runtime there and measure a smoke case.")]
+SetUp = Annotated[bool, typer.Option("--setup/--no-setup", help="Install a runtime and measure a smoke case.")]
 
 ADD_EPILOG = """Examples:
 
@@ -89,11 +89,11 @@ def add(
     inventory: InventoryFile = None,
     json: Json = False,
 ) -> None:
-    """Take a device in: confirm its host key, probe it, bring it a runtime, measure once."""
-    from orchestrator.config.inventory import Inventory
+    """Add a device: confirm its host key, install a runtime, measure once."""
     from orchestrator.devices.registration import entry_for, register
+    from orchestrator.devices.session import Session
 
-    files = home(db, inventory)
+    files = project(db, inventory)
     device = entry_for(
         files.inventory,
         name,
@@ -105,13 +105,14 @@ def add(
         python=python,
         workdir=workdir,
     )
-    unlock_keys(files, [device])
+    files.unlock([device])
     let_in = _let_in(yes=yes) if interactive() else None
-    facts = register(device, files.inventory, files.connector, _confirm(device, fingerprint), let_in=let_in)
-    errors_console().print(f"[green]added[/] [bold]{name}[/] to {files.inventory}", soft_wrap=True)
-    device = Inventory.load(files.inventory).device(name)
-    _remember(device, facts, files)
-    first = _first_case(device, facts, files, wheelhouse) if set_up else None
+    with Session(files.connector) as session:
+        facts = register(device, files.inventory, session, _confirm(device, fingerprint), let_in=let_in)
+        errors_console().print(f"[green]added[/] [bold]{name}[/] to {files.inventory}", soft_wrap=True)
+        device = files.device(name)
+        files.remember([(device, facts)])
+        first = _first_case(device, facts, files, session, wheelhouse) if set_up else None
     if json:
         made, smoke = first or (None, None)
         print_json({"device": name, "facts": facts, "setup": made.to_json() if made else None, "smoke": smoke})
@@ -128,11 +129,10 @@ def trust(
 
     For a device that was re-imaged, or whose entry was written by hand.
     """
-    from orchestrator.config.inventory import Inventory
     from orchestrator.devices.host_keys import trust as trust_key
 
-    files = home(inventory=inventory)
-    device = Inventory.load(files.inventory).device(name)
+    files = project(inventory=inventory)
+    device = files.device(name)
     key = trust_key(device, files.connector, _confirm(device, fingerprint))
     console().print(f"[green]trusted[/] [bold]{name}[/] by {key.kind} {key.fingerprint}", soft_wrap=True)
 
@@ -141,65 +141,55 @@ def _asked_address(name: str) -> str:
     from orchestrator.errors import UsageError
 
     if not interactive():
-        raise UsageError(f"{name}: where is it?", hint=f"farm devices add {name} --address USER@HOST:PORT")
+        raise UsageError(
+            f"{name}: --address is required without a terminal",
+            hint=f"farm devices add {name} --address USER@HOST:PORT",
+        )
     return str(typer.prompt("Its address (USER@HOST:PORT)", err=True))
 
 
-def _remember(device: Device, facts: Mapping[str, Any], files: Home) -> None:
-    from orchestrator.store.store import Store
-
-    with Store.open(files.db) as store:
-        store.record_facts(device, facts, datetime.now(UTC))
-
-
 def _first_case(
-    device: Device, facts: Mapping[str, Any], files: Home, wheelhouse: Path | None
+    device: Device, facts: Mapping[str, Any], files: Project, session: Session, wheelhouse: Path | None
 ) -> tuple[RuntimeInstalled, Mapping[str, Any]]:
-    """Bring a runtime to the device and measure the smoke case, showing what is going on."""
-    from orchestrator.devices.setup import make_ready
+    """Install a runtime on the device and measure the smoke case, showing what is going on."""
+    from orchestrator.devices.setup import install_runtime
     from orchestrator.runs.smoke import smoke_case
 
     with errors_console().status("") as status:
-        made = make_ready(
-            device, facts, files.connector, cache=files.state / "wheels", wheelhouse=wheelhouse, tell=status.update
+        made = install_runtime(
+            session.client(device), facts, cache=files.state / "wheels", wheelhouse=wheelhouse, report=status.update
         )
         status.update("measuring a smoke case")
-        smoke = smoke_case(
-            device.name,
-            made.runtime,
-            files.inventory,
-            files.state,
-            files.db,
-            connector=files.connector,
-            wheelhouse=wheelhouse,
-        )
+        with files.open_store() as store:
+            smoke = smoke_case(files.farm(wheelhouse=wheelhouse), device, made.runtime, store, session=session)
     return made, smoke
 
 
 def _show_added(name: str, facts: Mapping[str, Any], first: tuple[RuntimeInstalled, Mapping[str, Any]] | None) -> None:
     """Say what the device is, in five lines."""
     from orchestrator.devices.health import complaints
+    from orchestrator.domain.units import format_bytes
 
     system = ", ".join(str(facts[key]) for key in ("kernel", "libc", "virtualisation") if facts.get(key))
-    lines = [("is", describe(facts)), ("runs", system)]
+    lines = [("device", describe(facts)), ("system", system)]
     if first is not None:
         made, smoke = first
-        brought = f"brought along ({made.size_words})" if made.environment else "its own"
-        lines += [("measures", f"with {made.runtime} {made.version}, {brought}"), ("said", _smoke_words(smoke))]
-    lines.append(("mind", "; ".join(advice for _, advice in complaints(facts)) or "nothing: it is as it should be"))
+        source = f"installed ({format_bytes(made.size_bytes)})" if made.environment else "its own"
+        lines += [("runtime", f"{made.runtime} {made.version}, {source}"), ("smoke test", _smoke_test(smoke))]
+    lines.append(("warnings", "; ".join(advice for _, advice in complaints(facts)) or "none"))
     screen = console()
     for word, value in lines:
-        screen.print(f"  [dim]{word:9}[/] {plain(value)}", soft_wrap=True)
+        screen.print(f"  [dim]{word:10}[/] {plain(value)}", soft_wrap=True)
     screen.print(f"Measure on it:  farm run --devices {name}", soft_wrap=True)
 
 
-def _smoke_words(smoke: Mapping[str, Any]) -> str:
+def _smoke_test(smoke: Mapping[str, Any]) -> str:
     from orchestrator.domain.units import format_ns
 
     if smoke["fastest_ns"] is None:
-        return f"{smoke['case']}: no measurement: {smoke['why']}"
-    fastest = format_ns(smoke["fastest_ns"])
-    return f"{smoke['case']}: {fastest} an image, the fastest of {smoke['invocations']} (it works; that is no result)"
+        return f"failed: {smoke['case']}: {smoke['why']}"
+    best = format_ns(smoke["fastest_ns"])
+    return f"passed: {smoke['case']}, best of {smoke['invocations']}: {best} (not a benchmark result)"
 
 
 def _let_in(*, yes: bool) -> LetIn:
@@ -244,10 +234,10 @@ def _confirm(device: Device, expected: str | None) -> Confirm:
                 )
             return
         if not interactive():
-            hint = f"if that is what the device itself says, add --fingerprint {key.fingerprint}"
+            hint = f"if the device itself shows the same, add --fingerprint {key.fingerprint}"
             if who.name != device.name:
-                hint = f"take the jump host in first: farm devices add gate --address {who.destination}"
-            raise UsageError(f"{who.name}: nobody is here to confirm its host key {shown}", hint=hint)
+                hint = f"add the jump host first: farm devices add gate --address {who.destination}"
+            raise UsageError(f"{who.name}: cannot confirm host key {shown} without a terminal", hint=hint)
         screen = errors_console()
         screen.print(f"{key.name} shows the host key\n  [bold]{shown}[/]", soft_wrap=True)
         screen.print(plain_lines(key), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Find out which differences on a device are noise."""
+"""The noise floor of a device."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.context import Db, InventoryFile, Json, Wheelhouse, console, errors_console, home, unlock_keys
-from orchestrator.cli.devices.format import calibrated, plain, print_json
+from orchestrator.cli.context import Db, InventoryFile, Json, Wheelhouse, console, errors_console, project
+from orchestrator.cli.devices.format import calibrated, print_json
+from orchestrator.cli.terminal import plain
 
 if TYPE_CHECKING:
     from orchestrator.domain.event import Event
@@ -33,17 +34,17 @@ def calibrate(
     inventory: InventoryFile = None,
     json: Json = False,
 ) -> None:
-    """Compare a case with itself, and store how far apart it comes out: the device's noise floor."""
+    """Measure the noise floor of a device: one case compared with itself."""
     from orchestrator.cli.progress import Screen
-    from orchestrator.config.inventory import Inventory
+    from orchestrator.devices.session import Session
     from orchestrator.domain.event import CaseJudged
     from orchestrator.runs.calibrate import calibrate as compare_with_itself
-    from orchestrator.store.store import Store
 
-    files = home(db, inventory)
-    unlock_keys(files, [Inventory.load(files.inventory).device(name)])
+    files = project(db, inventory)
+    device = files.device(name)
+    files.unlock([device])
     reasons: list[Reason] = []
-    with Store.open(files.db) as store, Screen(errors_console()) as live:
+    with files.open_store() as store, Session(files.connector) as session, Screen(errors_console()) as live:
 
         def show(event: Event) -> None:
             live.show(event)
@@ -51,15 +52,13 @@ def calibrate(
                 reasons.extend(event.result.reasons)
 
         found = compare_with_itself(
-            name,
-            files.inventory,
-            files.state,
+            files.farm(wheelhouse=wheelhouse),
+            device,
             store,
-            connector=files.connector,
+            session,
             effort=effort,
             attempts=attempts,
             seed=seed,
-            wheelhouse=wheelhouse,
             show=show,
         )
     for reason in reasons:

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.context import Json, console, errors_console
-from orchestrator.cli.devices.format import plain, print_json, table
+from orchestrator.cli.devices.format import print_json, table
+from orchestrator.cli.terminal import plain
 
 DISCOVER_EPILOG = """Examples:
 

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.context import Db, InventoryFile, console, errors_console, home, interactive
-from orchestrator.cli.devices.format import plain
+from orchestrator.cli.context import Db, InventoryFile, console, errors_console, interactive, project
+from orchestrator.cli.terminal import plain
 from orchestrator.errors import InventoryError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.config.selectors import Known
+    from orchestrator.cli.context import Project
+
 
 EDIT_EPILOG = """No value takes a key away; without KEY=VALUE the file opens in $EDITOR.  Examples:
 
@@ -50,7 +51,7 @@ def edit(
     """Change keys of an entry, or open the inventory in your editor."""
     from orchestrator.config import inventory_edit as inventory_file
 
-    path = home(inventory=inventory).inventory
+    path = project(inventory=inventory).inventory
     if not assignments:
         if not interactive():
             raise UsageError("nothing to change", hint=f"farm devices edit {name or 'NAME'} KEY=VALUE")
@@ -68,11 +69,10 @@ def rename(
     inventory: InventoryFile = None,
 ) -> None:
     """Give a device another name, in the inventory and in the results."""
-    from orchestrator.cli.context import known_devices
     from orchestrator.devices.registration import rename as rename_device
 
-    files = home(db, inventory)
-    rename_device(name, new, files.inventory, files.db if known_devices(files) else None)
+    files = project(db, inventory)
+    rename_device(name, new, files.inventory, files.db if files.known() else None)
     console().print(f"[green]renamed[/] {name} to [bold]{new}[/]", soft_wrap=True)
 
 
@@ -84,32 +84,27 @@ def remove(
     db: Db = None,
     inventory: InventoryFile = None,
 ) -> None:
-    """Take devices out of the inventory, and forget their host keys."""
-    from orchestrator.cli.context import known_devices
+    """Remove devices from the inventory, with their host keys."""
     from orchestrator.devices.registration import remove as remove_devices
 
-    files = home(db, inventory)
-    known = {name: row.facts for name, row in known_devices(files).items()}
-    devices = _removable(files.inventory, names, known)
+    files = project(db, inventory)
+    devices = _removable(files, names)
     listed = ", ".join(devices)
     if not yes:
         if not interactive():
-            raise UsageError(f"nobody is here to confirm removing {listed}", hint="add --yes")
+            raise UsageError(f"cannot confirm removing {listed} without a terminal", hint="add --yes")
         typer.confirm(f"Remove {listed} from {files.inventory}?", err=True, abort=True)
     remove_devices(devices, files.inventory, files.connector)
     console().print(f"[green]removed[/] {listed}; results stay", soft_wrap=True)
 
 
-def _removable(inventory: Path, names: Sequence[str], known: Known) -> tuple[str, ...]:
-    """Return the names that selectors mean; plain names need no inventory that is right."""
-    from orchestrator.config.inventory import Inventory
-    from orchestrator.config.selectors import select
-
+def _removable(files: Project, names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the devices that match; plain names need no inventory that is right."""
     if all(re.fullmatch(r"[\w.-]+", name) and name != "all" for name in names):
         return tuple(dict.fromkeys(names))
-    devices = tuple(device.name for device in select(Inventory.load(inventory).devices, names, known))
+    devices = tuple(device.name for device in files.select(names, unlock=False))
     if not devices:
-        raise UsageError("these selectors leave no device to remove", hint="farm devices list")
+        raise UsageError("the selectors match no device", hint="farm devices list")
     return devices
 
 

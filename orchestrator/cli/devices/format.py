@@ -87,11 +87,3 @@ def table(*columns: str, narrow: Collection[str] = ("device",)) -> Any:
     for column in columns:
         made.add_column(column, overflow="fold", no_wrap=column in narrow)
     return made
-
-
-def plain(text: Any) -> str:
-    """Return text that a device or a person wrote so that it can't colour our screen, or move its cursor."""
-    from rich.markup import escape
-
-    shown = "" if text is None else str(text)
-    return escape("".join(letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in shown))

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.context import InventoryFile, Json, console, errors_console, home
-from orchestrator.cli.devices.format import plain, print_json, table
+from orchestrator.cli.context import InventoryFile, Json, console, errors_console, project
+from orchestrator.cli.devices.format import print_json, table
+from orchestrator.cli.terminal import plain
 
 IMPORT_EPILOG = """Host keys are confirmed afterwards, by `farm devices trust`.  Examples:
 
@@ -32,7 +33,7 @@ def import_devices(
     from orchestrator.config.importers import read
     from orchestrator.config.inventory import Inventory
 
-    files = home(inventory=inventory)
+    files = project(inventory=inventory)
     found = read(source)
     present = {device.name for device in Inventory.load(files.inventory).devices}
     rows = table("device", "address", "tags", "")

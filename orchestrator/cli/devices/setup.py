@@ -1,4 +1,4 @@
-"""Get devices ready: bring a runtime there, clear away what is not needed, lay in wheels for places without internet."""
+"""Devices set up to measure."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.context import Db, InventoryFile, Json, Wheelhouse, console, errors_console, home, unlock_keys
-from orchestrator.cli.devices.format import Names, plain, print_json, table
+from orchestrator.cli.context import Db, InventoryFile, Json, Wheelhouse, console, errors_console, project
+from orchestrator.cli.devices.format import Names, print_json, table
+from orchestrator.cli.terminal import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from orchestrator.devices.fleet import Outcome
 
 SETUP_EPILOG = """Exit status 1 if any device fails.  Examples:
 
@@ -37,29 +40,29 @@ def setup(
     inventory: InventoryFile = None,
     json: Json = False,
 ) -> None:
-    """Bring agent and runtime to devices, and try the runtime there."""
+    """Install agent and runtime on devices, and try the runtime."""
     from orchestrator.devices.setup import set_up
     from orchestrator.domain.units import format_bytes
 
-    files = home(db, inventory)
-    devices = _selected(names, files)
+    files = project(db, inventory)
+    devices = files.select(names)
     with errors_console().status(f"setting up {len(devices)} devices"):
         outcomes = list(set_up(devices, files.connector, cache=files.state / "wheels", wheelhouse=wheelhouse))
     if json:
-        print_json([outcome.to_json() for outcome in outcomes])
+        print_json([outcome.to_json(**(outcome.value.to_json() if outcome.value else {})) for outcome in outcomes])
     else:
         rows = table("device", "runtime", "", "sent")
         for outcome in outcomes:
-            made = outcome.ready
+            made = outcome.value
             if made is None:
                 rows.add_row(outcome.device.name, f"[red]{type(outcome.error).__name__}[/]", "", "")
             else:
-                how = "brought along" if made.environment else "its own"
+                how = "installed" if made.environment else "its own"
                 rows.add_row(
                     outcome.device.name, plain(f"{made.runtime} {made.version}"), how, format_bytes(made.sent_bytes)
                 )
         console().print(rows)
-    _complain(outcomes)
+    _show_failures(outcomes)
 
 
 def clean(
@@ -75,27 +78,27 @@ def clean(
     from orchestrator.devices.setup import clean as clean_devices
     from orchestrator.domain.units import format_bytes
 
-    files = home(db, inventory)
-    outcomes = list(clean_devices(_selected(names, files), files.connector, unused_days=unused_days))
+    files = project(db, inventory)
+    outcomes = list(clean_devices(files.select(names), files.connector, unused_days=unused_days))
     if json:
-        print_json([outcome.to_json() for outcome in outcomes])
+        print_json([outcome.to_json(**(outcome.value or {})) for outcome in outcomes])
     else:
         rows = table("device", "removed", "what", "kept")
         for outcome in outcomes:
-            if outcome.removed is None:
+            if outcome.value is None:
                 rows.add_row(outcome.device.name, f"[red]{type(outcome.error).__name__}[/]", "", "")
                 continue
-            said = outcome.removed
-            what = ", ".join(f"{count} {kind}" for kind, count in said.get("removed", {}).items() if count)
-            kept = said.get("kept_bytes")
+            answer = outcome.value
+            what = ", ".join(f"{count} {kind}" for kind, count in answer.get("removed", {}).items() if count)
+            kept = answer.get("kept_bytes")
             rows.add_row(
                 outcome.device.name,
-                format_bytes(said["removed_bytes"]),
+                format_bytes(answer["removed_bytes"]),
                 plain(what or "nothing"),
                 format_bytes(kept) if isinstance(kept, int) else "",
             )
         console().print(rows)
-    _complain(outcomes)
+    _show_failures(outcomes)
 
 
 def wheels(
@@ -139,23 +142,12 @@ def _version(text: str) -> tuple[int, int]:
     return int(major), int(minor)
 
 
-def _selected(names: Sequence[str] | None, files: Any) -> Any:
-    from orchestrator.cli.context import known_devices
-    from orchestrator.config.inventory import Inventory
-    from orchestrator.config.selectors import select
-
-    known = {name: row.facts for name, row in known_devices(files).items()}
-    devices = select(Inventory.load(files.inventory).devices, names or ["all"], known)
-    unlock_keys(files, devices)
-    return devices
-
-
-def _complain(outcomes: Sequence[Any]) -> None:
-    """Say what failed, device by device, and end with status 1 if anything did."""
-    failed = [outcome for outcome in outcomes if outcome.error is not None]
-    for outcome in failed:
-        errors_console().print(f"[bold red]farm:[/] {plain(outcome.error.message)}", soft_wrap=True)
-        if outcome.error.hint:
-            errors_console().print(f"      {plain(outcome.error.hint)}", soft_wrap=True)
+def _show_failures(outcomes: Sequence[Outcome[Any]]) -> None:
+    """Print why devices failed, and end with status 1 if any did."""
+    failed = [outcome.error for outcome in outcomes if outcome.error is not None]
+    for error in failed:
+        errors_console().print(f"[bold red]farm:[/] {plain(error.message)}", soft_wrap=True)
+        if error.hint:
+            errors_console().print(f"      {plain(error.hint)}", soft_wrap=True)
     if failed:
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""``farm devices list``, ``show``, ``check``: the inventory beside the facts of the last probe."""
+"""Devices as the inventory lists them, with what they answered when last asked."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, home, known_devices, unlock_keys
+from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, project
 from orchestrator.cli.devices.format import (
     Names,
     calibrated,
     describe,
-    plain,
     print_json,
     runtimes_of,
     table,
     where,
     working_runtimes,
 )
+from orchestrator.cli.terminal import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from orchestrator.devices.check import Answer
+    from orchestrator.devices.fleet import Outcome
     from orchestrator.domain.device import Device
     from orchestrator.store.rows import DeviceRow
 
@@ -50,8 +51,9 @@ CHECK_EPILOG = """Exit status 1 if any device fails.  Examples:
 
 
 def list_devices(names: Names = None, db: Db = None, inventory: InventoryFile = None, json: Json = False) -> None:
-    """List the devices with what is known of them, asking them nothing."""
-    devices, known = _selected(names, db, inventory)
+    """List the devices with their last known facts, without connecting."""
+    files = project(db, inventory)
+    devices, known = files.select(names, unlock=False), files.known()
     if json:
         print_json([_entry(device, known.get(device.name)) for device in devices])
         return
@@ -93,13 +95,11 @@ def show(
     inventory: InventoryFile = None,
     json: Json = False,
 ) -> None:
-    """Show everything that is known of a device, asking it nothing."""
-    from orchestrator.config.inventory import Inventory
+    """Show what is known of a device, without connecting."""
     from orchestrator.devices.health import complaints
 
-    files = home(db, inventory)
-    device = Inventory.load(files.inventory).device(name)
-    row = known_devices(files).get(name)
+    files = project(db, inventory)
+    device, row = files.device(name), files.known().get(name)
     if json:
         known = row.calibration.to_json() if row and row.calibration else None
         print_json(_entry(device, row) | {"calibration": known, "facts": row.facts if row else None})
@@ -117,7 +117,7 @@ def show(
             rows.add_row(key, plain(_words(value)))
     screen.print(rows)
     if row is None:
-        screen.print(f"never seen; ask it:  farm devices check {name}")
+        screen.print(f"never seen; next:  farm devices check {name}")
         return
     screen.print(f"[bold]last seen[/] {row.last_seen_at:%Y-%m-%d %H:%M} UTC ({_ago(row.last_seen_at)})")
     if row.calibration is not None:
@@ -133,59 +133,38 @@ def show(
 
 
 def check(names: Names = None, db: Db = None, inventory: InventoryFile = None, json: Json = False) -> None:
-    """Ask devices whether they answer, and what they are."""
-    from orchestrator.devices.check import ask
+    """Probe devices: whether they answer, and what they are."""
+    from orchestrator.devices.check import check as check_devices
 
-    devices, known = _selected(names, db, inventory)
-    files = home(db, inventory)
-    unlock_keys(files, devices)
-    answers = list(ask(devices, files.connector, {name: row.facts for name, row in known.items()}))
-    _remember(answers, db, inventory)
+    files = project(db, inventory)
+    before = {name: row.facts for name, row in files.known().items()}
+    outcomes = list(check_devices(files.select(names), files.connector, before))
+    files.remember((outcome.device, outcome.value.facts) for outcome in outcomes if outcome.value is not None)
     if json:
-        print_json([_answer(answer) for answer in answers])
+        print_json([_answer(outcome) for outcome in outcomes])
     else:
-        _show_answers(answers)
-    if any(answer.error for answer in answers):
+        _show_answers(outcomes)
+    if any(outcome.error for outcome in outcomes):
         raise typer.Exit(1)
 
 
-def _selected(names: Sequence[str] | None, db: str | None, inventory: Any) -> tuple[tuple[Device, ...], Any]:
-    from orchestrator.config.inventory import Inventory
-    from orchestrator.config.selectors import select
-
-    files = home(db, inventory)
-    devices = Inventory.load(files.inventory).devices
-    known = known_devices(files)
-    return select(devices, names or ["all"], {name: row.facts for name, row in known.items()}), known
-
-
-def _remember(answers: Sequence[Answer], db: str | None, inventory: Any) -> None:
-    """Keep what the devices said, for `list`, `show` and selectors."""
-    from orchestrator.cli.context import open_store
-
-    with open_store(db, inventory) as store:
-        for answer in answers:
-            if answer.facts is not None:
-                store.record_facts(answer.device, answer.facts, datetime.now(UTC))
-
-
-def _show_answers(answers: Sequence[Answer]) -> None:
+def _show_answers(outcomes: Sequence[Outcome[Answer]]) -> None:
     rows = table("device", "address", "answer", "runtimes")
-    for answer in answers:
-        device = answer.device
-        if answer.facts is not None:
+    for outcome in outcomes:
+        device, answer = outcome.device, outcome.value
+        if answer is not None:
             rows.add_row(
                 device.name, plain(where(device)), plain(describe(answer.facts)), plain(runtimes_of(answer.facts))
             )
         else:
-            rows.add_row(device.name, plain(where(device)), f"[red]{type(answer.error).__name__}[/]", "")
+            rows.add_row(device.name, plain(where(device)), f"[red]{type(outcome.error).__name__}[/]", "")
     console().print(rows)
     screen = errors_console()
-    for answer in answers:
-        for advice in answer.advice:
-            screen.print(f"[yellow]{answer.device.name}:[/] {plain(advice)}", soft_wrap=True)
-        if answer.error is not None:
-            screen.print(f"[bold red]farm:[/] {plain(str(answer.error))}", soft_wrap=True)
+    for outcome in outcomes:
+        for warning in outcome.value.warnings if outcome.value else ():
+            screen.print(f"[yellow]{outcome.device.name}:[/] {plain(warning)}", soft_wrap=True)
+        if outcome.error is not None:
+            screen.print(f"[bold red]farm:[/] {plain(str(outcome.error))}", soft_wrap=True)
 
 
 def _entry(device: Device, row: DeviceRow | None) -> dict[str, Any]:
@@ -207,18 +186,14 @@ def _entry(device: Device, row: DeviceRow | None) -> dict[str, Any]:
     }
 
 
-def _answer(answer: Answer) -> dict[str, Any]:
-    error = answer.error
-    return {
-        "device": answer.device.name,
-        "address": answer.device.destination,
-        "reached": error is None,
-        "facts": answer.facts,
-        "advice": list(answer.advice),
-        "error": type(error).__name__ if error else None,
-        "message": error.message if error else None,
-        "hint": error.hint if error else None,
-    }
+def _answer(outcome: Outcome[Answer]) -> dict[str, Any]:
+    answer = outcome.value
+    return outcome.to_json(
+        address=outcome.device.destination,
+        reached=answer is not None,
+        facts=answer.facts if answer else None,
+        advice=list(answer.warnings) if answer else [],
+    )
 
 
 def _ago(at: datetime) -> str:

@@ -1,4 +1,4 @@
-"""``farm devices tune``: steady timings until they are restored."""
+"""Devices tuned for steady timings, then restored."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, home, known_devices, unlock_keys
-from orchestrator.cli.devices.format import plain, print_json
+from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, project
+from orchestrator.cli.devices.format import print_json
+from orchestrator.cli.terminal import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.devices.tuning import Outcome
+    from orchestrator.devices.fleet import Outcome
+    from orchestrator.devices.tuning import Tuned
 
 TUNE_EPILOG = """Where you may: as root, or by sudo that asks for no password. Exit status 1 if anything is not as asked for.  Examples:
 
@@ -38,29 +40,27 @@ def tune(
     inventory: InventoryFile = None,
     json: Json = False,
 ) -> None:
-    """Set the governor to performance until you restore it; what it was is kept on the device."""
-    from orchestrator.config.inventory import Inventory
-    from orchestrator.config.selectors import select
+    """Set the governor to performance, or restore what it was."""
     from orchestrator.devices import tuning
     from orchestrator.errors import UsageError
 
     if restore and (no_turbo or hold is not None):
-        raise UsageError("--restore puts back all that was tuned; leave --no-turbo and --for out")
+        raise UsageError("--restore takes neither --no-turbo nor --for: it restores everything that was tuned")
     seconds = _seconds(hold)
-    files = home(db, inventory)
-    known = {name: row.facts for name, row in known_devices(files).items()}
-    devices = select(Inventory.load(files.inventory).devices, names, known)
-    unlock_keys(files, devices)
+    files = project(db, inventory)
+    devices = files.select(names)
     if restore:
         outcomes = list(tuning.restore(devices, files.connector))
     else:
         outcomes = list(tuning.tune(devices, files.connector, no_turbo=no_turbo, seconds=seconds))
-    _remember(outcomes, files.db)
+    files.remember((outcome.device, outcome.value.facts) for outcome in outcomes if outcome.value is not None)
     if json:
-        print_json([outcome.to_json() for outcome in outcomes])
+        print_json(
+            [outcome.to_json(**(outcome.value.tuning.to_json() if outcome.value else {})) for outcome in outcomes]
+        )
     else:
         _show(outcomes)
-    if not all(outcome.is_well for outcome in outcomes):
+    if any(outcome.value is None or outcome.value.tuning.failed for outcome in outcomes):
         raise typer.Exit(1)
 
 
@@ -76,30 +76,18 @@ def _seconds(text: str | None) -> float:
     except ValueError as error:
         raise UsageError(f"--for {error}") from None
     if not 0 < seconds <= LONGEST_S:
-        raise UsageError(f"--for {text}: more than nothing, and {LONGEST_S / 3600:.0f}h at most")
+        raise UsageError(f"--for {text}: must be more than 0 and at most {LONGEST_S / 3600:.0f}h")
     return seconds
 
 
-def _remember(outcomes: Sequence[Outcome], db: str) -> None:
-    """Keep what the devices say of themselves now, for `list` and `show`."""
-    from datetime import UTC, datetime
-
-    from orchestrator.store.store import Store
-
-    with Store.open(db) as store:
-        for outcome in outcomes:
-            if outcome.facts is not None:
-                store.record_facts(outcome.device, outcome.facts, datetime.now(UTC))
-
-
-def _show(outcomes: Sequence[Outcome]) -> None:
+def _show(outcomes: Sequence[Outcome[Tuned]]) -> None:
     screen = errors_console()
     for outcome in outcomes:
-        name, done = outcome.device.name, outcome.tuning
-        if outcome.error is not None:
+        name = outcome.device.name
+        if outcome.value is None:
             screen.print(f"[bold red]farm:[/] {plain(str(outcome.error))}", soft_wrap=True)
             continue
-        assert done is not None  # noqa: S101  an outcome has one of the two
+        done = outcome.value.tuning
         for sentence in done.sentences() or ("nothing was tuned",):
             console().print(f"[bold]{name}[/]  {plain(sentence)}", soft_wrap=True)
         if done.held is not None:

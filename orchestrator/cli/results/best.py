@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.context import Db, InventoryFile, Json, console, existing_store, home
+from orchestrator.cli.context import Db, InventoryFile, Json, console, existing_store, project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +53,7 @@ def best(
         if not rows:
             raise UsageError("there is no result to choose from", hint="farm results list shows what there is")
         pairs = [(base, row) for row in rows if (base := compare.float32_of(store, row)) is not None]
-        against = {pair.b.case: pair for pair in compare.compare(store, pairs, home(db, inventory).state / "blobs")}
+        against = {pair.b.case: pair for pair in compare.compare(store, pairs, project(db, inventory).state / "blobs")}
     choices = analysis.choose(rows, against, limits)
     fleet = analysis.for_fleet(choices)
     if json:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.context import Db, InventoryFile, Json, console, existing_store, home
+from orchestrator.cli.context import Db, InventoryFile, Json, console, existing_store, project
 from orchestrator.cli.results.list import selected_devices
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from orchestrator.cli.context import Home
+    from orchestrator.cli.context import Project
     from orchestrator.store.queries import Queries
     from orchestrator.store.rows import ResultRow
 
@@ -47,7 +47,7 @@ def check(
     from orchestrator.reports import claims as report
 
     written = files.load(claims)
-    where = home(db, inventory)
+    where = project(db, inventory)
     with existing_store(db, inventory) as store:
         rows = store.results(run=store.run(run).id if run else None)
 
@@ -69,7 +69,7 @@ def check(
         raise typer.Exit(NOT_ENOUGH)
 
 
-def _names(words: Sequence[str], rows: Sequence[ResultRow], store: Queries, where: Home) -> set[str]:
+def _names(words: Sequence[str], rows: Sequence[ResultRow], store: Queries, where: Project) -> set[str]:
     """Return the devices that some of ``words`` match: a fleet may lack those that a claim is about."""
     from orchestrator.errors import UsageError
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.context import Db, InventoryFile, Json, console, existing_store, home
+from orchestrator.cli.context import Db, InventoryFile, Json, console, existing_store, project
 from orchestrator.cli.results.case import find_result, parse_case
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def compare(
             wanted = analysis.between(old, new)
         if any((one.case, one.run) == (other.case, other.run) for one, other in wanted):
             raise UsageError("a result is not compared with itself", hint="farm devices calibrate tells what noise is")
-        found = analysis.compare(store, wanted, home(db, inventory).state / "blobs")
+        found = analysis.compare(store, wanted, project(db, inventory).state / "blobs")
     if json:
         typer.echo(report.as_json(found))
     else:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, existing_store, home
+from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, existing_store, project
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from orchestrator.cli.context import Home
+    from orchestrator.cli.context import Project
     from orchestrator.domain.case import Case
     from orchestrator.store.queries import Queries
     from orchestrator.store.rows import ResultRow, RunRow
@@ -46,7 +46,7 @@ def list_results(
         run_id = of_run.id if of_run else None
         rows = store.results(run=run_id, **filters)
         if device and not name:
-            selected = selected_devices(device, rows, store, home(db, inventory))
+            selected = selected_devices(device, rows, store, project(db, inventory))
             rows = [row for row in rows if row.device in selected]
         if json or rows:
             print_rows(rows, as_json=json)
@@ -79,7 +79,7 @@ def print_why_empty(
     errors_console().print(escape(no_results.explain(rows, filters, run)), soft_wrap=True)
 
 
-def selected_devices(words: str, rows: Sequence[ResultRow], store: Queries, files: Home) -> frozenset[str]:
+def selected_devices(words: str, rows: Sequence[ResultRow], store: Queries, files: Project) -> frozenset[str]:
     """Return the names that match the selectors: of the inventory's devices, and of those that only results still have."""
     from orchestrator.config.inventory import Inventory
     from orchestrator.config.selectors import select

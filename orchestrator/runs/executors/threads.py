@@ -1,4 +1,4 @@
-"""Run lanes in parallel, one thread each."""
+"""Run stages in parallel, one thread each."""
 
 from __future__ import annotations
 
@@ -7,35 +7,42 @@ import threading
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     T = TypeVar("T")
+    R = TypeVar("R")
 
 
-def run_parallel(runners: Sequence[Callable[[], Iterator[T]]]) -> Iterator[T]:
-    """Yield what all ``runners`` yield, as it comes; an exception in one is raised here, at once.
+def run_parallel(stages: Sequence[Callable[[], Generator[T, None, R]]]) -> Generator[T, None, tuple[R, ...]]:
+    """Yield what all ``stages`` yield, as it comes; return what they return, in order.
 
-    The threads are daemons: whoever stops early must make the runners end by other means.
+    An exception in one is raised here, at once. The threads are daemons: whoever stops early must make the stages
+    end by other means.
     """
     arrived: queue.SimpleQueue[tuple[T] | BaseException | None] = queue.SimpleQueue()
+    returned: dict[int, R] = {}
 
-    def drive(runner: Callable[[], Iterator[T]]) -> None:
+    def drive(index: int, stage: Callable[[], Generator[T, None, R]]) -> None:
+        def items() -> Generator[T, None, None]:
+            returned[index] = yield from stage()
+
         try:
-            for item in runner():
+            for item in items():
                 arrived.put((item,))
         except BaseException as error:  # noqa: BLE001  it is raised again in the thread that asked
             arrived.put(error)
         finally:
             arrived.put(None)
 
-    for runner in runners:
-        threading.Thread(target=drive, args=(runner,), daemon=True).start()
-    running = len(runners)
+    for index, stage in enumerate(stages):
+        threading.Thread(target=drive, args=(index, stage), daemon=True).start()
+    running = len(stages)
     while running:
-        found = arrived.get()
-        if found is None:
+        item = arrived.get()
+        if item is None:
             running -= 1
-        elif isinstance(found, BaseException):
-            raise found
+        elif isinstance(item, BaseException):
+            raise item
         else:
-            yield found[0]
+            yield item[0]
+    return tuple(returned[index] for index in range(len(stages)))

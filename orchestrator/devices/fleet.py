@@ -1,0 +1,55 @@
+"""One action on many devices, side by side."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from orchestrator.domain.device import Device
+from orchestrator.errors import FarmError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+T = TypeVar("T")
+
+#: Devices served at once; a device that is off costs a thread some 5 s of waiting.
+AT_ONCE = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome(Generic[T]):
+    """What an action on one device returned, or why it failed."""
+
+    device: Device
+    #: ``None`` where the action failed.
+    value: T | None = None
+    error: FarmError | None = None
+
+    def to_json(self, **fields: Any) -> dict[str, Any]:
+        """Return the device, ``fields``, and the error for programs."""
+        return {"device": self.device.name, **fields, **error_fields(self.error)}
+
+
+def error_fields(error: FarmError | None) -> dict[str, Any]:
+    """Return an error for programs: ``error`` is its class; all are ``None`` where there is no error."""
+    if error is None:
+        return {"error": None, "message": None, "hint": None}
+    return {"error": type(error).__name__, "message": error.message, "hint": error.hint}
+
+
+def for_each(devices: Sequence[Device], act: Callable[[Device], T]) -> Iterator[Outcome[T]]:
+    """Call ``act`` for the devices side by side and yield the outcomes in the order of ``devices``.
+
+    A `FarmError` that ``act`` raises is that device's outcome; any other exception is raised here.
+    """
+
+    def one(device: Device) -> Outcome[T]:
+        try:
+            return Outcome(device=device, value=act(device))
+        except FarmError as error:
+            return Outcome(device=device, error=error)
+
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        yield from pool.map(one, devices)

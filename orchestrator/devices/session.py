@@ -1,0 +1,50 @@
+"""Connections to the agents on devices, one for each device."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Self
+
+from orchestrator.devices.remote.client import AgentClient
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from orchestrator.domain.device import Device
+    from orchestrator.transports.connector import Connector
+
+
+def connect(device: Device, connector: Connector) -> AgentClient:
+    """Return a client of the agent on ``device``, connected by its first question; close it after use."""
+    return AgentClient(connector.transport(device), device)
+
+
+class Session:
+    """The clients of several devices, each made once; it closes them all at its end.
+
+    A client serves one thread at a time, except that `AgentClient.stop` may interrupt.
+    """
+
+    def __init__(self, connector: Connector) -> None:
+        self.connector = connector
+        self._clients: dict[str, AgentClient] = {}
+        self._lock = threading.Lock()
+
+    def client(self, device: Device) -> AgentClient:
+        """Return the client of ``device``, the same one for as long as the session lasts."""
+        with self._lock:
+            if device.name not in self._clients:
+                self._clients[device.name] = connect(device, self.connector)
+            return self._clients[device.name]
+
+    def close(self) -> None:
+        """Close every connection."""
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.close()

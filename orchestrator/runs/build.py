@@ -1,0 +1,70 @@
+"""The artifacts that a run measures, built or found again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestrator.domain.event import ArtifactReady, BuildFailed, BuildStarted
+from orchestrator.errors import UsageError
+from orchestrator.models.artifacts import Build, Built
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.domain.artifact import Artifact, ImageSet
+    from orchestrator.domain.plan import Plan
+    from orchestrator.runs.context import RunContext, Stage
+
+    #: Model, scheme, batch.
+    Key = tuple[str, str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildResults:
+    """What is there to be measured."""
+
+    artifacts: Mapping[Key, Artifact]
+    #: Why an artifact cannot be had.
+    failures: Mapping[Key, str]
+    #: Model -> evaluation images at its size.
+    images: Mapping[str, ImageSet]
+
+
+def build(context: RunContext, plan: Plan, announced: Mapping[Key, str]) -> Stage[BuildResults]:
+    """Build what the cases of ``plan`` need; a build that fails is an event.
+
+    ``announced`` are the sha256 of artifacts that this run has measured before. Raises `UsageError` where one of them
+    would be another artifact now, and `ModelError` or `DatasetError` where images can't be read.
+    """
+    suite = context.suite
+    specs = {model.name: model for model in suite.models}
+    keys = dict.fromkeys((case.model, case.scheme, case.batch) for case in plan.cases)
+    builds = [Build(model=specs[model], scheme=scheme, batch=batch) for model, scheme, batch in keys]
+    yield BuildStarted(run=context.run, total=len(context.artifacts.missing(builds, suite.dataset)))
+    artifacts: dict[Key, Artifact] = {}
+    failures: dict[Key, str] = {}
+    for outcome in context.artifacts.ensure(builds, suite.dataset):
+        key = outcome.build.model.name, outcome.build.scheme, outcome.build.batch
+        if isinstance(outcome, Built):
+            artifacts[key] = outcome.artifact
+            _refuse_another(context.run, key, outcome.artifact, announced)
+            yield ArtifactReady(
+                run=context.run, artifact=outcome.artifact, reused=outcome.reused, seconds=outcome.seconds
+            )
+        else:
+            failures[key] = outcome.error
+            yield BuildFailed(run=context.run, model=key[0], scheme=key[1], batch=key[2], error=outcome.error)
+    models = {model for model, _, _ in artifacts}
+    images = {name: context.artifacts.image_set(specs[name], suite.dataset) for name in specs if name in models}
+    return BuildResults(artifacts=artifacts, failures=failures, images=images)
+
+
+def _refuse_another(run: str, key: Key, artifact: Artifact, announced: Mapping[Key, str]) -> None:
+    """Raise `UsageError` where a resumed run would mix attempts of two artifacts in one case."""
+    if announced.get(key, artifact.sha256) != artifact.sha256:
+        raise UsageError(
+            f"run {run} can't go on: {artifact.model} {artifact.scheme} is another artifact now, because the model, "
+            "its calibration images or TensorFlow changed",
+            hint="start a new run: farm run",
+        )

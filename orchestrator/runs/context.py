@@ -1,0 +1,38 @@
+"""What the stages of one run share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+    from pathlib import Path
+
+    from orchestrator.devices.session import Session
+    from orchestrator.domain.event import Event
+    from orchestrator.domain.suite import Suite
+    from orchestrator.models.artifacts import Artifacts
+
+    T = TypeVar("T")
+    #: Yields what happens, then returns what the next stages need.
+    Stage = Generator[Event, None, T]
+    #: Runs stages of several devices; yields what they yield and returns what they return, in order.
+    RunParallel = Callable[[Sequence[Callable[[], Stage[T]]]], Stage[tuple[T, ...]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunContext:
+    """One run: its id, its suite, and the means to carry it out."""
+
+    run: str
+    suite: Suite
+    session: Session
+    artifacts: Artifacts
+    run_parallel: RunParallel  # type: ignore[type-arg]  # generic in what the stages return
+    #: farm's own folder.
+    state: Path
+    #: Where wheels are looked for before they are fetched.
+    wheelhouse: Path | None
+    #: How long a device may be silent in the middle of a lane.
+    patience_s: float

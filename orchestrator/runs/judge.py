@@ -1,0 +1,83 @@
+"""Verdicts on the cases of a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator.analysis import judge as judging
+from orchestrator.domain.event import CaseJudged, LaneCrashed
+from orchestrator.domain.result import CaseResult, Reason, Verdict
+from orchestrator.errors import FarmError
+from orchestrator.runs.crash import crashed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from orchestrator.domain.case import Case
+    from orchestrator.domain.plan import Plan
+    from orchestrator.runs.build import BuildResults
+    from orchestrator.runs.context import RunContext, Stage
+    from orchestrator.store.store import Store
+
+
+def judge(
+    context: RunContext, plan: Plan, built: BuildResults, store: Store, replaced: Mapping[str, datetime]
+) -> Stage[tuple[Verdict, ...]]:
+    """Judge every case of ``plan`` by what ``store`` holds of it; return the verdicts.
+
+    ``replaced`` says of a device until when its name belonged to another machine.
+    """
+    verdicts = []
+    for case in plan.cases:
+        key = case.model, case.scheme, case.batch
+        if key in built.failures:
+            result = _unbuilt(context.run, case, built.failures[key])
+        else:
+            try:
+                result = judging.judge(
+                    store, context.run, context.suite, case, stranger_since=replaced.get(case.device)
+                )
+            except FarmError:
+                raise
+            except Exception as error:  # noqa: BLE001  the other cases get their verdicts, whatever it is
+                crash = crashed(context.run, case.device, context.state, error)
+                yield crash
+                result = _unjudged(context.run, case, crash)
+        verdicts.append(result.verdict)
+        yield CaseJudged(run=context.run, device=case.device, result=result)
+    return tuple(verdicts)
+
+
+def _unbuilt(run: str, case: Case, error: str) -> CaseResult:
+    return _invalid(
+        run,
+        case,
+        code="build-failed",
+        message=f"the artifact could not be built: {error}",
+        advice="see the build's own words above; other schemes may still work",
+    )
+
+
+def _unjudged(run: str, case: Case, crash: LaneCrashed) -> CaseResult:
+    return _invalid(
+        run,
+        case,
+        code="not-judged",
+        message="a bug in farm ended the judgement of this case; its measurements are stored",
+        advice=f"report {crash.report or crash.reason}; then, with a version that has it fixed: farm results judge",
+    )
+
+
+def _invalid(run: str, case: Case, *, code: str, message: str, advice: str) -> CaseResult:
+    reason = Reason(verdict=Verdict.INVALID, code=code, message=message, advice=advice)
+    return CaseResult(
+        run=run,
+        case=case,
+        artifact=None,
+        size_bytes=None,
+        attempts=0,
+        samples=0,
+        verdict=Verdict.INVALID,
+        reasons=(reason,),
+    )

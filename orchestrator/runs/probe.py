@@ -1,0 +1,147 @@
+"""What the devices of a run are, asked before their work is planned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.devices import health
+from orchestrator.devices.provisioning.choose import Target, choose, environment_for
+from orchestrator.domain.device import Device
+from orchestrator.domain.event import BlobSent, DeviceProbed, LaneSkipped
+from orchestrator.domain.runtime import RuntimeChoice
+from orchestrator.errors import DeviceUnfit, FarmError
+from orchestrator.runs import planner
+from orchestrator.runs.crash import contained
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from orchestrator.domain.blob import Environment
+    from orchestrator.domain.plan import Plan
+    from orchestrator.runs.context import RunContext, Stage
+    from orchestrator.store.rows import DeviceRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probed:
+    """What probing one device found."""
+
+    device: Device
+    #: ``None`` where the device will do nothing.
+    facts: Mapping[str, Any] | None = None
+    #: Why it will do nothing.
+    error: str | None = None
+    #: Whether a bug of farm's was in the way.
+    is_crash: bool = False
+    #: Runtime -> why the device cannot offer it.
+    unsupported: Mapping[str, str] = field(default_factory=dict)
+    #: Runtime -> what to bring along.
+    environments: Mapping[str, Environment] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeResults:
+    """What probing found, device by device."""
+
+    devices: tuple[Probed, ...]
+
+    def of(self, name: str) -> Probed:
+        """Return what was found on the device called ``name``; raises `KeyError`."""
+        return {probed.device.name: probed for probed in self.devices}[name]
+
+    @property
+    def unreachable(self) -> dict[str, str]:
+        """Device -> why it will do nothing."""
+        return {probed.device.name: probed.error for probed in self.devices if probed.error is not None}
+
+    @property
+    def has_crashed(self) -> bool:
+        """Whether a bug of farm's ended the work for a device."""
+        return any(probed.is_crash for probed in self.devices)
+
+    def plan(self, context: RunContext) -> Plan:
+        """Return what each device will do; the same run, suite and findings give the same plan."""
+        unsupported = {
+            (probed.device.name, runtime): reason
+            for probed in self.devices
+            for runtime, reason in probed.unsupported.items()
+        }
+        names = [probed.device.name for probed in self.devices]
+        return planner.plan(context.run, context.suite, names, unsupported=unsupported, unreachable=self.unreachable)
+
+    def replaced(self, rows: Iterable[DeviceRow]) -> dict[str, datetime]:
+        """Return the devices that were another machine when ``rows`` were stored, with the time when they were seen."""
+        facts = {probed.device.name: probed.facts for probed in self.devices if probed.facts is not None}
+        return {
+            row.name: row.last_seen_at
+            for row in rows
+            if row.name in facts and health.other_machine(row.facts, facts[row.name])
+        }
+
+
+def probe(context: RunContext, devices: Sequence[Device], *, fetch: bool = True) -> Stage[ProbeResults]:
+    """Probe all devices side by side; one that does not answer is an event, not the end of the run.
+
+    Without ``fetch``, wheels are chosen but not fetched.
+    """
+    found = yield from context.run_parallel(
+        [partial(_probe_contained, context, device, fetch=fetch) for device in devices]
+    )
+    return ProbeResults(devices=found)
+
+
+def _probe_contained(context: RunContext, device: Device, *, fetch: bool) -> Stage[Probed]:
+    probed = yield from contained(context.run, device.name, context.state, _probe_one(context, device, fetch=fetch))
+    return probed or Probed(device=device, error=f"{device.name}: probing failed unexpectedly", is_crash=True)
+
+
+def _probe_one(context: RunContext, device: Device, *, fetch: bool) -> Stage[Probed]:
+    client = context.session.client(device)
+    try:
+        sent = client.ensure_agent()
+        if sent:
+            yield BlobSent(
+                run=context.run, device=device.name, what="agent", sha256="", size_bytes=sent, sent_bytes=sent
+            )
+        choices = [RuntimeChoice.parse(runtime) for runtime in context.suite.runtimes]
+        facts = client.probe(tuple(dict.fromkeys(choice.on_device for choice in choices)))
+        probed = _with_environments(context, device, facts, fetch=fetch)
+    except FarmError as error:
+        client.close()
+        yield LaneSkipped(run=context.run, device=device.name, reason=str(error))
+        return Probed(device=device, error=str(error))
+    yield DeviceProbed(run=context.run, device=device.name, entry=device, facts=facts)
+    return probed
+
+
+def _with_environments(context: RunContext, device: Device, facts: Mapping[str, Any], *, fetch: bool) -> Probed:
+    """Return what the device needs for each runtime of the suite."""
+    unsupported: dict[str, str] = {}
+    environments: dict[str, Environment] = {}
+    for runtime in context.suite.runtimes:
+        choice = RuntimeChoice.parse(runtime)
+        if device.runtimes and choice.name not in device.runtimes:
+            allowed = " and ".join(device.runtimes)
+            unsupported[runtime] = f"the inventory allows only {allowed} on {device.name}"
+            continue
+        if _has(facts, choice):
+            continue
+        try:
+            if not fetch:
+                choose(Target.of(facts), runtime)
+                continue
+            environments[runtime] = environment_for(
+                facts, runtime, cache=context.state / "wheels", wheelhouse=context.wheelhouse
+            )
+        except DeviceUnfit as error:
+            unsupported[runtime] = str(error)
+    return Probed(device=device, facts=facts, unsupported=unsupported, environments=environments)
+
+
+def _has(facts: Mapping[str, Any], choice: RuntimeChoice) -> bool:
+    tried = facts.get("runtimes")
+    found = tried.get(choice.on_device) if isinstance(tried, dict) else None
+    return isinstance(found, dict) and bool(found.get("works")) and choice.version in (None, found.get("version"))
