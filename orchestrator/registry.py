@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from orchestrator.errors import UnknownName, unknown_key
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from orchestrator.errors import UnknownName
 
 #: kind -> name -> "module:attribute". Built-ins win over entry points of the group ``farm.<kind>``.
 BUILT_IN: dict[str, dict[str, str]] = {
@@ -65,32 +61,3 @@ def find(kind: str, name: str) -> Any:
         if point.name == name:
             return point.load()
     raise UnknownName(kind, name, names(kind))
-
-
-#: Names for people of the types in annotations of options; other annotations are not checked.
-_WORDS: dict[str, tuple[str, tuple[type, ...]]] = {
-    "bool": ("true or false", (bool,)),
-    "int": ("a whole number", (int,)),
-    "float": ("a number", (int, float)),
-    "str": ("text", (str,)),
-}
-
-
-def misfit(plug_in: Any, options: Mapping[str, Any]) -> str | None:
-    """Return a sentence for an option that is unknown, missing or of another type; ``None`` where all fit."""
-    parameters = {
-        name: parameter for name, parameter in inspect.signature(plug_in).parameters.items() if name != "preprocess"
-    }
-    for name, value in options.items():
-        if name not in parameters:
-            return unknown_key(name, parameters)
-        annotation = parameters[name].annotation
-        kind, _, optional = inspect.formatannotation(annotation).strip("'").partition(" | ")
-        wanted, types = _WORDS.get(kind, ("", ()))
-        if not types or (value is None and optional == "None"):
-            continue
-        # Python counts True as 1; `seed: true` is no 1
-        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-            return f"option {name!r} is {wanted}, not {value!r}"
-    missing = [name for name, each in parameters.items() if each.default is each.empty and name not in options]
-    return f"option {missing[0]!r} is missing" if missing else None

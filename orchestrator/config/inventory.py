@@ -7,12 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pydantic
-
 from orchestrator import registry
 from orchestrator.config import yaml_document as documents
 from orchestrator.config.address import parse_address
-from orchestrator.config.inventory_schema import ALL, NAME, REFERRING, Entry, File, Group, Settings
+from orchestrator.config.inventory_schema import ALL, NAME, REFERRING, Entry, File, Group, Settings, name_misfit
 from orchestrator.domain.device import LOCAL, Device, Limits
 from orchestrator.errors import InventoryError, UnknownName, UsageError, no_such, unknown_key
 
@@ -26,6 +24,12 @@ __all__ = ["ALL", "NAME", "Inventory"]
 SECRETS = ("password", "ssh_pass", "passphrase", "ansible_password", "ansible_ssh_pass", "become_password", "token")
 
 
+#: Jump hosts between farm and a device; each takes a connection, an SSH session and a second or two.
+MAX_HOPS = 8
+#: Groups inside groups.
+MAX_NESTED = 32
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
     """Every device there is, in the order of the file; `LOCAL` comes first unless the file defines its own."""
@@ -35,7 +39,11 @@ class Inventory:
     @classmethod
     def load(cls, path: Path | None) -> Inventory:
         """Read ``path``; no file means `LOCAL` alone. Raises `InventoryError` with file, line and key."""
-        if path is None or not path.exists():
+        try:
+            absent = path is None or not path.exists()
+        except OSError as reason:
+            raise InventoryError(f"{path}: {reason.strerror}") from reason
+        if path is None or absent:
             return cls(devices=(LOCAL,))
         return cls.of(documents.read(path, InventoryError))
 
@@ -60,15 +68,25 @@ class Inventory:
         raise UnknownName("device", name, [device.name for device in self.devices], hint="farm devices list")
 
 
+def _hops(device: Device | None) -> int:
+    hops = 0
+    while device is not None:
+        hops, device = hops + 1, device.via
+    return hops
+
+
 class _Reader:
     """One parsed file on its way to devices: groups first, then entries over them, then who goes through whom."""
 
     def __init__(self, document: documents.Document) -> None:
         self._document = document
+        self._plain = document.plain()
         self._entries = self._mapping("devices", Entry, "device")
         self._groups = self._mapping("groups", Group, "group")
         self._check_groups()
-        self._depth = {name: self._depth_of(name, ()) for name in self._groups}
+        self._depth: dict[str, int] = {}
+        for name in self._groups:
+            self._depth_of(name, ())
 
     def devices(self) -> tuple[Device, ...]:
         """Return them with their jump hosts; a circle of those is an error."""
@@ -77,24 +95,29 @@ class _Reader:
 
         def resolve(name: str, on_the_way: tuple[str, ...]) -> Device:
             if name not in done:
+                too_far = f"device {name}: via: more than {MAX_HOPS} jump hosts, one behind the other"
+                if len(on_the_way) > MAX_HOPS:
+                    raise self._document.complain(("devices", name, "via"), too_far)
                 values = dict(merged[name])
-                via = values.pop("via", None)
-                done[name] = Device(name=name, via=self._hop(name, via, on_the_way, resolve, merged), **values)
+                hop = self._hop(name, values.pop("via", None), on_the_way, resolve, merged)
+                if _hops(hop) > MAX_HOPS:
+                    raise self._document.complain(("devices", name, "via"), too_far)
+                done[name] = Device(name=name, via=hop, **values)
             return done[name]
 
         return tuple(resolve(name, ()) for name in merged)
 
     def _mapping(self, key: str, model: type[Any], kind: str) -> dict[str, Any]:
         """Return every entry of ``devices`` or ``groups``, checked by itself."""
-        written = self._document.data.get(key)
+        written = self._plain.get(key)
         if written is None:
             return {}
         if not isinstance(written, dict):
             raise self._document.complain((key,), f"{key}: expected `name:` lines with their keys below")
         for name in written:
-            if not isinstance(name, str) or not NAME.fullmatch(name) or (name == ALL and kind == "device"):
-                words = "letters, digits, dots, dashes and underscores, 64 at most, and not `all`"
-                raise self._document.complain((key, name), f"{name!r} can't be a {kind}'s name: {words}")
+            wrong = name_misfit(name, kind)
+            if wrong is not None:
+                raise self._document.complain((key, name), wrong)
         return {name: self._checked(key, name, entry, model, kind) for name, entry in written.items()}
 
     def _checked(self, key: str, name: str, entry: Any, model: type[Any], kind: str) -> Any:
@@ -105,10 +128,8 @@ class _Reader:
             if secret in SECRETS:
                 words = f"{kind} {name}: {secret}: an inventory is no place for secrets; farm logs in with keys"
                 raise self._document.complain((*location, secret), words, hint=f"ssh-copy-id, then remove {secret}")
-        try:
-            return model.model_validate(self._expanded(entry or {}, location))
-        except pydantic.ValidationError as invalid:
-            raise _complaint(self._document, location, kind, model, invalid) from None
+        data = self._expanded(entry or {}, location)
+        return self._document.check(model, data, at=location, subject=f"{kind} {name}")
 
     def _expanded(self, value: Any, location: tuple[str | int, ...]) -> Any:
         """Replace ``${NAME}``; where a number is meant, digits that come from the environment are one."""
@@ -119,7 +140,7 @@ class _Reader:
         if not isinstance(value, str) or "${" not in value:
             return value
         text = documents.expand(self._document, location, value)
-        if location[-1] in REFERRING and re.fullmatch(r"\d+(\.\d+)?", text):
+        if location[-1] in REFERRING and re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text):
             return float(text) if "." in text else int(text)
         return text
 
@@ -144,8 +165,13 @@ class _Reader:
         if name in below:
             words = f"group {name}: it is its own child, by way of {' and '.join(below)}"
             raise self._document.complain(("groups", name, "children"), words)
-        parents = [parent for parent, group in self._groups.items() if name in group.children]
-        return max((1 + self._depth_of(parent, (*below, name)) for parent in parents), default=0)
+        if name not in self._depth and len(below) <= MAX_NESTED:
+            parents = [parent for parent, group in self._groups.items() if name in group.children]
+            self._depth[name] = max((1 + self._depth_of(parent, (*below, name)) for parent in parents), default=0)
+        if self._depth.get(name, MAX_NESTED + 1) > MAX_NESTED:
+            words = f"group {name}: groups are nested deeper than {MAX_NESTED} levels"
+            raise self._document.complain(("groups", name, "children"), words)
+        return self._depth[name]
 
     def _groups_of(self, name: str, entry: Entry) -> tuple[str, ...]:
         own = {
@@ -215,20 +241,3 @@ class _Reader:
         except UsageError as wrong:
             raise self._document.complain(location, f"device {name}: via: {wrong.message}", hint=wrong.hint) from None
         return Device(name=via, address=address, user=user, port=port)
-
-
-def _complaint(
-    document: documents.Document, location: tuple[str, str], kind: str, model: type[Any], invalid: Any
-) -> UsageError:
-    # A misspelt key makes the right one missing: the misspelling is the one to name.
-    first = min(invalid.errors(), key=lambda found: found["type"] != "extra_forbidden")
-    where = tuple(part for part in first["loc"] if isinstance(part, int) or re.fullmatch(r"[a-z][a-z_]*", part))
-    if first["type"] == "extra_forbidden":
-        where = first["loc"]
-        known = documents.fields_at(model, where[:-1])
-        words = unknown_key(where[-1], known)
-    else:
-        message = first["msg"].removeprefix("Value error, ")
-        named = ".".join(part for part in where if isinstance(part, str))
-        words = f"{named}: {message[:1].lower()}{message[1:]}"
-    return document.complain((*location, *where), f"{kind} {location[1]}: {words}")

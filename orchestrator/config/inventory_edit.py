@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.config import yaml_document as documents
 from orchestrator.config import yaml_edit as splice
 from orchestrator.config.atomic_write import rewriting
-from orchestrator.config.inventory import ALL, NAME, Inventory
-from orchestrator.config.inventory_schema import REFERRING, Entry, LimitsOf
+from orchestrator.config.inventory import Inventory
+from orchestrator.config.inventory_schema import REFERRING, Entry, LimitsOf, name_misfit
 from orchestrator.domain.device import LOCAL, Device, Limits
 from orchestrator.errors import InventoryError, UnknownName, UsageError, unknown_key
 
@@ -26,9 +26,9 @@ LISTS = frozenset({"tags", "groups", "runtimes"})
 
 def check_name(name: str) -> None:
     """Raise `InventoryError` for a name that no device can have."""
-    if not NAME.fullmatch(name) or name == ALL:
-        words = "letters, digits, dots, dashes and underscores, 64 at most, and not `all`"
-        raise InventoryError(f"{name!r} can't be a device's name: {words}")
+    wrong = name_misfit(name)
+    if wrong is not None:
+        raise InventoryError(wrong)
 
 
 def add(path: Path, *devices: Device) -> None:

@@ -10,13 +10,23 @@ import pydantic
 
 from orchestrator.domain.device import LOCAL
 from orchestrator.domain.units import parse_bytes
+from orchestrator.runtimes import names
 
 #: A name stands in case names (``device/model/…``), file names and on the command line.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+NAME_RULE = "letters, digits, dots, dashes and underscores, 64 at most"
 #: Means every device, so no device may be called that; the group of this name holds every device.
 ALL = "all"
 #: Keys whose values are numbers also where they come from ``${NAME}``.
 REFERRING = frozenset({"port", "start_below_c", "settle_margin_c", "settle_at_most_s", "attempt_timeout_s"})
+
+
+def name_misfit(name: object, kind: str = "device") -> str | None:
+    """Return why ``name`` can't be the name of a ``device``, ``group`` or ``tag``, ``None`` where it can."""
+    if isinstance(name, str) and NAME.fullmatch(name) and not (kind == "device" and name == ALL):
+        return None
+    rule = f"{NAME_RULE}, and not `{ALL}`" if kind == "device" else NAME_RULE
+    return f"{str(name)[:100]!r} can't be the name of a {kind}: {rule}"
 
 
 def _plain_address(text: str) -> str:
@@ -27,7 +37,7 @@ def _plain_address(text: str) -> str:
 
 def _not_empty(text: str) -> str:
     if not text.strip():
-        raise ValueError("it may not be empty")
+        raise ValueError("must not be empty")
     return _one_line(text)
 
 
@@ -38,17 +48,25 @@ def _one_line(text: str) -> str:
 
 
 def _tag(text: str) -> str:
-    if not NAME.fullmatch(text):
-        raise ValueError(f"{text!r} is no tag: letters, digits, dots, dashes and underscores only")
+    wrong = name_misfit(text, "tag")
+    if wrong is not None:
+        raise ValueError(wrong)
+    return text
+
+
+def _runtime(text: str) -> str:
+    wrong = names.misfit(text)
+    if wrong is not None:
+        raise ValueError(wrong)
     return text
 
 
 def _size(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise ValueError("expected a size such as 500MB, 2GB or 1.5GiB")  # noqa: TRY004  pydantic reads ValueError
+        raise ValueError("must be a size such as 500MB, 2GB or 1.5GiB")  # noqa: TRY004  pydantic reads ValueError
     size = parse_bytes(value) if isinstance(value, str) else value
     if size <= 0:
-        raise ValueError("a size is more than nothing")
+        raise ValueError("must be more than 0")
     return size
 
 
@@ -62,6 +80,7 @@ def _for_a_shell(text: str) -> str:
 Path = Annotated[str, pydantic.AfterValidator(_for_a_shell)]
 Text = Annotated[str, pydantic.AfterValidator(_not_empty)]
 Tag = Annotated[str, pydantic.AfterValidator(_tag)]
+Runtime = Annotated[str, pydantic.AfterValidator(_runtime)]
 Size = Annotated[
     int,
     pydantic.BeforeValidator(_size, json_schema_input_type=int | str),
@@ -112,7 +131,7 @@ class Settings(_Model):
         Path | None, pydantic.Field(description=f"Where the agent keeps its files there (default {LOCAL.workdir}).")
     ] = None
     runtimes: Annotated[
-        list[Text] | None, pydantic.Field(min_length=1, description="Runtimes that may be measured (default: any).")
+        list[Runtime] | None, pydantic.Field(min_length=1, description="Runtimes that may be measured (default: any).")
     ] = None
     limits: Annotated[LimitsOf | None, pydantic.Field(description="What farm may ask of the device.")] = None
     notes: Annotated[str | None, pydantic.Field(description="For people.")] = None

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import inspect
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator import registry
+from orchestrator.config import plugin_options
 from orchestrator.config import yaml_document as documents
-from orchestrator.config.suite_schema import SuiteFile
+from orchestrator.config.suite_schema import MAX_COUNT, MAX_SEED, SuiteFile
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
-from orchestrator.domain.suite import Suite, Throughput
+from orchestrator.domain.suite import Suite, Throughput, one_or_more
 from orchestrator.errors import SuiteError, UnknownName, no_such, unknown_key
 from orchestrator.runtimes import names
 from orchestrator.runtimes.catalogue import RUNTIMES
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from orchestrator.config.suite_schema import ModelKeys, PlugInKeys
+
+    Location = tuple[str | int, ...]
 
 
 def built_in() -> Suite:
@@ -36,41 +39,30 @@ def load(path: Path) -> Suite:
     for position, word in enumerate(written.runtimes):
         wrong = names.misfit(word)
         if wrong is not None:
-            of_list = isinstance(document.data.get("runtimes"), list)
-            raise document.complain(("runtimes", position) if of_list else ("runtimes",), wrong)
-    for key, known in (("schemes", registry.names("scheme")), ("effort", tuple(EFFORTS))):
-        if key not in written.model_fields_set:
-            continue
-        value = getattr(written, key)
-        for position, word in enumerate(value if isinstance(value, tuple) else (value,)):
-            if word not in known:
-                location = (key, position) if isinstance(document.data.get(key), list) else (key,)
-                raise document.complain(location, no_such(key.removesuffix("s"), word, known))
+            raise document.complain(("runtimes", position), wrong)
+    for position, word in enumerate(written.schemes):
+        if word not in registry.names("scheme"):
+            raise document.complain(("schemes", position), no_such("scheme", word, registry.names("scheme")))
+    if "effort" in written.model_fields_set and written.effort not in EFFORTS:
+        raise document.complain(("effort",), no_such("effort", written.effort, EFFORTS))
     plain = written.model_fields_set - {"models", "dataset", "throughput"}
-    suite = Suite(
-        models=tuple(_model(document, position, model) for position, model in enumerate(written.models)),
+    return Suite(
+        models=_models(document, written.models),
         dataset=_dataset(document, written.dataset),
         throughput=None if written.throughput is None else Throughput(**written.throughput.model_dump()),
         **{key: getattr(written, key) for key in plain},
     )
-    models = [model.name for model in suite.models]
-    for position, name in enumerate(models):
-        if name in models[:position]:
-            raise document.complain(
-                ("models", position), f"a second model called {name!r}; give it a `name:` of its own"
-            )
-    return suite
 
 
 def narrow(
     suite: Suite,
     *,
-    devices: Sequence[str] = (),
-    models: Sequence[str] = (),
-    schemes: Sequence[str] = (),
-    runtimes: Sequence[str] = (),
-    threads: Sequence[int] = (),
-    throughput: Sequence[int] = (),
+    devices: str | Sequence[str] = (),
+    models: str | Sequence[str] = (),
+    schemes: str | Sequence[str] = (),
+    runtimes: str | Sequence[str] = (),
+    threads: int | Sequence[int] = (),
+    throughput: int | Sequence[int] = (),
     effort: str | None = None,
     compare: bool = False,
     tune: bool = False,
@@ -79,32 +71,36 @@ def narrow(
     """Return ``suite`` with what options say instead; raises `UnknownName` for what does not exist.
 
     ``models`` and ``schemes`` choose among what exists (any known scheme, whether or not the suite has it); the
-    others replace what the suite says. ``throughput`` are numbers of interpreters.
+    others replace what the suite says. ``throughput`` are numbers of interpreters. One word or number may stand for a
+    list of it.
     """
-    own = {model.name: model for model in suite.models}
-    _require("model", models, own)
-    _require("scheme", schemes, registry.names("scheme"))
-    _require("runtime", [names.name_in(word) for word in runtimes], RUNTIMES)
-    for word in runtimes:
+    chosen_runtimes, counts, interpreters = one_or_more(runtimes), one_or_more(threads), one_or_more(throughput)
+    by_name = {model.name: model for model in suite.models}
+    _require("model", one_or_more(models), by_name)
+    _require("scheme", one_or_more(schemes), registry.names("scheme"))
+    _require("runtime", [names.name_in(word) for word in chosen_runtimes], RUNTIMES)
+    for word in chosen_runtimes:
         wrong = names.misfit(word)
         if wrong is not None:
             raise SuiteError(f"--runtimes: {wrong}")
     _require("effort", [effort] if effort else [], EFFORTS)
-    for option, counts in (("--threads", threads), ("--throughput", throughput)):
-        if any(count < 1 for count in counts):
-            raise SuiteError(f"{option} {','.join(map(str, counts))}: at least 1")
+    for option, values in (("--threads", counts), ("--throughput", interpreters)):
+        if not all(isinstance(value, int) and 1 <= value <= MAX_COUNT for value in values):
+            raise SuiteError(f"{option} {','.join(map(str, values))}: must be whole numbers from 1 to {MAX_COUNT}")
+    if seed is not None and not 0 <= seed <= MAX_SEED:
+        raise SuiteError(f"--seed {seed}: must be from 0 to {MAX_SEED}")
     offline = suite.throughput
-    if throughput:
+    if interpreters:
         batches = offline.batches if offline else suite.batches
-        offline = Throughput(interpreters=tuple(dict.fromkeys(throughput)), batches=batches)
+        offline = Throughput(interpreters=tuple(dict.fromkeys(interpreters)), batches=batches)
     return replace(
         suite,
-        models=tuple(own[name] for name in dict.fromkeys(models)) or suite.models,
-        schemes=tuple(dict.fromkeys(schemes)) or suite.schemes,
-        runtimes=tuple(dict.fromkeys(runtimes)) or suite.runtimes,
-        threads=tuple(dict.fromkeys(threads)) or suite.threads,
+        models=tuple(by_name[name] for name in dict.fromkeys(one_or_more(models))) or suite.models,
+        schemes=tuple(dict.fromkeys(one_or_more(schemes))) or suite.schemes,
+        runtimes=tuple(dict.fromkeys(chosen_runtimes)) or suite.runtimes,
+        threads=tuple(dict.fromkeys(counts)) or suite.threads,
         throughput=offline,
-        devices=tuple(devices) or suite.devices,
+        devices=one_or_more(devices) or suite.devices,
         effort=effort or suite.effort,
         compare=compare or suite.compare,
         tune=tune or suite.tune,
@@ -118,8 +114,21 @@ def _require(kind: str, asked: Sequence[str], known: Sequence[str] | Mapping[str
             raise UnknownName(kind, name, known)
 
 
-def _model(document: documents.Document, position: int, written: str | ModelKeys) -> ModelSpec:
-    location: tuple[str | int, ...] = ("models", position)
+def _models(document: documents.Document, written: Sequence[str | ModelKeys]) -> tuple[ModelSpec, ...]:
+    specs: list[ModelSpec] = []
+    for position, entry in enumerate(written):
+        spec = _model(document, ("models", position), entry)
+        if spec.name in [other.name for other in specs]:
+            words = f"a second model called {spec.name!r}; give it a `name:` of its own"
+            raise document.complain(("models", position), words)
+        if not spec.name.strip() or not spec.name.isprintable() or re.search("[/,]", spec.name):
+            words = f"{spec.name!r} can't be the name of a model: printable, without slash and comma; give it a `name:`"
+            raise document.complain(("models", position), words)
+        specs.append(spec)
+    return tuple(specs)
+
+
+def _model(document: documents.Document, location: Location, written: str | ModelKeys) -> ModelSpec:
     if isinstance(written, str):
         _check_kind(document, location, "model", written)
         return ModelSpec(name=written, kind=written)
@@ -130,10 +139,10 @@ def _model(document: documents.Document, position: int, written: str | ModelKeys
     name = written.name or (Path(options["path"]).stem if "path" in options else kind)
     preprocess = None
     if written.preprocess is not None:
-        said = written.preprocess
-        height, width = (said.size * 2)[:2]
+        keys = written.preprocess
+        height, width = (keys.size * 2)[:2]
         preprocess = Preprocess(
-            height=height, width=width, channels=said.channels, scale=said.scale, mean=said.mean, std=said.std
+            height=height, width=width, channels=keys.channels, scale=keys.scale, mean=keys.mean, std=keys.std
         )
     return ModelSpec(name=name, kind=kind, options=options, preprocess=preprocess)
 
@@ -146,34 +155,35 @@ def _dataset(document: documents.Document, written: str | PlugInKeys) -> Dataset
     return DatasetSpec(kind=kind, options=_options(document, ("dataset",), "dataset", kind, written.model_extra or {}))
 
 
-def _check_kind(document: documents.Document, location: tuple[str | int, ...], what: str, kind: str) -> None:
-    known = registry.names(what)
-    if kind not in known:
-        raise document.complain(location, no_such(what, kind, known))
+def _check_kind(document: documents.Document, location: Location, what: str, kind: str) -> None:
+    if kind not in registry.names(what):
+        raise document.complain(location, no_such(what, kind, registry.names(what)))
 
 
 def _options(
-    document: documents.Document, location: tuple[str | int, ...], what: str, kind: str, extra: Mapping[str, Any]
+    document: documents.Document, location: Location, what: str, kind: str, extra: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Check the plug-in's own keys against its signature, expand ``${…}``, and make paths absolute."""
     _check_kind(document, (*location, "kind"), what, kind)
     plug_in = registry.find(what, kind)
-    parameters = inspect.signature(plug_in).parameters
-    known = [name for name in parameters if name != "preprocess"]
     options = {}
     for key, value in extra.items():
-        if key not in known:
-            taken = [*known, "kind", *(("name", "preprocess") if what == "model" else ())]
-            raise document.complain((*location, key), unknown_key(key, taken, of=f"{what} {kind}"))
         plain = documents.expand(document, (*location, key), value) if isinstance(value, str) else value
-        if key in ("path", "root"):
-            plain = str(document.path.absolute().parent / Path(str(plain)).expanduser())
-        options[key] = json.loads(json.dumps(plain, default=str))  # without the YAML library's own types
-    missing = [name for name in known if parameters[name].default is inspect.Parameter.empty and name not in options]
-    if missing:
-        raise document.complain(location, f"{what} {kind} needs `{missing[0]}:`")
-    wrong = registry.misfit(plug_in, options)
-    if wrong is not None:
-        named = [key for key in options if repr(key) in wrong]
-        raise document.complain((*location, *named[:1]), f"{what} {kind}: {wrong}")
+        if key in ("path", "root") and isinstance(plain, str):
+            plain = _absolute(document, (*location, key), plain)
+        options[key] = json.loads(json.dumps(plain, default=str))  # a date is its text
+    complaint = plugin_options.complaint(plug_in, options)
+    if complaint is not None:
+        words = complaint.words
+        if complaint.key is not None:
+            taken = [*plugin_options.names(plug_in), "kind", *(("name", "preprocess") if what == "model" else ())]
+            words = unknown_key(complaint.key, taken, of=f"{what} {kind}")
+        raise document.complain((*location, *complaint.location), f"{what} {kind}: {words}")
     return options
+
+
+def _absolute(document: documents.Document, location: Location, text: str) -> str:
+    try:
+        return str(document.path.absolute().parent / Path(text).expanduser())
+    except RuntimeError as reason:  # ~nobody/images
+        raise document.complain(location, f"{text}: {reason}") from None

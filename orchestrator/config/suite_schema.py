@@ -20,15 +20,19 @@ def _one_or_more(value: tuple[Any, ...]) -> tuple[Any, ...]:
     return value
 
 
+#: The most threads, images in a batch, interpreters or attempts; more is a slip of the keyboard.
+MAX_COUNT = 65_536
+#: Databases have 64 bits for it.
+MAX_SEED = (1 << 63) - 1
+_Count = Annotated[int, pydantic.Field(ge=1, le=MAX_COUNT)]
+
 _Words = Annotated[tuple[str, ...], pydantic.BeforeValidator(_as_tuple), pydantic.AfterValidator(_one_or_more)]
-_Counts = Annotated[
-    tuple[pydantic.PositiveInt, ...], pydantic.BeforeValidator(_as_tuple), pydantic.AfterValidator(_one_or_more)
-]
+_Counts = Annotated[tuple[_Count, ...], pydantic.BeforeValidator(_as_tuple), pydantic.AfterValidator(_one_or_more)]
 _Channels = Annotated[tuple[float, ...], pydantic.BeforeValidator(_as_tuple)]
-_Size = Annotated[tuple[pydantic.PositiveInt, ...], pydantic.BeforeValidator(_as_tuple)]
+_Size = Annotated[tuple[_Count, ...], pydantic.BeforeValidator(_as_tuple)]
 
 
-class PreprocessKeys(pydantic.BaseModel, extra="forbid"):
+class PreprocessKeys(pydantic.BaseModel, extra="forbid", strict=True):
     """`orchestrator.domain.model.Preprocess`, with ``size`` in place of height and width."""
 
     size: _Size
@@ -51,7 +55,7 @@ class PreprocessKeys(pydantic.BaseModel, extra="forbid"):
         return self
 
 
-class PlugInKeys(pydantic.BaseModel, extra="allow"):
+class PlugInKeys(pydantic.BaseModel, extra="allow", strict=True):
     """A plug-in with its options, which are checked against its signature later."""
 
     kind: str | None = None
@@ -64,14 +68,14 @@ class ModelKeys(PlugInKeys):
     preprocess: PreprocessKeys | None = None
 
 
-class ThroughputKeys(pydantic.BaseModel, extra="forbid"):
+class ThroughputKeys(pydantic.BaseModel, extra="forbid", strict=True):
     """`orchestrator.domain.suite.Throughput`."""
 
     interpreters: _Counts
     batches: _Counts = (1,)
 
 
-class SuiteFile(pydantic.BaseModel, extra="forbid"):
+class SuiteFile(pydantic.BaseModel, extra="forbid", strict=True):
     """The whole file; the defaults of `orchestrator.domain.suite.Suite` replace those of keys that it leaves out."""
 
     models: Annotated[tuple[str | ModelKeys, ...], pydantic.BeforeValidator(_as_tuple)]
@@ -84,6 +88,6 @@ class SuiteFile(pydantic.BaseModel, extra="forbid"):
     devices: _Words = ()
     effort: str = ""
     compare: bool = False
-    attempts: pydantic.PositiveInt | None = None
+    attempts: _Count | None = None
     tune: bool = False
-    seed: int = 0
+    seed: Annotated[int, pydantic.Field(ge=0, le=MAX_SEED)] = 0

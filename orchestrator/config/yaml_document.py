@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from orchestrator.errors import UsageError, unknown_key
+from orchestrator.config import complaints, yaml_parse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pydantic import BaseModel
 
+    from orchestrator.errors import UsageError
+
     Parsed = TypeVar("Parsed", bound=BaseModel)
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+#: No number that farm reads, stores or shows needs more than 64 bits.
+_TOO_LARGE = 1 << 63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,56 +38,81 @@ class Document:
         """Return the error for the value at ``location`` (keys and list positions from the top), to be raised."""
         return self.error(f"{self.path}:{_line(self.data, location)}: {message}", hint=hint)
 
-    def check(self, model: type[Parsed], data: Any | None = None) -> Parsed:
-        """Return the document as ``model``; raises ``error`` for the first thing that does not fit."""
+    def plain(self) -> Any:
+        """Return ``data`` as Python's own values; raises ``error`` for text or a number that nothing can use."""
+        return self._plain(self.data, ())
+
+    def check(
+        self, model: type[Parsed], data: Any = None, *, at: tuple[str | int, ...] = (), subject: str | None = None
+    ) -> Parsed:
+        """Return ``data``, `plain` or a part of it, as ``model``; raises ``error`` for the first misfit.
+
+        ``at`` is where the part is in the document, ``subject`` what it is: ``device pi5``.
+        """
         import pydantic
 
+        if data is None:
+            data = self.plain()
         try:
-            return model.model_validate(self.data if data is None else data)
+            return model.model_validate(data)
         except pydantic.ValidationError as invalid:
-            # A misspelt key makes the right one missing: the misspelling is the one to name. Where a value may be a word
-            # or a mapping, the complaint from deeper inside is about what was meant.
-            first = min(invalid.errors(), key=lambda found: (found["type"] != "extra_forbidden", -len(_path(found))))
-            location = _path(first)
-            where = ".".join(str(part) for part in location)
-            if first["type"] == "extra_forbidden":
-                known = fields_at(model, location[:-1])
-                raise self.complain(location, unknown_key(location[-1], known)) from None
-            message = first["msg"].removeprefix("Value error, ")
-            if first["type"] == "model_type":  # its own words name our classes
-                message = f"this is a mapping, with {', '.join(fields_at(model, location))}"
-            raise self.complain(location, f"{where}: {message[:1].lower()}{message[1:]}") from None
+            complaint = complaints.first_of(invalid, model, data)
+            words = f"{subject}: {complaint.words}" if subject else complaint.words
+            raise self.complain((*at, *complaint.location), words) from None
+
+    def _plain(self, value: Any, location: tuple[str | int, ...]) -> Any:
+        if isinstance(value, dict):
+            return {self._plain(key, location): self._plain(inner, (*location, key)) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self._plain(inner, (*location, number)) for number, inner in enumerate(value)]
+        try:
+            return _scalar(value)
+        except ValueError as wrong:
+            raise self.complain(location, str(wrong)) from None
+
+
+def _scalar(value: Any) -> Any:
+    """Return a value that is neither a mapping nor a list as Python's own; raises `ValueError` for a useless one."""
+    if isinstance(value, str):
+        if "\0" in value or re.search(r"[\ud800-\udfff]", value):
+            raise ValueError("this text has a character that neither files nor databases take")
+        return str(value)
+    if type(value).__name__ == "ScalarBoolean":
+        return bool(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        if abs(value) >= _TOO_LARGE:
+            raise ValueError("this number is too large")
+        return int(value)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError("this number is not finite")
+        return float(value)
+    return value
 
 
 def read(path: Path, error: type[UsageError]) -> Document:
     """Read and parse ``path``; raises ``error`` where it can't be read or is no YAML mapping."""
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            content = file.read(yaml_parse.MAX_BYTES + 1)
+        text = content.decode("utf-8")
     except OSError as reason:
         raise error(f"{path}: {reason.strerror}") from reason
     except UnicodeDecodeError as reason:
-        raise error(f"{path}: not UTF-8 at byte {reason.start}") from reason
+        raise error(f"{path}: not UTF-8 at byte {reason.start}", hint="save it as UTF-8") from reason
+    if len(content) > yaml_parse.MAX_BYTES:
+        raise error(f"{path}: larger than {yaml_parse.MAX_BYTES // 1_000_000} MB")
     return parse(text, path, error)
 
 
 def parse(text: str, path: Path, error: type[UsageError]) -> Document:
     """Parse ``text``, which is or will be in ``path``; raises ``error`` where it is no YAML mapping."""
-    import ruamel.yaml
     from ruamel.yaml.comments import CommentedMap
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     try:
-        data = ruamel.yaml.YAML(typ="rt").load(text)
-    except MarkedYAMLError as reason:
-        line = reason.problem_mark.line + 1 if reason.problem_mark else 1
-        problem = (reason.problem or reason.context or "not YAML").strip().splitlines()[0]
-        # the words that follow are values of the file, and may be secrets
-        problem = re.sub(r"(found duplicate key \S+|found undefined alias).*", r"\1", problem)
-        raise error(f"{path}:{line}: {problem}") from reason
-    except YAMLError as reason:
-        raise error(f"{path}: {str(reason).splitlines()[0]}") from reason
-    except RecursionError as reason:
-        raise error(f"{path}: nested deeper than anybody means") from reason
+        data = yaml_parse.parse(text)
+    except yaml_parse.NotYaml as reason:
+        raise error(f"{path}:{reason.line}: {reason.words}") from reason
     if data is None:
         data = CommentedMap()
     if not isinstance(data, dict):
@@ -104,15 +134,6 @@ def expand(document: Document, location: Sequence[str | int], text: str) -> str:
     return _REFERENCE.sub(value, text)
 
 
-def _path(found: Mapping[str, Any]) -> tuple[str | int, ...]:
-    return tuple(part for part in found["loc"] if _is_path(part))
-
-
-def _is_path(part: str | int) -> bool:
-    # pydantic puts the names of union members ("str", "function-…", "Model") between the keys of the document
-    return isinstance(part, int) or not re.match(r"((str|int|float|bool)$|list\[|tuple\[|function-|_?[A-Z]\w*$)", part)
-
-
 def _line(data: Any, location: Sequence[str | int]) -> int:
     """Return the line of the deepest part of ``location`` that the file has."""
     line = 1
@@ -124,27 +145,3 @@ def _line(data: Any, location: Sequence[str | int]) -> int:
         except (KeyError, IndexError, TypeError, AttributeError):
             break
     return line
-
-
-def fields_at(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
-    """Return the keys that ``model`` knows at ``location``."""
-    import typing
-
-    import pydantic
-
-    current: Any = model
-    for part in location:
-        annotation: Any = (
-            current.model_fields[part].annotation
-            if isinstance(part, str) and part in getattr(current, "model_fields", {})
-            else None
-        )
-        candidates = [annotation] if annotation is not None else []
-        found = None
-        while candidates and found is None:
-            candidate = candidates.pop()
-            if isinstance(candidate, type) and issubclass(candidate, pydantic.BaseModel):
-                found = candidate
-            candidates.extend(typing.get_args(candidate))
-        current = found or current
-    return [field.alias or name for name, field in current.model_fields.items()]

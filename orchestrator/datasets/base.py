@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, cast
 import numpy as np
 
 from orchestrator import registry
+from orchestrator.config import plugin_options
 from orchestrator.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -62,9 +63,9 @@ class Dataset(Protocol):
 def make_dataset(spec: DatasetSpec) -> Dataset:
     """Return the dataset that a suite names; raises `DatasetError` naming the option that does not fit."""
     plug_in = registry.find("dataset", spec.kind)
-    wrong = registry.misfit(plug_in, spec.options)
+    wrong = plugin_options.complaint(plug_in, spec.options)
     if wrong is not None:
-        raise DatasetError(f"dataset {spec.kind}: {wrong}")
+        raise DatasetError(f"dataset {spec.kind}: {wrong.words}")
     return cast("Dataset", plug_in(**spec.options))
 
 

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+def one_or_more(value: Any) -> tuple[Any, ...]:
+    """Return ``value`` as a tuple: a word or a number is one, and no sequence of letters."""
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throughput:
     """What offline throughput is measured with, beside single-stream latency."""
@@ -20,15 +25,17 @@ class Throughput:
     interpreters: tuple[int, ...]
     batches: tuple[int, ...] = (1,)
 
-    @classmethod
-    def from_json(cls, plain: Mapping[str, Any]) -> Throughput:
-        """Undo `dataclasses.asdict` and a trip through JSON."""
-        return cls(interpreters=tuple(plain["interpreters"]), batches=tuple(plain["batches"]))
+    def __post_init__(self) -> None:
+        for name in ("interpreters", "batches"):
+            object.__setattr__(self, name, one_or_more(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """Every point of the matrix that is asked for, before devices are known."""
+    """Every point of the matrix that is asked for, before devices are known.
+
+    Lists are taken as tuples, and one word or number as a tuple of it: ``Suite(…, devices="local", threads=[1, 2])``.
+    """
 
     models: tuple[ModelSpec, ...]
     dataset: DatasetSpec
@@ -49,6 +56,10 @@ class Suite:
     tune: bool = False
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        for name in ("models", "schemes", "runtimes", "threads", "batches", "devices"):
+            object.__setattr__(self, name, one_or_more(getattr(self, name)))
+
     def to_json(self) -> dict[str, Any]:
         """Return plain values from which `from_json` makes the same suite."""
         return asdict(self)
@@ -56,16 +67,14 @@ class Suite:
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Suite:
         """Undo `to_json`; raises `SuiteError` for what another version of farm wrote otherwise."""
-        values: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()
-        }
         try:
+            values = dict(plain)
             values["models"] = tuple(ModelSpec.from_json(model) for model in plain["models"])
             values["dataset"] = DatasetSpec(**plain["dataset"])
             if plain.get("throughput") is not None:
-                values["throughput"] = Throughput.from_json(plain["throughput"])
+                values["throughput"] = Throughput(**plain["throughput"])
             return cls(**values)
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise SuiteError(
                 f"cannot read the suite stored with the run: {type(error).__name__}: {error}",
                 hint="another version of farm wrote it; use that version for this run",

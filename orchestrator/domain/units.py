@@ -33,9 +33,9 @@ for _power, _letter in enumerate("KMGT", 1):
 
 def parse_bytes(text: str) -> int:
     """Return a size such as ``2GB``, ``1.5 GiB`` or ``512`` in bytes; raises `ValueError`."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
+    match = re.fullmatch(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*([A-Za-z]{0,3})\s*", text)
     if match is None or match[2].upper() not in _SIZES:
-        raise ValueError(f"{text!r} is no size; write it as 500MB, 2GB or 1.5GiB")
+        raise ValueError(f"{text[:40]!r} is no size; write it as 500MB, 2GB or 1.5GiB")
     return int(float(match[1]) * _SIZES[match[2].upper()])
 
 

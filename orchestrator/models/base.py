@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 from orchestrator import registry
+from orchestrator.config import plugin_options
 from orchestrator.errors import ModelError
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Model(Protocol):
 def make_model(spec: ModelSpec) -> Model:
     """Return the model that a suite names; raises `ModelError` naming the option that does not fit, or a missing file."""
     plug_in = registry.find("model", spec.kind)
-    wrong = registry.misfit(plug_in, spec.options)
+    wrong = plugin_options.complaint(plug_in, spec.options)
     if wrong is not None:
-        raise ModelError(f"model {spec.name}: {wrong}")
+        raise ModelError(f"model {spec.name}: {wrong.words}")
     return cast("Model", plug_in(**spec.options, preprocess=spec.preprocess))

@@ -260,7 +260,7 @@ def test_a_name_that_means_something_else_is_refused(project, name):
     done = project.farm("devices", "add", "--address", "pi@host", "--", name)
 
     assert done.returncode == 2
-    assert "can't be a device's name" in done.stderr
+    assert "can't be the name of a device" in done.stderr
 
 
 def test_ipv6_addresses_are_read_in_every_form():

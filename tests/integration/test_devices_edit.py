@@ -47,7 +47,7 @@ def test_keys_are_changed_from_the_command_line(project):
     [
         (["pi-a", "usr=pi"], "unknown key 'usr'; did you mean 'user'?"),
         (["pi-b", "user=pi"], "no device called 'pi-b'; did you mean 'pi-a'?"),
-        (["pi-a", "port=0"], "port: input should be greater than or equal to 1"),
+        (["pi-a", "port=0"], "port: must be at least 1"),
         (["pi-a"], "nothing to change"),
         (["local", "user=x"], "`local` is built in"),
     ],

@@ -177,7 +177,7 @@ def test_names_that_no_device_can_have_are_noted_and_the_others_taken(put):
 
     assert [device.name for device in found.devices] == ["good"]
     assert found.devices[0].user is None
-    assert "ü1: left out: no name for a device" in said(found)
+    assert "ü1: left out: 'ü1' can't be the name of a device" in said(found)
     assert "fine: left out: its address" in said(found)
     assert "group 'my pis' not taken over" in said(found)
 

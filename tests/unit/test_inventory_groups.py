@@ -94,31 +94,31 @@ WRONG = {
     "via nobody": ("    via: gat", 4, "device pi: via: no device called 'gat'; there is pi"),
     "via itself": ("    via: pi", 4, "device pi: via: pi is reached through pi itself"),
     "via a wrong port": ("    via: gate:99999", 4, "device pi: via: 'gate:99999': there is no port 99999"),
-    "via a number": ("    via: 7", 4, "device pi: via: input should be a valid string"),
+    "via a number": ("    via: 7", 4, "device pi: via: must be text"),
     "unknown group": ("    groups: [ward]", 4, "device pi: no group called 'ward'"),
-    "groups a text": ("    groups: ward", 4, "device pi: groups: input should be a valid list"),
-    "runtimes empty": ("    runtimes: []", 4, "device pi: runtimes: list should have at least 1 item"),
-    "runtimes a text": ("    runtimes: litert", 4, "device pi: runtimes: input should be a valid list"),
-    "notes a list": ("    notes: [a]", 4, "device pi: notes: input should be a valid string"),
-    "limits a number": ("    limits: 3", 4, "device pi: limits: input should be"),
+    "groups a text": ("    groups: ward", 4, "device pi: groups: must be a list"),
+    "runtimes empty": ("    runtimes: []", 4, "device pi: runtimes: must have at least 1 item"),
+    "runtimes a text": ("    runtimes: litert", 4, "device pi: runtimes: must be a list"),
+    "notes a list": ("    notes: [a]", 4, "device pi: notes: must be text"),
+    "limits a number": ("    limits: 3", 4, "device pi: limits: must be a mapping with start_below_c, "),
     "unknown limit": ("    limits:\n      dsk: 2GB", 5, "device pi: unknown key 'dsk'; did you mean 'disk'?"),
     "disk no size": ("    limits:\n      disk: much", 5, "device pi: limits.disk: 'much' is no size"),
-    "disk nothing": ("    limits:\n      disk: 0", 5, "device pi: limits.disk: a size is more than nothing"),
+    "disk nothing": ("    limits:\n      disk: 0", 5, "device pi: limits.disk: must be more than 0"),
     "memory a truth": ("    limits:\n      memory: yes please", 5, "device pi: limits.memory: 'yes please' is no size"),
     "too hot": (
         "    limits:\n      start_below_c: 500",
         5,
-        "device pi: limits.start_below_c: input should be less than",
+        "device pi: limits.start_below_c: must be at most 150",
     ),
     "warmth a text": (
         "    limits:\n      start_below_c: warm",
         5,
-        "device pi: limits.start_below_c: input should be a",
+        "device pi: limits.start_below_c: must be a number",
     ),
     "no time": (
         "    limits:\n      attempt_timeout_s: 0",
         5,
-        "device pi: limits.attempt_timeout_s: input should be greater",
+        "device pi: limits.attempt_timeout_s: must be greater than 0",
     ),
 }
 
@@ -139,9 +139,9 @@ WRONG_GROUPS = {
     "no such child": ("  g: {children: [h]}", 2, "group g: no group called 'h'"),
     "its own child": ("  g: {children: [h]}\n  h: {children: [g]}", 2, "group g: it is its own child"),
     "a list": ("  g: [pi]", 2, "group g: expected `key: value` lines below it"),
-    "a slash": ("  g/h: {user: pi}", 2, "'g/h' can't be a group's name"),
+    "a slash": ("  g/h: {user: pi}", 2, "'g/h' can't be the name of a group"),
     "no mapping": ("  - g", 1, "groups: expected `name:` lines"),
-    "port of all": ("  all: {port: 0}", 2, "group all: port: input should be greater than or equal to 1"),
+    "port of all": ("  all: {port: 0}", 2, "group all: port: must be at least 1"),
 }
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from orchestrator.config.address import parse_address, written_address
-from orchestrator.config.inventory_schema import ALL, NAME
+from orchestrator.config.inventory_schema import name_misfit
 from orchestrator.domain.device import Device
 from orchestrator.errors import UsageError
 
@@ -51,9 +51,9 @@ class LeftOut(Exception):  # noqa: N818  it is no error: one host of many can't 
 
 def check_name(name: str) -> None:
     """Raise `LeftOut` for a name that no device can have."""
-    if not NAME.fullmatch(name) or name == ALL:
-        words = "letters, digits, dots, dashes and underscores, 64 at most, and not `all`"
-        raise LeftOut(f"left out: no name for a device: {words}")
+    wrong = name_misfit(name)
+    if wrong is not None:
+        raise LeftOut(f"left out: {wrong}")
 
 
 def check_address(address: str) -> str:
