@@ -72,7 +72,7 @@ def train(
     registry.find("architecture", architecture)
     if channels not in (1, 3):
         raise UsageError(f"--channels {channels}: 1 or 3")
-    images = make_dataset(DatasetSpec(kind=dataset, options=_options(dataset, option or [])))
+    images = make_dataset(DatasetSpec(kind=dataset, options=dataset_options(dataset, option or [])))
     # 1/127.5 and 1.0: pixels become -1..1, the range in which the architectures' authors trained them
     preprocess = Preprocess(height=size, width=size, channels=channels, scale=1 / 127.5, mean=(1.0,))
     from orchestrator.models import training
@@ -128,7 +128,7 @@ def as_a_suite_says(preprocess: Preprocess) -> dict[str, int | float]:
     }
 
 
-def _options(kind: str, words: list[str]) -> dict[str, Any]:
+def dataset_options(kind: str, words: list[str]) -> dict[str, Any]:
     """Return the options of a dataset from KEY=VALUE words, each value read as YAML reads it."""
     import inspect
 

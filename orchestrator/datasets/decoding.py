@@ -76,6 +76,11 @@ def sample(paths: Sequence[Path]) -> Sample:
     )
 
 
+def dimensions(path: Path) -> tuple[int, int]:
+    """Return (width, height) in pixels from the head of the file; raises `DatasetError` naming it."""
+    return _read(path, lambda image: image.size)
+
+
 def shown(path: Path) -> str:
     """Return a path that can be printed, also where its bytes are no UTF-8."""
     return os.fsencode(path).decode(errors="backslashreplace")

@@ -104,6 +104,11 @@ class LabelledFiles:
         if self._given_bits is not None:
             self._settings += (self._given_bits,)
 
+    @property
+    def files(self) -> Mapping[Part, tuple[LabelledFile, ...]]:
+        """The files of each part."""
+        return self._parts
+
     def load(self, part: Part, *, height: int, width: int, limit: int | None = None) -> Images:
         """Decode and resize a part (bilinear, averaging where it shrinks); raises `DatasetError` naming a bad file.
 
@@ -133,7 +138,7 @@ class LabelledFiles:
             name=self.name,
             synthetic=False,
             parts=tuple(
-                PartSummary(part=part, images=len(files), by_class=_counts(files))
+                PartSummary(part=part, images=len(files), by_class=self._by_class(files))
                 for part, files in self._parts.items()
             ),
             patients=len({file.patient for file in self._files}),

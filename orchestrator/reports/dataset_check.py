@@ -1,0 +1,122 @@
+"""What a check of a dataset found."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from orchestrator.datasets.decoding import shown
+from orchestrator.reports.dataset import lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from rich.console import Console
+
+    from orchestrator.datasets.check import Copies
+    from orchestrator.domain.dataset import DatasetSummary
+
+#: Examples that a line names.
+NAMED = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """Everything that was found."""
+
+    summary: DatasetSummary
+    #: (width, height) in pixels -> images; empty where the images are not files.
+    sizes: Mapping[tuple[int, int], int]
+    copies: tuple[Copies, ...]
+    on_both_sides: tuple[str, ...]
+
+
+def show(found: Checked, console: Console) -> None:
+    """Print a table of parts and classes, then what there is to know, what is wrong last."""
+    console.print(_table(found.summary))
+    console.print()
+    for line in list(lines(found.summary))[1:]:
+        console.print(escape(line), soft_wrap=True)
+    for line in _about(found):
+        console.print(escape(line), soft_wrap=True)
+    wrong = list(_wrong(found))
+    for line in wrong:
+        console.print(f"[red]{escape(line)}[/]", soft_wrap=True)
+    if not wrong:
+        console.print("no patient and no image is tested as well as trained on" if found.sizes else "")
+
+
+def as_json(found: Checked) -> str:
+    """Return one object; docs/models.md explains the keys."""
+    plain = {
+        "summary": found.summary.to_json(),
+        "sizes": [{"width": w, "height": h, "images": count} for (w, h), count in found.sizes.items()],
+        "copies": [
+            {
+                "paths": [shown(path) for path in each.paths],
+                "parts": list(each.parts),
+                "same_labels": each.same_labels,
+                "leaks": each.leaks,
+            }
+            for each in found.copies
+        ],
+        "on_both_sides": list(found.on_both_sides),
+    }
+    return json.dumps(plain, indent=2)
+
+
+def _table(summary: DatasetSummary) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    table.add_column("", style="bold", overflow="fold")
+    for part in summary.parts:
+        table.add_column(part.part, justify="right", no_wrap=True)
+    table.add_row("images", *(f"{part.images:,}" for part in summary.parts))
+    for name in dict.fromkeys(name for part in summary.parts for name in part.by_class):
+        table.add_row(escape(name), *(_share(part.by_class.get(name, 0), part.images) for part in summary.parts))
+    return table
+
+
+def _share(count: int, images: int) -> str:
+    return f"{count:,} ({count / images:.1%})" if images else "0"
+
+
+def _about(found: Checked) -> Iterator[str]:
+    if found.sizes:
+        widths, heights = zip(*found.sizes, strict=True)
+        if len(found.sizes) == 1:
+            yield f"every image is {widths[0]} × {heights[0]} pixels"
+        else:
+            yield (
+                f"images are {min(widths)} to {max(widths)} pixels wide and {min(heights)} to {max(heights)} high, "
+                f"in {len(found.sizes)} sizes"
+            )
+    for part in found.summary.parts:
+        rare = [name for name, count in part.by_class.items() if count == 1]
+        if part.part == "evaluation" and rare:
+            yield f"a single test image shows {', '.join(rare)}: such an AUC has no interval"
+    harmless = [each for each in found.copies if not each.leaks and each.same_labels]
+    if harmless:
+        yield f"{_are(len(harmless), 'image')} there more than once on one side, such as {shown(harmless[0].paths[0])}"
+
+
+def _wrong(found: Checked) -> Iterator[str]:
+    if found.on_both_sides:
+        named = ", ".join(found.on_both_sides[:NAMED])
+        yield f"{_are(len(found.on_both_sides), 'patient')} tested as well as trained on: {named}"
+    leaks = [each for each in found.copies if each.leaks]
+    if leaks:
+        named = "; ".join(" = ".join(shown(path) for path in each.paths[:2]) for each in leaks[:NAMED])
+        yield f"{_are(len(leaks), 'image')} tested as well as trained on, under two names: {named}"
+    odd = [each for each in found.copies if not each.same_labels]
+    if odd:
+        named = "; ".join(" = ".join(shown(path) for path in each.paths[:2]) for each in odd[:NAMED])
+        yield f"{_are(len(odd), 'image')} there with different labels: {named}"
+
+
+def _are(count: int, noun: str) -> str:
+    return f"{count} {noun} is" if count == 1 else f"{count} {noun}s are"
