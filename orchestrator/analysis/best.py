@@ -201,7 +201,7 @@ def _accuracy_refusals(row: ResultRow, against: Comparison | None, most: float) 
         return
     if against is None:
         if row.scheme != FLOAT32:
-            yield "AUC has nothing to be held against: float32 was not measured in the same setting of the same run"
+            yield "AUC has no reference: float32 was not measured in the same setting of the same run"
         return
     if against.auc is None:
         yield "the change of AUC has no interval: its images or labels are not those of float32, or no longer here"

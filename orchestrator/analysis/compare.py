@@ -74,7 +74,7 @@ def by(rows: Sequence[ResultRow], dimension: str, baseline: str | None) -> list[
     if dimension not in DIMENSIONS:
         raise UnknownName("dimension", dimension, DIMENSIONS)
     if not rows:
-        raise UsageError("there is no result to compare", hint="farm run --compare")
+        raise UsageError("no result to compare", hint="farm run --compare")
     values = sorted({getattr(row, dimension) for row in rows})
     names = [str(value) for value in values]
     if baseline is None:
@@ -93,7 +93,7 @@ def by(rows: Sequence[ResultRow], dimension: str, baseline: str | None) -> list[
     ]
     if not found:
         raise UsageError(
-            f"no two results differ in nothing but the {dimension}; there is {', '.join(names)}",
+            f"no two results differ only in the {dimension}; there is {', '.join(names)}",
             hint="farm results list shows what there is",
         )
     return found
@@ -176,7 +176,7 @@ def _with_verdict(pair: Comparison, difference: Difference) -> Comparison:
         seen = "" if difference.interval.low <= 1 <= difference.interval.high else "it looks different, but "
         worth, attempts = f"{significance.WORTH_FINDING:.0%}", difference.attempts_needed
         notes += (
-            (f"{seen}one case in a table of so many may look so by chance; more attempts would tell: {ENOUGH}",)
+            (f"{seen}one case in a table of so many may differ by chance; more attempts decide: {ENOUGH}",)
             if seen and difference.smallest <= significance.WORTH_FINDING
             else (f"{seen}{attempts} attempts a side would show a difference of {worth}",)
         )
@@ -236,7 +236,7 @@ def _few_attempts(a: Measured, b: Measured) -> Iterator[str]:
         yield "a median of 0 ns: there is nothing to divide by"
     else:
         few = " and ".join(str(len(each.good)) for each in (a, b))
-        yield f"{few} attempts are too few to tell a difference from chance: {ENOUGH}"
+        yield f"{few} attempts are too few to separate a difference from chance: {ENOUGH}"
 
 
 def _notes(a: Measured, b: Measured) -> Iterator[str]:

@@ -334,7 +334,7 @@ def test_throughput_is_compared_by_the_time_of_an_image_and_never_with_latency(s
         ({"a": str(INT8), "b": "int8"}, "is not DEVICE/MODEL"),
         ({"by": "schema"}, "did you mean 'scheme'"),
         ({"by": "scheme", "baseline": "float33"}, "did you mean 'float32'"),
-        ({"by": "threads"}, "no two results differ in nothing but the threads"),
+        ({"by": "threads"}, "no two results differ only in the threads"),
         ({"runs": (OLD, OLD)}, "not compared with itself"),
         ({"runs": (OLD, NEW), "run": OLD}, "--run is one more"),
         ({"runs": (OLD, NEW), "baseline": "x"}, "--baseline goes with --by"),

@@ -119,7 +119,7 @@ def test_a_worker_that_is_stopped_in_the_middle_is_told(device):
 
     found = codes(device)
 
-    assert "1 of 1 attempts stood still for a while" in found["interrupted"]
+    assert "1 of 1 attempts stalled" in found["interrupted"]
 
 
 def test_a_clock_that_is_set_in_the_middle_is_told(device, tmp_path, monkeypatch):

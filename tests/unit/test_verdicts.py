@@ -71,7 +71,7 @@ def test_attempts_that_never_came_back_are_invalid():
 
     assert set(found) == {"attempts-missing"}
     assert found["attempts-missing"].verdict is Verdict.INVALID
-    assert found["attempts-missing"].message == "1 of 3 attempts never came back"
+    assert found["attempts-missing"].message == "1 of 3 attempts are missing"
     assert "--resume" in found["attempts-missing"].advice
 
 
@@ -93,7 +93,7 @@ def test_fewer_samples_than_the_effort_asks_for_are_invalid():
 
     assert set(found) == {"too-few-samples"}
     assert found["too-few-samples"].verdict is Verdict.INVALID
-    assert found["too-few-samples"].message == "63 invocations, the effort quick asks for 64"
+    assert found["too-few-samples"].message == "63 invocations, effort quick needs 64"
     assert "too-few-samples" not in reasons(attempts(4, latency_ns=[1_000_000] * 16))
 
 
@@ -182,10 +182,10 @@ def test_threads_that_were_asked_for_and_did_not_work_are_told():
     found = reasons(attempts(), case=make_case(threads=4))
 
     assert set(found) == {"threads-not-effective"}
-    assert found["threads-not-effective"].message == "4 threads asked for, 1 at work"
+    assert found["threads-not-effective"].message == "4 threads requested, 1 at work"
     assert "--threads 1" in found["threads-not-effective"].advice
     more = reasons(attempts(effective={**make_measurement().effective, "threads": 2}), case=make_case(threads=1))
-    assert more["threads-not-effective"].message == "1 thread asked for, 2 at work"
+    assert more["threads-not-effective"].message == "1 thread requested, 2 at work"
     assert "--threads 1" not in more["threads-not-effective"].advice
     assert reasons(attempts(effective=None), case=make_case(threads=4)) == {}
     assert reasons(attempts(effective={"threads": None}), case=make_case(threads=4)) == {}
@@ -197,8 +197,8 @@ def test_a_delegate_that_was_asked_for_and_did_not_work_is_told():
 
     assert set(reasons(fallen_back)) == {"delegate-not-effective"}
     found = reasons(fallen_back)["delegate-not-effective"]
-    assert (found.verdict, found.message) == (Verdict.WARN, "the delegate gpu was asked for, xnnpack worked")
-    assert reasons(without)["delegate-not-effective"].message == "the delegate gpu was asked for, none worked"
+    assert (found.verdict, found.message) == (Verdict.WARN, "the delegate gpu was requested, xnnpack ran")
+    assert reasons(without)["delegate-not-effective"].message == "the delegate gpu was requested, none ran"
     assert reasons(attempts(requested={"delegate": "xnnpack"})) == {}
     assert reasons(attempts(requested={"delegate": "gpu"}, effective={"threads": 1})) == {}
 
@@ -503,11 +503,11 @@ def test_attempts_that_the_quota_stopped_do_not_blame_others():
 def test_time_that_the_hypervisor_took_is_told():
     before, after = {"cpu_steal_ns": 50 * SECOND}, {"cpu_steal_ns": 52 * SECOND}
 
-    assert "up to 20% of the time that the device wanted" in only("steal", watched(before=before, after=after))
+    assert "up to 20% of the CPU time that the device needed" in only("steal", watched(before=before, after=after))
     assert reasons(watched(before=before, after={"cpu_steal_ns": 50 * SECOND + 90 * MS})) == {}
     own = {"cpu_busy_ns": 0, "cpu_own_ns": 0}, {"cpu_busy_ns": 38 * SECOND, "cpu_own_ns": 38 * SECOND}
     both = watched(before=before | own[0], after=after | own[1])
-    assert "up to 5% of the time that the device wanted" in only("steal", both)
+    assert "up to 5% of the CPU time that the device needed" in only("steal", both)
     assert "up to 5% of" in only("steal", both, facts={}), "however many cores there are"
 
 
@@ -548,11 +548,9 @@ def test_cooling_devices_that_slow_the_machine_and_counters_are_throttling(key):
 def test_a_process_that_was_stopped_in_an_invocation_is_told():
     stopped = make_measurement([MS] * 100 + [3 * SECOND] + [MS] * 27, attempt="x", number=3)
 
-    assert "1 of 3 attempts stood still for a while, the longest for 3.0 s" in only(
-        "interrupted", [*attempts(2), stopped]
-    )
+    assert "1 of 3 attempts stalled, the longest for 3.0 s" in only("interrupted", [*attempts(2), stopped])
     slow = make_measurement([100 * MS, 105 * MS] * 50 + [1100 * MS])
-    assert "3 of 3 attempts stood still for a while, the longest for 1.0 s" in only("interrupted", [slow] * 3)
+    assert "3 of 3 attempts stalled, the longest for 1.0 s" in only("interrupted", [slow] * 3)
 
 
 def test_a_slow_invocation_is_no_stop():
@@ -610,7 +608,7 @@ def test_interpreters_side_by_side_take_turns_where_there_are_fewer_cores():
 def test_a_gpu_that_is_a_program_is_told():
     effective = {**make_measurement().effective, "adapter": "SwiftShader Device", "adapter_type": "software"}
 
-    assert "SwiftShader Device is a program" in only("software-gpu", attempts(effective=effective))
+    assert "SwiftShader Device emulates a GPU on the CPU" in only("software-gpu", attempts(effective=effective))
     assert reasons(attempts(effective=effective | {"adapter_type": "hardware"})) == {}
 
 

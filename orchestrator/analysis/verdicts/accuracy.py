@@ -27,7 +27,7 @@ def of_the_accuracy(case: Case, scores: Scores | None) -> Iterator[Reason]:
         yield invalid("no-accuracy", "accuracy was never checked", "farm run --resume does what is missing")
     elif scores.error is not None:
         yield invalid(
-            "accuracy-failed", f"scoring failed: {scores.error}", "these are the worker's last words on the device"
+            "accuracy-failed", f"scoring failed: {scores.error}", "that is the worker's last output on the device"
         )
     else:
         yield from _of_the_auc(scores)
@@ -46,7 +46,7 @@ def _of_the_auc(scores: Scores) -> Iterator[Reason]:
     elif mean < 0.5:
         yield warn(
             "auc-below-half",
-            f"the mean AUC-ROC of {mean:.3f} is worse than tossing a coin",
+            f"the mean AUC-ROC of {mean:.3f} is worse than chance (0.5)",
             "is the positive class the right one (`positive:` of a folder, the model's last output)?",
         )
 
@@ -68,7 +68,7 @@ def of_the_golden_check(good: Sequence[Measurement], golden: Golden | None) -> I
             f"{len(failed)} of {len(good)} attempts did not reproduce the known scores of {len(golden.scores)} images: they "
             f"differ by up to {largest:.2g} and by {mean:.2g} on average (at most {golden.largest:.2g} and {golden.mean:.2g} "
             "are explained by other kernels)",
-            "the device computes something else than the artifact says: try another version of the runtime, or another one",
+            "the device does not compute what the artifact specifies: try another version of the runtime, or another runtime",
         )
 
 

@@ -37,32 +37,32 @@ def of_the_attempts(measurements: Sequence[Measurement], effort: Effort) -> Iter
         yield invalid(
             "unloadable",
             f"{unloadable[-1].error}",
-            "these are the runtime's own words; another scheme, runtime or version of it may do (docs/runtimes.md)",
+            "that is the runtime's message; another scheme, runtime or version may work (docs/runtimes.md)",
         )
     elif failed:
         yield invalid(
             "attempt-failed",
             f"{len(failed)} of {len(measurements)} attempts failed: {failed[-1].error}",
-            "these are the worker's last words; farm results show has those of every attempt",
+            "that is the worker's last output; farm results show has that of every attempt",
         )
     samples = sum(len(attempt.latency_ns) for attempt in measurements if attempt.error is None)
     missing = effort.attempts - len(measurements)
     if missing > 0:
         yield invalid(
             "attempts-missing",
-            f"{missing} of {effort.attempts} attempts never came back",
+            f"{missing} of {effort.attempts} attempts are missing",
             "farm run --resume collects or repeats them",
         )
     elif not failed and samples < effort.invocations:
         yield invalid(
             "too-few-samples",
-            f"{samples} invocations, the effort {effort.name} asks for {effort.invocations}",
+            f"{samples} invocations, effort {effort.name} needs {effort.invocations}",
             "measure again"
             if effort.max_seconds is None
             else f"they are too slow for {effort.max_seconds:g} s; measure with --effort standard",
         )
     if effort.name == "smoke":
-        yield warn("smoke", "effort smoke shows that the wiring holds, no more", "measure with --effort standard")
+        yield warn("smoke", "effort smoke only checks that everything works", "measure with --effort standard")
 
 
 def of_the_latency(good: Sequence[Measurement]) -> Iterator[Reason]:
@@ -105,8 +105,8 @@ def of_the_latency(good: Sequence[Measurement]) -> Iterator[Reason]:
     if still:
         yield warn(
             "interrupted",
-            f"{len(still)} of {len(good)} attempts stood still for a while, the longest for {format_seconds(max(still) / 1e9)}",
-            "the process was stopped, or the device was: look for what suspends it; its p50 is not affected, its p99 is",
+            f"{len(still)} of {len(good)} attempts stalled, the longest for {format_seconds(max(still) / 1e9)}",
+            "the process or the device was suspended: look for what does that; p50 is not affected, p99 is",
         )
 
 

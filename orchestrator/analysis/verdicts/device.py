@@ -73,7 +73,7 @@ def of_the_device(
             "clock-stepped",
             f"the device's clock was set during {len(stepped)} of {len(good)} attempts, by up to "
             f"{format_seconds(max(map(abs, stepped)) / 1e9)}",
-            "or the device was suspended; latencies are not affected, the moments that are stored with them are",
+            "or the device was suspended; latencies are not affected, the stored times of day are",
         )
 
 
@@ -87,7 +87,7 @@ def _of_heat(good: Sequence[Measurement]) -> Iterator[Reason]:
     if warm := [attempt for attempt in good if _began_too_warm(attempt)]:
         yield warn(
             "too-warm",
-            f"{_of(warm, good)} began above {min(_limit(attempt) or 0.0 for attempt in warm):.0f} °C, although they waited",
+            f"{_of(warm, good)} began above {min(_limit(attempt) or 0.0 for attempt in warm):.0f} °C, although they waited to cool down",
             "cool the device better, or raise limits.start_below_c or limits.settle_margin_c in the inventory",
         )
 
@@ -100,8 +100,8 @@ def _of_frequency(good: Sequence[Measurement], facts: Mapping[str, Any]) -> Iter
     if others:
         yield warn(
             "governor",
-            f"the governor was {' and '.join(others)}, which changes the frequency as it sees fit",
-            "farm devices tune sets it to performance, and puts it back",
+            f"the governor was {' and '.join(others)}, which changes the frequency by load",
+            "farm devices tune sets it to performance, --restore puts it back",
         )
     medians = [median for attempt in good for median in _halves(attempt.readings)]
     if medians and max(medians) - min(medians) > FREQUENCY * max(medians):
@@ -167,7 +167,7 @@ def _of_others(good: Sequence[Measurement], facts: Mapping[str, Any]) -> Iterato
     if lost := [share for share in stolen if share > STEAL]:
         yield warn(
             "steal",
-            f"the hypervisor gave up to {max(lost):.0%} of the time that the device wanted to work to other machines "
+            f"the hypervisor gave up to {max(lost):.0%} of the CPU time that the device needed to other machines "
             f"during {len(lost)} of {len(good)} attempts",
             "measure on hardware, or on a virtual machine with processors of its own",
         )

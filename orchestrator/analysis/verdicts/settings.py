@@ -1,4 +1,4 @@
-"""Whether what was asked for was in force."""
+"""Check that the requested settings were in force."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def of_the_settings(case: Case, good: Sequence[Measurement], facts: Mapping[str,
     if threads:
         yield warn(
             "threads-not-effective",
-            f"{case.threads} thread{'s' * (case.threads > 1)} asked for, {' or '.join(map(str, sorted(threads)))} at work",
+            f"{case.threads} thread{'s' * (case.threads > 1)} requested, {' or '.join(map(str, sorted(threads)))} at work",
             "the graph may have too little to share out; compare with --threads 1"
             if min(threads) < case.threads
             else "the runtime makes threads of its own; measure with another one, or keep farm to some cores with taskset",
@@ -51,8 +51,8 @@ def of_the_settings(case: Case, good: Sequence[Measurement], facts: Mapping[str,
     for asked, found in sorted(_missed_delegates(good)):
         yield warn(
             "delegate-not-effective",
-            f"the delegate {asked} was asked for, {found} worked",
-            "these are not that delegate's figures: the device lacks it, or it can't run this artifact",
+            f"the delegate {asked} was requested, {found} ran",
+            "the figures are not that delegate's: the device lacks it, or it can't run this artifact",
         )
     software = {
         str((attempt.effective or {}).get("adapter") or "the graphics driver")
@@ -62,7 +62,7 @@ def of_the_settings(case: Case, good: Sequence[Measurement], facts: Mapping[str,
     if software:
         yield warn(
             "software-gpu",
-            f"{' and '.join(sorted(software))} is a program that plays a GPU on the CPU: scores are right, timings say nothing",
+            f"{' and '.join(sorted(software))} emulates a GPU on the CPU: scores are right, timings say nothing about a GPU",
             "install the driver of the device's GPU; farm devices show lists what there is",
         )
 
@@ -121,7 +121,7 @@ def _name_of(kind: Mapping[str, Any], number: int) -> str:
 
 
 def _missed_delegates(good: Sequence[Measurement]) -> set[tuple[str, str]]:
-    """Return (asked for, in force) where they differ, as far as the runtime tells; asking for none takes the default."""
+    """Return (requested, in force) where they differ and the runtime reports it; no request takes the default."""
     missed = set()
     for attempt in good:
         wanted = (attempt.requested or {}).get("delegate")
