@@ -94,7 +94,7 @@ def train(
 def _tell(path: Path, images: Dataset, preprocess: Preprocess, *, as_json: bool) -> None:
     """Score the evaluation part, and say what to write into a suite."""
     auc = _evaluated(path, images, preprocess)
-    said: dict[str, Any] = {
+    result: dict[str, Any] = {
         "path": str(path),
         "dataset": images.name,
         "synthetic": images.synthetic,
@@ -104,14 +104,14 @@ def _tell(path: Path, images: Dataset, preprocess: Preprocess, *, as_json: bool)
     if as_json:
         import json
 
-        typer.echo(json.dumps(said))
+        typer.echo(json.dumps(result))
         return
     screen = console()
     synthetic = " (synthetic)" if images.synthetic else ""
-    known = "-" if auc is None else f"{auc:.3f}"
-    screen.print(f"{path}: mean AUC-ROC {known} on the evaluation part of {images.name}{synthetic}", markup=False)
+    shown = "-" if auc is None else f"{auc:.3f}"
+    screen.print(f"{path}: mean AUC-ROC {shown} on the evaluation part of {images.name}{synthetic}", markup=False)
     # every digit: a scale that is one float32 step off was seen to move an int8 zero point, and AUC-ROC by 0.006
-    pairs = ", ".join(f"{key}: {value!r}" for key, value in said["preprocess"].items())
+    pairs = ", ".join(f"{key}: {value!r}" for key, value in result["preprocess"].items())
     screen.print(
         f"\nfor a suite.yaml:\n\nmodels:\n  - path: {path}\n    preprocess: {{{pairs}}}", markup=False, soft_wrap=True
     )

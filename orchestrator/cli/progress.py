@@ -41,6 +41,8 @@ class Screen:
         )
         self._tasks: dict[str, TaskID] = {}
         self._building: TaskID | None = None
+        #: Models and why they can't be built, once for all their artifacts.
+        self._failures: set[tuple[str, str]] = set()
         #: Models whose scores were called doubtful, once for all their artifacts.
         self._doubted: set[str] = set()
 
@@ -130,7 +132,10 @@ class Screen:
 
     @_show.register
     def _(self, event: happened.BuildFailed) -> None:
-        self._say(f"[red]{plain(event.model)} {event.scheme} cannot be built:[/] {plain(event.error)}")
+        repeated = (event.model, event.error) in self._failures
+        self._failures.add((event.model, event.error))
+        why = "for the same reason" if repeated else event.error
+        self._say(f"[red]{plain(event.model)} {event.scheme} cannot be built:[/] {plain(why)}")
         self._advance_build()
 
     def _advance_build(self) -> None:

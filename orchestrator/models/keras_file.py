@@ -117,10 +117,16 @@ class KerasFile:
         shape = inputs[0]
         if shape[0] in (1, 3) and shape[2] not in (1, 3):
             height, width, channels = shape[1], shape[2], shape[0]
+            model, save = "model", ".save('nhwc.keras')"
+            if self._is_saved_model:
+                model, save = (
+                    f"keras.layers.TFSMLayer('{self._path.name}', call_endpoint='serving_default')",
+                    ".export('nhwc')",
+                )
             raise ModelError(
                 f"{self._path}: it takes {shape}, channels first (NCHW); farm feeds (height, width, channels)",
                 hint=f"put a Permute before it: keras.Sequential([keras.Input(({height}, {width}, {channels})), "
-                "keras.layers.Permute((3, 1, 2)), model]), then .save('nhwc.keras') or .export('nhwc')",
+                f"keras.layers.Permute((3, 1, 2)), {model}]), then {save}",
             )
         if any(side not in (None, wanted) for side, wanted in zip(shape, expected, strict=True)):
             raise ModelError(

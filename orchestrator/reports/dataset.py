@@ -41,10 +41,10 @@ def _matched(summary: DatasetSummary) -> str:
         return ""
     images = sum(part.images for part in summary.parts)
     if summary.unmatched == 0:
-        return f" by {summary.pattern!r}"
+        return f" by `{summary.pattern}`"
     if summary.unmatched == images:
-        return f": {summary.pattern!r} matches no file name, so every image counts as another patient (see `patient:`)"
-    return f": {summary.pattern!r} does not match {_images(summary.unmatched)}, each counts as another patient"
+        return f": `{summary.pattern}` matches no file name, so every image counts as another patient (see `patient:`)"
+    return f": `{summary.pattern}` does not match {_images(summary.unmatched)}, each counts as another patient"
 
 
 def _images(count: int) -> str:

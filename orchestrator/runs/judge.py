@@ -50,12 +50,13 @@ def judge(
 
 
 def _unbuilt(run: str, case: Case, error: str) -> CaseResult:
+    why, _, what_to_do = error.partition("\n")
     return _invalid(
         run,
         case,
         code="build-failed",
-        message=f"the artifact could not be built: {error}",
-        advice="see the build's own words above; other schemes may still work",
+        message=f"the artifact cannot be built: {why}",
+        advice=what_to_do.strip() or "other schemes may still work; build.log in farm's own folder has the details",
     )
 
 

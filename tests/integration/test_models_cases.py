@@ -147,7 +147,9 @@ def test_a_model_of_mixed_precision_converts_with_the_same_weights_in_float32(im
 
 
 @pytest.mark.parametrize("form", ["m.keras", "saved"])
-def test_a_channels_first_model_is_refused_with_how_to_wrap_it_and_wrapped_it_is_right(images, tmp_path, form):
+def test_a_channels_first_model_is_refused_with_how_to_wrap_it_and_wrapped_it_is_right(
+    images, tmp_path, monkeypatch, form
+):
     import keras
 
     image = keras.Input((3, toys.SIZE, toys.SIZE))
@@ -157,8 +159,10 @@ def test_a_channels_first_model_is_refused_with_how_to_wrap_it_and_wrapped_it_is
 
     assert "channels first (NCHW)" in words
     wrap = words.partition("before it: ")[2].partition(", then")[0]
+    monkeypatch.chdir(tmp_path)
     wrapped = eval(wrap, {"keras": keras, "model": model})  # noqa: S307  what the message says to type
-    assert aucs(load(saved(wrapped, tmp_path / "nhwc.keras"), channels=3), images, tmp_path) == BOTH
+    again = saved(wrapped, tmp_path / ("nhwc" if form == "saved" else "nhwc.keras"))
+    assert aucs(load(again, channels=3), images, tmp_path) == BOTH
 
 
 @pytest.fixture(scope="module")
@@ -290,6 +294,15 @@ def test_operators_that_tflite_lacks_are_named_with_another_way(images, tmp_path
 
     assert "TFLite has no operator for Complex, FFT2D" in words
     assert "scheme `keras`" in words
+
+
+def test_a_dictionary_of_one_output_needs_no_name(plain, images, tmp_path):
+    import keras
+
+    image = keras.Input((toys.SIZE, toys.SIZE, 1))
+    path = saved(keras.Model(image, {"finding": plain(image)}), tmp_path / "m.keras")
+
+    assert aucs(load(path), images, tmp_path) == BOTH
 
 
 def test_class_numbers_instead_of_scores_are_refused(plain, tmp_path):

@@ -34,6 +34,9 @@ def test_a_bare_run_measures_four_schemes_on_this_machine_and_tells_what_to_do_n
         "farm devices add",
     ):
         assert word in done.stdout
+    assert "dataset  evaluates 1020 images; train 8100; validation 600; calibration 210; 3310 patients" in done.stderr
+    (read,) = project.events("DatasetRead")
+    assert {part["part"]: part["images"] for part in read["parts"]}["evaluation"] == 1020
     rows = project.json("results")
     assert {row["scheme"] for row in rows} == {"float32", "dynamic", "float16", "int8"}
     for row in rows:

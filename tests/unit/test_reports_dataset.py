@@ -29,7 +29,7 @@ def test_what_was_read_is_two_lines_and_what_was_left_out_a_third():
     assert lines == [
         "evaluates 80 images (NORMAL 40, PNEUMONIA 40); train 44; calibration 4",
         (
-            "pixels 3..250, mode L (16 images looked at); 128 patients: 'person' matches no file name, so every image counts "
+            "pixels 3..250, mode L (16 images looked at); 128 patients: `person` matches no file name, so every image counts "
             "as another patient (see `patient:`)"
         ),
         "left out 131 files: 3 .dcm, 128 in masks/",
@@ -42,10 +42,10 @@ def test_images_that_are_nearly_black_and_patients_that_are_partly_found_are_nam
     )
 
     assert partly == (
-        "pixels 0..15, nearly black, mode L (16 images looked at); 9 patients: 'person' does not match 1 image, each "
+        "pixels 0..15, nearly black, mode L (16 images looked at); 9 patients: `person` does not match 1 image, each "
         "counts as another patient"
     )
-    assert all_found.endswith("9 patients by 'person'")
+    assert all_found.endswith("9 patients by `person`")
 
 
 def test_drawn_images_have_patients_and_no_pixels_yet():
