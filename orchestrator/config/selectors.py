@@ -54,15 +54,15 @@ def needs_facts(words: Iterable[str]) -> bool:
     return any(term.startswith(("arch:", "has:")) or _COMPARISON.fullmatch(term) for term in terms)
 
 
-def select(devices: Sequence[Device], words: Iterable[str], known: Known | None = None) -> tuple[Device, ...]:
-    """Return the devices that match ``words``, each once, in the order of ``devices``.
+def select(devices: Sequence[Device], words: str | Iterable[str], known: Known | None = None) -> tuple[Device, ...]:
+    """Return the devices that match ``words`` (or one word), each once, in the order of ``devices``.
 
     A word is a name, ``all``, a glob such as ``pi5-*``, ``tag:NAME``, ``group:NAME``, ``arch:aarch64``, ``has:gpu``, a fact
     such as ``memory<2GB``, ``@FILE`` with one word a line, several of these joined by ``&`` where all must hold, or any of them
     after ``!``, which takes devices away. Only such ones: all but these. ``known`` are the facts when last seen.
     Raises `UnknownName` or `UsageError` for a word that matches no device.
     """
-    words = _from_files(words)
+    words = _from_files([words] if isinstance(words, str) else words)
     wanted = {name for word in words if not word.startswith("!") for name in _matching(devices, word, known or {})}
     unwanted = {
         name for word in words if word.startswith("!") for name in _matching(devices, word[1:], known or {}, away=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from orchestrator.errors import UnknownName
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
@@ -45,8 +47,10 @@ ATTEMPTS_TO_COMPARE = 7
 def effort(name: str, *, compare: bool = False, attempts: int | None = None) -> Effort:
     """Return the effort called ``name``; ``standard`` takes more attempts where its cases will be compared.
 
-    ``attempts`` are made instead, each as long as one of the effort's own.
+    ``attempts`` are made instead, each as long as one of the effort's own. Raises `UnknownName`.
     """
+    if name not in EFFORTS:
+        raise UnknownName("effort", name, EFFORTS)
     known = EFFORTS[name]
     if compare and name == "standard":
         known = replace(known, attempts=ATTEMPTS_TO_COMPARE)

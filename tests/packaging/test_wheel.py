@@ -34,6 +34,8 @@ def test_migrations_weights_pins_and_the_agent_are_inside_and_nothing_else_at_th
         "orchestrator/store/migrations/env.py",
         "orchestrator/models/weights/tiny-cxr.keras",
         "orchestrator/runtimes/wheels/litert.sha256",
+        "orchestrator/py.typed",
+        "agent/py.typed",
         "agent/__main__.py",
         "agent/runtimes/probe.tflite",
         "agent/runtimes/probe.onnx",
