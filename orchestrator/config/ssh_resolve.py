@@ -189,11 +189,15 @@ def matches(text: str, patterns: Iterable[str]) -> bool:
     """Check ``text`` against patterns of ``*`` and ``?``; one that begins with ``!`` and matches excludes it."""
     found = False
     for pattern in patterns:
-        expression = re.escape(pattern.removeprefix("!")).replace(r"\*", ".*").replace(r"\?", ".")
-        if re.fullmatch(expression, text, re.DOTALL):
-            if pattern.startswith("!"):
-                return False
-            found = True
+        body = pattern.removeprefix("!")
+        if "*" in body or "?" in body:
+            expression = re.escape(body).replace(r"\*", ".*").replace(r"\?", ".")
+            met = re.fullmatch(expression, text, re.DOTALL) is not None
+        else:
+            met = body == text
+        if met and pattern.startswith("!"):
+            return False
+        found = found or met
     return found
 
 
@@ -239,20 +243,19 @@ class _State:
 
     def read(self, lines: Sequence[Line]) -> None:
         """Take over what counts and is not set yet."""
-        held: dict[tuple[Condition, ...], bool | None] = {}
-        current: tuple[Condition, ...] | None = None
+        conditions: tuple[Condition, ...] | None = None
+        holds: bool | None = True
         for line in lines:
-            if line.conditions != current:
-                current = line.conditions
-                held[current] = self._all_hold(current, line.where)
+            if line.conditions is not conditions:
+                conditions = line.conditions
+                holds = self._all_hold(conditions, line.where)
             if line.keyword in ("host", "match"):
                 continue
-            ignored = split_list(self.first("ignoreunknown"))
-            if line.keyword not in KEYWORDS and not matches(line.keyword, ignored):
+            if line.keyword not in KEYWORDS and not matches(line.keyword, split_list(self.first("ignoreunknown"))):
                 self.unknown.append(line)
-            if held[line.conditions]:
+            if holds:
                 self._set(line)
-            elif held[line.conditions] is None and line.keyword in DECISIVE and not self._is_set(line.keyword):
+            elif holds is None and line.keyword in DECISIVE and not self._is_set(line.keyword):
                 self.undecided.append(line)
 
     def _is_set(self, keyword: str) -> bool:
@@ -283,8 +286,13 @@ class _State:
         self.lines.setdefault(line.keyword, line)
 
     def _all_hold(self, conditions: tuple[Condition, ...], where: str) -> bool | None:
-        held = [self._holds(condition, where) for condition in conditions]
-        return False if False in held else None if None in held else True
+        held: bool | None = True
+        for condition in conditions:
+            one = self._holds(condition, where)
+            if one is False:
+                return False
+            held = None if one is None else held
+        return held
 
     def _holds(self, condition: Condition, where: str) -> bool | None:
         """Return whether a condition holds; ``None`` where only ssh itself can tell."""

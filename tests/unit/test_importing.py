@@ -91,6 +91,28 @@ def test_a_yaml_inventory_and_the_folders_beside_it_count_as_for_ansible():
     assert "6162" not in said(found)
 
 
+def test_the_group_of_higher_priority_wins_over_the_later_name(put):
+    found = put(
+        "[edge]\npi-1 ansible_host=192.0.2.11\n[ward]\npi-1\n[zoo]\npi-1\n"
+        "[edge:vars]\nansible_group_priority=10\nansible_user=farm\nansible_port=2222\n"
+        "[ward:vars]\nansible_user=nobody\nansible_port=22\n[zoo:vars]\nansible_group_priority=high\n"
+    )
+
+    assert found.devices[0].destination == "farm@192.0.2.11:2222"
+    assert "zoo: ansible_group_priority not taken over: expected a whole number" in said(found)
+
+
+def test_a_priority_counts_among_groups_of_one_depth_only(put):
+    found = put(
+        "all:\n  children:\n    lab:\n      vars: {ansible_group_priority: 99, ansible_user: lab}\n"
+        "      children: {ward: {hosts: {pi-1: }, vars: {ansible_user: ward}}}\n"
+        "    low: {hosts: {pi-2: }, vars: {ansible_group_priority: -5, ansible_user: low}}\n"
+        "    abc: {hosts: {pi-2: }, vars: {ansible_user: abc}}\n"
+    )
+
+    assert {name: device.user for name, device in by_name(found).items()} == {"pi-1": "ward", "pi-2": "abc"}
+
+
 @pytest.mark.parametrize("source", [DATA / "hosts.ini", DATA / "hosts.yaml"], ids=lambda path: path.name)
 def test_what_is_taken_over_can_be_written_into_an_inventory_and_read_again(source, tmp_path):
     inventory = tmp_path / "inventory.yaml"
@@ -205,6 +227,35 @@ def test_an_ssh_config_of_another_place_is_flattened(put):
     assert devices["bare"].via == Device(name="elsewhere:22", address="elsewhere", port=22)
     assert "chain: left out: it is behind several jump hosts" in said(found)
     assert "only ssh itself can tell" in said(found)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ForwardX11 yes",
+        "ForwardX11Timeout 5m",
+        "PKCS11Provider none",
+        "Ciphers +aes128-cbc",
+        "GSSAPIAuthentication yes",
+    ],
+)
+def test_what_does_not_concern_a_device_is_no_reason_to_refuse_a_file(put, line):
+    found = put(f"Host *\n    {line}\nHost board\n    HostName 127.0.0.1\n")
+
+    assert found.devices == (Device(name="board", address="127.0.0.1"),)
+    assert found.notes == ()
+
+
+def test_a_match_counts_as_it_does_for_ssh(put):
+    found = put(
+        "Match Host 10.0.*.*\n  Port 2300\nMatch final all\n  ForwardX11Trusted yes\nHost board\n  HostName 127.0.0.1\n"
+        "  Port 2299\nHost far\n  HostName 10.0.0.1\n  HostKeyAlias ward\n"
+    )
+
+    devices = by_name(found)
+    assert (devices["board"].address, devices["board"].port) == ("127.0.0.1", 2299)
+    assert (devices["far"].address, devices["far"].port) == ("10.0.0.1", 2300)
+    assert "far: hostkeyalias not taken over" in said(found)
 
 
 def test_jump_hosts_in_a_circle_are_left_out(put):

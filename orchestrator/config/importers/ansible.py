@@ -31,6 +31,8 @@ _NAMES = {
     "python": ("ansible_python_interpreter",),
     "connection": ("ansible_connection",),
 }
+#: A variable of groups that decides which of them wins.
+_PRIORITY = "ansible_group_priority"
 _ARGUMENTS = ("ansible_ssh_common_args", "ansible_ssh_extra_args", "ansible_ssh_args")
 #: The options of ssh(1), those with an argument followed by a colon.
 _FLAGS = "46AaCfGgKkMNnqsTtVvXxYyB:b:c:D:E:e:F:I:i:J:L:l:m:O:o:P:p:Q:R:S:W:w:"
@@ -105,6 +107,7 @@ def devices(tree: Tree) -> Found:
     Names of groups become tags. Raises `InventoryError` where a group is its own child or a port is invalid.
     """
     depths = _depths(tree)
+    priorities = {name: _priority(name, group, tree.notes) for name, group in tree.groups.items()}
     parents: dict[str, list[str]] = {}
     members: dict[str, list[str]] = {}
     for name, group in tree.groups.items():
@@ -115,7 +118,7 @@ def devices(tree: Tree) -> Found:
 
     def make(name: str, other: Callable[[str], Device | None]) -> Device:
         groups = _upwards(members.get(name, []), parents)
-        ordered = [ALL, *sorted(groups - {ALL}, key=lambda group: (depths[group], group))]
+        ordered = [ALL, *sorted(groups - {ALL}, key=lambda group: (depths[group], priorities[group], group))]
         layers = [tree.groups[group].values for group in ordered]
         layers += [tree.beside_groups.get(group, {}) for group in ordered]
         layers += [tree.hosts[name], tree.beside_hosts.get(name, {})]
@@ -139,6 +142,17 @@ def _depths(tree: Tree) -> dict[str, int]:
         where = next(where for child, where in tree.groups[inside].children.items() if child in circle)
         raise InventoryError(f"{where}: groups are their own children: {', '.join(circle[:5])}")
     return depths
+
+
+def _priority(name: str, group: Group, notes: Notes) -> int:
+    """Return which of two groups of one depth wins: the higher number, by default 1. Ansible heeds it in the inventory alone."""
+    value = group.values.get(_PRIORITY)
+    if value is None:
+        return 1
+    if value.text is not None and re.fullmatch(r"\s*[+-]?[0-9]{1,9}\s*", value.text):
+        return int(value.text)
+    notes.add(name, f"{_PRIORITY} not taken over: expected a whole number")
+    return 1
 
 
 def _upwards(groups: list[str], parents: Mapping[str, list[str]]) -> set[str]:
