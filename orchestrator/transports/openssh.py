@@ -55,7 +55,8 @@ def ask(
         if "No user exists" in words:
             raise NoUser(words)
         raise UsageError(
-            f"ssh can't tell where {host} is: {words or f'status {status}'}", hint=f"ssh -G {host}   shows the same"
+            f"`ssh -G {host}` failed: {words or f'status {status}'}",
+            hint="mend ~/.ssh/config, until that command prints an answer",
         )
     answer: dict[str, list[str]] = {}
     for line in out.splitlines():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from orchestrator.config.address import parse_address
@@ -9,6 +10,8 @@ from orchestrator.errors import UsageError
 from orchestrator.transports.connection import FarmConnection, Server
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from orchestrator.domain.device import Device
     from orchestrator.transports.connector import Connector
     from orchestrator.transports.ssh_options import SshOptions
@@ -25,7 +28,8 @@ def server_of(device: Device, connector: Connector, *, behind: str | None = None
 
     Raises `UsageError` where ssh_config is wrong or says what farm can't follow.
     """
-    options = connector.ssh.options(str(device.address), device.user, device.port)
+    with _naming(f"{behind} (jump host {device.name})" if behind else device.name):
+        options = connector.ssh.options(str(device.address), device.user, device.port)
     return Server(device=device, options=options, behind=behind)
 
 
@@ -46,8 +50,9 @@ def _through(options: SshOptions, target: Server, connector: Connector, seen: Na
     """Return a connection to the last of the jump hosts in ``options``, ``None`` where there is none."""
     hops = []
     for written in options.jumps:
-        user, host, port = parse_address(written.removeprefix("ssh://").rstrip("/"))
-        found = connector.ssh.options(host, user, port)
+        with _naming(f"{target.behind or target.device.name} (jump host {written})"):
+            user, host, port = parse_address(written.removeprefix("ssh://").rstrip("/"))
+            found = connector.ssh.options(host, user, port)
         if (host, found.port) in seen:
             return None  # `Host *` makes a jump host its own jump host
         hops.append((written, host, found))
@@ -61,6 +66,15 @@ def _through(options: SshOptions, target: Server, connector: Connector, seen: Na
         server = Server(device=target.device, options=found, hop=written, behind=target.behind)
         gateway = FarmConnection(server, connector, gateway)
     return gateway
+
+
+@contextmanager
+def _naming(who: str) -> Iterator[None]:
+    """Let the message of a `UsageError` begin with ``who``."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{who}: {error.message}", hint=error.hint) from error
 
 
 def _names(host: str, options: SshOptions) -> Names:

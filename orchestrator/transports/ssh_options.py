@@ -67,8 +67,8 @@ def parsed(answer: Mapping[str, Sequence[str]], original: str) -> SshOptions:
 
     for keyword, name in _REFUSED.items():
         if (value := first(keyword)) is not None:
-            raise UsageError(f"{original}: ssh_config sets {name} {value}, which farm does not support")
-    host, port, user = first("hostname") or original, _port(first("port"), original), first("user") or local_user()
+            raise UsageError(f"ssh_config sets {name} {value}, which farm does not support")
+    host, port, user = first("hostname") or original, _port(first("port")), first("user") or local_user()
     tokens = _Tokens(original=original, host=host, port=port, user=user, jump=first("proxyjump") or "")
     alias = first("hostkeyalias")
     tokens.values["k"] = alias = tokens.expand(alias).lower() if alias else host
@@ -122,7 +122,7 @@ class _Tokens:
 
         def value(match: re.Match[str]) -> str:
             if match[1] not in self.values:
-                raise UsageError(f"{self.values['n']}: ssh_config: {text!r}: ssh has no token %{match[1]}")
+                raise UsageError(f"ssh_config: {text!r}: ssh has no token %{match[1]}")
             return self.values[match[1]]
 
         return re.sub(r"%(.|$)", value, text)
@@ -132,17 +132,17 @@ class _Tokens:
 
         def variable(match: re.Match[str]) -> str:
             if match[1] not in os.environ:
-                raise UsageError(f"{self.values['n']}: ssh_config: {text!r}: the variable {match[1]} is not set")
+                raise UsageError(f"ssh_config: {text!r}: the variable {match[1]} is not set")
             return os.environ[match[1]].replace("%", "%%")
 
         return Path(self.expand(re.sub(r"\$\{(\w+)\}", variable, text))).expanduser()
 
 
-def _port(text: str | None, original: str) -> int:
+def _port(text: str | None) -> int:
     if text is None:
         return 22
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:
-        raise UsageError(f"{original}: ssh_config: Port {text!r} is not a number from 1 to 65535")
+        raise UsageError(f"ssh_config: Port {text!r} is not a number from 1 to 65535")
     return int(text)
 
 
@@ -166,20 +166,19 @@ def _command(text: str | None, passes_socket: str | None, tokens: _Tokens) -> tu
     """Return the words of a ``ProxyCommand``; a shell is never started, so one that needs it is refused."""
     if text is None:
         return ()
-    name = tokens.values["n"]
     if (passes_socket or "no").lower() in ("yes", "true"):
-        raise UsageError(f"{name}: ssh_config sets ProxyUseFdpass, which farm does not support")
+        raise UsageError("ssh_config sets ProxyUseFdpass, which farm does not support")
     plain = re.sub(r"\s+2>\s*/dev/null\s*$", "", text)  # what it says there is kept for our message
     try:
         words = shlex.split(plain)
         bare = shlex.split(re.sub(r"'[^']*'", "''", plain))
     except ValueError as reason:
-        raise UsageError(f"{name}: ssh_config: ProxyCommand: {str(reason).lower()}: {text}") from reason
+        raise UsageError(f"ssh_config: ProxyCommand: {str(reason).lower()}: {text}") from reason
     if words[:1] == ["exec"]:
         words = words[1:]
     if not words or any(_SHELL.search(word) for word in bare):
         raise UsageError(
-            f"{name}: ssh_config: this ProxyCommand needs a shell, and farm starts none: {text}",
+            f"ssh_config: this ProxyCommand needs a shell, and farm starts none: {text}",
             hint="put it into a script and name that, or use ProxyJump",
         )
     return tuple(tokens.expand(str(Path(word).expanduser()) if word[:1] == "~" else word) for word in words)

@@ -237,6 +237,16 @@ def test_a_key_that_ssh_trusts_is_refused_and_said_to_be_trusted_there(sshd, hom
         run(BOARD, tmp_path / "nothing")
 
 
+def test_a_broken_ssh_config_is_refused_by_the_name_of_the_device(home, tmp_path, reader):
+    (home / ".ssh" / "config").write_text("Host board\n Port none-such\n")
+
+    with pytest.raises(UsageError, match=r"^board: .*none-such"):
+        run(BOARD, tmp_path / "nothing")
+    (home / ".ssh" / "config").write_text("Host board\n ProxyJump gate\nHost gate\n ProxyCommand a | b\n")
+    with pytest.raises(UsageError, match=r"^board \(jump host gate\): .*needs a shell"):
+        run(BOARD, tmp_path / "nothing")
+
+
 def test_a_server_that_allows_one_session_serves_programs_one_after_the_other(sshd):
     server = sshd(extra="MaxSessions 1")
     transport = SshTransport(server.device, Connector(known_hosts=server.known_hosts))
