@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from orchestrator.cli.context import Db, InventoryFile, Json, existing_store
-from orchestrator.cli.results import best, breakeven, check, compare, rejudge, show
+from orchestrator.cli.results import best, breakeven, check, compare, history, rejudge, show
 from orchestrator.cli.results import list as listing
 from orchestrator.cli.results.list import print_rows, print_why_empty
 
@@ -13,6 +13,7 @@ app = typer.Typer(
     name="results", rich_markup_mode=None, help="The newest result of every case; list and show say more."
 )
 app.command("list", epilog=listing.EPILOG)(listing.list_results)
+app.command("history", epilog=history.EPILOG)(history.history)
 app.command("show", epilog=show.EPILOG)(show.show_case)
 app.command("judge", epilog=rejudge.EPILOG)(rejudge.rejudge)
 app.command("best", epilog=best.EPILOG)(best.best)
