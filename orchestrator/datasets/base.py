@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, cast
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from orchestrator import registry
 from orchestrator.config import plugin_options
-from orchestrator.errors import DatasetError
+from orchestrator.errors import DatasetError, brief
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,7 +67,11 @@ def make_dataset(spec: DatasetSpec) -> Dataset:
     wrong = plugin_options.complaint(plug_in, spec.options)
     if wrong is not None:
         raise DatasetError(f"dataset {spec.kind}: {wrong.words}")
-    return cast("Dataset", plug_in(**spec.options))
+    try:
+        return cast("Dataset", plug_in(**spec.options))
+    except OSError as error:
+        where = os.fsencode(error.filename or "").decode(errors="backslashreplace")
+        raise DatasetError(f"dataset {spec.kind}: {where}: {error.strerror or brief(error)}") from error
 
 
 def resized(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

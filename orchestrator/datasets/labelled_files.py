@@ -162,7 +162,7 @@ class LabelledFiles:
         digest = hashlib.sha256(repr(self._settings).encode())
         for part, files in sorted(self._parts.items()):
             for file in files:
-                facts = file.path.stat()
+                facts = _stat(file.path)
                 name = os.fsencode(os.path.relpath(file.path, self._root))
                 digest.update(b"%s %s %d %d\n" % (part.encode(), name, facts.st_size, facts.st_mtime_ns))
         return digest.hexdigest()
@@ -208,6 +208,13 @@ def _groups(files: Sequence[LabelledFile]) -> list[str]:
 
 def _counts(files: Sequence[LabelledFile]) -> Counter[str]:
     return Counter(name for file in files for name in (sorted(file.findings) or [NO_FINDING]))
+
+
+def _stat(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except OSError as error:
+        raise DatasetError(f"{shown(path)}: {error.strerror}", hint="was it moved during the run?") from error
 
 
 def _shuffled(files: list[LabelledFile], seed: int) -> tuple[LabelledFile, ...]:

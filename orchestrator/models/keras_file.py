@@ -23,6 +23,15 @@ LEGACY = (
     "as tf; tf.keras.models.load_model('{name}').export('saved')\"; then give farm the folder `saved`"
 )
 
+#: Ending of other files of models -> how they become one that farm takes.
+OTHER_FILES = {
+    ".onnx": "convert it to a SavedModel folder, with onnx2tf",
+    ".pt": "export it to ONNX, then convert that to a SavedModel folder with onnx2tf",
+    ".pth": "export it to ONNX, then convert that to a SavedModel folder with onnx2tf",
+    ".tflite": "give farm the Keras model or SavedModel that it was made of",
+    ".pb": "name the folder that saved_model.pb is in",
+}
+
 Shape = tuple[int | None, ...]
 
 
@@ -40,7 +49,10 @@ class KerasFile:
             raise ModelError(f"{path}: no such file", hint="`path:` in a suite is relative to the suite's own folder")
         self._is_saved_model = (self._path / "saved_model.pb").is_file()
         if not self._is_saved_model and (self._path.is_dir() or self._path.suffix not in FILES):
-            raise ModelError(f"{path}: neither {', '.join(FILES)} nor a SavedModel folder (with saved_model.pb in it)")
+            raise ModelError(
+                f"{path}: neither {', '.join(FILES)} nor a SavedModel folder (with saved_model.pb in it)",
+                hint=OTHER_FILES.get(self._path.suffix),
+            )
         if preprocess is None:
             raise ModelError(
                 f"{path}: the suite does not say what the model expects of an image",
@@ -157,7 +169,10 @@ class KerasFile:
                 f"{self._path}: its output {name} is {tensor.dtype}, class numbers instead of scores",
                 hint="export the model before argmax, with one score for each class",
             )
-        if len(outputs) == 1 and not isinstance(_structure(model), dict | list | tuple):
+        structured = isinstance(_structure(model), dict | list | tuple) or isinstance(
+            _input(model), dict | list | tuple
+        )
+        if len(outputs) == 1 and not structured:
             return model
         return keras.Model(model.inputs[0], tensor)
 
@@ -175,6 +190,11 @@ def _named(model: Any) -> Mapping[str, Any]:
 def _structure(model: Any) -> Any:
     """Return the output as the model gives it: a tensor, or a list or dictionary of tensors."""
     return getattr(model, "output", model.outputs[0])  # a Sequential that was never called has none
+
+
+def _input(model: Any) -> Any:
+    """Return the input as the model takes it: a tensor, or a list or dictionary of tensors."""
+    return getattr(model, "input", model.inputs[0])
 
 
 def _numbers(version_text: str) -> tuple[int, ...]:

@@ -37,16 +37,35 @@ class KerasSource:
 
     def scores(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the model's own float32 scores [n, columns]; raises `ModelError` where they are not finite numbers."""
+        batch = self._batch or max(len(images), 1)
+        blocks = [images[start : start + batch] for start in range(0, len(images), batch)]
         try:
-            scores: NDArray[np.float32] = np.asarray(self.keras(images, training=False), np.float32)
+            scores: NDArray[np.float32] = np.concatenate([self._block(block) for block in blocks])
         except Exception as error:  # Keras and TensorFlow raise what they like
             raise situations.translated(error, situations.SCORING, ModelError, "the model") from error
         if not np.isfinite(scores).all():
             raise ModelError("the model itself gives scores that are not finite numbers")
         return scores
 
+    @property
+    def _batch(self) -> int | None:
+        """Images that the model takes at once, ``None`` where that is free."""
+        batch = self.keras.inputs[0].shape[0]
+        return None if batch is None else int(batch)
+
+    def _block(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return scores of one batch, filled up with repeated images where the model's batch is fixed."""
+        whole = np.resize(images, (self._batch or len(images), *images.shape[1:]))
+        scores: NDArray[np.float32] = np.asarray(self.keras(whole, training=False), np.float32)
+        return scores[: len(images)]
+
     def write(self, form: Form, batch: int, path: Path) -> None:
-        """Write a SavedModel folder or a ``.keras`` file with a fixed batch."""
+        """Write a SavedModel folder or a ``.keras`` file with a fixed batch; raises `ModelError` where it has another."""
+        if self._batch not in (None, batch):
+            raise ModelError(
+                f"the model takes {self._batch} images at once, the suite asks for batches of {batch}",
+                hint=f"say `batches: {self._batch}`, or save the model with a free batch (None)",
+            )
         if form == "keras":
             self._save(batch, path)
         elif form == "saved_model":

@@ -23,6 +23,8 @@ class Tensor:
     shape: tuple[int | None, ...]
     #: TensorFlow's name for it: ``float32``, ``uint8``.
     dtype: str
+    #: Images that it takes at once, ``None`` where that is free.
+    batch: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +65,8 @@ def model(folder: Path, signed: Signature, shape: tuple[int, int, int]) -> Any:
     import keras
 
     layer = keras.layers.TFSMLayer(folder, call_endpoint=signed.name)
-    image = keras.layers.Input(shape, name="image")
     (wanted,) = signed.inputs.values()
+    image = keras.layers.Input(batch_shape=(wanted.batch, *shape), name="image")
     outputs = layer(image if wanted.dtype == "float32" else keras.ops.cast(image, wanted.dtype))
     return keras.Model(image, outputs)
 
@@ -72,10 +74,9 @@ def model(folder: Path, signed: Signature, shape: tuple[int, int, int]) -> Any:
 def _tensors(infos: Mapping[str, Any]) -> dict[str, Tensor]:
     import tensorflow as tf
 
-    return {
-        name: Tensor(
-            shape=tuple(None if side.size < 0 else int(side.size) for side in info.tensor_shape.dim)[1:],
-            dtype=tf.dtypes.as_dtype(info.dtype).name,
-        )
-        for name, info in sorted(infos.items())
-    }
+    tensors = {}
+    for name, info in sorted(infos.items()):
+        sides = [None if side.size < 0 else int(side.size) for side in info.tensor_shape.dim]
+        dtype = tf.dtypes.as_dtype(info.dtype).name
+        tensors[name] = Tensor(shape=tuple(sides[1:]), dtype=dtype, batch=sides[0] if sides else None)
+    return tensors

@@ -305,6 +305,38 @@ def test_a_dictionary_of_one_output_needs_no_name(plain, images, tmp_path):
     assert aucs(load(path), images, tmp_path) == BOTH
 
 
+@pytest.mark.parametrize("form", ["m.keras", "saved"])
+def test_a_model_whose_batch_is_fixed_is_scored_by_such_batches_and_has_no_other(plain, images, tmp_path, form):
+    import keras
+    import tensorflow as tf
+
+    shape = (3, toys.SIZE, toys.SIZE, 1)
+    image = keras.Input(batch_shape=shape)
+    fixed = keras.Model(image, plain(image))
+    if form == "saved":
+        module = tf.Module()
+        module.model = fixed
+        serve = tf.function(lambda image: {"scores": fixed(image)}, input_signature=[tf.TensorSpec(shape, tf.float32)])
+        tf.saved_model.save(module, tmp_path / form, signatures={"serving_default": serve})
+    else:
+        saved(fixed, tmp_path / form)
+    builder = ModelBuilder(load(tmp_path / form), images)
+    x = np.random.default_rng(0).random((7, toys.SIZE, toys.SIZE, 1), np.float32)
+
+    assert np.allclose(builder.source.scores(x), np.asarray(plain(x)), atol=1e-6)
+    assert builder.build("float32", 3, tmp_path / "three.tflite")["checks"]["max_abs_difference"] < 1e-4
+    assert "`batches: 3`" in refusal(lambda: builder.build("float32", 1, tmp_path / "one.tflite"))
+
+
+def test_an_input_by_name_is_fed_all_the_same(plain, images, tmp_path):
+    import keras
+
+    image = keras.Input((toys.SIZE, toys.SIZE, 1), name="image")
+    path = saved(keras.Model({"image": image}, plain(image)), tmp_path / "m.keras")
+
+    assert aucs(load(path), images, tmp_path, ["float32"]) == {"float32": RIGHT}
+
+
 def test_class_numbers_instead_of_scores_are_refused(plain, tmp_path):
     import keras
 

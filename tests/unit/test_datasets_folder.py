@@ -400,3 +400,17 @@ def test_spreading_takes_as_many_of_every_group_as_there_are():
     assert [groups[row] for row in rows] == list("aaabccc")
     assert rows == sorted(set(rows))
     assert spread(groups, 1000) == list(range(100))
+
+
+def test_a_folder_that_may_not_be_read_and_a_file_that_is_gone_are_named(root, monkeypatch):
+    dataset = make_dataset(DatasetSpec(kind="folder", options={"root": str(root)}))
+    (root / "test" / "SICK" / "person101_0.png").unlink()
+    with pytest.raises(DatasetError, match=r"person101_0\.png: No such file"):
+        dataset.fingerprint()
+
+    def refused(self):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "iterdir", refused)  # the tests may run as root, whom no folder refuses
+    with pytest.raises(DatasetError, match="train: Permission denied"):
+        make_dataset(DatasetSpec(kind="folder", options={"root": str(root)}))
