@@ -11,7 +11,10 @@ app = typer.Typer(name="db", no_args_is_help=True, rich_markup_mode=None, help="
 
 @app.command("upgrade", epilog="Example: farm db upgrade --db sqlite:///old.db")
 def upgrade(*, db: Db = None, inventory: InventoryFile = None) -> None:
-    """Bring the database to the schema this farm needs; back it up before."""
+    """Upgrade the database to the schema this farm needs.
+
+    Back it up before.
+    """
     from orchestrator.store import engine, migrate
 
     opened = engine.connect(project(db, inventory).db)
@@ -23,7 +26,10 @@ def upgrade(*, db: Db = None, inventory: InventoryFile = None) -> None:
 
 @app.command("check", epilog="Example: farm db check")
 def check(*, db: Db = None, inventory: InventoryFile = None) -> None:
-    """Show the database's schema and the one farm needs; exit status 1 where they differ."""
+    """Compare the database's schema with the one farm needs.
+
+    Exit status 1 where they differ.
+    """
     from orchestrator.store import engine, exceptions, migrate
 
     url = project(db, inventory).db

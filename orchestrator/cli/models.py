@@ -30,7 +30,7 @@ TRAIN_EPILOG = """Examples:
 
 @app.command("list", epilog="Example: farm models list --json")
 def list_models(*, json: Json = False) -> None:
-    """Show models that need no file, and architectures that can be trained."""
+    """List built-in models, and architectures to train."""
     from orchestrator import registry
 
     known = {"models": registry.names("model"), "architectures": registry.names("architecture")}
@@ -63,7 +63,10 @@ def train(
     *,
     json: Json = False,
 ) -> None:
-    """Fit an architecture to a dataset's training part, keep the best epoch, and score the evaluation part."""
+    """Train a small model on a dataset.
+
+    Fits an architecture to the training part, keeps the best epoch, scores the evaluation part.
+    """
     from orchestrator import registry
     from orchestrator.datasets.base import make_dataset
     from orchestrator.domain.model import DatasetSpec, Preprocess

@@ -20,7 +20,7 @@ from orchestrator.cli.context import (
 from orchestrator.cli.terminal import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from orchestrator.cli.context import Project
     from orchestrator.domain.device import Device
@@ -88,7 +88,10 @@ def run(
     inventory: InventoryFile = None,
     json: Json = False,
 ) -> None:
-    """Build, push, measure, check accuracy, store and show: every case of a suite on every device."""
+    """Measure every case of a suite on every device.
+
+    Builds and pushes artifacts, measures them, checks their accuracy, stores and shows the results.
+    """
     files = project(db, inventory)
     narrowing = {
         "devices": _words(devices),
@@ -108,17 +111,26 @@ def run(
     if dry_run:
         _show_plan(_planned(farm, files, resume, suite, narrowing), as_json=json)
         return
-    if resume is None:
-        chosen = _chosen(suite, narrowing)
-        selected = files.select(chosen.devices)
+    begin = _beginning(farm, files, suite, narrowing) if resume is None else _resuming(farm, files, resume)
     with files.open_store() as store:
-        if resume is None:
-            events = farm.run(chosen, selected, store)
-        else:
-            row = store.run(resume)
-            events = farm.resume(row.id, _devices_of(_stored(row), files), store)
-        status = _show_run(events, store, as_json=json)
-    raise typer.Exit(status)
+        raise typer.Exit(_show_run(begin(store), store, as_json=json))
+
+
+def _beginning(
+    farm: Farm, files: Project, suite: Path | None, narrowing: Mapping[str, Any]
+) -> Callable[[Store], Iterator[Event]]:
+    """Return what begins a run in a store; what is wrong with the options is raised before the store is opened."""
+    chosen = _chosen(suite, narrowing)
+    devices = files.select(chosen.devices)
+    return lambda store: farm.run(chosen, devices, store)
+
+
+def _resuming(farm: Farm, files: Project, run: str) -> Callable[[Store], Iterator[Event]]:
+    def resume(store: Store) -> Iterator[Event]:
+        row = store.run(run)
+        return farm.resume(row.id, _devices_of(_stored(row), files), store)
+
+    return resume
 
 
 def _chosen(suite: Path | None, narrowing: Mapping[str, Any]) -> Suite:
@@ -200,7 +212,7 @@ def _show_run(events: Iterator[Event], store: Store, *, as_json: bool) -> int:
             raise
         raise StoreError(
             f"run {run} stopped: {error.message}",
-            hint=f"devices keep what they measured; next: farm run --resume {run}",
+            hint=f"devices keep what they measured; once the database is free or back: farm run --resume {run}",
         ) from error
     assert run is not None  # noqa: S101  a run begins with its own event
     _show_results(run, store, as_json=as_json)

@@ -181,3 +181,16 @@ def test_every_page_can_be_reached_from_the_readme():
                 todo.append(found)
 
     assert {path.resolve() for path in PAGES} <= reached
+
+
+@pytest.mark.parametrize("group", [[], ["devices"], ["results"], ["models"], ["db"]], ids=" ".join)
+def test_no_help_of_a_command_is_cut_off_in_a_terminal_of_80_columns(group):
+    from typer.testing import CliRunner
+
+    from orchestrator.cli.main import app
+
+    done = CliRunner().invoke(app, [*group, "--help"], terminal_width=80, env={"COLUMNS": "80"})
+
+    commands = done.output.partition("Commands:")[2]
+    assert commands.strip()
+    assert [line for line in commands.splitlines() if line.rstrip().endswith(("...", "…"))] == []

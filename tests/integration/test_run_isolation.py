@@ -185,9 +185,9 @@ def test_resuming_unlocks_the_keys_of_the_devices_of_that_run_alone(project, far
 
 
 def test_a_database_that_stays_locked_names_resume(project, farm, monkeypatch):
-    from orchestrator.store import engine
+    from orchestrator.store import exceptions
 
-    monkeypatch.setattr(engine, "BUSY_TIMEOUT_MS", 200)
+    monkeypatch.setattr(exceptions, "BUSY_TIMEOUT_MS", 200)
     ended = threading.Event()
 
     def lock():
@@ -205,11 +205,28 @@ def test_a_database_that_stays_locked_names_resume(project, farm, monkeypatch):
 
     ((run,),) = project.rows("SELECT id FROM runs")
     assert status == 1
-    assert "database is locked" in err
+    assert "locked" in err
     assert f"farm run --resume {run}" in err
     status, out, err = farm("run", "--resume", run)
     assert status == 0, out + err
     assert len(project.rows("SELECT id FROM attempts WHERE error IS NULL")) == 3
+
+
+def test_a_database_that_is_gone_in_the_middle_names_resume(project, farm):
+    def remove():
+        wait_for(lambda: project.rows("SELECT id FROM attempts"))
+        for path in project.folder.glob("farm.db*"):
+            path.rename(project.folder / f"away-{path.name}")
+
+    remover = threading.Thread(target=remove)
+    remover.start()
+    status, _, err = farm("run", "--effort", "quick", "--schemes", "float32")
+    remover.join()
+
+    assert status == 1
+    run = re.search(r"^run (\S+) ", err)[1]
+    assert f"farm run --resume {run}" in err
+    assert "Traceback" not in err
 
 
 def connections(server):

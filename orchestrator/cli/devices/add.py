@@ -89,7 +89,10 @@ def add(
     inventory: InventoryFile = None,
     json: Json = False,
 ) -> None:
-    """Add a device: confirm its host key, install a runtime, measure once."""
+    """Add a device.
+
+    Its host key is confirmed, a runtime installed, a first case measured.
+    """
     from orchestrator.devices.registration import entry_for, register
     from orchestrator.devices.session import Session
 

@@ -34,7 +34,10 @@ def calibrate(
     inventory: InventoryFile = None,
     json: Json = False,
 ) -> None:
-    """Measure the noise floor of a device: one case compared with itself."""
+    """Measure the noise floor of a device.
+
+    One case is compared with itself.
+    """
     from orchestrator.cli.progress import Screen
     from orchestrator.devices.session import Session
     from orchestrator.domain.event import CaseJudged

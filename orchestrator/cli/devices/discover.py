@@ -22,7 +22,10 @@ def discover(
     seconds: Annotated[float, typer.Option(min=0.1, max=120, help="How long to listen.")] = 3.0,
     json: Json = False,
 ) -> None:
-    """Find SSH servers on the local network by mDNS; nothing is added by itself."""
+    """Find SSH servers on the local network by mDNS.
+
+    Adds nothing by itself.
+    """
     from orchestrator.devices.discovery import discover as listen
     from orchestrator.devices.discovery import suggestion
 

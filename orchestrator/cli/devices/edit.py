@@ -48,7 +48,7 @@ def edit(
     ] = None,
     inventory: InventoryFile = None,
 ) -> None:
-    """Change keys of an entry, or open the inventory in your editor."""
+    """Change an entry, or open the inventory in your editor."""
     from orchestrator.config import inventory_edit as inventory_file
 
     path = project(inventory=inventory).inventory
@@ -68,7 +68,7 @@ def rename(
     db: Db = None,
     inventory: InventoryFile = None,
 ) -> None:
-    """Give a device another name, in the inventory and in the results."""
+    """Rename a device, in the inventory and in the results."""
     from orchestrator.devices.registration import rename as rename_device
 
     files = project(db, inventory)

@@ -26,7 +26,10 @@ def import_devices(
     inventory: InventoryFile = None,
     json: Json = False,
 ) -> None:
-    """Take over the devices of an Ansible inventory (INI, YAML) or of an ssh_config file."""
+    """Add the devices of an Ansible inventory or an ssh_config.
+
+    Ansible inventories may be INI or YAML files.
+    """
     from dataclasses import replace
 
     from orchestrator.config import inventory_edit as inventory_file

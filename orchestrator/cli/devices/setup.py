@@ -74,7 +74,10 @@ def clean(
     inventory: InventoryFile = None,
     json: Json = False,
 ) -> None:
-    """Remove old agents, environments, artifacts and journals from devices."""
+    """Remove from devices what has not been used for a while.
+
+    Agents, environments, artifacts and journals.
+    """
     from orchestrator.devices.setup import clean as clean_devices
     from orchestrator.domain.units import format_bytes
 
@@ -114,7 +117,7 @@ def wheels(
         typer.Option(metavar="NAME", help="Such as litert, tflite, litert==1.4.0; may be repeated (default: litert)."),
     ] = None,
 ) -> None:
-    """Fetch the wheels that devices need, for a controller without internet."""
+    """Fetch wheels for use where there is no internet."""
     from orchestrator.devices.provisioning.wheelhouse import fill_wheelhouse, wanted
     from orchestrator.domain.units import format_bytes
     from orchestrator.errors import UsageError

@@ -51,7 +51,7 @@ CHECK_EPILOG = """Exit status 1 if any device fails.  Examples:
 
 
 def list_devices(names: Names = None, db: Db = None, inventory: InventoryFile = None, json: Json = False) -> None:
-    """List the devices with their last known facts, without connecting."""
+    """List devices with their last known facts; connects to none."""
     files = project(db, inventory)
     devices, known = files.select(names, unlock=False), files.known()
     if json:

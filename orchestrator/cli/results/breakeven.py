@@ -24,7 +24,10 @@ def break_even(
     inventory: InventoryFile = None,
     json: Json = False,
 ) -> None:
-    """Show after how many images a slow start has paid, and where time goes."""
+    """Show after how many images a slow start has paid off.
+
+    Below the answer: where the time goes.
+    """
     from orchestrator.analysis.breakeven import pairs
     from orchestrator.domain.case import Case
     from orchestrator.reports import breakeven

@@ -39,7 +39,10 @@ def check(
     inventory: InventoryFile = None,
     json: Json = False,
 ) -> None:
-    """Check claims about results: each holds, is refuted, or lacks evidence."""
+    """Check claims about results.
+
+    Each holds, is refuted, or lacks evidence.
+    """
     from orchestrator.analysis import claims as analysis
     from orchestrator.analysis.claims import Answer
     from orchestrator.config import claims as files

@@ -45,7 +45,10 @@ def compare(
     inventory: InventoryFile = None,
     json: Json = False,
 ) -> None:
-    """Test whether cases differ: ratio, interval, chance and the device's noise."""
+    """Test whether cases differ.
+
+    Ratio, interval, chance, and the device's noise.
+    """
     from orchestrator.analysis import compare as analysis
     from orchestrator.errors import UsageError
     from orchestrator.reports import compare as report

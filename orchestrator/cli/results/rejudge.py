@@ -18,7 +18,7 @@ def rejudge(
     inventory: InventoryFile = None,
     json: Json = False,
 ) -> None:
-    """Judge a stored run again by today's rules and show what changed."""
+    """Judge a stored run by today's rules, and show what changed."""
     from rich.markup import escape
 
     from orchestrator.analysis import judge

@@ -20,7 +20,10 @@ def show_case(
     inventory: InventoryFile = None,
     json: Json = False,
 ) -> None:
-    """Show one case in full: every attempt, a histogram, what explains them, facts, recipe, reasons."""
+    """Show one case in full.
+
+    Every attempt, a histogram, what explains them, facts, recipe, reasons.
+    """
     from dataclasses import replace
 
     from orchestrator.reports import case_detail
