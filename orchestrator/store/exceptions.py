@@ -113,7 +113,7 @@ def meaning_of(error: BaseException) -> Meaning | None:
     if not hasattr(error, "sqlstate"):
         code = getattr(error, "sqlite_errorcode", None)
         if code is None:
-            return _OPTIONS
+            return None if isinstance(error, sqlite3.Error) else _OPTIONS
         return SQLITE.get(code & 0xFF) or _by_words(SQLITE_WORDS, error)
     code = getattr(error, "sqlstate", None)
     if code is None:
