@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import repeatability
+from tests.lab.simulations import simulations
 
 
 def test_the_coefficient_of_variation_is_the_sample_deviation_over_the_mean():
@@ -32,9 +33,10 @@ def test_false_alarms_are_counted():
     assert repeatability.false_alarms(pairs, lambda one, other: one != other) == (2, 3)
 
 
+@pytest.mark.slow
 def test_three_attempts_do_not_cover_what_ten_do():
-    assert repeatability.covered(3, 25) < 0.95
-    assert repeatability.covered(10, 25) > 0.7
+    assert repeatability.covered(3, simulations(250)) < 0.95
+    assert repeatability.covered(10, simulations(250)) > 0.7
 
 
 def test_the_test_calls_what_differs_and_not_what_is_the_same():

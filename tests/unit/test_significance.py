@@ -24,6 +24,7 @@ from orchestrator.analysis.significance import (
     verdict,
     without_shift,
 )
+from tests.lab.simulations import simulations
 
 TABLES = 400
 
@@ -36,9 +37,10 @@ def make_contrast(log=0.0, error=0.01, df=20.0, attempts=5):
     return Contrast(log=log, error=error, df=df, attempts=attempts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
 def test_a_table_of_twenty_cases_raises_a_false_alarm_rarely_and_finds_what_changed(scene):
-    found = rates(farm, scene, TABLES)
+    found = rates(farm, scene, simulations(TABLES))
 
     # once a difference is rightly called, Benjamini and Hochberg's rule asks less of the next
     assert found.false_cases <= (0.0015 if scene.effect else 0.001)
