@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import pytest
 
 from tests.lab.hosts import HostSpec
-from tests.lab.laboratory import Lab
 from tests.lab.project import FARM, Project
 
 pytestmark = [pytest.mark.sshd, pytest.mark.timeout(900)]
@@ -33,9 +32,7 @@ dataset: {kind: phantom, patients: 60}
 
 @dataclass(frozen=True, kw_only=True)
 class LabProject(Project):
-    """A project whose `farm` runs inside a lab's network."""
-
-    lab: Lab
+    """A project in a lab's network."""
 
     def add(self, name, *more):
         host = self.lab[name]
@@ -67,7 +64,7 @@ def project(tmp_path_factory, built, lab):
     (folder / "home").mkdir()
     shutil.copytree(built, folder / ".farm")
     (folder / "suite.yaml").write_text(SUITE)
-    return LabProject(folder=folder, lab=hosts, prefix=tuple(hosts.command()))
+    return LabProject(folder=folder, lab=hosts)
 
 
 @pytest.fixture(scope="module")

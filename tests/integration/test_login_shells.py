@@ -66,7 +66,7 @@ def test_words_reach_a_program_unharmed(shells, name):
 
 
 def test_devices_with_any_shell_are_taken_in_and_answer(shells, tmp_path):
-    project = Project(folder=tmp_path, prefix=tuple(shells.command()))
+    project = Project(folder=tmp_path, lab=shells)
     (tmp_path / "home").mkdir()
     for host in shells:
         argv = ["--address", f"root@{host.address}", "--fingerprint", host.fingerprint, "--no-setup"]
@@ -83,7 +83,7 @@ def test_an_account_without_a_home_directory_is_told_what_could_not_be_made(lab,
     host = hosts["pi-q"]
     users = host.folder / "passwd"
     users.write_text(users.read_text().replace(":/root:", ":/proc/nowhere:"))  # nothing can be made there, even by root
-    project = Project(folder=tmp_path, prefix=tuple(hosts.command()))
+    project = Project(folder=tmp_path, lab=hosts)
     (tmp_path / "home").mkdir()
     argv = ["--address", f"root@{host.address}", "--fingerprint", host.fingerprint, "--no-setup"]
 

@@ -33,7 +33,7 @@ def fresh(request, lab, tmp_path):
             dress=f"printf '%s\\n' '{shadow}' >/run/shadow; chmod 600 /run/shadow; mount --bind /run/shadow /etc/shadow",
         )
     )
-    project = Project(folder=tmp_path / "project", prefix=tuple(hosts.command()))
+    project = Project(folder=tmp_path / "project", lab=hosts)
     (project.folder / "home" / ".ssh").mkdir(parents=True)
     make_key(project.folder / "home" / ".ssh" / "id_ed25519")
     return project, hosts["pi-z"]

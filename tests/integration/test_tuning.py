@@ -37,7 +37,7 @@ def pi(fleet, tmp_path):
     (tmp_path / "inventory.yaml").write_text(fleet.inventory.read_text())
     (tmp_path / ".farm" / "known_hosts").write_text(fleet.known_hosts.read_text())
     dress.set_governor(fleet["pi-a"], "ondemand")
-    yield Project(folder=tmp_path, prefix=tuple(fleet.command()))
+    yield Project(folder=tmp_path, lab=fleet)
     fleet.ssh("pi-a", "rm -f .farm-agent/tuning*.json")
 
 

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ from tests.lab.same_process import call
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.lab.laboratory import Lab
+
 FARM = [sys.executable, "-m", "orchestrator.cli.main"]
 
 
@@ -28,8 +31,13 @@ class Project:
     """A folder with an inventory, a database and farm's own files."""
 
     folder: Path
-    #: What farm's commands are given to: `Lab.command` without words has them run where the lab's hosts can be reached.
-    prefix: tuple[str, ...] = ()
+    #: Where farm's commands can reach a lab's hosts, in its network.
+    lab: Lab | None = None
+
+    @property
+    def prefix(self) -> list[str]:
+        """The command that takes `farm` as its words, to run it in the lab's network."""
+        return self.lab.command() if self.lab else []
 
     @property
     def workdir(self) -> Path:
@@ -45,11 +53,10 @@ class Project:
     def farm(self, *argv: str, **extra: str) -> subprocess.CompletedProcess[str]:
         """Run `farm` to its end in this process, for queries, edits and errors of usage.
 
-        A command that measures, one in a lab's network, or one whose process is the point, takes `process`.
+        A command that measures, or one whose process is the point, takes `process`.
         """
-        if self.prefix:
-            return self.process(*argv, **extra)
-        return call(argv, folder=self.folder, environment=self.environment | extra)
+        with self.lab.entered() if self.lab else nullcontext():
+            return call(argv, folder=self.folder, environment=self.environment | extra)
 
     def process(self, *argv: str, timeout: float = 240, **extra: str) -> subprocess.CompletedProcess[str]:
         """Run `farm` to its end in a process of its own."""
