@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from orchestrator.devices.connect import connect
 
 from agent import wire
+from orchestrator.devices.session import connect
 from orchestrator.transports.connector import Connector
 from tests.lab import dress
 from tests.lab.hosts import HostSpec, wait_for
@@ -165,8 +165,8 @@ def test_a_device_is_calibrated_and_everybody_can_see_its_noise_floor(project):
             "a comparison takes several attempts: quick, standard, mobile",
         ),
         (["tune", "off"], 1, "no SSH server listens there"),
-        (["tune", "local", "--for", "25h"], 2, "24h at most"),
-        (["tune", "local", "--restore", "--no-turbo"], 2, "leave --no-turbo and --for out"),
+        (["tune", "local", "--for", "25h"], 2, "at most 24h"),
+        (["tune", "local", "--restore", "--no-turbo"], 2, "--restore takes neither --no-turbo nor --for"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
