@@ -206,7 +206,7 @@ def test_a_device_without_python_is_not_added(project, sshd):
 
 #: Programs that are called python3 on some devices: one that is none, one that sends people to a shop, an old one.
 STUBS = {
-    "none": ("echo 'BusyBox v1.36'", "is no Python: it printed b'BusyBox"),
+    "none": ("echo 'BusyBox v1.36'", "printed is not JSON: expected value at line 1 column 1: 'BusyBox v1.36'"),
     "shop": (
         "echo 'Python was not found; install it from the Store' >&2; exit 9",
         "does not run there: Python was not",
