@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from agent.facts.system_files import Root
 from agent.sensors import Sensors
 from agent.sensors.quota import parse_cpu_stat
 from tests.agent.test_facts import put
+from tests.lab.cpu_quota import group_with_a_fifth_of_a_cpu
 
 BOARDS = Path(__file__).parent.parent / "data" / "sensors"
 V2 = "30 24 0:26 {root} /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw\n"
@@ -97,31 +96,6 @@ while time.process_time() < until:
     pass
 print(json.dumps([quota_cpus(Root("/")), before, sensors.read()]))
 """
-
-
-@contextmanager
-def group_with_a_fifth_of_a_cpu():
-    """Yield the folder of a control group of this machine's own."""
-    mounts = parse_mountinfo(Path("/proc/self/mountinfo").read_text()) if sys.platform == "linux" else []
-    first = [point for _, point, kind, options in mounts if kind == "cgroup" and "cpu" in options]
-    second = [point for _, point, kind, _ in mounts if kind == "cgroup2"]
-    if not first and not second:
-        pytest.skip("no control groups are mounted here")
-    group = Path((first or second)[0]) / f"farm-test-{os.getpid()}"
-    try:
-        group.mkdir()
-        if first:
-            (group / "cpu.cfs_quota_us").write_text("20000")
-        else:
-            (group / "cpu.max").write_text("20000 100000")
-    except OSError as error:
-        if group.is_dir():
-            group.rmdir()
-        pytest.skip(f"no control group with a CPU quota can be made here: {error}")
-    try:
-        yield group
-    finally:
-        group.rmdir()
 
 
 def test_a_process_in_a_group_with_a_quota_learns_that_it_was_stopped():

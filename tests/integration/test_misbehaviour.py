@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from orchestrator.domain.effort import EFFORTS
 from orchestrator.testing import make_case, make_measurement, make_scores
 from tests.agent.conftest import *  # noqa: F403  the fixture `device`: the agent as the zip that the controller pushes
 from tests.agent.device import DATA, integers
+from tests.lab.cpu_quota import group_with_a_fifth_of_a_cpu, inside
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what is recorded comes from /proc")
 
@@ -192,6 +194,23 @@ def test_a_machine_where_a_process_lacks_memory_is_told(device, tmp_path):
         found = codes(device)
 
     assert "processes waited for memory" in found["memory-short"]
+
+
+def test_a_quota_that_stops_the_process_is_told_rather_than_the_work_of_others(device):
+    with group_with_a_fifth_of_a_cpu() as group, burning(CORES):
+        with inside(group):
+            device.start(device.step("a", min_seconds=2.0, timeout_s=120))
+        found = codes(device)
+        wait_until_empty(group)
+
+    assert re.search(r"stopped the process in [1-9][\d,]* of [\d,]+ periods during 1 of 1 attempts", found["cpu-quota"])
+    assert "other-load" not in found
+
+
+def wait_until_empty(group):
+    deadline = time.monotonic() + 30
+    while (group / "cgroup.procs").read_text() and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def test_a_quiet_attempt_says_nothing_of_all_that(device):
