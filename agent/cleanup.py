@@ -89,7 +89,8 @@ def _last_used(path: str) -> float:
     with suppress(FileNotFoundError):
         times = [os.lstat(path).st_mtime]
         if os.path.basename(os.path.dirname(path)) == "lanes":
-            times += [entry.stat(follow_symlinks=False).st_mtime for entry in os.scandir(path)]
+            with os.scandir(path) as entries:
+                times += [entry.stat(follow_symlinks=False).st_mtime for entry in entries]
         return max(times)
     return time.time()
 

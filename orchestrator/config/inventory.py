@@ -132,7 +132,7 @@ class _Reader:
         return self._document.check(model, data, at=location, subject=f"{kind} {name}")
 
     def _expanded(self, value: Any, location: tuple[str | int, ...]) -> Any:
-        """Replace ``${NAME}``; where a number is meant, digits that come from the environment are one."""
+        """Replace ``${NAME}``; where a number is expected, digits that come from the environment are one."""
         if isinstance(value, dict):
             return {key: self._expanded(inner, (*location, key)) for key, inner in value.items()}
         if isinstance(value, list):

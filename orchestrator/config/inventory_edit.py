@@ -152,11 +152,11 @@ def _entries(data: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, Any]]
 
 
 def replace(path: Path, before: str, after: str) -> None:
-    """Put a text that a person edited in place of ``before``, if it is right and nobody else was there meanwhile."""
+    """Put an edited text in place of ``before``, if it is valid and the file was not changed meanwhile."""
     Inventory.of(documents.parse(after, path, InventoryError))
     with rewriting(path) as text:
         if text.before != before:
-            raise InventoryError(f"{path}: it was changed by somebody else meanwhile", hint="try again")
+            raise InventoryError(f"{path}: it was changed by another program meanwhile", hint="try again")
         text.after = after
 
 
@@ -197,7 +197,7 @@ def written(device: Device) -> dict[str, Any]:
         if isinstance(value, Limits):
             names = {"disk_bytes": "disk", "memory_bytes": "memory"}
             default = asdict(Limits())
-            value = {names.get(key, key): said for key, said in asdict(value).items() if said != default[key]}
+            value = {names.get(key, key): limit for key, limit in asdict(value).items() if limit != default[key]}
         elif isinstance(value, Device):
             value = value.name
         if field.name == "transport" and device.name == LOCAL.name and value == LOCAL.transport:
@@ -209,23 +209,23 @@ def written(device: Device) -> dict[str, Any]:
 def _edit(
     path: Path, edit: Callable[..., tuple[str, dict[str, Any]]], what: str, by_hand: str, *, understood: bool = True
 ) -> None:
-    """Rewrite the file; what comes out must say exactly what was meant, whatever form the file has.
+    """Rewrite the file; the result must have exactly the expected values, whatever form the file has.
 
     It must be right before and after, unless it need not be ``understood``.
     """
     if path.exists() and understood:
-        Inventory.load(path)  # says what is wrong with a file before it is touched
+        Inventory.load(path)  # refuses a wrong file before it is touched
     with rewriting(path) as text:
         document = documents.parse(text.before, path, InventoryError)
         try:
-            after, meant = edit(text.before, _plain(document.data), document)
+            after, expected = edit(text.before, _plain(document.data), document)
         except (splice.CannotSplice, AttributeError, KeyError, TypeError) as reason:  # a file of another shape
             raise InventoryError(f"{path}: can't {what} in a file of this form: {reason}", hint=by_hand) from reason
-        said = documents.parse(after, path, InventoryError)
-        if _without_nothing(_plain(said.data)) != _without_nothing(meant):
+        edited = documents.parse(after, path, InventoryError)
+        if _without_nothing(_plain(edited.data)) != _without_nothing(expected):
             raise InventoryError(f"{path}: can't {what} in a file of this form", hint=f"by hand:\n{by_hand}")
         if understood:
-            Inventory.of(said)
+            Inventory.of(edited)
         text.after = after
 
 

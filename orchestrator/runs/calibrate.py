@@ -98,7 +98,7 @@ def _suite(case: Case, effort: str, attempts: int, seed: int) -> Suite:
 
 
 def _failure(event: Event) -> str | None:
-    """Return why ``event`` is a failure; ``None`` where it is none."""
+    """Return why ``event`` is a failure; else ``None``."""
     if isinstance(event, LaneSkipped | CaseSkipped):
         return event.reason
     if isinstance(event, BuildFailed):

@@ -184,7 +184,7 @@ def test_two_hundred_edits_at_once_lose_nothing(path):
 def test_an_edited_text_replaces_the_file_only_if_it_is_right_and_nobody_was_faster(path):
     with pytest.raises(InventoryError, match="unknown key 'dvices'"):
         replace(path, TEXT, "dvices: {}\n")
-    with pytest.raises(InventoryError, match="changed by somebody else meanwhile"):
+    with pytest.raises(InventoryError, match="changed by another program meanwhile"):
         replace(path, "something else\n", "devices:\n  a: {address: x}\n")
     assert path.read_text() == TEXT
 

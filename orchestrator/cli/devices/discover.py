@@ -36,7 +36,7 @@ def discover(
         print_json([asdict(service) | {"command": suggestion(service)} for service in services])
         return
     if not services:
-        screen.print("nobody announced an SSH server here; devices that do not speak mDNS are added by their address")
+        screen.print("no SSH server announced itself here; add devices without mDNS by their address")
         return
     rows = table("name", "addresses", "port", "take it in by")
     for service in services:

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 #: How many devices a note names.
 NAMED = 5
-#: Jump hosts in a row; nobody has so many, but a file may say so.
+#: Jump hosts in a row; real ones are fewer, a file may have any number.
 FARTHEST = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Devices, jump hosts before those behind them, and in words what was left out or needs a person."""
+    """Devices, jump hosts before those behind them, with sentences on what was left out or needs a person."""
 
     devices: tuple[Device, ...]
     notes: tuple[str, ...]
@@ -31,12 +31,12 @@ class Found:
 
 @dataclass(slots=True)
 class Notes:
-    """Notes on their way: what holds for many devices is said once."""
+    """Notes being collected: what holds for many devices is noted once."""
 
     _about: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, name: str, what: str) -> None:
-        """Say ``what`` of the host ``name``."""
+        """Note ``what`` about the host ``name``."""
         if name not in self._about[what]:
             self._about[what].append(name)
 
