@@ -248,9 +248,9 @@ class FarmConnection(Connection):  # type: ignore[misc]  # Fabric is untyped
 
     def _failed(self, error: BaseException) -> FarmError:
         failed: FarmError = self.server.translated(error)
-        if self.proxy is not None and self.proxy.last_words:
-            failed.message += f"; ProxyCommand printed: {self.proxy.last_words}"
-        return failed
+        if self.proxy is None or not self.proxy.last_words:
+            return failed
+        return type(failed)(f"{failed.message}; ProxyCommand printed: {self.proxy.last_words}", hint=failed.hint)
 
     def _changed(self, error: paramiko.BadHostKeyException) -> HostKeyRefused:
         server = self.server

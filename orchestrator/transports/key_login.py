@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 #: What OpenSSH looks for in ~/.ssh, in the order we offer them.
 DEFAULT_NAMES = ("id_ed25519", "id_ecdsa", "id_rsa")
+#: No public key and no certificate is longer.
+MOST_BYTES = 100_000
 #: What paramiko raises for a file that is not a key.
 _NO_KEY = (OSError, ValueError, paramiko.SSHException, paramiko.pkey.UnknownKeyType)
 
@@ -83,8 +86,10 @@ class OurKeys(AuthStrategy):  # type: ignore[misc]  # paramiko is untyped
 
     def _new(self, keys: Iterator[tuple[str, paramiko.PKey]]) -> Iterator[tuple[str, paramiko.PKey]]:
         for label, key in keys:
-            if key.asbytes() not in self._offered:
-                self._offered.add(key.asbytes())
+            certificate = getattr(key, "public_blob", None)
+            identity = certificate.key_blob if certificate else key.asbytes()
+            if identity not in self._offered:
+                self._offered.add(identity)
                 yield label, key
 
     def _in_file(
@@ -96,7 +101,7 @@ class OurKeys(AuthStrategy):  # type: ignore[misc]  # paramiko is untyped
         """
         blob = _public_half(path)
         if blob in held:
-            yield held[blob]
+            yield from self._certified(path, *held[blob])
             return
         if not path.exists() and not wanted:
             return
@@ -115,7 +120,18 @@ class OurKeys(AuthStrategy):  # type: ignore[misc]  # paramiko is untyped
             else:
                 self._tried.append(f"{path}: no usable private key ({type(error).__name__})")
         else:
-            yield str(path), key
+            yield from self._certified(path, str(path), key)
+
+    def _certified(self, path: Path, label: str, key: paramiko.PKey) -> Iterator[tuple[str, paramiko.PKey]]:
+        """Yield the key of ``path`` with each certificate that is for it, then by itself, as ssh does."""
+        beside = path.with_name(f"{path.name.removesuffix('.pub')}-cert.pub")
+        for file in (beside, *self._options.certificate_files):
+            certificate = _blob(file)
+            if certificate is not None and _key_fields(key.asbytes()) in certificate.key_blob:
+                certified = _copied(key)
+                certified.public_blob = certificate
+                yield f"{label} with {file}", certified
+        yield label, key
 
     def _refused(self, why: str) -> AuthenticationRefused:
         tried = f" (tried {'; '.join(self._tried)})" if self._tried else ""
@@ -126,13 +142,26 @@ class OurKeys(AuthStrategy):  # type: ignore[misc]  # paramiko is untyped
         )
 
 
+def _copied(key: paramiko.PKey) -> paramiko.PKey:
+    """Return the same key, whose certificate may be set: others use the one that we got."""
+    return paramiko.AgentKey(key.agent, key.blob, key.comment) if isinstance(key, paramiko.AgentKey) else copy.copy(key)
+
+
 def _public_half(path: Path) -> bytes | None:
     """Return the public key that lies in ``path`` or beside it, ``None`` where there is none."""
-    for file in (path, path.with_name(f"{path.name}.pub")):
-        try:
-            line = file.read_bytes()[:100_000].decode().split()
-            if len(line) >= 2:
-                return bytes(paramiko.PublicBlob.from_string(" ".join(line[:2])).key_blob)
-        except (OSError, ValueError):
-            continue
-    return None
+    blob = _blob(path) or _blob(path.with_name(f"{path.name}.pub"))
+    return bytes(blob.key_blob) if blob else None
+
+
+def _blob(file: Path) -> paramiko.PublicBlob | None:
+    """Return the public key or certificate in ``file``, ``None`` where it is something else."""
+    try:
+        fields = file.read_bytes()[:MOST_BYTES].decode().split()
+        return paramiko.PublicBlob.from_string(" ".join(fields[:2]))
+    except (OSError, ValueError):
+        return None
+
+
+def _key_fields(blob: bytes) -> bytes:
+    """Return a public key without its type: a certificate holds these bytes (PROTOCOL.certkeys of OpenSSH)."""
+    return blob[4 + int.from_bytes(blob[:4]) :]

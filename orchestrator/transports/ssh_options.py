@@ -37,6 +37,8 @@ class SshOptions:
     user: str
     #: Those that are written; none where ssh would take its usual ones.
     identity_files: tuple[Path, ...] = ()
+    #: Certificates besides those that lie beside their keys (``id_ed25519-cert.pub``).
+    certificate_files: tuple[Path, ...] = ()
     #: Whether no other key may be offered than those of `identity_files` (the usual ones, where there are none).
     identities_only: bool = False
     #: The socket of the ssh-agent, ``None`` for no agent.
@@ -81,6 +83,7 @@ def parsed(answer: Mapping[str, Sequence[str]], original: str) -> SshOptions:
         port=port,
         user=user,
         identity_files=() if usual else tuple(tokens.path(name) for name in written),
+        certificate_files=tuple(tokens.path(name) for name in answer.get("certificatefile", ())),
         identities_only=(first("identitiesonly") or "no").lower() in ("yes", "true"),
         agent=_agent(answer.get("identityagent", ["SSH_AUTH_SOCK"])[0], tokens),
         jumps=tuple(hop.strip() for hop in jumps.split(",")) if jumps else (),

@@ -69,9 +69,12 @@ def agent_with(path, *keys):
     path.parent.mkdir(exist_ok=True)
     agent = subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL)
     try:
-        while not path.exists():
+        adding = ["ssh-add", "-q", *keys]
+        while (
+            done := subprocess.run(adding, capture_output=True, env={"SSH_AUTH_SOCK": str(path)}, check=False)
+        ).returncode:
+            assert agent.poll() is None, done.stderr
             time.sleep(0.01)
-        subprocess.run(["ssh-add", "-q", *keys], check=True, capture_output=True, env={"SSH_AUTH_SOCK": str(path)})
         yield
     finally:
         agent.kill()
@@ -108,6 +111,34 @@ def test_the_agents_key_of_a_public_half_is_the_only_one_that_is_offered(sshd, h
     with agent_with(agent, other.identity_file, server.identity_file):
         assert run(BOARD, server.known_hosts) == b"hello\n"
     assert "Failed publickey" not in server.log
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])
+def test_a_certificate_of_a_key_is_offered_with_it(sshd, home, tmp_path, reader, kind):
+    for name, type_ in (("authority", "ed25519"), ("mine", kind)):
+        subprocess.run(["ssh-keygen", "-q", "-t", type_, "-N", "", "-f", tmp_path / name], check=True)
+    signing = ["ssh-keygen", "-q", "-s", tmp_path / "authority", "-I", "me", "-n", getpass.getuser()]
+    subprocess.run([*signing, tmp_path / "mine.pub"], check=True)
+    server = sshd("board", extra=f"TrustedUserCAKeys {tmp_path / 'authority.pub'}")
+    (server.folder / "authorized_keys").write_text("")
+    config = home / ".ssh" / "config"
+
+    config.write_text(host("board", server, f"IdentityFile {tmp_path / 'mine'}"))
+    assert run(BOARD, server.known_hosts) == b"hello\n"
+    (tmp_path / "mine-cert.pub").rename(tmp_path / "elsewhere.pub")
+    with pytest.raises(AuthenticationRefused):
+        run(BOARD, server.known_hosts)
+    config.write_text(
+        host(
+            "board",
+            server,
+            f"IdentityFile {tmp_path / 'mine'}",
+            f"CertificateFile {tmp_path / 'elsewhere.pub'}",
+            "IdentityAgent ~/.agent/sock",
+        )
+    )
+    with agent_with(home / ".agent" / "sock", tmp_path / "mine"):
+        assert run(BOARD, server.known_hosts) == b"hello\n"
 
 
 def test_a_jump_host_of_ssh_config_that_has_no_address_is_named(sshd, home, reader):
