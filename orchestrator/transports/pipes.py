@@ -44,7 +44,7 @@ class Alarm:
 
 
 #: More than any answer of ours; a program that says more is not ours, and may not fill our memory.
-MOST_BYTES = 4 << 20
+MOST_BYTES = 2 << 20
 
 
 class Drain:

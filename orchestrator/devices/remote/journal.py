@@ -14,7 +14,7 @@ from agent import wire
 from orchestrator.analysis import auc as metrics
 from orchestrator.analysis import golden
 from orchestrator.devices.remote.gate import GOLDEN_BYTES, read_record, unpack, unpack_samples, unpack_scores
-from orchestrator.devices.remote.orders import most_samples
+from orchestrator.devices.remote.orders import most_samples, most_warmup
 from orchestrator.domain.event import (
     AttemptEnded,
     AttemptStarted,
@@ -69,7 +69,7 @@ class JournalReader:
         record = recorded.record
         named = getattr(record, "id", None)
         if named is not None and named not in self._steps:
-            raise AnswerRefused(f"{self._source} speaks of an unknown step {named!r}")
+            raise AnswerRefused(f"{self._source} speaks of an unknown step {named[:80]!r}")
         self._seen[type(record), named] += 1
         if self._seen[type(record), named] > (MOST_TUNED if isinstance(record, wire.Tuned) else 1):
             raise AnswerRefused(f"{self._source} has more {type(record).__name__} than a lane writes")
@@ -108,7 +108,6 @@ class JournalReader:
         if not isinstance(step, Attempt) or artifact is None:
             raise AnswerRefused(f"{self._source} has an attempt of {record.id}, which the lane does not measure")
         source = f"{self._source}: AttemptDone"
-        most = most_samples(step)
         largest, mean = _golden_difference(record, artifact, source)
         return Measurement(
             attempt=step.id,
@@ -124,8 +123,8 @@ class JournalReader:
             context_ns=record.context_ns,
             load_ns=record.load_ns,
             first_ns=record.first_ns,
-            warmup_ns=unpack_samples(record.warmup_ns, most, source),
-            latency_ns=unpack_samples(record.latency_ns, most, source),
+            warmup_ns=unpack_samples(record.warmup_ns, most_warmup(step), source),
+            latency_ns=unpack_samples(record.latency_ns, most_samples(step, self._inputs.effort), source),
             invocations_per_sample=record.invocations_per_sample,
             span_ns=record.span_ns,
             feed_ns=record.feed_ns,

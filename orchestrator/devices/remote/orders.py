@@ -13,7 +13,6 @@ from orchestrator.domain.blob import Blob
 from orchestrator.domain.device import Limits
 from orchestrator.domain.plan import Attempt, Scoring
 from orchestrator.domain.runtime import RuntimeChoice
-from orchestrator.domain.samples import SAMPLE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,8 +26,10 @@ Step = Scoring | Attempt
 
 #: Of warm-up, and of timed invocations: the agent stops there (`agent.timing.MAX_SAMPLES`, which a test compares).
 MOST_SAMPLES = 1 << 20
-#: Of a record without its packed numbers: half an hour of sensor readings are 2.5 MB.
-RECORD_BYTES = 8 << 20
+#: Of a record without its packed numbers: half an hour of sensor readings are some 3 MB.
+RECORD_BYTES = 6 << 20
+#: Of a packed sample, as base64: durations below 4.3 s have four bytes that are 0, which zlib packs into less than one.
+PACKED_SAMPLE_BYTES = 7
 #: An attempt that says nothing for this long beyond what its effort asks is killed by the lane.
 SPARE_S = 600.0
 
@@ -81,12 +82,19 @@ class LaneInputs:
         return tuple(found.values())
 
 
-def most_samples(step: Attempt) -> int:
-    """Return how many durations an attempt may bring back of its warm-up, or of its timed invocations.
+def most_warmup(step: Attempt) -> int:
+    """Return how many durations an attempt may bring back of its warm-up.
 
     Interpreters side by side end a round after they have enough, each with what it did in that round.
     """
     return MOST_SAMPLES * (1 + 8 * step.case.interpreters)
+
+
+def most_samples(step: Attempt, effort: Effort) -> int:
+    """Return how many durations an attempt may bring back of its timed invocations."""
+    if effort.seconds == 0 and not step.case.interpreters:
+        return max(1, math.ceil(effort.invocations / effort.attempts))
+    return most_warmup(step)
 
 
 def longest_line_bytes(steps: Sequence[Step], inputs: LaneInputs) -> int:
@@ -94,11 +102,12 @@ def longest_line_bytes(steps: Sequence[Step], inputs: LaneInputs) -> int:
     packed = [0]
     for step in steps:
         if isinstance(step, Attempt):
-            packed.append(2 * SAMPLE_BYTES * most_samples(step))
+            samples = most_warmup(step) + most_samples(step, inputs.effort)
+            packed.append(PACKED_SAMPLE_BYTES * samples)
         else:
             images = inputs.images[step.model]
-            packed.append(4 * images.images * len(images.classes))
-    return RECORD_BYTES + max(packed) * 4 // 3
+            packed.append(4 * images.images * len(images.classes) * 4 // 3)
+    return RECORD_BYTES + max(packed)
 
 
 def order_of(run: str, lane: str, steps: Sequence[Step], inputs: LaneInputs) -> wire.LaneRequest:

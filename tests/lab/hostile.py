@@ -1,0 +1,251 @@
+"""Devices that answer what they like, and `farm` run against them in a process whose memory is told.
+
+``python -m tests.lab.hostile SEED ROUNDS FARM-ARGUMENTS…`` is ``farm`` with one more transport, ``hostile``, run ROUNDS
+times: each device of it answers as an agent would, but for one answer in each round, which is mutated. The last line on
+standard error is JSON: how often which answer was mutated, and the most memory that the process took.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import platform
+import random
+import resource
+import sys
+import zlib
+from collections import Counter
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from agent import packing, wire
+from orchestrator import registry
+from orchestrator.errors import AgentFailed
+from orchestrator.transports.base import Completed
+from orchestrator.transports.pipes import Drain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from orchestrator.domain.device import Device
+
+#: Clear the screen, be red, ring, write from right to left, start another line, be red once more, end no tag.
+ORDERS = "\x1b[2J\x9b31m\x07\u202e\u2066\x00\r\nrun finished [red]owned[/red] [/]"
+ODD: tuple[Any, ...] = (
+    *(None, True, -1, 0.5, 10**400, 1 << 31, 1 << 63, float("nan"), float("inf"), "", "abc", ORDERS, "\ud800", "\0"),
+    *([], [1], [[1]], {}, {"a": 1}, [{"temperature_c": "abc"}], {"record": ["x"]}, "AAAA", "=", 1e300),
+    packing.pack_bytes(bytes(10_000_000)),
+)
+#: Answers that an agent is asked for in every run.
+COMMANDS = ("locate", "install", "probe", "have", "receive", "start", "follow", "follow", "follow")
+#: What ends an answer of a hundred megabytes, piece by piece.
+PIECE = b"x" * (1 << 16)
+MANY = 3_200
+
+mutations: Counter[str] = Counter()
+#: What `main` sets, for transports that `farm` makes.
+_state = {"seed": 0, "round": 0}
+
+
+class HostileTransport:
+    """A device without a device; one of its answers in a run is mutated."""
+
+    def __init__(self, device: Device, connector: object = None) -> None:
+        self._random = random.Random(f"{_state['seed']} {_state['round']} {device.name}")  # noqa: S311  a seed, no secret
+        #: One device in each round prints without end.
+        self._endless = device.name.endswith(f"-{_state['round']:03}")
+        self._victim = self._random.choice(COMMANDS)
+        self._labels: dict[str, np.ndarray] = {}
+        self._order: dict[str, Any] = {}
+        self._device = device
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: Any = b"",
+        timeout_s: float = 60.0,
+        progress: Callable[[int], None] | None = None,
+    ) -> Completed:
+        content = stdin if isinstance(stdin, bytes) else stdin.read()
+        command = ("install" if "stdin" in argv[2] else "locate") if argv[1] == "-c" else argv[4]
+        answer = getattr(self, f"_{command}")(argv, content)
+        if command != self._victim:
+            return Completed(status=0, out=b"Welcome!\n" + json.dumps(answer).encode(), err=b"")
+        status, pieces = self._mutated(command, answer)
+        # what a real transport keeps of it
+        drain = Drain(_reader(pieces))
+        drain.wait()
+        return Completed(status=status, out=drain.content, err=drain.content)
+
+    def stream(self, argv: Sequence[str]) -> Iterator[bytes]:
+        records = [{"record": type(record).__name__, **asdict(record)} for record in self._journal()]
+        at = self._random.randrange(len(records)) if self._victim == "follow" else -1
+        yield b"Welcome!\n" + wire.JOURNAL_MARK + b"\n"
+        for number, record in enumerate(records):
+            if number != at:
+                yield _line(json.dumps(record).encode())
+                continue
+            status, pieces = self._mutated("follow", record)
+            if status:
+                raise AgentFailed(
+                    "it failed", status=status, stderr=b"".join(itertools.islice(pieces, 4))[-(1 << 16) :]
+                )
+            if self._random.random() < 0.1:  # another checksum
+                yield b"0" * 8 + b" "
+                yield from pieces
+                yield b"\n"
+            elif self._endless:
+                yield b"0" * 8 + b" "
+                yield from pieces
+            else:
+                yield _line(b"".join(pieces).replace(b"\n", b" "))
+
+    def close(self) -> None:
+        pass
+
+    def _mutated(self, command: str, answer: Any) -> tuple[int, Iterator[bytes]]:
+        """Return an exit status and what is printed in place of ``answer``, this once."""
+        self._victim = ""
+        mutations[command] += 1
+        chance = self._random
+        if self._endless:
+            head = b'{"error": "busy", "message": "'
+            return chance.choice([0, wire.REFUSED]), itertools.chain([head], itertools.repeat(PIECE, MANY), [b'"}'])
+        kind = chance.choice(["value", "value", "value", "bytes", "deep", "refusal", "noise", "nothing"])
+        text = json.dumps(_change(answer, chance)).encode()
+        if kind == "bytes":
+            at = chance.randrange(len(text))
+            text = text[:at] + chance.randbytes(chance.randrange(6)) + text[at + chance.randrange(6) :]
+        elif kind == "deep":
+            text = chance.choice([b'{"a":', b"["]) * 100_000
+        elif kind == "refusal":
+            words = chance.choice([ORDERS, 5, None, {"a": 1}, "x" * 100_000, f"[red]{ORDERS}"])
+            code = chance.choice([wire.UNFIT, wire.NO_SPACE, wire.BAD_REQUEST, "?", 7, ORDERS])
+            return wire.REFUSED, iter([json.dumps({"error": code, "message": words}).encode()])
+        elif kind == "noise":
+            return chance.choice([0, 1, 127, 255]), iter(
+                [ORDERS.encode("utf-8", "surrogatepass"), chance.randbytes(500)]
+            )
+        elif kind == "nothing":
+            text = b""
+        return 0, iter([text])
+
+    def _locate(self, argv: Sequence[str], content: bytes) -> Any:
+        present = self._victim != "install"
+        return {"workdir": "/w", "agent": "/w/agents/a.zip", "present": present, "python": [3, 11]}
+
+    def _install(self, argv: Sequence[str], content: bytes) -> Any:
+        return {}
+
+    def _probe(self, argv: Sequence[str], content: bytes) -> Any:
+        works = {name: {"works": True, "version": "2.1.0"} for name in json.loads(content)["runtimes"]}
+        return {
+            "machine": platform.machine(),
+            "system": "Linux",
+            "cores": 4,
+            "memory_bytes": 10**9,
+            "python": "3.11.2",
+            "clock_ns": 5,
+            "board": ORDERS,
+            "governor": "performance",
+            "tuned": None,
+            "swap": {"used_bytes": 0},
+            "runtimes": works,
+        }
+
+    def _have(self, argv: Sequence[str], content: bytes) -> Any:
+        return {"missing": dict.fromkeys(json.loads(content), 0), "used_bytes": 1, "free_bytes": 10**10}
+
+    def _receive(self, argv: Sequence[str], content: bytes) -> Any:
+        if len(content) < 100_000 and content.startswith(b"\x93NUMPY"):
+            self._labels[argv[5]] = np.load(io.BytesIO(content), allow_pickle=False)
+        return {"sha256": argv[5], "size_bytes": len(content)}
+
+    def _environment(self, argv: Sequence[str], content: bytes) -> Any:
+        return {"environment": json.loads(content)["environment"], "reused": False}
+
+    def _start(self, argv: Sequence[str], content: bytes) -> Any:
+        self._order = json.loads(content)
+        return {"lane": self._order["lane"]}
+
+    def _stop(self, argv: Sequence[str], content: bytes) -> Any:
+        return {"stopped": True}
+
+    def _journal(self) -> Iterable[object]:
+        yield wire.LaneBegan(lane=self._order["lane"], run=self._order["run"], at_ns=1)
+        yield wire.Tuned(at_ns=1, answer={"restored": [{"what": "boost", "before": "0", "now": "1"}], "failed": []})
+        times = {"began_at_ns": 2, "ended_at_ns": 3, "wall_ns": 1}
+        for step in self._order["steps"]:
+            yield wire.StepBegan(id=step["id"], at_ns=2)
+            if step["kind"] == "measure":
+                yield wire.AttemptDone(
+                    id=step["id"],
+                    **times,
+                    span_ns=5000,
+                    warmup_ns=packing.pack_ints([600, 500]),
+                    latency_ns=packing.pack_ints([500] * step["min_invocations"]),
+                    readings=({"at_ns": 1, "mono_ns": 1, "temperature_c": 40.0}, {"at_ns": 2, "mono_ns": 2}),
+                    requested={"threads": step["threads"], "delegate": None},
+                    effective={"threads": step["threads"], "delegate": ORDERS},
+                    versions={"python": "3.11.2"},
+                )
+            else:
+                shape = self._labels[step["labels"]].shape
+                scores = np.linspace(0, 1, shape[0] * shape[1], dtype="<f4")
+                packed = packing.pack_bytes(scores.tobytes())
+                yield wire.ScoringDone(id=step["id"], **times, scores=packed, shape=shape, auc=(0.5,) * shape[1])
+        yield wire.LaneDone(at_ns=4)
+
+
+def _change(value: Any, chance: random.Random) -> Any:
+    """Return ``value`` with something in it replaced, left out or added, at any depth."""
+    if chance.random() < 0.2 or not isinstance(value, dict | list | tuple) or not value:
+        return chance.choice(ODD)
+    changed = dict(value) if isinstance(value, dict) else list(value)
+    place = chance.choice(list(value) if isinstance(value, dict) else range(len(value)))
+    what = chance.choice(["change", "change", "change", "leave out", "add"])
+    if what == "change":
+        changed[place] = _change(changed[place], chance)
+    elif what == "leave out":
+        del changed[place]
+    elif isinstance(changed, dict):
+        changed[chance.choice([ORDERS, "x", ""])] = chance.choice(ODD)
+    else:
+        changed.append(chance.choice(ODD))
+    return changed
+
+
+def _line(text: bytes) -> bytes:
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+def _reader(pieces: Iterator[bytes]) -> Callable[[int], bytes]:
+    return lambda _: next((piece for piece in pieces if piece), b"")
+
+
+def main(seed: int, rounds: int, arguments: list[str]) -> int:
+    """Run `farm` with ``arguments`` so often; return the highest exit status."""
+    from orchestrator.cli import main as cli
+
+    registry.BUILT_IN["transport"]["hostile"] = "tests.lab.hostile:HostileTransport"
+    hostile = sys.modules["tests.lab.hostile"] = sys.modules[__name__]
+    hostile._state["seed"] = seed  # type: ignore[attr-defined]
+    highest = 0
+    for number in range(rounds):
+        _state["round"] = number
+        sys.argv = ["farm", *arguments]
+        try:
+            cli.main()
+        except SystemExit as ended:
+            highest = max(highest, int(ended.code or 0))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    print(json.dumps({"mutations": mutations, "peak_rss_bytes": peak}), file=sys.stderr)  # noqa: T201  it is the answer
+    return highest
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]))
