@@ -89,5 +89,5 @@ def _time_ns(attempt: Measurement) -> float | None:
 
 
 def _governors(attempts: tuple[Measurement, ...], facts: Mapping[str, object]) -> frozenset[str]:
-    seen = {str(reading["governor"]) for attempt in attempts for reading in attempt.readings if reading.get("governor")}
-    return frozenset(seen or ({str(facts["governor"])} if facts.get("governor") else ()))
+    seen = frozenset(name for attempt in attempts for name in attempt.governors)
+    return seen or frozenset({str(facts["governor"])} if facts.get("governor") else ())

@@ -101,6 +101,11 @@ class Measurement:
         """The samples in ns per invocation, float64 of shape [n]."""
         return self.latency_ns.array() / self.invocations_per_sample
 
+    @property
+    def governors(self) -> tuple[str, ...]:
+        """The governors that its readings name, in order, each once."""
+        return tuple(dict.fromkeys(reading["governor"] for reading in self.readings if reading.get("governor")))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:

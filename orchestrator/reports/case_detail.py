@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import fields
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from rich.table import Table
 
 from orchestrator.analysis import explain as slower
 from orchestrator.analysis.stats import early_stopping_estimate, samples_needed
+from orchestrator.domain.samples import Samples
 from orchestrator.domain.units import format_bytes, format_ns, format_seconds
 from orchestrator.reports import case_table as tables
 
@@ -30,6 +33,8 @@ BARS = " ▁▂▃▄▅▆▇█"
 BINS = 60
 #: A timing this long is drawn over time.
 LONG_NS = 5 * 60 * 10**9
+#: Fields of an attempt that its case has already, or that say nothing of their own.
+NOT_IN_JSON = frozenset({"attempt", "case", "artifact", "ended_at"})
 #: What comes before and beside the timed invocations.
 PHASES = (
     ("import", "import_ns"),
@@ -90,44 +95,28 @@ def as_json(
     artifact: Artifact | None,
 ) -> str:
     """Return the same as JSON, with every sample: the row's keys, and ``attempt_list auc_by_class facts recipe checks``."""
-    attempts = [
-        {
-            "number": attempt.number,
-            "error": attempt.error,
-            "started_at": attempt.started_at.isoformat(),
-            "wall_ns": attempt.wall_ns,
-            "unloadable": attempt.unloadable,
-            "import_ns": attempt.import_ns,
-            "context_ns": attempt.context_ns,
-            "load_ns": attempt.load_ns,
-            "first_ns": attempt.first_ns,
-            "warmup_ns": attempt.warmup_ns.array().tolist(),
-            "latency_ns": attempt.latency_ns.array().tolist(),
-            "invocations_per_sample": attempt.invocations_per_sample,
-            "span_ns": attempt.span_ns,
-            "feed_ns": attempt.feed_ns,
-            "read_ns": attempt.read_ns,
-            "clock_ns": attempt.clock_ns,
-            "loop_ns": attempt.loop_ns,
-            "peak_rss_bytes": attempt.peak_rss_bytes,
-            "readings": attempt.readings,
-            "requested": attempt.requested,
-            "effective": attempt.effective,
-            "versions": attempt.versions,
-            "golden_max_difference": _finite(attempt.golden_max_difference),
-            "golden_mean_difference": _finite(attempt.golden_mean_difference),
-        }
-        for attempt in measurements
-    ]
     by_class = dict(zip(scores.classes, scores.auc, strict=False)) if scores else {}
     more = {
-        "attempt_list": attempts,
+        "attempt_list": [_object(attempt) for attempt in measurements],
         "auc_by_class": by_class,
         "facts": dict(facts),
         "recipe": artifact.recipe if artifact else None,
         "checks": artifact.checks if artifact else None,
     }
     return json.dumps(row.to_json() | more, indent=1)
+
+
+def _object(attempt: Measurement) -> dict[str, Any]:
+    return {each.name: _plain(getattr(attempt, each.name)) for each in fields(attempt) if each.name not in NOT_IN_JSON}
+
+
+def _plain(value: Any) -> Any:
+    """Return the value of an attempt's field as JSON has it; it knows no infinity."""
+    if isinstance(value, Samples):
+        return value.array().tolist()
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def histogram(samples: NDArray[np.float64]) -> list[str]:
@@ -237,11 +226,6 @@ def _attempts(measurements: Sequence[Measurement]) -> Table:
             f"{max(warmest):.0f}" if warmest else "-",
         )
     return table
-
-
-def _finite(value: float | None) -> float | None:
-    """Return what JSON can say; it knows no infinity."""
-    return value if value is not None and math.isfinite(value) else None
 
 
 def _last_line(words: str) -> str:

@@ -139,6 +139,6 @@ def _median(values: Sequence[int | None]) -> int | None:
 
 def _governor(good: Sequence[Measurement], facts: Mapping[str, Any]) -> str | None:
     """Return the governor that the attempts ran under; one that changed is named as such."""
-    seen = [str(reading["governor"]) for attempt in good for reading in attempt.readings if reading.get("governor")]
-    known = facts.get("governor")
-    return " → ".join(dict.fromkeys(seen)) or (str(known) if known else None)
+    seen = dict.fromkeys(name for attempt in good for name in attempt.governors)
+    of_device = facts.get("governor")
+    return " → ".join(seen) or (str(of_device) if of_device else None)

@@ -15,7 +15,7 @@ from orchestrator.domain.model import Preprocess
 from orchestrator.domain.readings import sanitize_readings
 from orchestrator.domain.result import Measurement, Scores
 from orchestrator.domain.samples import Samples
-from orchestrator.errors import UnknownName
+from orchestrator.errors import StoreError, UnknownName
 from orchestrator.store import schema
 from orchestrator.store.case_results import IDENTITY, results_of
 from orchestrator.store.rows import DeviceRow, LaneRow, RunRow
@@ -204,13 +204,14 @@ def _run_row(session: Session, row: schema.Run) -> RunRow:
 
 def _measurement(session: Session, row: schema.Attempt, case: Case) -> Measurement:
     samples = {
-        kind: Samples(data)
+        kind: _samples(data)
         for kind, data in session.execute(
             select(schema.Samples.kind, schema.Samples.data).where(schema.Samples.attempt == row.id)
         )
     }
     apart = ("attempt", "case", "warmup_ns", "latency_ns", "readings", "requested", "effective", "versions")
     own = {field.name: getattr(row, field.name) for field in fields(Measurement) if field.name not in apart}
+    own["invocations_per_sample"] = max(1, own["invocations_per_sample"])
     return Measurement(
         attempt=row.id,
         case=case,
@@ -223,6 +224,13 @@ def _measurement(session: Session, row: schema.Attempt, case: Case) -> Measureme
         versions=_mapping(row.versions),
         **own,
     )
+
+
+def _samples(data: bytes) -> Samples:
+    try:
+        return Samples(data)
+    except ValueError as error:
+        raise StoreError(f"the database is damaged: {error}") from None
 
 
 def _number(value: object) -> float | None:

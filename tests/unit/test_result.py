@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from orchestrator.domain.result import CaseResult, Verdict, figure_names
+from agent import wire
+from orchestrator.domain.result import CaseResult, Measurement, Verdict, figure_names
+from orchestrator.reports.case_detail import NOT_IN_JSON
+from orchestrator.store import schema
 from orchestrator.store.rows import ResultRow
-from orchestrator.testing import make_case
+from orchestrator.testing import make_case, make_measurement
+from tests.unit.test_reports import ATTEMPT_KEYS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,3 +42,23 @@ def test_every_figure_has_a_column_of_its_own_in_results_and_no_default_but_none
 
     assert set(figure_names()) <= rows
     assert {defaults[name] for name in figure_names()} == {None}
+
+
+def test_an_attempt_has_the_same_fields_on_the_wire_in_the_store_and_in_json():
+    """One more figure of an attempt is added in all of these, or a test fails."""
+    fields_of = {field.name for field in fields(Measurement)}
+    columns = set(schema.Attempt.__table__.columns.keys())
+    on_the_wire = {field.name for field in fields(wire.AttemptDone)}
+    scores = {"golden_scores", "golden_shape"}, {"golden_max_difference", "golden_mean_difference"}
+
+    assert columns == fields_of - {"attempt", "case", "warmup_ns", "latency_ns"} | {"id", "run", "case_id"}
+    assert on_the_wire - scores[0] - {"id", "began_at_ns", "ended_at_ns"} == fields_of - scores[1] - {
+        *("attempt", "case", "number", "artifact", "started_at", "ended_at")
+    }
+    assert set(ATTEMPT_KEYS) == fields_of - NOT_IN_JSON
+
+
+def test_the_governors_of_an_attempt_are_named_once_each_in_order():
+    readings = ({"governor": "powersave"}, {}, {"governor": "performance"}, {"governor": "powersave"})
+
+    assert make_measurement(readings=readings).governors == ("powersave", "performance")

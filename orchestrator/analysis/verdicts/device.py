@@ -93,9 +93,9 @@ def _of_heat(good: Sequence[Measurement]) -> Iterator[Reason]:
 
 
 def _of_frequency(good: Sequence[Measurement], facts: Mapping[str, Any]) -> Iterator[Reason]:
-    governors = {
-        str(reading["governor"]) for attempt in good for reading in attempt.readings if "governor" in reading
-    } or ({str(facts["governor"])} if facts.get("governor") else set())
+    governors = {name for attempt in good for name in attempt.governors}
+    if not governors and facts.get("governor"):
+        governors = {str(facts["governor"])}
     others = sorted(governors - {"performance"})
     if others:
         yield warn(
