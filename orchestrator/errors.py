@@ -107,8 +107,8 @@ class ClaimsError(UsageError):
 class UnknownName(UsageError):  # noqa: N818  what is unknown is the name
     """Nothing has this name; the message offers the nearest one that exists."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], *, hint: str | None = None) -> None:
-        super().__init__(no_such(kind, name, known), hint=hint)
+    def __init__(self, kind: str, name: str, existing: Iterable[str], *, hint: str | None = None) -> None:
+        super().__init__(no_such(kind, name, existing), hint=hint)
         self.kind, self.name = kind, name
 
 
@@ -170,20 +170,20 @@ _LISTED = 20
 _COMPARED = 100
 
 
-def no_such(kind: str, name: str, known: Iterable[str]) -> str:
+def no_such(kind: str, name: str, existing: Iterable[str]) -> str:
     """Return ``no device called 'p5'; did you mean 'pi5'?``, with the names that exist where none is near."""
-    return _joined(f"no {kind} called {_shortened(name)!r}", suggestion(name, known))
+    return _joined(f"no {kind} called {_shortened(name)!r}", suggestion(name, existing))
 
 
-def unknown_key(key: object, known: Iterable[str], *, of: str = "") -> str:
+def unknown_key(key: object, existing: Iterable[str], *, of: str = "") -> str:
     """Return ``unknown key 'adress'; did you mean 'address'?``; ``of`` is what has keys: ``dataset folder``."""
     subject = f"unknown key {_shortened(str(key))!r}{f' of {of}' if of else ''}"
-    return _joined(subject, suggestion(str(key), known))
+    return _joined(subject, suggestion(str(key), existing))
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return ``did you mean 'pi5'?``, or what there is (``there is local, pi5``); empty where nothing is known."""
-    options = sorted(map(str, known))
+def suggestion(name: str, existing: Iterable[str]) -> str:
+    """Return ``did you mean 'pi5'?``, or what there is (``there is local, pi5``); empty where nothing exists."""
+    options = sorted(map(str, existing))
     close = difflib.get_close_matches(name[:_COMPARED], options, n=1)
     if close:
         return f"did you mean {close[0]!r}?"

@@ -174,20 +174,20 @@ class _Reader:
         return self._depth[name]
 
     def _groups_of(self, name: str, entry: Entry) -> tuple[str, ...]:
-        own = {
+        names = {
             group
             for group, written in self._groups.items()
             if group in entry.groups or any(fnmatch.fnmatchcase(name, pattern) for pattern in written.devices)
         }
         while True:
-            more = {parent for parent, group in self._groups.items() if own & set(group.children)} - own
+            more = {parent for parent, group in self._groups.items() if names & set(group.children)} - names
             if not more:
                 break
-            own |= more
+            names |= more
         if ALL in self._groups:
-            own.add(ALL)
+            names.add(ALL)
         order = list(self._groups)
-        return tuple(sorted(own, key=lambda group: (group != ALL, self._depth[group], order.index(group))))
+        return tuple(sorted(names, key=lambda group: (group != ALL, self._depth[group], order.index(group))))
 
     def _merged(self, name: str, entry: Entry) -> dict[str, Any]:
         """Return the fields of the device: those of its groups, outermost first, then its own."""
@@ -211,10 +211,10 @@ class _Reader:
 
     def _check_device(self, name: str, values: Mapping[str, Any]) -> None:
         location = ("devices", name)
-        known = registry.names("transport")
+        transports = registry.names("transport")
         transport = values.get("transport", "ssh")
-        if transport not in known:
-            words = f"device {name}: {no_such('transport', transport, known)}"
+        if transport not in transports:
+            words = f"device {name}: {no_such('transport', transport, transports)}"
             raise self._document.complain((*location, "transport"), words)
         if transport == "ssh" and "address" not in values:
             words = f"device {name}: it has no address"

@@ -168,11 +168,11 @@ def assignment(text: str, entry: Mapping[str, Any]) -> tuple[tuple[str, ...], An
     key, equals, value = text.partition("=")
     operator = key[-1:] if key[-1:] in "+-" else ""
     keys = tuple(key.removesuffix(operator).split(".") if operator else key.split("."))
-    known = [name for name in Entry.model_fields if name != "limits"]
-    known += [f"limits.{name}" for name in LimitsOf.model_fields]
+    keys_of_an_entry = [name for name in Entry.model_fields if name != "limits"]
+    keys_of_an_entry += [f"limits.{name}" for name in LimitsOf.model_fields]
     name = ".".join(keys)
-    if not equals or name not in known:
-        why = unknown_key(name, known) if equals else "it has no `=`"
+    if not equals or name not in keys_of_an_entry:
+        why = unknown_key(name, keys_of_an_entry) if equals else "it has no `=`"
         raise UsageError(f"{text!r}: {why}", hint="write KEY=VALUE, such as user=pi, tags+=lab, limits.disk=2GB")
     if name not in LISTS:
         if operator:
@@ -211,10 +211,12 @@ def _edit(
 ) -> None:
     """Rewrite the file; the result must have exactly the expected values, whatever form the file has.
 
-    It must be right before and after, unless it need not be ``understood``.
+    The file must be valid before and after, unless it need not be ``understood``.
     """
-    if path.exists() and understood:
-        Inventory.load(path)  # refuses a wrong file before it is touched
+    if path.exists():
+        document = documents.read(path, InventoryError)  # refuses a wrong file before it is touched
+        if understood:
+            Inventory.of(document)
     with rewriting(path) as text:
         document = documents.parse(text.before, path, InventoryError)
         try:
@@ -264,11 +266,11 @@ def _dropped(text: str, data: dict[str, Any], where: tuple[str, ...]) -> str:
 
 
 def _require(data: Mapping[str, Any], document: documents.Document, name: str) -> None:
-    known = list(data.get("devices") or ())
-    if name not in known:
+    devices = list(data.get("devices") or ())
+    if name not in devices:
         if name == LOCAL.name:
-            raise InventoryError(f"{document.path}: `local` is built in; the file says nothing of it")
-        raise UnknownName("device", name, known, hint="farm devices list")
+            raise InventoryError(f"{document.path}: `local` is built in and not in this file")
+        raise UnknownName("device", name, devices, hint="farm devices list")
 
 
 def _scalar(key: str, value: str) -> Any:

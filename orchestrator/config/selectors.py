@@ -75,45 +75,45 @@ def select(devices: Sequence[Device], words: str | Iterable[str], known: Known |
 def has(facts: Mapping[str, Any]) -> frozenset[str]:
     """Return what ``has:`` may ask of a device with these facts: CPU features, runtimes that work, gpu, nvidia, battery and the like."""
     features = facts.get("features") or ()
-    found = {str(word) for word in features} if isinstance(features, list | tuple) else set()
+    matched = {str(word) for word in features} if isinstance(features, list | tuple) else set()
     runtimes = facts.get("runtimes")
     if isinstance(runtimes, dict):
-        found |= {str(name) for name, tried in runtimes.items() if isinstance(tried, dict) and tried.get("works")}
+        matched |= {str(name) for name, tried in runtimes.items() if isinstance(tried, dict) and tried.get("works")}
     for fact in ("gpus", "vulkan", "opencl", "battery", "container", "virtual", "emulated"):
         if facts.get(fact):
-            found.add("gpu" if fact == "gpus" else fact)
+            matched.add("gpu" if fact == "gpus" else fact)
     gpus = facts.get("gpus")
     if isinstance(gpus, list):
-        found |= {str(gpu["kind"]) for gpu in gpus if isinstance(gpu, dict) and "kind" in gpu}
-    return frozenset(found)
+        matched |= {str(gpu["kind"]) for gpu in gpus if isinstance(gpu, dict) and "kind" in gpu}
+    return frozenset(matched)
 
 
 def _from_files(words: Iterable[str]) -> list[str]:
     """Replace ``@FILE`` by the words in it, one a line, ``#`` for comments."""
-    found = []
+    matched = []
     for word in words:
         if not word.startswith("@"):
-            found.append(word)
+            matched.append(word)
             continue
         try:
             lines = Path(word[1:]).read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as reason:
             words_of = reason.strerror if isinstance(reason, OSError) else "not UTF-8"
             raise UsageError(f"{word}: {words_of}", hint="a file of selectors, one a line") from reason
-        found += [line for line in (line.partition("#")[0].strip() for line in lines) if line]
-    return found
+        matched += [line for line in (line.partition("#")[0].strip() for line in lines) if line]
+    return matched
 
 
 def _matching(devices: Sequence[Device], word: str, known: Known, *, away: bool = False) -> set[str]:
     """Return the names that a word matches; raise `UsageError` for none, unless facts alone leave nothing to take away."""
-    found = {device.name for device in devices}
+    matched = {device.name for device in devices}
     for term in word.split("&"):
         negated = term.startswith("!")
         names = _term(devices, term[1:] if negated else term, known)
-        found = found - names if negated else found & names
-    if not found and not (away and needs_facts([word])):
+        matched = matched - names if negated else matched & names
+    if not matched and not (away and needs_facts([word])):
         raise UsageError(f"selector {word!r} matches no device", hint="farm devices list")
-    return found
+    return matched
 
 
 def _term(devices: Sequence[Device], term: str, known: Known) -> set[str]:
@@ -122,10 +122,10 @@ def _term(devices: Sequence[Device], term: str, known: Known) -> set[str]:
     if term == ALL:
         return set(every)
     if colon and kind in ("tag", "group"):
-        found = {device.name for device in devices if value in getattr(device, f"{kind}s")}
-        if not found:
+        matched = {device.name for device in devices if value in getattr(device, f"{kind}s")}
+        if not matched:
             raise UnknownName(kind, value, {word for device in devices for word in getattr(device, f"{kind}s")})
-        return found
+        return matched
     if colon and kind in ("arch", "has"):
         return _by_facts(every, term, known, lambda facts: _is(facts, kind, value))
     comparison = _COMPARISON.fullmatch(term)
@@ -146,12 +146,12 @@ def _is(facts: Mapping[str, Any], kind: str, value: str) -> bool:
 
 
 def _by_facts(every: Sequence[str], term: str, known: Known, holds: Callable[[Mapping[str, Any]], bool]) -> set[str]:
-    found = {name for name in every if name in known and holds(known[name])}
+    matched = {name for name in every if name in known and holds(known[name])}
     unseen = [name for name in every if name not in known]
-    if not found and unseen:
+    if not matched and unseen:
         some = ", ".join(unseen[:3]) + (", …" if len(unseen) > 3 else "")
         raise UsageError(f"selector {term!r} matches no device; without facts yet: {some}", hint="farm devices check")
-    return found
+    return matched
 
 
 def _comparing(comparison: re.Match[str]) -> Callable[[Mapping[str, Any]], bool]:
@@ -167,18 +167,25 @@ def _comparing(comparison: re.Match[str]) -> Callable[[Mapping[str, Any]], bool]
         except ValueError as wrong:
             raise UsageError(f"{comparison[0]!r}: {wrong}") from None
     elif name in ("cores", "python", "kernel"):
+        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})*", text):
+            raise UsageError(f"{comparison[0][:60]!r}: {text[:40]!r} is no number")
         read, limit = _version, _version(text)
-        if not re.fullmatch(r"[0-9]+(\.[0-9]+)*", text):
-            raise UsageError(f"{comparison[0]!r}: {text!r} is no number")
     elif sign not in ("=", "!="):
         raise UsageError(f"{comparison[0]!r}: {name} is text; compare it by = or !=, and * stands for anything")
     else:
         return lambda facts: key in facts and fnmatch.fnmatch(str(facts[key]), text) == (sign == "=")
-    return lambda facts: key in facts and compare(_cut(read(facts[key]), limit), limit)
+
+    def holds(facts: Mapping[str, Any]) -> bool:
+        try:
+            return key in facts and bool(compare(_cut(read(facts[key]), limit), limit))
+        except (TypeError, ValueError, OverflowError):  # an older farm stored whatever a device sent
+            return False
+
+    return holds
 
 
 def _version(value: Any) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d+", str(value))[:3])
+    return tuple(int(number) for number in re.findall(r"\d{1,18}", str(value))[:3])
 
 
 def _cut(value: Any, limit: Any) -> Any:

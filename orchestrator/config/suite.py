@@ -108,10 +108,10 @@ def narrow(
     )
 
 
-def _require(kind: str, asked: Sequence[str], known: Sequence[str] | Mapping[str, Any]) -> None:
+def _require(kind: str, asked: Sequence[str], existing: Sequence[str] | Mapping[str, Any]) -> None:
     for name in asked:
-        if name not in known:
-            raise UnknownName(kind, name, known)
+        if name not in existing:
+            raise UnknownName(kind, name, existing)
 
 
 def _models(document: documents.Document, written: Sequence[str | ModelKeys]) -> tuple[ModelSpec, ...]:

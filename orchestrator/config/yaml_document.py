@@ -116,7 +116,7 @@ def parse(text: str, path: Path, error: type[UsageError]) -> Document:
     if data is None:
         data = CommentedMap()
     if not isinstance(data, dict):
-        raise error(f"{path}:1: expected `key: value` lines, found a {type(data).__name__}")
+        raise error(f"{path}:1: expected `key: value` lines, not a {type(data).__name__}")
     return Document(path=path, data=data, error=error)
 
 
@@ -124,12 +124,12 @@ def expand(document: Document, location: Sequence[str | int], text: str) -> str:
     """Replace ``${NAME}`` by the environment's value; a name that is not set is an error with its line."""
 
     def value(match: re.Match[str]) -> str:
-        found = os.environ.get(match[1])
-        if found is None:
+        setting = os.environ.get(match[1])
+        if setting is None:
             raise document.complain(
                 location, f"environment variable {match[1]} is not set", hint=f"export {match[1]}=… and try again"
             )
-        return found
+        return setting
 
     return _REFERENCE.sub(value, text)
 

@@ -27,10 +27,10 @@ def put(text: str, path: Path, value: Any) -> str:
     for depth, key in enumerate(path):
         if not _is_mapping(node):
             raise CannotSplice(f"{'.'.join(path[:depth])} is no mapping")
-        found = _child(node, key)
-        if found is None:
+        pair = _child(node, key)
+        if pair is None:
             return _inserted(text, node, _nested(path[depth:], value))
-        parent_key, node = found
+        parent_key, node = pair
         if _is_null(node) and depth + 1 < len(path):
             return _below(text, parent_key, node, _nested(path[depth + 1 :], value))
     return _replaced(text, parent_key, node, value)
@@ -39,10 +39,10 @@ def put(text: str, path: Path, value: Any) -> str:
 def drop(text: str, path: Path) -> str:
     """Return ``text`` without the key at the end of ``path``; comments on lines of their own before it stay."""
     mapping = _at(text, path[:-1])
-    found = _child(mapping, path[-1])
-    if found is None:
+    pair = _child(mapping, path[-1])
+    if pair is None:
         raise KeyError(path[-1])
-    key, value = found
+    key, value = pair
     pairs = list(mapping.value)
     place = next(number for number, (other, _) in enumerate(pairs) if other is key)
     if mapping.flow_style:
@@ -56,10 +56,10 @@ def drop(text: str, path: Path) -> str:
 
 def rename(text: str, path: Path, new: str) -> str:
     """Return ``text`` with another word for the key at the end of ``path``."""
-    found = _child(_at(text, path[:-1]), path[-1])
-    if found is None:
+    pair = _child(_at(text, path[:-1]), path[-1])
+    if pair is None:
         raise KeyError(path[-1])
-    key, _ = found
+    key, _ = pair
     return text[: key.start_mark.index] + inline(new) + text[key.end_mark.index :]
 
 
@@ -90,8 +90,8 @@ def drop_item(text: str, path: Path, word: str) -> str:
 
 def is_null(text: str, path: Path) -> bool:
     """Check whether nothing is written at ``path``, as in ``key:``."""
-    found = _child(_at(text, path[:-1]), path[-1])
-    return found is not None and _is_null(found[1])
+    pair = _child(_at(text, path[:-1]), path[-1])
+    return pair is not None and _is_null(pair[1])
 
 
 def inline(value: Any) -> str:
@@ -136,10 +136,10 @@ def _compose(text: str) -> Any:
 def _at(text: str, path: Path) -> Any:
     node: Any = _compose(text)
     for key in path:
-        found = _child(node, key) if _is_mapping(node) else None
-        if found is None:
+        pair = _child(node, key) if _is_mapping(node) else None
+        if pair is None:
             raise KeyError(key)
-        node = found[1]
+        node = pair[1]
     if not _is_mapping(node):
         raise KeyError(path)
     return node
@@ -147,10 +147,10 @@ def _at(text: str, path: Path) -> Any:
 
 def _items(text: str, path: Path) -> list[Any]:
     """Return the scalars of the list at ``path``, as far as they stand where they are written."""
-    found = _child(_at(text, path[:-1]), path[-1])
-    if found is None or found[1].id != "sequence" or found[1].start_mark.index < found[0].end_mark.index:
+    pair = _child(_at(text, path[:-1]), path[-1])
+    if pair is None or pair[1].id != "sequence" or pair[1].start_mark.index < pair[0].end_mark.index:
         raise CannotSplice(f"{path[-1]} is no list")
-    items = list(found[1].value)
+    items = list(pair[1].value)
     if any(item.id != "scalar" for item in items):
         raise CannotSplice(f"{path[-1]} is no list of words")
     return items
@@ -165,7 +165,9 @@ def _is_null(node: Any) -> bool:
 
 
 def _child(node: Any, key: str) -> tuple[Any, Any] | None:
-    return next(((own, value) for own, value in node.value if own.id == "scalar" and own.value == key), None)
+    return next(
+        ((written, value) for written, value in node.value if written.id == "scalar" and written.value == key), None
+    )
 
 
 def _end(node: Any) -> int:
@@ -184,8 +186,8 @@ def _line_end(text: str, position: int) -> int:
     """Return where the line after ``position`` begins; block scalars end behind their line already."""
     if text[position - 1 : position] == "\n":
         return position
-    found = text.find("\n", position)
-    return len(text) if found < 0 else found + 1
+    end = text.find("\n", position)
+    return len(text) if end < 0 else end + 1
 
 
 def _colon(text: str, key: Any) -> int:

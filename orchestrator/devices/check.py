@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.devices import health
 from orchestrator.devices.fleet import for_each
 from orchestrator.devices.session import connect
-from orchestrator.devices.setup import RUNTIMES
+from orchestrator.runtimes.catalogue import BEST_FIRST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -41,7 +41,7 @@ def check(
 
     def act(device: Device) -> Answer:
         with closing(connect(device, connector)) as client:
-            facts = client.probe(RUNTIMES)
+            facts = client.probe(BEST_FIRST)
         warnings = [sentence for _, sentence in health.complaints(facts)]
         if health.other_machine((before or {}).get(device.name, {}), facts):
             warnings.append(f"different hardware: this name was another machine when last seen; {OTHER_MACHINE}")

@@ -9,9 +9,9 @@ from orchestrator.config import inventory_edit as inventory_file
 from orchestrator.config.address import parse_address
 from orchestrator.config.inventory import Inventory
 from orchestrator.devices.host_keys import confirmed, draft_of, server_names, trusted_unless_it_fails
-from orchestrator.devices.setup import RUNTIMES
 from orchestrator.domain.device import Device
 from orchestrator.errors import AuthenticationRefused, FarmError, InventoryError, UnknownName
+from orchestrator.runtimes.catalogue import BEST_FIRST
 from orchestrator.transports import known_hosts as trusted_keys
 
 if TYPE_CHECKING:
@@ -65,11 +65,11 @@ def register(
 def _probed(device: Device, session: Session, let_in: LetIn | None) -> Mapping[str, Any]:
     client = session.client(device)
     try:
-        return client.probe(RUNTIMES)
+        return client.probe(BEST_FIRST)
     except AuthenticationRefused as refused:
         if let_in is None or not let_in(device, refused, session.connector):
             raise
-        return client.probe(RUNTIMES)
+        return client.probe(BEST_FIRST)
 
 
 def our_public_key(device: Device) -> tuple[Path, str] | None:

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from orchestrator.domain.device import Device
     from orchestrator.transports.connector import Connector
 
-#: Runtimes worth asking a device for.
-RUNTIMES = BEST_FIRST
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeInstalled:
@@ -62,7 +59,7 @@ def install_runtime(
 ) -> RuntimeInstalled:
     """Install the best runtime the device can have, unless it has it itself, and try it there.
 
-    ``facts`` are what probing for `RUNTIMES` returned; ``report`` gets what is going on. Raises `DeviceUnfit`.
+    ``facts`` are what probing for `BEST_FIRST` returned; ``report`` gets what is going on. Raises `DeviceUnfit`.
     """
     device = client.device
     runtime = choose_runtime(facts, device.runtimes)
@@ -93,7 +90,7 @@ def set_up(
 
     def act(device: Device) -> RuntimeInstalled:
         with closing(connect(device, connector)) as client:
-            return install_runtime(client, client.probe(RUNTIMES), cache=cache, wheelhouse=wheelhouse)
+            return install_runtime(client, client.probe(BEST_FIRST), cache=cache, wheelhouse=wheelhouse)
 
     return for_each(devices, act)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.devices.fleet import for_each
 from orchestrator.devices.session import connect
-from orchestrator.devices.setup import RUNTIMES
+from orchestrator.runtimes.catalogue import BEST_FIRST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -52,6 +52,6 @@ def _each(
 ) -> Iterator[Outcome[Tuned]]:
     def act(device: Device) -> Tuned:
         with closing(connect(device, connector)) as client:
-            return Tuned(tuning=change(client), facts=client.probe(RUNTIMES))
+            return Tuned(tuning=change(client), facts=client.probe(BEST_FIRST))
 
     return for_each(devices, act)

@@ -51,16 +51,16 @@ def effort(name: str, *, compare: bool = False, attempts: int | None = None) -> 
     """
     if name not in EFFORTS:
         raise UnknownName("effort", name, EFFORTS)
-    known = EFFORTS[name]
+    chosen = EFFORTS[name]
     if compare and name == "standard":
-        known = replace(known, attempts=ATTEMPTS_TO_COMPARE)
+        chosen = replace(chosen, attempts=ATTEMPTS_TO_COMPARE)
     if attempts is None:
-        return known
-    ratio = attempts / known.attempts
+        return chosen
+    ratio = attempts / chosen.attempts
     return replace(
-        known,
+        chosen,
         attempts=attempts,
-        invocations=math.ceil(known.invocations * ratio),
-        seconds=known.seconds * ratio,
-        max_seconds=None if known.max_seconds is None else known.max_seconds * ratio,
+        invocations=math.ceil(chosen.invocations * ratio),
+        seconds=chosen.seconds * ratio,
+        max_seconds=None if chosen.max_seconds is None else chosen.max_seconds * ratio,
     )

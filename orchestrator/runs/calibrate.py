@@ -11,13 +11,12 @@ import numpy as np
 from orchestrator.analysis import noise_floor as noise
 from orchestrator.config import suite as suites
 from orchestrator.devices.provisioning.choose import choose_runtime
-from orchestrator.devices.setup import RUNTIMES
 from orchestrator.domain.calibration import Calibration
 from orchestrator.domain.case import Case
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.event import AttemptEnded, BuildFailed, CaseSkipped, LaneSkipped
 from orchestrator.errors import DeviceUnfit, UsageError
-from orchestrator.runtimes.catalogue import scheme_for
+from orchestrator.runtimes.catalogue import BEST_FIRST, scheme_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -54,7 +53,7 @@ def calibrate(
     """
     group = _group(effort, attempts)
     name = device.name
-    runtime = choose_runtime(session.client(device).probe(RUNTIMES), device.runtimes)
+    runtime = choose_runtime(session.client(device).probe(BEST_FIRST), device.runtimes)
     case = Case(device=name, model="tiny-cxr", scheme=scheme_for(runtime, SCHEME), runtime=runtime, threads=1, batch=1)
     run, reason = "", "nothing was measured"
     for event in farm.run(_suite(case, effort, attempts, seed), [device], store, session=session):

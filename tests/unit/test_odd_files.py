@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from orchestrator.config import plugin_options
 from orchestrator.config import suite as suites
 from orchestrator.config.inventory import Inventory
+from orchestrator.config.inventory_edit import change, remove, rename
 from orchestrator.config.yaml_parse import MAX_BYTES
 from orchestrator.datasets.phantom import Phantom
 from orchestrator.domain.suite import Suite, Throughput
@@ -323,3 +324,25 @@ def test_numbers_that_nothing_can_use_are_refused_as_options_too(options):
 def test_an_endless_device_file_is_not_read_to_its_end():
     with pytest.raises(SuiteError, match="larger than 10 MB"):
         suites.load(Path("/dev/zero"))
+
+
+def test_edits_of_a_file_that_is_no_text_are_refused(tmp_path):
+    path = tmp_path / "inventory.yaml"
+    path.write_bytes(b"devices:\n  pi: {address: x, notes: W\xe4rme}\n")
+
+    for edit in (
+        lambda: remove(path, ["pi"]),
+        lambda: change(path, "pi", ["user=pi"]),
+        lambda: rename(path, "pi", "po"),
+    ):
+        with pytest.raises(InventoryError, match="not UTF-8 at byte 36"):
+            edit()
+
+
+def test_an_edit_keeps_the_byte_order_mark_and_the_line_ends(tmp_path):
+    path = tmp_path / "inventory.yaml"
+    path.write_bytes(b"\xef\xbb\xbf" + INVENTORY.replace("\n", "\r\n").encode())
+
+    change(path, "pi", ["user=joe"])
+
+    assert path.read_bytes() == b"\xef\xbb\xbfdevices:\r\n  pi:\r\n    address: x\r\n    user: joe\r\n"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from orchestrator.config.selectors import has, needs_facts, select
 from orchestrator.domain.device import Device
@@ -108,3 +112,28 @@ def test_facts_of_another_form_are_no_crash():
     assert has({"features": 7, "runtimes": "all", "gpus": {}}) == frozenset()
     with pytest.raises(UsageError):
         select(DEVICES, ["memory<1GB"], {"pi-a": {}})
+
+
+@given(st.text(alphabet="pi-ab*?[]!&:@<>=., 0123456789eGBtagrouphsmy", max_size=24))
+@example("memory<" + "9" * 5000)
+@example("cores>" + "9" * 5000)
+@example("cores>1e999")
+@example("memory>=nan")
+@example("@")
+@example("!" * 2000)
+@settings(deadline=None)
+def test_any_word_selects_devices_or_is_refused(word):
+    chosen = ()
+    with suppress(UsageError):
+        chosen = select(DEVICES, [word], KNOWN)
+
+    assert set(chosen) <= set(DEVICES)
+
+
+@pytest.mark.parametrize("odd", ["much", None, [4], {"a": 1}, float("nan"), "9" * 5000], ids=lambda odd: str(odd)[:9])
+def test_a_fact_that_makes_no_sense_matches_no_comparison_and_ends_nothing(odd):
+    known = KNOWN | {"nuc": {"memory_bytes": odd, "cores": odd, "machine": "x86_64"}}
+
+    assert [device.name for device in select(DEVICES, ["memory>1GB"], known)] == ["pi-a"]
+    assert "nuc" not in [device.name for device in select(DEVICES, ["memory<2GB"], known)]
+    assert select(DEVICES, ["cores<9"], known)
