@@ -93,7 +93,7 @@ WRONG = {
     "a password": ("    password: hush", 4, "device pi: password: an inventory is no place for secrets"),
     "via nobody": ("    via: gat", 4, "device pi: via: no device called 'gat'; there is pi"),
     "via itself": ("    via: pi", 4, "device pi: via: pi is reached through pi itself"),
-    "via a wrong port": ("    via: gate:99999", 4, "device pi: via: 'gate:99999': there is no port 99999"),
+    "via a wrong port": ("    via: gate:99999", 4, "device pi: via: 'gate:99999': port 99999 is not a number"),
     "via a number": ("    via: 7", 4, "device pi: via: must be text"),
     "unknown group": ("    groups: [ward]", 4, "device pi: no group called 'ward'"),
     "groups a text": ("    groups: ward", 4, "device pi: groups: must be a list"),

@@ -26,7 +26,7 @@ def read(path: Path) -> Found:
     text = _text(path)
     lines = "\n".join(line for line in text.splitlines() if line.strip() and not line.lstrip().startswith(("#", ";")))
     if not lines:
-        raise InventoryError(f"{path}: there is nothing in it")
+        raise InventoryError(f"{path}: the file is empty")
     if _SECTION.search(lines):
         tree = ansible_ini.tree(text, path)
     elif _YAML.match(lines):
@@ -53,5 +53,5 @@ def _text(path: Path) -> str:
     strange = re.search(r"[\x00-\x08\x0b\x0e-\x1f\x7f]", text)
     if strange:
         line = text.count("\n", 0, strange.start()) + 1
-        raise InventoryError(f"{path}:{line}: a control character; it is no text file")
+        raise InventoryError(f"{path}:{line}: a control character; expected a text file")
     return text

@@ -89,10 +89,10 @@ def hosts(pattern: str, where: str) -> list[str]:
         return [pattern]
     first, last, step = match[1] or "0", match[2], int(match[3] or 1)
     if first.isdigit() != last.isdigit() or (first.isdigit() and first[0] == "0" and len(first) not in (1, len(last))):
-        raise InventoryError(f"{where}: {match[0]} is no range: its ends must be alike")
+        raise InventoryError(f"{where}: {match[0]} is not a range: its ends must be alike")
     low, high = (int(first), int(last)) if first.isdigit() else (ord(first), ord(last))
     if step < 1 or high < low or (high - low) // step >= MOST_HOSTS or len(last) > 9:
-        raise InventoryError(f"{where}: {match[0]} is no range of 1 to {MOST_HOSTS} hosts")
+        raise InventoryError(f"{where}: {match[0]} is not a range of 1 to {MOST_HOSTS} hosts")
     width = len(first) if first[0] == "0" else 0
     middles = [str(n).zfill(width) if first.isdigit() else chr(n) for n in range(low, high + 1, step)]
     ends = hosts(pattern[match.end() :], where)
@@ -226,7 +226,7 @@ def _port(value: Value | None) -> int | None:
     if value is None:
         return None
     if not re.fullmatch(r"[0-9]{1,5}", value.text or "") or not 1 <= int(value.text or "") <= 65535:
-        raise InventoryError(f"{value.where}: ansible_port: {value.text!r} is no port; they go from 1 to 65535")
+        raise InventoryError(f"{value.where}: ansible_port: {value.text!r} is not a port, a number from 1 to 65535")
     return int(value.text or "")
 
 

@@ -80,7 +80,9 @@ def _group(found: Tree, document: documents.Document, location: tuple[Any, ...],
     for part in location:
         data = data[part]
     if not isinstance(name, str) or depth > _DEEPEST:
-        raise document.complain(location, f"{str(name)[:40]!r} is no name of a group, or groups are too deep")
+        raise document.complain(
+            location, f"{str(name)[:40]!r} is not the name of a group, or groups are nested too deep"
+        )
     _check(document, location, data)
     group = found.group(name)
     inner = data or {}

@@ -45,7 +45,7 @@ class Notes:
         return tuple(f"{_some(names)}: {what}" for what, names in self._about.items())
 
 
-class LeftOut(Exception):  # noqa: N818  it is no error: one host of many can't be a device
+class LeftOut(Exception):  # noqa: N818  not an error: one host of many can't be a device
     """The host can't be a device of farm; the message says why."""
 
 
@@ -59,7 +59,7 @@ def check_name(name: str) -> None:
 def check_address(address: str) -> str:
     """Return ``address``; raises `LeftOut` for what is none."""
     if not address or re.search(r"[\s/@\[\]{}$]", address) or re.fullmatch(r"[^:]*:\d+", address):
-        raise LeftOut("left out: its address is no bare name or IP address")
+        raise LeftOut("left out: its address is not a name or an IP address")
     return address
 
 
@@ -75,9 +75,7 @@ def hop(text: str, known: Callable[[str], Device | None]) -> Device:
     """
     first, *more = [part.strip().removeprefix("ssh://") for part in text.split(",")]
     if more:
-        raise LeftOut(
-            "left out: it is behind several jump hosts; add each of them, and tell who is behind whom by --via"
-        )
+        raise LeftOut("left out: it is behind several jump hosts; add each of them, with --via for the one before it")
     device = known(first)
     if device is not None:
         return device
@@ -85,9 +83,9 @@ def hop(text: str, known: Callable[[str], Device | None]) -> Device:
         user, address, port = parse_address(first)
         check_address(address)
     except (UsageError, LeftOut):
-        raise LeftOut("left out: its jump host is no USER@HOST:PORT") from None
+        raise LeftOut("left out: its jump host is not USER@HOST:PORT") from None
     if not plain(first):
-        raise LeftOut("left out: its jump host is no USER@HOST:PORT")
+        raise LeftOut("left out: its jump host is not USER@HOST:PORT")
     if user is None and port is None and not re.search(r"[.:]", address):
         port = 22  # a bare word means a device of the inventory there, and this is none
     return Device(name=written_address(user, address, port), address=address, user=user, port=port)
