@@ -86,7 +86,7 @@ def parsed(answer: Mapping[str, Sequence[str]], original: str) -> SshOptions:
         certificate_files=tuple(tokens.path(name) for name in answer.get("certificatefile", ())),
         identities_only=(first("identitiesonly") or "no").lower() in ("yes", "true"),
         agent=_agent(answer.get("identityagent", ["SSH_AUTH_SOCK"])[0], tokens),
-        jumps=tuple(hop.strip() for hop in jumps.split(",")) if jumps else (),
+        jumps=tuple(tokens.hop(written.strip()) for written in jumps.split(",")) if jumps else (),
         proxy_command=() if jumps else _command(first("proxycommand"), first("proxyusefdpass"), tokens),
         host_key_alias=alias if first("hostkeyalias") else None,
         known_hosts_files=tuple(
@@ -129,6 +129,10 @@ class _Tokens:
             return self.values[match[1]]
 
         return re.sub(r"%(.|$)", value, text)
+
+    def hop(self, text: str) -> str:
+        """Return a jump host with the tokens expanded that it may have; another ``%`` is the zone of an address."""
+        return re.sub(r"%([%hnpr])", lambda match: self.values[match[1]], text)
 
     def path(self, text: str) -> Path:
         """Return the file that ``text`` names, with ``${VARIABLE}``, tokens and ``~`` expanded."""

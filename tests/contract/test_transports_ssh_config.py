@@ -185,6 +185,12 @@ def test_jump_hosts_and_commands_exclude_each_other_and_none_is_none(ask):
         assert (options.jumps, options.proxy_command) == ((), ())
 
 
+def test_jump_hosts_have_tokens(ask):
+    options = ask("Host board\n User pi\n HostName 10.0.0.1\n ProxyJump %r@gate-%n,[fe80::1%eth0]:22\n")
+
+    assert options.jumps == ("pi@gate-board", "[fe80::1%eth0]:22")
+
+
 def test_a_proxy_command_is_a_list_of_words(ask):
     options = ask("Host board\n HostName 10.0.0.1\n ProxyCommand exec nc -X 'a b' [%h]:%p %r%% 2>/dev/null\n User pi\n")
 

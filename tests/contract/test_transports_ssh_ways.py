@@ -278,6 +278,22 @@ def test_a_broken_ssh_config_is_refused_by_the_name_of_the_device(home, tmp_path
         run(BOARD, tmp_path / "nothing")
 
 
+def test_only_addresses_of_the_family_that_is_named_are_dialled(sshd, home, reader):
+    server = sshd("board")
+    config = home / ".ssh" / "config"
+    trusted = server.known_hosts.with_name("by_name")
+    trusted.write_text(server.known_hosts.read_text().replace("127.0.0.1", "localhost"))
+    named = host("board", server, f"IdentityFile {server.identity_file}").replace(
+        "HostName 127.0.0.1", "HostName localhost"
+    )
+
+    config.write_text(f"{named} AddressFamily inet\n BindAddress 127.0.0.1\n")
+    assert run(BOARD, trusted) == b"hello\n"
+    config.write_text(f"{host('board', server)} AddressFamily inet6\n")
+    with pytest.raises(Unreachable, match="its name has no address"):
+        run(BOARD, trusted)
+
+
 def test_a_server_that_allows_one_session_serves_programs_one_after_the_other(sshd):
     server = sshd(extra="MaxSessions 1")
     transport = SshTransport(server.device, Connector(known_hosts=server.known_hosts))
