@@ -9,6 +9,7 @@ from orchestrator.config import plugin_options
 from orchestrator.errors import ModelError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import numpy as np
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 #: ``saved_model``: a folder with one signature, ``image`` to ``scores``; ``keras``: a ``.keras`` file; ``tflite``: a
 #: ready ``.tflite``. All have a fixed batch.
 Form = Literal["saved_model", "keras", "tflite"]
+#: Form -> what a message calls it.
+FORM_NAMES: Mapping[Form, str] = {
+    "saved_model": "a SavedModel",
+    "keras": "a Keras model",
+    "tflite": "a ready .tflite file",
+}
 
 
 class Source(Protocol):

@@ -23,7 +23,7 @@ from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
 from orchestrator.errors import BuildError, FarmError, ModelError, brief
 from orchestrator.models import doubt
 from orchestrator.models.artifacts import CALIBRATION_IMAGES
-from orchestrator.models.base import make_model
+from orchestrator.models.base import FORM_NAMES, make_model
 from orchestrator.models.kernels import BY_FORMAT
 
 if TYPE_CHECKING:
@@ -92,7 +92,8 @@ class ModelBuilder:
         scheme: Scheme = registry.find("scheme", scheme_name)()
         if scheme.takes not in self._formats:
             raise BuildError(
-                f"scheme {scheme.name} converts a model in the form {scheme.takes}; this one has {', '.join(self._formats)}",
+                f"scheme {scheme.name} takes {FORM_NAMES[scheme.takes]}; this model is "
+                f"{' or '.join(FORM_NAMES[form] for form in self._formats)} alone",
                 hint="leave the scheme out for this model",
             )
         scheme.convert(self.source, batch, lambda: self._batches(batch), path)

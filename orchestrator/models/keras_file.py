@@ -82,7 +82,13 @@ class KerasFile:
         how = self.preprocess
         expected = (how.height, how.width, how.channels)
         model = self._from_saved_model(expected) if self._is_saved_model else self._from_file(expected)
-        return KerasSource(self._one_output(model))
+        chosen = self._one_output(model)
+        if None in chosen.inputs[0].shape[1:]:
+            import keras
+
+            image = keras.Input(expected, name="image")
+            chosen = keras.Model(image, chosen(image))
+        return KerasSource(chosen)
 
     def _from_saved_model(self, expected: tuple[int, int, int]) -> Any:
         signed = saved_model.signature(self._path)

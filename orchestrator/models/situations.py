@@ -65,6 +65,11 @@ _CHANNELS_FIRST = _situation(
 )
 #: Converting a SavedModel to ``.tflite``.
 CONVERTING = (
+    _situation(
+        r"AssignVariableOp|AssignAddVariableOp",
+        "its program changes variables while it scores, as layers that augment images do (RandomFlip …)",
+        "give farm the .keras file, or export the model without those layers",
+    ),
     _HALF,
     _CHANNELS_FIRST,
     _situation(

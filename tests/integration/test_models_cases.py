@@ -337,6 +337,38 @@ def test_an_input_by_name_is_fed_all_the_same(plain, images, tmp_path):
     assert aucs(load(path), images, tmp_path, ["float32"]) == {"float32": RIGHT}
 
 
+def test_a_model_of_any_size_is_built_at_the_size_that_the_suite_says(images, tmp_path):
+    import keras
+
+    image = keras.Input((None, None, 1))
+    path = saved(toys.set_weights(keras.Model(image, toys.brightness(image))), tmp_path / "m.keras")
+
+    assert aucs(load(path), images, tmp_path) == BOTH
+
+
+def test_layers_that_augment_images_are_harmless_in_a_keras_file_and_named_in_a_saved_model(images, tmp_path):
+    import keras
+
+    image = keras.Input((toys.SIZE, toys.SIZE, 1))
+    model = toys.set_weights(keras.Model(image, toys.brightness(keras.layers.RandomFlip()(image))))
+
+    assert aucs(load(saved(model, tmp_path / "m.keras")), images, tmp_path, ["float32"]) == {"float32": RIGHT}
+    words = refusal(lambda: aucs(load(saved(model, tmp_path / "saved")), images, tmp_path))
+    assert "as layers that augment images do" in words
+    assert "give farm the .keras file" in words
+
+
+def test_an_operator_that_becomes_no_onnx_is_named(images, tmp_path):
+    import keras
+
+    image = keras.Input((toys.SIZE, toys.SIZE, 1))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3, activation="gelu")(image))
+    path = saved(keras.Model(image, keras.layers.Dense(1, "sigmoid")(x)), tmp_path / "m.keras")
+    builder = ModelBuilder(load(path), images)
+
+    assert "tf2onnx does not convert TFLite's GELU" in refusal(lambda: builder.build("onnx", 1, tmp_path / "x"))
+
+
 def test_class_numbers_instead_of_scores_are_refused(plain, tmp_path):
     import keras
 
@@ -350,7 +382,9 @@ def test_a_saved_model_can_be_no_keras_artifact_and_a_damaged_one_is_named(plain
     path = saved(plain, tmp_path / "saved")
     builder = ModelBuilder(load(path), images)
 
-    assert "scheme keras converts" in refusal(lambda: builder.build("keras", 1, tmp_path / "x"))
+    assert "scheme keras takes a Keras model; this model is a SavedModel alone" in refusal(
+        lambda: builder.build("keras", 1, tmp_path / "x")
+    )
     shutil.copytree(path, tmp_path / "cut")
     (tmp_path / "cut" / "saved_model.pb").write_bytes(b"nothing")
     assert "cut: saved_model.pb can't be read" in refusal(load(tmp_path / "cut").load)

@@ -77,6 +77,15 @@ def rewrite(path: Path) -> None:
 
     quantization = _quantization(path)
     model, _ = tf2onnx.convert.from_tflite(str(path), opset=OPSET)
+    # what tf2onnx does not know stays in the graph under TFLite's name, and no runtime loads it
+    unknown = sorted(
+        {node.op_type.removeprefix("TFL_") for node in model.graph.node if node.op_type.startswith("TFL_")}
+    )
+    if unknown:
+        raise BuildError(
+            f"tf2onnx does not convert TFLite's {', '.join(unknown)} to ONNX",
+            hint="measure this model with float32 and int8 instead of onnx and onnx-int8",
+        )
     model.metadata_props.add(key=QUANTIZATION, value=json.dumps(quantization))
     path.write_bytes(model.SerializeToString())
 
