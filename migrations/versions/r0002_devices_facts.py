@@ -1,4 +1,4 @@
-"""A device remembers what it said of itself when it last answered, in a run or outside any."""
+"""A device keeps the facts of its last answer, in a run or outside any."""
 
 import sqlalchemy as sa
 from alembic import op

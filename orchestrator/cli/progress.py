@@ -82,6 +82,7 @@ class Screen:
         words = [
             facts.get("board") or facts.get("cpu_model") or facts.get("machine"),
             f"{facts['cores']} cores" if facts.get("cores") else None,
+            f"CPU quota {quota:g}" if isinstance(quota := facts.get("quota_cpus"), int | float) else None,
             format_bytes(memory) if memory else None,
             f"Python {facts['python']}" if isinstance(facts.get("python"), str) else None,
         ]

@@ -6,6 +6,7 @@ from rich.console import Console
 
 from orchestrator.cli.progress import Screen
 from orchestrator.domain import event as happened
+from orchestrator.domain.device import LOCAL
 from orchestrator.testing import make_artifact
 
 
@@ -43,3 +44,14 @@ def test_doubtful_scores_of_a_model_are_shown_once_also_where_its_artifacts_are_
 
     assert shown == "mine  doubtful: they are the same\n"
     assert screen_of(ready("float32")) == ""
+
+
+def test_the_cpu_quota_of_a_device_in_a_container_is_shown_before_it_measures():
+    facts = {"cpu_model": "Cortex-A72", "cores": 4, "quota_cpus": 0.5}
+    odd = facts | {"quota_cpus": "half"}
+
+    shown = screen_of(
+        *(happened.DeviceProbed(run="r", device="local", entry=LOCAL, facts=each) for each in (facts, odd))
+    )
+
+    assert shown.splitlines() == ["local  Cortex-A72, 4 cores, CPU quota 0.5", "local  Cortex-A72, 4 cores"]
