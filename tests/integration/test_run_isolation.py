@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import sqlite3
 import sys
 import threading
@@ -233,15 +234,41 @@ def connections(server):
     return len(re.findall(r"^Connection from ", server.log, flags=re.MULTILINE))
 
 
-@pytest.mark.sshd
-def test_a_run_connects_to_each_device_once(project, sshd):
-    server = sshd(extra="LogLevel VERBOSE")
+def add_device(project, server):
     device = server.device
     (project.folder / "inventory.yaml").write_text(
         f"devices:\n  pi:\n    address: {device.address}\n    port: {device.port}\n    user: {device.user}\n"
         f"    identity_file: {device.identity_file}\n    workdir: {device.workdir}\n    python: {sys.executable}\n"
     )
     (project.folder / ".farm" / "known_hosts").write_text(server.known_hosts.read_text())
+
+
+@pytest.mark.sshd
+@pytest.mark.parametrize(("extra", "expected"), [("", 1), ("MaxSessions 1", 2)], ids=["", "one-session"])
+def test_ctrl_c_stops_the_lane_on_a_device_by_the_connection_that_is_open_where_it_takes_more(
+    project, sshd, extra, expected
+):
+    server = sshd(extra=f"LogLevel VERBOSE\n{extra}")
+    add_device(project, server)
+    before = connections(server)
+    run = project.start("run", "--devices", "pi", "--effort", "mobile", "--schemes", "float32")
+    wait_for(lambda: project.events("AttemptStarted"))
+
+    run.send_signal(signal.SIGINT)
+    _, err = run.communicate(timeout=60)
+
+    assert run.returncode == 130
+    assert "farm run --resume" in err
+    assert not list((project.folder / ".farm").glob("crashes/*"))
+    assert connections(server) - before == expected
+    again = project.farm("run", "--devices", "pi", "--effort", "smoke", "--schemes", "float32")
+    assert again.returncode == 0, again.stderr
+
+
+@pytest.mark.sshd
+def test_a_run_connects_to_each_device_once(project, sshd):
+    server = sshd(extra="LogLevel VERBOSE")
+    add_device(project, server)
     before = connections(server)
 
     done = project.farm("run", "--devices", "pi", "--effort", "smoke", "--schemes", "float32")
