@@ -26,11 +26,15 @@ USER_CONFIG, SYSTEM_CONFIG = Path("~/.ssh/config"), Path("/etc/ssh/ssh_config")
 _PATHS = re.compile(
     r"(?i)(\s*(?:identityfile|identityagent|certificatefile|userknownhostsfile)\b\s*[\s=]\s*)(?=\S)(.*)"
 )
+#: OpenSSH without a user, OpenSSH before 6.8, dropbear's client.
+_CANNOT = re.compile(r"No user exists|(?:illegal|unknown|invalid) (?:option|argument)\W+-?G", re.IGNORECASE)
+#: Lines that do not say what is wrong.
+_NO_REASON = re.compile(r"^Pseudo-terminal|: terminating, \d+ bad configuration options?$")
 _INCLUDE = re.compile(r"(?i)\s*include(?:\s*=\s*|\s+)(\S.*)")
 
 
-class NoUser(Exception):  # noqa: N818  an answer of its own kind
-    """Ssh does not work for a user whom the password file does not have."""
+class NoAnswer(Exception):  # noqa: N818  a reason to read the files ourselves
+    """This ssh can't be asked: it is not OpenSSH's, or the password file lacks the user who runs it."""
 
 
 def ask(
@@ -39,7 +43,7 @@ def ask(
     """Return the answer of ``ssh -G``: keyword in lower case -> its values, tokens of file names not expanded.
 
     ``direct`` leaves ``ProxyJump`` and ``ProxyCommand`` out. Commands of ``Match exec`` are executed, as by ssh itself.
-    Raises `UsageError` with ssh's own words.
+    Raises `UsageError` with ssh's own words, `NoAnswer`.
     """
     options = [*(["-l", user] if user else []), *(["-p", str(port)] if port else [])]
     options += ["-o", "ProxyJump=none", "-o", "ProxyCommand=none"] if direct else []
@@ -49,11 +53,11 @@ def ask(
             options += ["-F", str(Path(folder) / "config")]
         status, out, err = _output([program, "-T", "-G", *options, "--", host], host)
     if status:
-        words = "; ".join(line for line in err.splitlines() if not line.startswith("Pseudo-terminal"))
+        words = "; ".join(line for line in err.splitlines() if not _NO_REASON.search(line))
         for copy, original in copies.items():
-            words = re.sub(rf"{re.escape(str(copy))}(?=\W)(:? line )?", rf"{original}\1", words)
-        if "No user exists" in words:
-            raise NoUser(words)
+            words = words.replace(str(copy), str(original))
+        if _CANNOT.search(words):
+            raise NoAnswer(words)
         raise UsageError(
             f"`ssh -G {host}` failed: {words or f'status {status}'}",
             hint="mend ~/.ssh/config, until that command prints an answer",

@@ -46,7 +46,7 @@ class SshLookup:
             return self._read(host, user, port)
         try:
             return openssh.ask(program, host, user=user, port=port)
-        except openssh.NoUser:
+        except openssh.NoAnswer:
             return self._read(host, user, port)
         except UsageError as error:
             if "jumphost loop" not in error.message:

@@ -304,6 +304,20 @@ def test_a_host_that_looks_like_an_option_is_never_one(home, tmp_path):
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.parametrize(
+    "words", ["No user exists for uid 1234", "unknown option -- G", "Invalid option -G", "ssh: illegal option -- G"]
+)
+def test_an_ssh_that_can_not_be_asked_is_as_good_as_none(home, tmp_path, monkeypatch, words):
+    program = tmp_path / "bin" / "ssh"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\necho '{words}' >&2\nexit 255\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+    (home / ".ssh" / "config").write_text("Host board\n Port 7\n")
+
+    assert SshLookup().options("board").port == 7
+
+
 def test_a_lookup_asks_once_and_another_one_asks_again(home, monkeypatch):
     asked = []
     real = openssh.ask
