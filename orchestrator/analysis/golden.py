@@ -37,7 +37,7 @@ def choose(scores: NDArray[np.float32], count: int = IMAGES) -> list[int]:
 
 
 def difference(scores: ArrayLike, expected: ArrayLike) -> tuple[float, float]:
-    """Return (largest, mean) absolute difference; infinite where a score is no number, or there are more or fewer."""
+    """Return (largest, mean) absolute difference; infinite where a score is not a number, or there are more or fewer."""
     found, known = np.asarray(scores, np.float64), np.asarray(expected, np.float64)
     if found.shape != known.shape:
         return math.inf, math.inf

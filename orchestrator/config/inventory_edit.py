@@ -176,7 +176,7 @@ def assignment(text: str, entry: Mapping[str, Any]) -> tuple[tuple[str, ...], An
         raise UsageError(f"{text!r}: {why}", hint="write KEY=VALUE, such as user=pi, tags+=lab, limits.disk=2GB")
     if name not in LISTS:
         if operator:
-            raise UsageError(f"{text!r}: {name} is no list, so nothing can be added to it or taken from it")
+            raise UsageError(f"{text!r}: {name} is not a list, so nothing can be added to it or taken from it")
         return keys, _scalar(keys[-1], value) if value else None
     words = [word.strip() for word in value.split(",") if word.strip()]
     present = list(entry.get(name) or ())

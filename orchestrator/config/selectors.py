@@ -168,7 +168,7 @@ def _comparing(comparison: re.Match[str]) -> Callable[[Mapping[str, Any]], bool]
             raise UsageError(f"{comparison[0]!r}: {wrong}") from None
     elif name in ("cores", "python", "kernel"):
         if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})*", text):
-            raise UsageError(f"{comparison[0][:60]!r}: {text[:40]!r} is no number")
+            raise UsageError(f"{comparison[0][:60]!r}: {text[:40]!r} is not a number")
         read, limit = _version, _version(text)
     elif sign not in ("=", "!="):
         raise UsageError(f"{comparison[0]!r}: {name} is text; compare it by = or !=, and * stands for anything")

@@ -26,7 +26,7 @@ def put(text: str, path: Path, value: Any) -> str:
     node = top
     for depth, key in enumerate(path):
         if not _is_mapping(node):
-            raise CannotSplice(f"{'.'.join(path[:depth])} is no mapping")
+            raise CannotSplice(f"{'.'.join(path[:depth])} is not a mapping")
         pair = _child(node, key)
         if pair is None:
             return _inserted(text, node, _nested(path[depth:], value))
@@ -129,7 +129,7 @@ def _compose(text: str) -> Any:
 
     node = ruamel.yaml.YAML(typ="rt").compose(text)
     if node is not None and not _is_mapping(node):
-        raise CannotSplice("the document is no mapping")
+        raise CannotSplice("the document is not a mapping")
     return node
 
 
@@ -149,10 +149,10 @@ def _items(text: str, path: Path) -> list[Any]:
     """Return the scalars of the list at ``path``, as far as they stand where they are written."""
     pair = _child(_at(text, path[:-1]), path[-1])
     if pair is None or pair[1].id != "sequence" or pair[1].start_mark.index < pair[0].end_mark.index:
-        raise CannotSplice(f"{path[-1]} is no list")
+        raise CannotSplice(f"{path[-1]} is not a list")
     items = list(pair[1].value)
     if any(item.id != "scalar" for item in items):
-        raise CannotSplice(f"{path[-1]} is no list of words")
+        raise CannotSplice(f"{path[-1]} is not a list of words")
     return items
 
 

@@ -54,7 +54,7 @@ class Folder(LabelledFiles):
         try:
             self._pattern = re.compile(patient)
         except re.error as error:
-            raise DatasetError(f"{self.name}: patient {patient!r} is no regular expression: {error}") from error
+            raise DatasetError(f"{self.name}: patient {patient!r} is not a regular expression: {error}") from error
         self._folders = {side: self._subfolders(side) for side in ("train", "test")}
         self.classes = self._classes(positive)
         self.task = "binary" if len(self.classes) == 1 else "one-of-n"

@@ -35,7 +35,7 @@ def parse_bytes(text: str) -> int:
     """Return a size such as ``2GB``, ``1.5 GiB`` or ``512`` in bytes; raises `ValueError`."""
     match = re.fullmatch(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*([A-Za-z]{0,3})\s*", text)
     if match is None or match[2].upper() not in _SIZES:
-        raise ValueError(f"{text[:40]!r} is no size; write it as 500MB, 2GB or 1.5GiB")
+        raise ValueError(f"{text[:40]!r} is not a size; write it as 500MB, 2GB or 1.5GiB")
     return int(float(match[1]) * _SIZES[match[2].upper()])
 
 
@@ -68,7 +68,7 @@ def parse_seconds(text: str) -> float:
     """Return a duration such as ``200ms``, ``90s``, ``30min`` or ``2h`` in seconds; raises `ValueError`."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(us|µs|ms|s|min|h)\s*", text)
     if match is None:
-        raise ValueError(f"{text!r} is no duration; write it as 200ms, 90s, 30min or 2h")
+        raise ValueError(f"{text!r} is not a duration; write it as 200ms, 90s, 30min or 2h")
     return float(match[1]) * {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600}[match[2]]
 
 

@@ -119,7 +119,7 @@ def same(ours: str, shown: str) -> bool:
     """Compare two fingerprints; raises `UsageError` where ``ours`` is no SHA256 one."""
     if not ours.startswith("SHA256:"):
         raise UsageError(
-            f"{ours!r} is no fingerprint of the form SHA256:…",
+            f"{ours!r} is not a fingerprint of the form SHA256:…",
             hint="on the device: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
         )
     return ours.rstrip("=") == shown.rstrip("=")

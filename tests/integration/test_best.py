@@ -184,8 +184,8 @@ def test_the_table_fits_80_columns(store, folder):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"max_p90": "soon"}, "--max-p90: 'soon' is no duration"),
-        ({"max_size": "big"}, "--max-size: 'big' is no size"),
+        ({"max_p90": "soon"}, "--max-p90: 'soon' is not a duration"),
+        ({"max_size": "big"}, "--max-size: 'big' is not a size"),
         ({"max_auc_drop": "little"}, "--max-auc-drop: 'little' is not a number"),
         ({"max_auc_drop": "nan"}, "--max-auc-drop nan: must be 0 or more"),
         ({"max_energy": -1.0}, "--max-energy -1.0: must be 0 or more"),

@@ -52,8 +52,8 @@ def test_bounds_are_written_in_the_units_of_their_figure(tmp_path):
         ("claims:\n- claim: x\n  speedup: {at_least: 2, at_most: 1}", ":3: speedup: at_least is above at_most"),
         ("claims:\n- claim: x\n  speedup: {at_least: fast}", ":3: speedup: 'fast' is not a number"),
         ("claims:\n- claim: x\n  speedup: {at_least: .nan}", ":3: this number is not finite"),
-        ("claims:\n- claim: x\n  p90: {at_most: 200}", ":3: p90: '200' is no duration"),
-        ("claims:\n- claim: x\n  size: {at_most: big}", ":3: size: 'big' is no size"),
+        ("claims:\n- claim: x\n  p90: {at_most: 200}", ":3: p90: '200' is not a duration"),
+        ("claims:\n- claim: x\n  size: {at_most: big}", ":3: size: 'big' is not a size"),
         ("claims:\n- claim: x\n  sheme: int8\n  auc: {at_least: 0.9}", "did you mean 'scheme'"),
         ("claims:\n- claim: x\n  holds_for: most\n  auc: {at_least: 0.9}", ":3: claims.0.holds_for: "),
         (

@@ -102,7 +102,7 @@ def test_what_would_be_wrong_is_refused_with_its_line_and_changes_nothing(path):
         ("limits=3", "unknown key 'limits'"),
         ("limits.dsk=3", "unknown key 'limits.dsk'; did you mean 'limits.disk'?"),
         ("user", "it has no `=`"),
-        ("user+=x", "user is no list"),
+        ("user+=x", "user is not a list"),
         ("password=x", "unknown key 'password'"),
     ],
 )

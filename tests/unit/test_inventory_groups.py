@@ -102,9 +102,13 @@ WRONG = {
     "notes a list": ("    notes: [a]", 4, "device pi: notes: must be text"),
     "limits a number": ("    limits: 3", 4, "device pi: limits: must be a mapping with start_below_c, "),
     "unknown limit": ("    limits:\n      dsk: 2GB", 5, "device pi: unknown key 'dsk'; did you mean 'disk'?"),
-    "disk no size": ("    limits:\n      disk: much", 5, "device pi: limits.disk: 'much' is no size"),
+    "disk no size": ("    limits:\n      disk: much", 5, "device pi: limits.disk: 'much' is not a size"),
     "disk nothing": ("    limits:\n      disk: 0", 5, "device pi: limits.disk: must be more than 0"),
-    "memory a truth": ("    limits:\n      memory: yes please", 5, "device pi: limits.memory: 'yes please' is no size"),
+    "memory a truth": (
+        "    limits:\n      memory: yes please",
+        5,
+        "device pi: limits.memory: 'yes please' is not a size",
+    ),
     "too hot": (
         "    limits:\n      start_below_c: 500",
         5,

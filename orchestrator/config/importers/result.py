@@ -71,7 +71,7 @@ def plain(value: str) -> bool:
 def hop(text: str, known: Callable[[str], Device | None]) -> Device:
     """Return the jump host that ``USER@HOST:PORT`` means; ``known`` finds a device of the same file by its name.
 
-    Raises `LeftOut` where it is no address, or a chain of several, which takes a device for each.
+    Raises `LeftOut` where it is not an address, or a chain of several, which takes a device for each.
     """
     first, *more = [part.strip().removeprefix("ssh://") for part in text.split(",")]
     if more:
