@@ -50,7 +50,7 @@ class LocalTransport:
         with _started(argv) as program:
             if isinstance(program, Completed):
                 return program
-            out, err = Drain(program.out.read1), Drain(program.err.read1)
+            out, err = Drain(program.out.read1, program.kill), Drain(program.err.read1, program.kill)
             with Alarm(timeout_s, program.kill) as alarm:
                 _feed(program, stdin, progress)
                 out.wait()
@@ -64,7 +64,7 @@ class LocalTransport:
         with _started(argv) as program:
             if isinstance(program, Completed):
                 raise self._failed(argv, program.status, program.err)
-            err = Drain(program.err.read1, keep=1 << 16)
+            err = Drain(program.err.read1, program.kill, keep=1 << 16)
             while chunk := program.out.read1(1 << 16):
                 yield chunk
             err.wait()

@@ -43,18 +43,20 @@ class Alarm:
         self._action()
 
 
-#: More than any answer of ours; a program that says more is not ours, and may not fill our memory.
+#: Kept of what a program prints: more than any answer of ours, which is its last line.
 MOST_BYTES = 2 << 20
+#: A program that prints more is ended.
+ENDLESS_BYTES = 64 << 20
 
 
 class Drain:
     """Reads one pipe to its end in a thread of its own, so that the other pipe can't fill up and block the program.
 
-    Only the last ``keep`` bytes are kept.
+    Only the last ``keep`` bytes are kept; ``end`` is called once, after `ENDLESS_BYTES`.
     """
 
-    def __init__(self, read: Callable[[int], bytes], *, keep: int = MOST_BYTES) -> None:
-        self._read, self._keep = read, keep
+    def __init__(self, read: Callable[[int], bytes], end: Callable[[], None], *, keep: int = MOST_BYTES) -> None:
+        self._read, self._end, self._keep = read, end, keep
         self._content = bytearray()
         self._thread = threading.Thread(target=self._work, name="farm-drain", daemon=True)
         self._thread.start()
@@ -69,7 +71,11 @@ class Drain:
         self._thread.join(timeout_s)
 
     def _work(self) -> None:
+        count = 0
         while chunk := self._chunk():
+            if count <= ENDLESS_BYTES < count + len(chunk):
+                self._end()
+            count += len(chunk)
             self._content += chunk
             if len(self._content) > 2 * self._keep:
                 del self._content[: -self._keep]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
 import paramiko
@@ -50,8 +51,9 @@ class SshTransport:
         progress: Callable[[int], None] | None = None,
     ) -> Completed:
         """Run ``argv`` to its end, streaming ``stdin`` in big pieces; `ConnectionLost` after ``timeout_s``."""
-        with self._channel(argv) as channel, Alarm(timeout_s, lambda: hang_up(channel)) as alarm:
-            out, err = Drain(channel.recv), Drain(channel.recv_stderr)
+        with self._channel(argv) as channel, Alarm(timeout_s, partial(hang_up, channel)) as alarm:
+            out = Drain(channel.recv, partial(hang_up, channel))
+            err = Drain(channel.recv_stderr, partial(hang_up, channel))
             _feed(channel, stdin, progress)
             out.wait()
             err.wait()
@@ -65,7 +67,7 @@ class SshTransport:
         Raises `ConnectionLost`, or `AgentFailed` with status and last words where the program failed.
         """
         with self._channel(argv) as channel:
-            err = Drain(channel.recv_stderr, keep=1 << 16)
+            err = Drain(channel.recv_stderr, partial(hang_up, channel), keep=1 << 16)
             while chunk := channel.recv(1 << 16):
                 yield chunk
             err.wait(LOGIN_TIMEOUT_S)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import signal
+import subprocess
 import time
 
 import pytest
@@ -13,6 +15,7 @@ from orchestrator.domain.device import LOCAL
 from orchestrator.errors import AgentFailed, ConnectionLost
 from orchestrator.transports.connector import Connector
 from orchestrator.transports.local import LocalTransport
+from orchestrator.transports.pipes import MOST_BYTES
 from orchestrator.transports.ssh import SshTransport
 
 BIG = 30_000_000
@@ -67,14 +70,40 @@ def test_a_program_that_does_not_exist_is_status_127(transport):
     assert b"no-such-program-here" in done.err
 
 
-def test_30_mb_go_there_and_back_whole_and_quickly(transport):
+def test_30_mb_go_there_whole_and_quickly(transport):
     data = os.urandom(1 << 20) * (BIG // (1 << 20))
     began = time.monotonic()
 
-    done = transport.run(["cat"], stdin=data)
+    done = transport.run(["sha256sum"], stdin=data)
 
-    assert done.out == data
+    assert done.out.split()[0].decode() == hashlib.sha256(data).hexdigest()
     assert time.monotonic() - began < 10  # 0.5 s here; fabric's own stdin would need days
+
+
+def test_30_mb_come_back_whole_in_a_stream_and_with_their_end_as_an_answer(transport):
+    count = f"seq {BIG // 9}"
+    whole = subprocess.run(["sh", "-c", count], capture_output=True, check=True).stdout
+
+    streamed = b"".join(transport.stream(["sh", "-c", count]))
+    kept = transport.run(["sh", "-c", count]).out
+
+    assert streamed == whole
+    assert whole.endswith(kept)
+    assert MOST_BYTES <= len(kept) <= 2 * MOST_BYTES
+
+
+@pytest.mark.parametrize("where", ["", " >&2"], ids=["output", "errors"])
+def test_a_program_that_prints_without_end_is_ended(transport, where):
+    began = time.monotonic()
+    try:
+        done = transport.run(["sh", "-c", f"exec yes{where}"], timeout_s=120)
+        kept = len(done.out) + len(done.err)
+    except ConnectionLost:  # over SSH the program's status is gone with its channel
+        kept = 0
+
+    assert kept <= 2 * MOST_BYTES
+    assert time.monotonic() - began < 60
+    assert transport.run(["echo", "back"]).out == b"back\n"
 
 
 def test_a_file_is_sent_from_where_it_stands_and_progress_counts_up_to_its_end(transport):

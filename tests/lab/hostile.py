@@ -77,7 +77,7 @@ class HostileTransport:
             return Completed(status=0, out=b"Welcome!\n" + json.dumps(answer).encode(), err=b"")
         status, pieces = self._mutated(command, answer)
         # what a real transport keeps of it
-        drain = Drain(_reader(pieces))
+        drain = Drain(_reader(pieces), lambda: None)
         drain.wait()
         return Completed(status=status, out=drain.content, err=drain.content)
 
