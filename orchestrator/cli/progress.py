@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from orchestrator.cli.terminal import plain
 from orchestrator.devices.health import tuning
+from orchestrator.devices.tuning_text import sentences
 from orchestrator.domain import event as happened
 from orchestrator.domain.tuning import Tuning
 from orchestrator.domain.units import format_bytes, format_ns, format_seconds
@@ -158,7 +159,7 @@ class Screen:
 
     @_show.register
     def _(self, event: happened.DeviceTuned) -> None:
-        for sentence in Tuning.from_json(event.answer).sentences():
+        for sentence in sentences(Tuning.from_json(event.answer)):
             self._say(f"[bold]{event.device}[/]  {plain(sentence)}")
 
     @_show.register

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.devices.tuning_text import sentences
 from orchestrator.domain.tuning import ActiveTuning, Tuning
 from orchestrator.domain.units import format_bytes
 
@@ -61,7 +62,7 @@ def tuning(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
         found.append(("tuned", f"{held}; {how}"))
     if isinstance(mended, dict):
         with suppress(ValueError):  # a device may send anything
-            found.append(("untuned", "; ".join(Tuning.from_json(mended).sentences())))
+            found.append(("untuned", "; ".join(sentences(Tuning.from_json(mended)))))
     return found
 
 

@@ -112,20 +112,6 @@ class Tuning:
             },
         }
 
-    def sentences(self) -> tuple[str, ...]:
-        """Return it for people, a sentence a line; nothing where nothing was done."""
-        lines = list(self.mended.sentences()) if self.mended else []
-        if self.why is not None:
-            lines.append(f"it was left tuned by {self.holder or 'an unknown holder'}: {self.why}")
-        if self.set:
-            lines.append(f"set {in_words(self.set)}")
-        if self.kept:
-            lines.append(f"already {in_words(self.kept)}")
-        if self.restored:
-            lines.append(f"put back {in_words(self.restored)}")
-        lines += [f"{each.what} is left as it is: {each.why}" for each in self.failed]
-        return tuple(lines)
-
 
 def in_words(changes: Iterable[Change]) -> str:
     """Return ``governor powersave → performance (policy0, policy4)``, and so on."""

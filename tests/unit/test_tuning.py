@@ -11,6 +11,7 @@ from agent import wire
 from orchestrator.devices import health
 from orchestrator.devices.remote.journal import JournalReader, Recorded
 from orchestrator.devices.remote.orders import LaneInputs, order_of
+from orchestrator.devices.tuning_text import sentences
 from orchestrator.domain.effort import EFFORTS, effort
 from orchestrator.domain.event import DeviceTuned
 from orchestrator.domain.tuning import ActiveTuning, Change, Tuning
@@ -33,7 +34,7 @@ def inputs(tmp_path):
 def test_settings_alike_are_told_in_one_breath():
     said = {"set": [*GOVERNORS, {"what": "no_turbo", "before": "0", "now": "1"}], "kept": [], "tuned": HELD}
 
-    assert Tuning.from_json(said).sentences() == (
+    assert sentences(Tuning.from_json(said)) == (
         "set governor powersave → performance (policy0, policy4); no_turbo 0 → 1",
     )
 
@@ -43,7 +44,7 @@ def test_what_could_not_be_set_is_told_with_why():
         {"failed": [{"what": "governor", "why": "no way"}], "kept": [{"what": "boost", "now": "0"}]}
     )
 
-    assert said.sentences() == ("already boost 0", "governor is left as it is: no way")
+    assert sentences(said) == ("already boost 0", "governor is left as it is: no way")
     assert said.to_json() == {
         "set": [],
         "kept": [{"what": "boost", "now": "0"}],
@@ -63,7 +64,7 @@ def test_what_was_put_back_before_anything_else_is_told_first():
     }
     said = Tuning.from_json({"set": GOVERNORS[:1], "mended": mended})
 
-    assert said.sentences() == (
+    assert sentences(said) == (
         "it was left tuned by me: its time is over",
         "put back boost 0 → 1",
         "set governor powersave → performance (policy0)",

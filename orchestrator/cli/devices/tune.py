@@ -81,6 +81,8 @@ def _seconds(text: str | None) -> float:
 
 
 def _show(outcomes: Sequence[Outcome[Tuned]]) -> None:
+    from orchestrator.devices.tuning_text import sentences
+
     screen = errors_console()
     for outcome in outcomes:
         name = outcome.device.name
@@ -88,7 +90,7 @@ def _show(outcomes: Sequence[Outcome[Tuned]]) -> None:
             screen.print(f"[bold red]farm:[/] {plain(str(outcome.error))}", soft_wrap=True)
             continue
         done = outcome.value.tuning
-        for sentence in done.sentences() or ("nothing was tuned",):
+        for sentence in sentences(done) or ("nothing was tuned",):
             console().print(f"[bold]{name}[/]  {plain(sentence)}", soft_wrap=True)
         if done.held is not None:
             until = f"{done.held.until:%Y-%m-%d %H:%M} UTC by its clock, or: farm devices tune {name} --restore"
