@@ -101,7 +101,7 @@ def rename(old: str, new: str, inventory: Path, db: str | None) -> None:
 
 
 def remove(names: Sequence[str], inventory: Path, connector: Connector) -> None:
-    """Take devices out of the inventory and forget the host keys that nothing left there shows."""
+    """Remove devices from the inventory, with the host keys that no other device there shows."""
     try:
         shown = {
             name: server_names(device, connector)

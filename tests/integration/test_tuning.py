@@ -130,7 +130,7 @@ def test_a_lane_that_is_killed_leaves_nothing_tuned_after_the_next_contact(pi, f
 
 def test_a_run_says_what_its_lanes_tuned(project):
     done = project.process("run", "--tune", "--effort", "smoke", "--schemes", "float32", "--runtimes", "null")
-    said = project.events("DeviceTuned")[0]["said"]
+    said = project.events("DeviceTuned")[0]["answer"]
 
     assert {"set", "kept", "failed"} <= said.keys()
     assert json.loads(project.rows("SELECT suite FROM runs")[0][0])["tune"]
@@ -189,7 +189,7 @@ def test_a_device_on_which_nothing_works_is_not_calibrated(project):
     done = project.process("devices", "calibrate", "local", "--attempts", "6")
 
     assert done.returncode == 1
-    assert "local: it is not calibrated, because 0 of 6 attempts worked and 6 are needed: " in done.stderr
+    assert "local: not calibrated: 0 of 6 attempts worked and 6 are needed: " in done.stderr
     assert "it may take 16 MB at most" in done.stderr
     assert "farm devices check local" in done.stderr
     assert project.json("devices", "list")[0]["noise_floor"] is None

@@ -38,7 +38,7 @@ def discover(
     if not services:
         screen.print("no SSH server announced itself here; add devices without mDNS by their address")
         return
-    rows = table("name", "addresses", "port", "take it in by")
+    rows = table("name", "addresses", "port", "add it by")
     for service in services:
         rows.add_row(
             plain(service.name), plain(", ".join(service.addresses)), str(service.port), plain(suggestion(service))

@@ -56,7 +56,7 @@ def working_runtimes(facts: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def runtimes_of(facts: Mapping[str, Any], otherwise: str = "none of its own; farm brings one along") -> str:
+def runtimes_of(facts: Mapping[str, Any], otherwise: str = "none of its own; farm installs one") -> str:
     """Return the runtimes the device has by itself, in words; others are brought along when a run needs them."""
     return ", ".join(f"{name} {version}".strip() for name, version in working_runtimes(facts).items()) or otherwise
 
