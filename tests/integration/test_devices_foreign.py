@@ -47,6 +47,40 @@ def test_an_ansible_inventory_is_shown_taken_over_and_taken_over_once(project):
     assert inventory.read_text() == before
 
 
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ("CanonicalizeHostname yes\nHost board\n HostName 127.0.0.1\n Port 1\n", "no SSH server listens there"),
+        ("Host board\n ProxyJump gateway.invalid\n", "board: its jump host gateway.invalid"),
+        ("Host board\n Port nonsense\n", "board: "),
+    ],
+)
+def test_what_ssh_config_does_to_one_device_is_that_devices_affair(project, config, words):
+    (project.folder / "inventory.yaml").write_text("devices:\n  board: {address: board}\n")
+    (project.folder / "home" / ".ssh").mkdir()
+    (project.folder / "home" / ".ssh" / "config").write_text(config)
+
+    done = project.farm("devices", "check", "--json")
+    plan = project.farm("run", "--dry-run", "--devices", "local,board", "--effort", "smoke")
+
+    answers = {answer["device"]: answer for answer in json.loads(done.stdout)}
+    assert answers["local"]["facts"]["python"]
+    assert words in answers["board"]["message"]
+    assert "Traceback" not in done.stderr + plan.stderr
+    assert words in plan.stdout + plan.stderr
+
+
+def test_an_ssh_config_is_taken_over_whatever_else_it_says(project):
+    (project.folder / "config").write_text(
+        "Host *\n  ForwardX11 yes\nMatch Host 10.0.*.*\n  Port 2300\nHost board\n  HostName 192.0.2.7\n  Port 2299\n"
+    )
+
+    taken = project.farm("devices", "import", "config")
+
+    assert taken.returncode == 0, taken.stderr
+    assert Inventory.load(project.folder / "inventory.yaml").device("board").destination == "192.0.2.7:2299"
+
+
 def test_a_file_that_is_no_inventory_is_told_with_its_line(project):
     (project.folder / "letter.txt").write_text("\nThis is a letter.\n")
 
