@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from orchestrator.domain.model import DatasetSpec, ModelSpec
+from orchestrator.models import artifacts
+from orchestrator.models.artifacts import Artifacts, Build, key_of
+from tests.lab import toys
+
+TINY = ModelSpec(name="tiny-cxr", kind="tiny-cxr")
+
+
+def test_the_images_of_a_dataset_are_listed_once_for_all_artifacts_that_depend_on_them(tmp_path, monkeypatch):
+    images = DatasetSpec(kind="folder", options={"root": str(toys.write(tmp_path / "images"))})
+    builds = [Build(model=TINY, scheme=scheme, batch=batch) for scheme in ("float32", "int8") for batch in (1, 2, 4)]
+    made = []
+    make = artifacts.make_dataset
+    monkeypatch.setattr(artifacts, "make_dataset", lambda spec: made.append(spec) or make(spec))
+
+    missing = Artifacts(tmp_path / "state").missing(builds, images)
+
+    assert missing == tuple(builds)
+    assert len(made) == 1
+    Artifacts(tmp_path / "state").missing(builds[:3], images)
+    assert len(made) == 1, "float32 depends on no images"
+    assert len({key_of(build, images) for build in builds}) == 6
