@@ -68,8 +68,8 @@ def parse_url(text: str) -> URL:
         ) from None
     if url.get_backend_name() != "sqlite" and "@" in f"{url.host}{url.database}":
         raise StoreError(
-            f"the {system} URL holds an @ too many: in a user's name or a password it is written %40",
-            hint="or leave the password out of the URL: PGPASSWORD, ~/.pgpass",
+            f"the {system} URL has an unescaped @: write it as %40 in a user name or a password",
+            hint="better, leave the password to PGPASSWORD or ~/.pgpass",
         )
     return url
 
@@ -102,7 +102,8 @@ def _json(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise StoreError(f"the database is damaged: it holds text that is not JSON ({error})") from None
+        message = f"the database is damaged: it holds text that is not JSON ({error})"
+        raise StoreError(message, hint="restore a copy of it") from None
 
 
 def _sqlite(url: URL, *, create: bool) -> Engine:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import StoreError
+from orchestrator.store import exceptions
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -67,7 +68,8 @@ def ensure(engine: Engine, *, create: bool = True) -> bool:
             upgrade(engine)
         return create
     raise StoreError(
-        f"the database has schema {revision}, this farm needs {NEWEST}", hint="back it up, then: farm db upgrade"
+        f"{exceptions.shown(engine.url)}: the database has schema {revision}, this farm needs {NEWEST}",
+        hint="back it up, then: farm db upgrade",
     )
 
 
@@ -79,26 +81,25 @@ def _refuse_foreign(connection: Connection) -> None:
     if revision is None:
         # A PostgreSQL database may be shared, and extensions have tables; a file is one program's.
         if tables - {"alembic_version"} and connection.dialect.name == "sqlite":
-            raise StoreError(
-                f"the database is another program's: it has {_listed(tables)}", hint="name another file: --db"
-            )
+            raise _foreign(connection, tables)
         return
     if revision in {script.revision for script in _script().walk_revisions()}:
         return
     if "run_cases" not in tables:
-        raise StoreError(
-            f"the database is another program's: it has {_listed(tables)}", hint="name another database: --db"
-        )
+        raise _foreign(connection, tables)
     raise StoreError(
-        f"the database has schema {revision}, which this farm does not know", hint="use the newer farm that made it"
+        f"{exceptions.shown(connection.engine.url)}: the database has schema {revision}, which this farm does not know",
+        hint="use the newer farm that made it",
     )
 
 
-def _listed(tables: set[str], most: int = 3) -> str:
+def _foreign(connection: Connection, tables: set[str], most: int = 3) -> StoreError:
     names = sorted(tables - {"alembic_version"})
     kind = "table" if len(names) == 1 else "tables"
-    return (
-        f"the {kind} {', '.join(names[:most])}{' …' if len(names) > most else ''}" if names else "a schema of its own"
+    what = f"the {kind} {', '.join(names[:most])}{' …' if len(names) > most else ''}" if names else "its own schema"
+    return StoreError(
+        f"{exceptions.shown(connection.engine.url)}: the database is another program's: it has {what}",
+        hint="name another database: --db",
     )
 
 

@@ -230,7 +230,7 @@ def _samples(data: bytes) -> Samples:
     try:
         return Samples(data)
     except ValueError as error:
-        raise StoreError(f"the database is damaged: {error}") from None
+        raise StoreError(f"the database is damaged: {error}", hint="restore a copy of it") from None
 
 
 def _number(value: object) -> float | None:
