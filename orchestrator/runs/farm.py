@@ -107,11 +107,13 @@ class Farm:
         self, first: tuple[Event, ...], suite: Suite, devices: Sequence[Device], store: Store, session: Session | None
     ) -> Iterator[Event]:
         ours = session or Session(self._connector)
+        stages = _stages(self._context(first[0].run, suite, ours), devices, store)
         try:
-            for event in chain(first, _stages(self._context(first[0].run, suite, ours), devices, store)):
+            for event in chain(first, stages):
                 store.record(event)
                 yield event
         finally:
+            stages.close()  # stops lanes on their devices where the store refused an event
             if session is None:
                 ours.close()
 

@@ -213,6 +213,28 @@ def test_a_database_that_stays_locked_names_resume(project, farm, monkeypatch):
     assert len(project.rows("SELECT id FROM attempts WHERE error IS NULL")) == 3
 
 
+def test_a_store_that_refuses_an_event_stops_the_lanes_on_their_devices(project, farm, monkeypatch):
+    from orchestrator.domain.event import AttemptStarted
+    from orchestrator.errors import StoreError
+    from orchestrator.store.writer import Writer
+
+    real = Writer.record
+
+    def refuse(self, event):
+        if isinstance(event, AttemptStarted):
+            raise StoreError("the disk is full")
+        real(self, event)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Writer, "record", refuse)
+        status, _, err = farm("run", "--effort", "mobile", "--schemes", "float32")
+
+    again, _, busy = farm("run", "--effort", "smoke", "--schemes", "float32")
+    assert status == 1
+    assert "the disk is full" in err
+    assert again == 0, busy
+
+
 def test_a_database_that_is_gone_in_the_middle_names_resume(project, farm):
     def remove():
         wait_for(lambda: project.rows("SELECT id FROM attempts"))
