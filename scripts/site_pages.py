@@ -27,7 +27,7 @@ OUTSIDE |= {
 #: What pages link to beside pages is in the site as it is.
 OUTSIDE |= {(name := str(path.relative_to(ROOT))): name for path in ROOT.glob("examples/**/*.yaml")}
 INSIDE = {uri: name for name, uri in OUTSIDE.items()}
-LINK = re.compile(r"\]\((?P<path>[^)#:\s]+)(?P<anchor>#[^)]*)?\)")
+LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<path>[^)#:\s]+)(?P<anchor>#[^)]*)?\)")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -40,13 +40,18 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
-    """Lead links to where their pages are in the site; they are written for the repository, where a forge follows them."""
+    """Lead links to where their pages are in the site; they are written for the repository, where a forge follows them.
+
+    A link to a file that is in the repository alone, such as a module, becomes its text.
+    """
     uri = page.file.src_uri
     folder = posixpath.dirname(INSIDE.get(uri, f"docs/{uri}"))
 
     def moved(link: re.Match[str]) -> str:
         name = posixpath.normpath(posixpath.join(folder, link["path"]))
+        if name not in OUTSIDE and not name.startswith("docs/") and (ROOT / name).exists():
+            return link["text"]
         target = OUTSIDE.get(name, name.removeprefix("docs/"))
-        return f"]({posixpath.relpath(target, posixpath.dirname(uri))}{link['anchor'] or ''})"
+        return f"[{link['text']}]({posixpath.relpath(target, posixpath.dirname(uri))}{link['anchor'] or ''})"
 
     return LINK.sub(moved, markdown)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -56,6 +58,16 @@ def test_links_between_the_readme_and_the_pages_work_in_both_directions(site):
     assert 'href="suite.html"' in (site / "readme.html").read_text(encoding="utf-8")
     assert 'href="examples/pneumonia.html"' in (site / "readme.html").read_text(encoding="utf-8")
     assert 'href="readme.html"' in (site / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_link_to_a_module_is_its_text_there():
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="security.md"))
+    hook = runpy.run_path(str(ROOT / "scripts" / "site_pages.py"))["on_page_markdown"]
+
+    assert (
+        hook("see [the gate](orchestrator/registry.py), [suites](docs/suite.md)", page)
+        == "see the gate, [suites](suite.md)"
+    )
 
 
 @pytest.mark.parametrize("target", ["nowhere.md", "suite.md#no-such-heading", "../tests/nowhere.md"])
