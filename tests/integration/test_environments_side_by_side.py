@@ -44,7 +44,7 @@ def test_numpy_1_beside_numpy_2(tmp_path):
     assert sorted(remote.probe()["environments"]) == sorted(names.values())
     # Nothing is measured without byte code: 0.45 s to the first inference, 0.13 s with it.
     assert list(tmp_path.glob("environments/*/numpy/__pycache__/__init__.*.pyc"))
-    assert remote.collect_garbage(0)["removed"]["environments"] == 2
+    assert remote.collect_garbage(0).removed["environments"] == 2
 
 
 @pytest.mark.tensorflow
