@@ -302,11 +302,11 @@ def test_a_password_in_a_jump_host_is_not_taken_over(tmp_path):
     assert found.devices == ()
 
 
-def test_a_chain_of_thousands_of_jump_hosts_is_left_out(tmp_path):
+def test_a_chain_of_more_jump_hosts_than_python_recurses_is_left_out(tmp_path):
     path = tmp_path / "config"
-    path.write_text("".join(f"Host h{number}\n  ProxyJump h{number + 1}\n" for number in range(2000)))
+    path.write_text("".join(f"Host h{number}\n  ProxyJump h{number + 1}\n" for number in range(1100)))
 
     found = read(path)
 
-    assert len(found.devices) < 2000
+    assert len(found.devices) < 1100
     assert any("jump host" in note for note in found.notes)
