@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 #: A command of ``Match exec`` may ask a slow network; more than that is a fault.
 TIMEOUT_S = 10.0
+#: Of what ssh prints: an answer is some 5 kB.
+MOST_BYTES = 1 << 20
+#: What every answer of OpenSSH's has; a wrapper that prints something else must not make farm take defaults for them.
+_ALWAYS = ("hostname", "port", "user")
 #: The files that ssh reads, in this order.
 USER_CONFIG, SYSTEM_CONFIG = Path("~/.ssh/config"), Path("/etc/ssh/ssh_config")
 #: Values in which ssh takes ``~`` for the home directory of the password file.
@@ -34,7 +39,7 @@ _INCLUDE = re.compile(r"(?i)\s*include(?:\s*=\s*|\s+)(\S.*)")
 
 
 class NoAnswer(Exception):  # noqa: N818  a reason to read the files ourselves
-    """This ssh can't be asked: it is not OpenSSH's, or the password file lacks the user who runs it."""
+    """This ssh can't be asked: it is not OpenSSH's, can't be started, or the password file lacks the user who runs it."""
 
 
 def ask(
@@ -66,30 +71,44 @@ def ask(
     for line in out.splitlines():
         keyword, _, value = line.partition(" ")
         answer.setdefault(keyword.lower(), []).append(value)
+    if not all(name in answer for name in _ALWAYS) or (port and answer["port"] != [str(port)]):
+        raise NoAnswer(f"{program} prints something else than OpenSSH's answer")
     return answer
 
 
 def _output(argv: list[str], host: str) -> tuple[int, str, str]:
-    """Return status, standard output and standard error of a program that is killed, children too, when its time is up."""
-    process = subprocess.Popen(
-        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-    )
-    try:
-        out, err = process.communicate(timeout=TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        raise UsageError(
-            f"`ssh -G {host}` gave no answer within {TIMEOUT_S:g} s: a command of `Match exec` may hang",
-            hint=f"ssh -v -G {host}   shows which",
-        ) from None
-    finally:
-        if process.poll() is None:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        for pipe in (process.stdout, process.stderr):
-            if pipe is not None:
-                pipe.close()
-    return process.returncode, out.decode(errors="replace"), err.decode(errors="replace")
+    """Return status, standard output and standard error of a program that is killed, children too, when its time is up.
+
+    They go to files: a background process of ``Match exec`` may hold a pipe open. Raises `NoAnswer` where it can't be
+    started, or prints more than `MOST_BYTES`.
+    """
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        try:
+            process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True)
+        except OSError as error:
+            raise NoAnswer(f"{argv[0]}: {error.strerror}") from error
+        deadline = time.monotonic() + TIMEOUT_S
+        try:
+            while True:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(0.05)
+                if any(os.fstat(file.fileno()).st_size > MOST_BYTES for file in (out, err)):
+                    raise NoAnswer(f"{argv[0]} prints more than {MOST_BYTES} bytes")
+                if process.returncode is not None:
+                    break
+                if time.monotonic() > deadline:
+                    raise UsageError(
+                        f"`ssh -G {host}` gave no answer within {TIMEOUT_S:g} s: a command of `Match exec` may hang",
+                        hint=f"ssh -v -G {host}   shows which",
+                    )
+        finally:
+            if process.poll() is None:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        for file in (out, err):
+            file.seek(0)
+        return process.returncode, out.read().decode(errors="replace"), err.read().decode(errors="replace")
 
 
 def _home_is_usual() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
 from typing import TYPE_CHECKING
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
     from orchestrator.transports.ssh_options import SshOptions
 
 
+#: What OpenSSH, too, allows in no name: a program that gets it as a word could take it for something else.
+_NO_NAME = {
+    "host": re.compile(r"^-|[\s\x00-\x1f\x7f'\"`;&<>|(){}]"),
+    "user": re.compile(r"^-|[\x00-\x1f\x7f'\"`;&<>|(){}]"),
+}
+
+
 class SshLookup:
     """Answers of one command, shared by threads; ``warn`` gets each line of the files that is skipped, once."""
 
@@ -32,6 +40,9 @@ class SshLookup:
 
         Raises `UsageError` where its files are wrong, or say what farm can't follow.
         """
+        for what, name in (("host", host), ("user", user or "")):
+            if _NO_NAME[what].search(name):
+                raise UsageError(f"{name!r} is not the name of a {what}", hint="correct `address:`, `user:` or `via:`")
         key = (host, user, port)
         with self._lock:
             if key in self._answers:

@@ -24,6 +24,8 @@ _USUAL_KEY, _USUAL_KEYS = re.compile(r"~/\.ssh/id_\w+"), 4
 _KNOWN_HOSTS = ("~/.ssh/known_hosts ~/.ssh/known_hosts2",)
 #: What only a shell understands; a ``ProxyCommand`` that has it can't be started as it is.
 _SHELL = re.compile(r"[|&;<>()$`*?]")
+#: Keywords in which ``none`` is a name like any other.
+_NAMES = frozenset({"hostname", "user"})
 #: Settings that would change where a connection goes, and that farm can't follow.
 _REFUSED = {"bindinterface": "BindInterface", "refuseconnection": "RefuseConnection"}
 
@@ -65,7 +67,7 @@ def parsed(answer: Mapping[str, Sequence[str]], original: str) -> SshOptions:
 
     def first(keyword: str) -> str | None:
         value = answer.get(keyword, [""])[0].strip()
-        return None if value.lower() in ("", "none") else value
+        return None if value == "" or (value.lower() == "none" and keyword not in _NAMES) else value
 
     for keyword, name in _REFUSED.items():
         if (value := first(keyword)) is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import shutil
 import socket
 import time
@@ -297,11 +298,22 @@ def test_a_match_exec_that_hangs_is_given_up(home, monkeypatch):
     assert time.monotonic() - began < 10
 
 
-def test_a_host_that_looks_like_an_option_is_never_one(home, tmp_path):
-    with pytest.raises(UsageError, match="invalid characters"):
-        SshLookup().options(f"-oProxyCommand=touch {tmp_path}/x")
+@pytest.mark.parametrize("name", ["-oProxyCommand=touch x", "a\0b", "$(id)", "a b"])
+def test_a_host_that_looks_like_an_option_or_a_command_is_never_one(home, reader, name):
+    with pytest.raises(UsageError, match="is not the name of a host"):
+        SshLookup().options(name)
 
-    assert not (tmp_path / "x").exists()
+
+@pytest.mark.parametrize("name", ["-oProxyCommand=touch x", "a\0b", "`id`"])
+def test_a_user_that_looks_like_an_option_or_a_command_is_never_one(home, reader, name):
+    with pytest.raises(UsageError, match="is not the name of a user"):
+        SshLookup().options("board", user=name)
+
+
+def test_none_is_a_name_of_a_user_or_a_host_like_any_other(ask):
+    options = ask("Host board\n HostName none\n User none\n")
+
+    assert where(options) == ("none", "none", 22)
 
 
 @pytest.mark.parametrize(
@@ -314,6 +326,48 @@ def test_an_ssh_that_can_not_be_asked_is_as_good_as_none(home, tmp_path, monkeyp
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent))
     (home / ".ssh" / "config").write_text("Host board\n Port 7\n")
+
+    assert SshLookup().options("board").port == 7
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "#!/bin/sh\nexit 0\n",
+        "#!/bin/sh\necho usage: ssh destination\n",
+        "#!/bin/sh\necho hostname 192.0.2.1\n",
+        "#!/bin/sh\necho hostname board; echo port 22; echo user pi\n",
+        "#!/bin/sh\nhead -c 2000000 /dev/zero\n",
+        "#!/no/such/interpreter\n",
+        "",
+    ],
+)
+def test_an_ssh_that_prints_no_answer_moves_no_device(home, tmp_path, monkeypatch, program):
+    path = tmp_path / "bin" / "ssh"
+    path.parent.mkdir()
+    path.write_text(program)
+    path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{path.parent}:{os.environ['PATH']}")
+
+    assert where(SshLookup().options("board", user="pi", port=2222)) == ("pi", "board", 2222)
+
+
+def test_an_ssh_that_prints_without_end_is_ended(home, tmp_path, monkeypatch):
+    path = tmp_path / "bin" / "ssh"
+    path.parent.mkdir()
+    path.write_text("#!/bin/sh\nexec yes\n")
+    path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{path.parent}:{os.environ['PATH']}")
+    began = time.monotonic()
+
+    assert SshLookup().options("board").port == 22
+
+    assert time.monotonic() - began < openssh.TIMEOUT_S / 2
+
+
+def test_a_background_process_of_match_exec_does_not_make_ssh_hang(home, monkeypatch):
+    (home / ".ssh" / "config").write_text('Match exec "sleep 3 &"\n Port 7\n')
+    monkeypatch.setattr(openssh, "TIMEOUT_S", 2.0)
 
     assert SshLookup().options("board").port == 7
 
