@@ -24,12 +24,14 @@ def without_rounds(cases: Sequence[Mapping[int, float]]) -> tuple[tuple[NDArray[
     ``cases`` hold a number for each round, usually the log of an attempt's median; rounds may be missing. All cases take
     turns in a round, so a device that warms up or a neighbour that wakes hits every case of it: the median over cases of how far
     each is from its own mean. The second value is what variances within a case must be multiplied with, because
-    taking that median out takes a part of each case's own noise with it. With fewer than `LEAST_CASES` cases nothing is taken
-    out.
+    taking that median out takes a part of each case's own noise with it. With fewer than `LEAST_CASES` cases, or no
+    attempt at all, nothing is taken out.
     """
     if len(cases) < LEAST_CASES:
         return tuple(np.array([case[number] for number in sorted(case)], np.float64) for case in cases), 1.0
     numbers = sorted({number for case in cases for number in case})
+    if not numbers:
+        return tuple(np.empty(0) for _ in cases), 1.0
     table = np.array([[case.get(number, np.nan) for number in numbers] for case in cases], np.float64)
     there = ~np.isnan(table)
     kept = there.any(axis=1)

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from orchestrator.analysis.significance import FASTER, NOTHING_SEEN, SLOWER
 from orchestrator.domain.units import format_bytes, format_ns, format_speedup
+from orchestrator.reports.whole_table import print_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +28,7 @@ def show(choices: Sequence[Choice], fleet: Sequence[FleetChoice], console: Conso
             console.print()
         console.print(escape(sentence(choice)), soft_wrap=True)
         console.print()
-        console.print(_table(choice))
+        print_whole(_table(choice), console)
     for each in fleet:
         console.print()
         console.print(escape(fleet_sentence(each)), soft_wrap=True)

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestrator.domain.units import NS_PER_S, format_ns, format_seconds
+from orchestrator.reports.whole_table import print_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -65,9 +66,9 @@ def show(found: Sequence[Pair], console: Console) -> None:
         if number:
             console.print()
         console.print(_title(together[0]), soft_wrap=True)
-        console.print(_answers(together))
+        print_whole(_answers(together), console)
         console.print()
-        console.print(_anatomies(together))
+        print_whole(_anatomies(together), console)
         console.print()
         for line in _words(together):
             console.print(line)

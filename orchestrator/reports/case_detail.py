@@ -18,6 +18,7 @@ from orchestrator.analysis.stats import early_stopping_estimate, samples_needed
 from orchestrator.domain.samples import Samples
 from orchestrator.domain.units import format_bytes, format_ns, format_seconds
 from orchestrator.reports import case_table as tables
+from orchestrator.reports.whole_table import print_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,7 +67,7 @@ def show(  # noqa: PLR0917  everything there is about a case
         console.print(f"\n{escape(why)}", soft_wrap=True)
     console.print("\n[bold]attempts[/]")
     good = [attempt for attempt in measurements if attempt.error is None]
-    console.print(_attempts(good))
+    print_whole(_attempts(good), console)
     for attempt in measurements:
         if attempt.error is not None:
             console.print(f"[red]no. {attempt.number} failed:[/] {escape(_last_line(attempt.error))}", soft_wrap=True)

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from orchestrator.analysis.stats import samples_needed
 from orchestrator.domain.units import format_bytes, format_ns, format_ratio, format_speedup
+from orchestrator.reports.whole_table import UNLIMITED, print_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 #: What stands where a percentile is missing, after the number of invocations that are.
 MORE = "more"
-#: More columns than any table needs.
-UNLIMITED = 10_000
 COLOURS = {"VALID": "green", "WARN": "yellow", "INVALID": "red"}
 
 
@@ -34,7 +33,7 @@ def show(rows: Sequence[ResultRow], console: Console) -> None:
             console.print()
         together = list(group)
         console.print(_title(together[0]), soft_wrap=True)
-        console.print(_fitting(together, console))
+        print_whole(_fitting(together, console), console)
         lines = [*_needs(together), *_reasons(together)]
         if lines:
             console.print()

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from orchestrator.analysis import significance
 from orchestrator.domain.units import format_ratio
+from orchestrator.reports.whole_table import print_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,7 +52,7 @@ def show(pairs: Sequence[Comparison], console: Console) -> None:
             _range(where) if where else "-",
             Text(_verdict(pair), style=COLOURS.get(pair.verdict, "")),
         )
-    console.print(table)
+    print_whole(table, console)
     console.print()
     for line in _below(pairs):
         console.print(escape(line), soft_wrap=True)

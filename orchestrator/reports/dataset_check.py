@@ -12,6 +12,7 @@ from rich.table import Table
 
 from orchestrator.datasets.decoding import shown
 from orchestrator.reports.dataset import lines
+from orchestrator.reports.whole_table import print_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,7 +39,7 @@ class Checked:
 
 def show(found: Checked, console: Console) -> None:
     """Print a table of parts and classes, then what there is to know, what is wrong last."""
-    console.print(_table(found.summary))
+    print_whole(_table(found.summary), console)
     console.print()
     for line in list(lines(found.summary))[1:]:
         console.print(escape(line), soft_wrap=True)

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from orchestrator.analysis.significance import FASTER, SLOWER
 from orchestrator.domain.units import format_ns, format_speedup
+from orchestrator.reports.whole_table import print_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,7 +44,7 @@ def show(points: Sequence[Point], console: Console) -> None:
             _bar(point, min(ends), max(ends)) if ends and row.p50_ns else "",
             Text(_words(point), style=COLOURS.get(word, "dim")),
         )
-    console.print(table)
+    print_whole(table, console)
     for line in _explained(points):
         console.print(escape(line), soft_wrap=True)
 

@@ -8,6 +8,8 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from orchestrator.reports.whole_table import print_whole
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -35,6 +37,6 @@ def show(rows: Sequence[RunRow], console: Console) -> None:
             "\n".join(f"{count} {verdict}" for verdict, count in sorted(row.verdicts.items())) or "-",
             "-" if row.exit_status is None else str(row.exit_status),
         )
-    console.print(table)
+    print_whole(table, console)
     if any(row.exit_status is None for row in rows):
         console.print("\nexit -: goes on elsewhere, or was broken off and waits for farm run --resume", soft_wrap=True)

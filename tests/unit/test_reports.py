@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from rich.console import Console
+from rich.table import Table
 
 from orchestrator.reports import case_detail as show
 from orchestrator.reports import case_table as table
 from orchestrator.reports import json as json_report
 from orchestrator.reports import no_results
+from orchestrator.reports.whole_table import print_whole
 from orchestrator.store.rows import ResultRow, RunRow
 from orchestrator.testing import MIDNIGHT, make_artifact, make_case, make_measurement, make_scores
 
@@ -109,6 +111,26 @@ def test_no_cell_is_cut_short(width):
         assert name in header
     for words in ("123 MB", "123×", "123 ms", "0.5000", "-0.1234", "INVALID"):
         assert words in rows[0]
+
+
+def test_a_terminal_too_narrow_for_the_table_cuts_no_figure_and_no_scheme():
+    narrow, wide = (printed(table.show, widest_rows(), width=width) for width in (40, 80))
+
+    def figures(lines):
+        return [line.split() for line in lines if line.startswith(("float32", "dynamic", "int16x8", "float16"))]
+
+    assert figures(narrow) == figures(wide)
+
+
+def test_a_history_on_a_narrow_terminal_breaks_no_word():
+    wide = Table("run", "change")
+    wide.columns[0].no_wrap = True
+    wide.add_row("20261127-095821-2880", "not comparable, INVALID")
+
+    text = "\n".join(printed(print_whole, wide, width=24))
+
+    for word in ("20261127-095821-2880", "comparable,", "INVALID"):
+        assert word in text
 
 
 TABLE = {

@@ -122,6 +122,14 @@ def test_a_round_that_one_case_missed_is_no_harm():
     assert np.ptp(cleaned[0]) == pytest.approx(0, abs=0.02)
 
 
+@pytest.mark.filterwarnings("error")
+def test_cases_without_any_attempt_have_no_rounds_and_no_warning():
+    cleaned, correction = without_rounds([{}, {}, {}])
+
+    assert [case.size for case in cleaned] == [0, 0, 0]
+    assert correction == pytest.approx(1)
+
+
 @pytest.mark.parametrize("cases", [3, 4, 5, 8, 20])
 def test_the_variance_that_goes_with_a_round_is_given_back(cases):
     random = np.random.default_rng(4)
