@@ -16,7 +16,7 @@ from orchestrator.devices.tuning_text import sentences
 from orchestrator.domain import event as happened
 from orchestrator.domain.tuning import Tuning
 from orchestrator.domain.units import format_bytes, format_ns, format_seconds
-from orchestrator.reports import dataset
+from orchestrator.reports import case_table, dataset
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -200,6 +200,19 @@ class Screen:
     def _(self, event: happened.LaneEnded) -> None:
         if event.error is not None:
             self._say(f"[yellow]{event.device}  lane ended early:[/] {plain(event.error)}")
+
+    @_show.register
+    def _(self, event: happened.DeviceFinished) -> None:
+        self._describe(event.device, "finished")
+
+    @_show.register
+    def _(self, event: happened.CaseJudged) -> None:
+        if len(self._tasks) > 1:  # of one device alone, the table follows at once
+            result = event.result
+            colour = case_table.COLOURS[result.verdict.value]
+            middle = "" if result.p50_ns is None or result.case.interpreters else f", p50 {format_ns(result.p50_ns)}"
+            auc = "" if result.auc_mean is None else f", AUC {result.auc_mean:.4f}"
+            self._say(f"{plain(str(result.case))}  [{colour}]{result.verdict.value}[/]{middle}{auc}")
 
     def _say(self, markup: str) -> None:
         self._progress.console.print(markup, soft_wrap=True)

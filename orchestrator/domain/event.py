@@ -204,6 +204,11 @@ class LaneEnded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceFinished(Event):
+    """A device does nothing more in this run; its cases are judged next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CaseJudged(Event):
     """A case has its figures and its verdict."""
 

@@ -131,7 +131,7 @@ class Farm:
 
 
 def _stages(context: RunContext, devices: Sequence[Device], store: Store) -> Stage[None]:
-    """Probe, plan, build, measure, judge."""
+    """Probe, plan, build, measure; judge each device once it is finished."""
     run = context.run
     before = store.devices()
     probed = yield from probe(context, devices)
@@ -143,8 +143,15 @@ def _stages(context: RunContext, devices: Sequence[Device], store: Store) -> Sta
         yield RunEnded(run=run, exit_status=1 if probed.has_crashed else NOTHING_RAN)
         return
     built = yield from build(context, plan, store.artifacts_announced(run))
-    failed = yield from measure(context, plan, probed, built, done=store.done_steps(run), earlier=store.lanes(run))
-    verdicts = yield from judge(context, plan, built, store, probed.replaced(before))
+    cases = {lane.device: lane.cases for lane in plan.lanes}
+    replaced = probed.replaced(before)
+
+    def judge_device(name: str) -> Stage[tuple[Verdict, ...]]:
+        return judge(context, cases[name], built, store, stranger_since=replaced.get(name))
+
+    failed, verdicts = yield from measure(
+        context, plan, probed, built, done=store.done_steps(run), earlier=store.lanes(run), judge=judge_device
+    )
     fine = not failed and not probed.unreachable and Verdict.INVALID not in verdicts
     yield RunEnded(run=run, exit_status=0 if fine else 1)
 

@@ -1,4 +1,4 @@
-"""Verdicts on the cases of a run."""
+"""Verdicts on the cases of one device in a run."""
 
 from __future__ import annotations
 
@@ -11,33 +11,30 @@ from orchestrator.errors import FarmError
 from orchestrator.runs.crash import crashed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
     from datetime import datetime
 
     from orchestrator.domain.case import Case
-    from orchestrator.domain.plan import Plan
     from orchestrator.runs.build import BuildResults
     from orchestrator.runs.context import RunContext, Stage
     from orchestrator.store.store import Store
 
 
 def judge(
-    context: RunContext, plan: Plan, built: BuildResults, store: Store, replaced: Mapping[str, datetime]
+    context: RunContext, cases: Sequence[Case], built: BuildResults, store: Store, *, stranger_since: datetime | None
 ) -> Stage[tuple[Verdict, ...]]:
-    """Judge every case of ``plan`` by what ``store`` holds of it; return the verdicts.
+    """Judge each of ``cases``, all of one device, by what ``store`` holds of it; return the verdicts.
 
-    ``replaced`` says of a device until when its name belonged to another machine.
+    ``stranger_since`` says until when the device's name belonged to another machine.
     """
     verdicts = []
-    for case in plan.cases:
+    for case in cases:
         key = case.model, case.scheme, case.batch
         if key in built.failures:
             result = _unbuilt(context.run, case, built.failures[key])
         else:
             try:
-                result = judging.judge(
-                    store, context.run, context.suite, case, stranger_since=replaced.get(case.device)
-                )
+                result = judging.judge(store, context.run, context.suite, case, stranger_since=stranger_since)
             except FarmError:
                 raise
             except Exception as error:  # noqa: BLE001  the other cases get their verdicts, whatever it is

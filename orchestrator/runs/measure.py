@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 from orchestrator.devices.fleet import for_each
 from orchestrator.devices.remote.orders import LaneInputs
 from orchestrator.devices.session import connect
-from orchestrator.domain.event import LaneSkipped
+from orchestrator.domain.event import DeviceFinished, LaneSkipped
 from orchestrator.errors import FarmError, Unreachable
 from orchestrator.runs.crash import contained
 from orchestrator.runs.lane import LaneRunner
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from orchestrator.domain.device import Device
     from orchestrator.domain.plan import Lane, Plan
+    from orchestrator.domain.result import Verdict
     from orchestrator.runs.build import BuildResults
     from orchestrator.runs.context import RunContext, Stage
     from orchestrator.runs.probe import ProbeResults
@@ -32,11 +33,13 @@ def measure(
     *,
     done: frozenset[str],
     earlier: Sequence[LaneRow],
-) -> Stage[frozenset[str]]:
-    """Run all lanes side by side; return the names of devices that did not finish theirs.
+    judge: Callable[[str], Stage[tuple[Verdict, ...]]],
+) -> Stage[tuple[frozenset[str], tuple[Verdict, ...]]]:
+    """Run all lanes side by side; return the names of devices that did not finish theirs, with the verdicts.
 
-    ``done`` are steps that need no doing, ``earlier`` the lanes of the run that were started before. Whoever stops
-    listening (Ctrl-C, a full disk) stops the lanes on their devices too.
+    ``done`` are steps that need no doing, ``earlier`` the lanes of the run that were started before. ``judge`` gets the
+    name of each device as soon as that one is finished. Whoever stops listening (Ctrl-C, a full disk) stops the lanes
+    on their devices too.
     """
     runners = [
         _runner(
@@ -45,6 +48,7 @@ def measure(
         for lane in plan.lanes
     ]
     failed = set()
+    verdicts: list[Verdict] = []
     finished = False
     try:
         lanes = context.run_parallel([partial(_events, context, runner) for runner in runners])
@@ -52,15 +56,18 @@ def measure(
             if isinstance(event, LaneSkipped):
                 failed.add(event.device or "")
             yield event
+            if isinstance(event, DeviceFinished) and event.device is not None:
+                verdicts += yield from judge(event.device)
         finished = True
     finally:
         if not finished:
             _stop(context, probed, runners)
-    return frozenset(failed)
+    return frozenset(failed), tuple(verdicts)
 
 
 def _events(context: RunContext, runner: LaneRunner) -> Stage[None]:
-    return contained(context.run, runner.device, context.state, runner.events())
+    yield from contained(context.run, runner.device, context.state, runner.events())
+    yield DeviceFinished(run=context.run, device=runner.device)
 
 
 def _stop(context: RunContext, probed: ProbeResults, runners: Sequence[LaneRunner]) -> None:

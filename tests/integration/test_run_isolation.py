@@ -13,6 +13,7 @@ import pytest
 from orchestrator.cli import context
 from orchestrator.cli import main as command
 from orchestrator.transports.connector import Connector
+from orchestrator.transports.local import LocalTransport
 from tests.lab.project import wait_for
 
 pytestmark = pytest.mark.tensorflow
@@ -110,6 +111,28 @@ def test_a_bug_in_the_work_for_one_device_leaves_the_others_their_results(projec
     assert report.stat().st_mode & 0o077 == 0
     ((crash,),) = project.rows("SELECT device FROM events WHERE kind = 'LaneCrashed'")
     assert crash == "odd"
+
+
+def test_the_results_of_a_finished_device_are_stored_while_another_still_measures(project, farm, monkeypatch):
+    good = "SELECT verdict FROM run_cases JOIN cases ON cases.id = case_id WHERE device = 'local' AND judged_at > 0"
+    seen = []
+
+    class SlowTransport(LocalTransport):
+        def stream(self, argv):
+            seen.extend(wait_for(lambda: project.rows(good)))
+            yield from super().stream(argv)
+
+    class SlowConnector(Connector):
+        def transport(self, device):
+            return SlowTransport(device) if device.name == "slow" else super().transport(device)
+
+    (project.folder / "inventory.yaml").write_text("devices:\n  slow:\n    transport: local\n    workdir: .slow\n")
+    monkeypatch.setattr(context, "Connector", SlowConnector)
+
+    status, _, err = farm("run", "--devices", "slow,local", "--effort", "smoke", "--schemes", "float32")
+
+    assert (status, seen) == (0, [("WARN",)])
+    assert re.search(r"^local/tiny-cxr/float32/litert/t1/b1  WARN, AUC .*^slow/", err, re.MULTILINE | re.DOTALL)
 
 
 def test_a_bug_on_the_only_device_is_exit_status_1(farm, odd):

@@ -108,6 +108,7 @@ def everything_that_can_happen():
         happened.Scored(**common, scores=scores),
         happened.LinkLost(**common, reason="the cable"),
         happened.LaneEnded(**common, lane="lane-1"),
+        happened.DeviceFinished(**common),
         judged(case, verdict=Verdict.WARN, reasons=(SMOKE,)),
         happened.CaseJudgedAgain(run=RUN, at=MIDNIGHT, device="local", result=judged(case).result),
         happened.RunEnded(run=RUN, at=MIDNIGHT, exit_status=0),

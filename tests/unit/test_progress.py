@@ -7,7 +7,10 @@ from rich.console import Console
 from orchestrator.cli.progress import Screen
 from orchestrator.domain import event as happened
 from orchestrator.domain.device import LOCAL
-from orchestrator.testing import make_artifact
+from orchestrator.domain.result import Verdict
+from orchestrator.runs import planner
+from orchestrator.testing import make_artifact, make_case, make_suite
+from tests.lab.telling import judged
 
 
 def screen_of(*events):
@@ -55,3 +58,16 @@ def test_the_cpu_quota_of_a_device_in_a_container_is_shown_before_it_measures():
     )
 
     assert shown.splitlines() == ["local  Cortex-A72, 4 cores, CPU quota 0.5", "local  Cortex-A72, 4 cores"]
+
+
+def planned(*devices):
+    return happened.Planned(run="r", plan=planner.plan("r", make_suite(), devices))
+
+
+def test_a_device_that_is_finished_shows_its_verdicts_while_others_work():
+    end = judged(make_case(device="pi"), verdict=Verdict.VALID, p50_ns=1_500_000.0, auc_mean=0.9)
+
+    shown = screen_of(planned("pi", "slow"), happened.DeviceFinished(run="r", device="pi"), end)
+
+    assert shown == "pi/tiny-cxr/float32/litert/t1/b1  VALID, p50 1.50 ms, AUC 0.9000\n"
+    assert screen_of(planned("pi"), end) == "", "the table of a single device follows at once"
