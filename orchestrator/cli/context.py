@@ -135,16 +135,16 @@ def existing_store(db: str | None = None, inventory: Path | None = None) -> Stor
 
 def console() -> Console:
     """Return where results go: standard output."""
-    from rich.console import Console
+    from orchestrator.cli.safe_console import SafeConsole
 
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    return SafeConsole(highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
 def errors_console() -> Console:
     """Return where progress and errors go: standard error."""
-    from rich.console import Console
+    from orchestrator.cli.safe_console import SafeConsole
 
-    return Console(stderr=True, highlight=False)
+    return SafeConsole(stderr=True, highlight=False)
 
 
 def interactive() -> bool:

@@ -6,8 +6,12 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, TypedDict, cast, get_type_hints
 
+from orchestrator.errors import printable
+
 #: No counter that a kernel has is longer.
 LIMIT = 1 << 64
+#: Of a text; the names of governors are some ten characters long.
+TEXT_CHARACTERS = 200
 
 
 class Reading(TypedDict, total=False):
@@ -79,6 +83,11 @@ IS_POSSIBLE: Mapping[str, Callable[[object], bool]] = {
 }
 
 
+def _clean(value: object) -> object:
+    """Return a text as one line that no terminal obeys, anything else as it is."""
+    return printable(value[:TEXT_CHARACTERS]).replace("\n", " ") if isinstance(value, str) else value
+
+
 def expect_reading(value: object) -> Reading:
     """Return ``value`` as a reading, without the keys that no reading has; raises `ValueError` where it does not fit."""
     if not isinstance(value, Mapping):
@@ -89,7 +98,7 @@ def expect_reading(value: object) -> Reading:
             continue
         if not IS_POSSIBLE[key](content):
             raise ValueError(f"a reading's {key} is a {type(content).__name__} that it can't be")
-        fields[key] = content
+        fields[key] = _clean(content)
     return cast("Reading", fields)
 
 
@@ -100,7 +109,11 @@ def sanitize_readings(values: object) -> tuple[Reading, ...]:
     return tuple(
         cast(
             "Reading",
-            {key: content for key, content in value.items() if key in IS_POSSIBLE and IS_POSSIBLE[key](content)},
+            {
+                key: _clean(content)
+                for key, content in value.items()
+                if key in IS_POSSIBLE and IS_POSSIBLE[key](content)
+            },
         )
         for value in values
         if isinstance(value, Mapping)

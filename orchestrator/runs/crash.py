@@ -9,6 +9,7 @@ import traceback
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import unquote
 
 from orchestrator.domain.event import LaneCrashed
 
@@ -25,7 +26,10 @@ MESSAGE_LENGTH = 300
 REPORT_LENGTH = 100_000
 #: Frames of the traceback, from its end.
 FRAMES = 60
-_PASSWORD_IN_URL = re.compile(r"(://[^\s/:@]*):[^\s/]*@")
+#: To the last @ of the word: a password may hold any letter.
+_PASSWORD_IN_URL = re.compile(r"(://[^\s/:@]*):\S*@")
+#: In the query of a URL, or as libpq writes it.
+_PASSWORD_BY_NAME = re.compile(r"(?i)\b((?:ssl)?password=)(?:'(?:[^'\\]|\\.)*'|[^\s&'\"]+)")
 _SECRETS = ("PGPASSWORD", "FARM_DB")
 
 
@@ -61,7 +65,7 @@ def write_report(run: str, device: str, state: Path, error: BaseException) -> Pa
     now = datetime.now(UTC)
     path = folder / f"{run}-{device}-{now:%H%M%S%f}.txt"
     lines = traceback.format_exception(type(error), error, error.__traceback__, limit=-FRAMES)
-    text = _harmless(_without_secrets("".join(lines)))[-REPORT_LENGTH:]
+    text = _harmless(_without_secrets("".join(lines))[-REPORT_LENGTH:])
     head = (
         f"farm {version('edge-farm')}, Python {platform.python_version()}, {platform.system()} {platform.machine()}\n"
         f"run {run}, device {device}, {now:%Y-%m-%d %H:%M:%S} UTC\n\n"
@@ -84,11 +88,18 @@ def _last_line(error: BaseException) -> str:
 
 
 def _without_secrets(text: str) -> str:
-    text = _PASSWORD_IN_URL.sub(r"\1:***@", text)
-    for name in _SECRETS:
-        if secret := os.environ.get(name):
-            text = text.replace(secret, "***")
-    return text
+    for secret in _secrets():
+        text = text.replace(secret, "***")
+    return _PASSWORD_BY_NAME.sub(r"\1***", _PASSWORD_IN_URL.sub(r"\1:***@", text))
+
+
+def _secrets() -> list[str]:
+    """Return the secrets of the environment, a password in a URL by itself too, as written and as meant; longest first."""
+    found = {os.environ.get(name, "") for name in _SECRETS}
+    in_url = re.search(r"://[^/:@]*:(.*)@", os.environ.get("FARM_DB", ""))
+    if in_url is not None:
+        found |= {in_url[1], unquote(in_url[1])}
+    return sorted(found - {""}, key=len, reverse=True)
 
 
 def _harmless(text: str) -> str:

@@ -174,6 +174,14 @@ def test_what_a_refusal_says_reaches_the_screen_as_one_harmless_line():
     assert caught.value.message.startswith("pi: held by \ufffd[2J")
 
 
+@pytest.mark.parametrize("key", ["governor", "power_from", "throttled"])
+def test_a_text_of_a_sensor_is_one_short_harmless_line(key):
+    text = gate.expect_reading({key: f"{ORDERS_TO_A_TERMINAL}\nfarm: fine" + "x" * 1_000})[key]
+
+    assert text.isprintable()
+    assert len(text) <= 200
+
+
 def test_the_last_words_of_a_program_reach_the_screen_as_one_harmless_line():
     failed = client(LOCATED, b"", status=1, err=ORDERS_TO_A_TERMINAL.encode() * 100_000)
 
