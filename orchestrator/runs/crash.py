@@ -94,7 +94,7 @@ def _without_secrets(text: str) -> str:
 
 
 def _secrets() -> list[str]:
-    """Return the secrets of the environment, a password in a URL by itself too, as written and as meant; longest first."""
+    """Return the secrets of the environment, a password in a URL by itself too, with and without escapes; longest first."""
     found = {os.environ.get(name, "") for name in _SECRETS}
     in_url = re.search(r"://[^/:@]*:(.*)@", os.environ.get("FARM_DB", ""))
     if in_url is not None:
