@@ -86,7 +86,14 @@ class ChestXray14(LabelledFiles):
         """Return the images of the label file that are here, in its order."""
         paths = self._paths()
         files, lost = [], []
+        first: dict[str, tuple[frozenset[str], str]] = {}
         for image, findings, patient in self._rows():
+            if image in first:
+                if first[image] != (findings, patient):
+                    raise DatasetError(f"{shown(self._root)}: {image} has two rows that differ in the label file")
+                self._left_out["rows that repeat another row"] += 1
+                continue
+            first[image] = findings, patient
             path = paths.get(image)
             if path is None:
                 lost.append(image)

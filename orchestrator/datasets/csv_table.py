@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
 #: What a cell of a label column may say.
 POSITIVE, NEGATIVE = frozenset({"1", "1.0", "true", "yes"}), frozenset({"", "0", "0.0", "false", "no"})
+#: What programs write where there is no word.
+MISSING = frozenset({"", "nan", "na", "n/a", "null"})
 #: CheXpert's and MIMIC-CXR's mark for what a report leaves open.
 UNCERTAIN = frozenset({"-1", "-1.0"})
+#: Of a file name in a message.
+LONGEST_NAME = 200
 #: What the split column may say, in lower case.
 TRAINING, TESTING = (
     frozenset({"train", "training", "val", "valid", "validation", "dev"}),
@@ -81,16 +85,17 @@ class CsvTable(LabelledFiles):
             shown_in = [self._marked(row, [labels], uncertain) for row in rows]
             self._name_classes([labels], None)
         else:
-            shown_in = [_words(row.cells[labels], separator) for row in rows]
+            shown_in = [self._worded(row, labels, separator) for row in rows]
             self._name_words(shown_in, findings, positive, several=separator is not None)
         files = [
             LabelledFile(
                 path=self._image(row, image),
                 findings=found,
-                patient=row.cells[patient] if patient else row.cells[image],
+                patient=row.cells[patient] if patient else str(Path(row.cells[image])),
             )
             for row, found in zip(rows, shown_in, strict=True)
         ]
+        rows, files = self._each_once(rows, files, split)
         sides = self._by_column(rows, files, split) if split else by_patient(files, test, seed)
         self._fill(*sides, shares, (columns, self.classes, split, None if split else test, uncertain))
 
@@ -104,10 +109,17 @@ class CsvTable(LabelledFiles):
                 for name in columns:
                     if name not in there:
                         raise DatasetError(f"{where}:1: {no_such('column', name, there)}")
-                rows = [
-                    _Row(line=reader.line_num, cells={name: (row[name] or "").strip() for name in columns})
-                    for row in reader
-                ]
+                    if there.count(name) > 1:
+                        raise DatasetError(f"{where}:1: {there.count(name)} columns are called {name!r}")
+                rows = []
+                for row in reader:
+                    if any(row.get(None) or ()):  # where csv puts what is too much
+                        raise DatasetError(
+                            f"{where}:{reader.line_num}: more cells than the {len(there)} columns of the header",
+                            hint="put a cell that holds a comma into double quotes",
+                        )
+                    cells = {name: (row[name] or "").strip() for name in columns}
+                    rows.append(_Row(line=reader.line_num, cells=cells))
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             why = error.strerror if isinstance(error, OSError) else error
             raise DatasetError(f"{where}: can't be read: {why}", hint="save it as CSV in UTF-8") from error
@@ -116,13 +128,47 @@ class CsvTable(LabelledFiles):
         return rows
 
     def _image(self, row: _Row, column: str) -> Path:
-        path = self._root / row.cells[column]
-        if not row.cells[column] or not path.is_file():
+        cell = row.cells[column]
+        path = self._root / cell
+        try:
+            is_there = bool(cell) and path.is_file()
+        except (OSError, ValueError):  # a name that no file can have
+            is_there = False
+        if not is_there:
+            name = shown(path) if len(cell) <= LONGEST_NAME else f"{cell[:LONGEST_NAME]!r}…"
             raise DatasetError(
-                f"{shown(self._table)}:{row.line}: no image {shown(path)}",
-                hint="`root:` names the folder of the images",
+                f"{shown(self._table)}:{row.line}: no image {name}", hint="`root:` names the folder of the images"
             )
         return path
+
+    def _each_once(
+        self, rows: Sequence[_Row], files: Sequence[LabelledFile], split: str | None
+    ) -> tuple[list[_Row], list[LabelledFile]]:
+        """Return rows and files without those that repeat an earlier row; raises `DatasetError` where one contradicts it."""
+        first: dict[Path, tuple[_Row, LabelledFile]] = {}
+        for row, file in zip(rows, files, strict=True):
+            before, same = first.setdefault(file.path, (row, file))
+            side = row.cells[split] == before.cells[split] if split else True
+            if same != file or not side:
+                raise DatasetError(
+                    f"{shown(self._table)}:{row.line}: {shown(file.path)} is in line {before.line} too, with other labels, "
+                    "patient or split",
+                    hint="an image has one row: with several findings, in one cell (`separator:`) or in a column for each",
+                )
+        if repeated := len(files) - len(first):
+            self._left_out["rows that repeat another row"] = repeated
+        return [row for row, _ in first.values()], [file for _, file in first.values()]
+
+    def _worded(self, row: _Row, column: str, separator: str | None) -> frozenset[str]:
+        """Return the words of a cell; raises `DatasetError` where one word is expected and there is none."""
+        cell = row.cells[column]
+        if separator is None and cell.lower() in MISSING:
+            raise DatasetError(
+                f"{shown(self._table)}:{row.line}: {column} is {cell!r}, expected a label",
+                hint="remove rows without a label, or give them one",
+            )
+        parts = [cell] if separator is None else cell.split(separator)
+        return frozenset(part.strip() for part in parts if part.strip())
 
     def _marked(self, row: _Row, columns: Sequence[str], uncertain: str) -> frozenset[str]:
         """Return the columns whose cell says 1."""
@@ -178,8 +224,3 @@ class CsvTable(LabelledFiles):
                 )
             (test if side in TESTING else train).append(file)
         return train, test
-
-
-def _words(cell: str, separator: str | None) -> frozenset[str]:
-    parts = [cell] if separator is None else cell.split(separator)
-    return frozenset(part.strip() for part in parts if part.strip())

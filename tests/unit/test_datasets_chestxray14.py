@@ -238,3 +238,16 @@ def test_the_official_label_file_and_split_with_the_images_at_hand(tmp_path):
     assert len(images.pixels) == 54
     assert dataset.summary().left_out["in the label file, not in the folder"] == 112_120 - 400
     assert len(set(images.patients)) == 54
+
+
+def test_an_image_that_is_listed_twice_counts_once_and_contradictions_are_refused(root):
+    table = root / TABLE
+    lines = table.read_text(encoding="utf-8").splitlines()
+
+    table.write_text("\n".join([*lines, lines[1]]) + "\n", encoding="utf-8")
+    assert sum(map(len, ChestXray14(str(root)).files.values())) == PATIENTS * EACH
+
+    other = lines[1].replace(lines[1].split(",")[1], "Hernia")
+    table.write_text("\n".join([*lines, other]) + "\n", encoding="utf-8")
+    with pytest.raises(DatasetError, match="has two rows that differ"):
+        ChestXray14(str(root))

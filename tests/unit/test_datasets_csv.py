@@ -155,3 +155,65 @@ def test_a_table_that_is_none_is_refused_with_its_name(tmp_path, content):
 
     with pytest.raises(DatasetError, match=r"table\.csv"):
         CsvTable(str(path), labels="sick")
+
+
+def add(path, *lines):
+    """Add rows to a table."""
+    with Path(path).open("a", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in lines)
+    return path
+
+
+def test_a_row_that_is_there_twice_counts_once(table):
+    path = add(table(sick=lambda n: n % 2), "3.png,1", "./4.png,0")
+
+    dataset = CsvTable(path, labels="sick")
+
+    assert sum(map(len, dataset.files.values())) == IMAGES
+    assert dataset.summary().left_out == {"rows that repeat another row": 2}
+
+
+@pytest.mark.parametrize("row", ["3.png,0,p,train", "3.png,1,q,train", "3.png,1,p,test"])
+def test_an_image_with_two_rows_that_differ_is_refused_with_both_lines(table, row):
+    path = table(
+        sick=lambda n: n % 2, who=lambda n: "p" if n == 3 else f"x{n}", side=lambda n: ("train", "test")[n % 4 == 0]
+    )
+
+    with pytest.raises(DatasetError, match=r"table.csv:42: .*3.png is in line 5 too, with other labels"):
+        CsvTable(add(path, row), labels="sick", patient="who", split="side")
+
+
+def test_a_comma_without_quotes_does_not_shift_the_cells_of_a_row(table):
+    path = add(table(sick=lambda n: n % 2, note=lambda n: f"note {n}"), "3.png,0,big, round")
+
+    with pytest.raises(DatasetError, match=r"table.csv:42: more cells than the 3 columns"):
+        CsvTable(path, labels="sick")
+
+
+def test_empty_cells_at_the_end_of_a_row_are_no_cells(table):
+    path = table(sick=lambda n: f"{n % 2},,")
+
+    assert CsvTable(path, labels="sick").classes == ("sick",)
+
+
+def test_two_columns_of_one_name_are_refused(table):
+    path = Path(table(sick=lambda n: n % 2, other=lambda n: 1 - n % 2))
+    path.write_text(path.read_text(encoding="utf-8").replace("other", "sick"), encoding="utf-8")
+
+    with pytest.raises(DatasetError, match="2 columns are called 'sick'"):
+        CsvTable(str(path), labels="sick")
+
+
+@pytest.mark.parametrize("missing", ["", "NaN", "n/a"])
+def test_an_image_without_its_one_word_is_refused_with_its_line(table, missing):
+    path = table(what=lambda n: missing if n == 3 else ("ill", "well")[n % 2])
+
+    with pytest.raises(DatasetError, match=r"table.csv:5: what is .*, expected a label"):
+        CsvTable(path, labels="what")
+
+
+def test_a_name_that_no_file_can_have_is_refused_in_short(table):
+    with pytest.raises(DatasetError, match=r"table.csv:42: no image 'xxx") as refused:
+        CsvTable(add(table(sick=lambda n: n % 2), "x" * 5_000 + ",1"), labels="sick")
+
+    assert len(str(refused.value)) < 500
