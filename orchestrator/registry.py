@@ -19,6 +19,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "model": {
         "tiny-cxr": "orchestrator.models.tiny_cxr:TinyCxr",
         "keras": "orchestrator.models.keras_file:KerasFile",
+        "tflite": "orchestrator.models.tflite_file:TfliteFile",
     },
     "architecture": {
         "tiny-cxr": "orchestrator.models.architectures:tiny_cxr",
@@ -31,6 +32,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "float16": "orchestrator.models.schemes.float16:Float16",
         "int8": "orchestrator.models.schemes.int8:Int8",
         "keras": "orchestrator.models.schemes.keras:Keras",
+        "as-is": "orchestrator.models.schemes.as_is:AsIs",
         "onnx": "orchestrator.models.schemes.onnx:Onnx",
         "onnx-int8": "orchestrator.models.schemes.onnx:OnnxInt8",
     },

@@ -15,14 +15,14 @@ from orchestrator.config.suite_schema import MAX_COUNT, MAX_SEED, SuiteFile
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
 from orchestrator.domain.suite import Suite, Throughput, one_or_more
-from orchestrator.errors import SuiteError, UnknownName, no_such, unknown_key
+from orchestrator.errors import ModelError, SuiteError, UnknownName, no_such, unknown_key
 from orchestrator.runtimes import names
 from orchestrator.runtimes.catalogue import RUNTIMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from orchestrator.config.suite_schema import ModelKeys, PlugInKeys
+    from orchestrator.config.suite_schema import ModelKeys, PlugInKeys, PreprocessKeys
 
     Location = tuple[str | int, ...]
 
@@ -132,19 +132,56 @@ def _model(document: documents.Document, location: Location, written: str | Mode
     if isinstance(written, str):
         _check_kind(document, location, "model", written)
         return ModelSpec(name=written, kind=written)
-    kind = written.kind or ("keras" if "path" in (written.model_extra or {}) else written.name)
+    kind = written.kind or _kind_of_file((written.model_extra or {}).get("path")) or written.name
     if kind is None:
         raise document.complain(location, "a model needs a `kind:`")
     options = _options(document, location, "model", kind, written.model_extra or {})
     name = written.name or (Path(options["path"]).stem if "path" in options else kind)
     preprocess = None
     if written.preprocess is not None:
-        keys = written.preprocess
-        height, width = (keys.size * 2)[:2]
-        preprocess = Preprocess(
-            height=height, width=width, channels=keys.channels, scale=keys.scale, mean=keys.mean, std=keys.std
+        preprocess = _preprocess(
+            document, location, written.preprocess, _image_shape(document, location, kind, options)
         )
     return ModelSpec(name=name, kind=kind, options=options, preprocess=preprocess)
+
+
+def _kind_of_file(path: Any) -> str | None:
+    """Return the kind of a model with a ``path:``, by its ending; ``None`` for a model without one."""
+    if path is None:
+        return None
+    return "tflite" if str(path).lower().endswith(".tflite") else "keras"
+
+
+def _image_shape(
+    document: documents.Document, location: Location, kind: str, options: Mapping[str, Any]
+) -> tuple[int, int, int] | None:
+    """Return (height, width, channels) as the file of a model says them, ``None`` for kinds whose files are not asked."""
+    read = getattr(registry.find("model", kind), "image_shape", None)
+    if read is None:
+        return None
+    try:
+        height, width, channels = read(**options)
+    except ModelError as error:
+        raise document.complain(location, f"model {error.message}", hint=error.hint) from error
+    return height, width, channels
+
+
+def _preprocess(
+    document: documents.Document, location: Location, keys: PreprocessKeys, image: tuple[int, int, int] | None
+) -> Preprocess:
+    """Return what the suite says of a model's images, filled up with what its file says: ``image``."""
+    at = (*location, "preprocess")
+    if keys.size is None and image is None:
+        raise document.complain(at, "preprocess needs a `size`")
+    height, width = image[:2] if keys.size is None and image else ((keys.size or ()) * 2)[:2]
+    channels = keys.channels or (image[2] if image else 1)
+    if image not in (None, (height, width, channels)):
+        words = f"the model's file takes {image}, `preprocess:` gives {(height, width, channels)}"
+        raise document.complain(at, words, hint="leave size and channels out: they are in the file")
+    wrong = keys.misfit(channels)
+    if wrong is not None:
+        raise document.complain(at, wrong)
+    return Preprocess(height=height, width=width, channels=channels, scale=keys.scale, mean=keys.mean, std=keys.std)
 
 
 def _dataset(document: documents.Document, written: str | PlugInKeys) -> DatasetSpec:

@@ -33,26 +33,36 @@ _Size = Annotated[tuple[_Count, ...], pydantic.BeforeValidator(_as_tuple)]
 
 
 class PreprocessKeys(pydantic.BaseModel, extra="forbid", strict=True):
-    """`orchestrator.domain.model.Preprocess`, with ``size`` in place of height and width."""
+    """`orchestrator.domain.model.Preprocess`, with ``size`` in place of height and width.
 
-    size: _Size
-    channels: int = 1
+    The files of some kinds of models say ``size`` and ``channels`` themselves.
+    """
+
+    size: _Size | None = None
+    channels: int | None = None
     scale: float = 1 / 255
     mean: _Channels = (0.0,)
     std: _Channels = (1.0,)
 
     @pydantic.model_validator(mode="after")
     def _fits(self) -> PreprocessKeys:
-        if len(self.size) > 2:
+        if self.size is not None and len(self.size) > 2:
             raise ValueError("size is one number, or [height, width]")
-        if self.channels not in (1, 3):
+        if self.channels not in (None, 1, 3):
             raise ValueError("channels is 1 or 3")
-        for name, values in (("mean", self.mean), ("std", self.std)):
-            if len(values) not in (1, self.channels):
-                raise ValueError(f"{name} has {len(values)} values for {self.channels} channels")
         if not all(self.std):
             raise ValueError("std may not be 0")
+        wrong = None if self.channels is None else self.misfit(self.channels)
+        if wrong is not None:
+            raise ValueError(wrong)
         return self
+
+    def misfit(self, channels: int) -> str | None:
+        """Return why ``mean`` or ``std`` don't fit an image of ``channels``, ``None`` where they do."""
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if len(values) not in (1, channels):
+                return f"{name} has {len(values)} values for {channels} channels"
+        return None
 
 
 class PlugInKeys(pydantic.BaseModel, extra="allow", strict=True):

@@ -39,7 +39,8 @@ class Suite:
 
     models: tuple[ModelSpec, ...]
     dataset: DatasetSpec
-    schemes: tuple[str, ...] = ("float32", "dynamic", "float16", "int8")
+    #: None: those that models of the kind are measured with.
+    schemes: tuple[str, ...] = ()
     runtimes: tuple[str, ...] = ("litert",)
     threads: tuple[int, ...] = (1,)
     batches: tuple[int, ...] = (1,)

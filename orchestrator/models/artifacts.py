@@ -262,9 +262,9 @@ def _recipe(build: Build, fingerprint: Callable[[], str]) -> dict[str, Any]:
         "scheme": build.scheme,
         "options": dict(scheme.options),
         "batch": build.batch,
-        "tensorflow": _version("tensorflow-cpu", "tensorflow"),
-        "keras": _version("keras"),
     }
+    if scheme.takes != "tflite":
+        recipe |= {"tensorflow": _version("tensorflow-cpu", "tensorflow"), "keras": _version("keras")}
     if scheme.needs_calibration:
         recipe["calibration"] = {"dataset": fingerprint(), "images": CALIBRATION_IMAGES}
     return recipe

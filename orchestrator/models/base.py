@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 from orchestrator import registry
 from orchestrator.config import plugin_options
-from orchestrator.errors import ModelError
+from orchestrator.errors import ModelError, UnknownName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +25,14 @@ FORM_NAMES: Mapping[Form, str] = {
     "saved_model": "a SavedModel",
     "keras": "a Keras model",
     "tflite": "a ready .tflite file",
+}
+
+
+#: Form -> the schemes that a model of that form is measured with where a suite names none.
+DEFAULT_SCHEMES: Mapping[Form, tuple[str, ...]] = {
+    "saved_model": ("float32", "dynamic", "float16", "int8"),
+    "keras": ("keras",),
+    "tflite": ("as-is",),
 }
 
 
@@ -62,6 +70,20 @@ class Model(Protocol):
     def load(self) -> Source:
         """Read the model into memory; raises `ModelError` where it can't be read or takes other images."""
         ...
+
+
+def forms_of(kind: str) -> tuple[Form, ...]:
+    """Return what models of ``kind`` can be written as, before one is made; none where the plug-in does not say."""
+    try:
+        plug_in = registry.find("model", kind)
+    except UnknownName:
+        return ()
+    return tuple(getattr(plug_in, "formats", ()))
+
+
+def default_schemes(kind: str) -> tuple[str, ...]:
+    """Return the schemes that models of ``kind`` are measured with where a suite names none."""
+    return DEFAULT_SCHEMES[next(iter(forms_of(kind)), "saved_model")]
 
 
 def make_model(spec: ModelSpec) -> Model:

@@ -28,7 +28,7 @@ OTHER_FILES = {
     ".onnx": "convert it to a SavedModel folder, with onnx2tf",
     ".pt": "export it to ONNX, then convert that to a SavedModel folder with onnx2tf",
     ".pth": "export it to ONNX, then convert that to a SavedModel folder with onnx2tf",
-    ".tflite": "give farm the Keras model or SavedModel that it was made of",
+    ".tflite": "leave `kind: keras` out: farm measures a .tflite file as it is",
     ".pb": "name the folder that saved_model.pb is in",
 }
 
@@ -41,6 +41,8 @@ class KerasFile:
     No Python in the file is executed: Lambda layers are refused, and so are layers of the user's own. A SavedModel is a
     program of TensorFlow's operators all the same; load none that you would not run.
     """
+
+    formats: tuple[Form, ...] = ("saved_model", "keras")
 
     def __init__(self, path: str, *, output: str | None = None, preprocess: Preprocess | None = None) -> None:
         self._path = Path(path)
@@ -61,8 +63,8 @@ class KerasFile:
         if not self._is_saved_model:
             model_file.check(self._path)
         self.preprocess = preprocess
-        # what TFSMLayer saves is the path of the SavedModel, which no device has
-        self.formats: tuple[Form, ...] = ("saved_model",) if self._is_saved_model else ("saved_model", "keras")
+        if self._is_saved_model:  # what TFSMLayer saves is the path of the SavedModel, which no device has
+            self.formats = ("saved_model",)
 
     def sha256(self) -> str:
         """Hash the file, or every file of the folder with its name; and which output is scored, where that is named."""

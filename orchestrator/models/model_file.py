@@ -36,11 +36,16 @@ def check(path: Path) -> None:
         if is_keras:
             raise ModelError(f"{path}: it is an HDF5 file by its content", hint="rename it: its name must end in .h5")
         return
+    refuse_what_is_no_model(path, start)
+    what = "empty" if not start else "no Keras model by its first bytes"
+    raise ModelError(f"{path}: it is {what}", hint="save the model again: `model.save('model.keras')`")
+
+
+def refuse_what_is_no_model(path: Path, start: bytes) -> None:
+    """Raise `ModelError` where a file that begins with ``start`` is known to be something else, with what it is."""
     for beginning, what, hint in _OTHERS:
         if start.lstrip().startswith(beginning):
             raise ModelError(f"{path}: it is {what}", hint=hint)
-    what = "empty" if not start else "no Keras model by its first bytes"
-    raise ModelError(f"{path}: it is {what}", hint="save the model again: `model.save('model.keras')`")
 
 
 def keras_version(path: Path) -> str | None:

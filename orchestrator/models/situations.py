@@ -83,6 +83,34 @@ CONVERTING = (
         "other schemes need none: float32, float16, dynamic",
     ),
 )
+#: Loading a ready ``.tflite`` into LiteRT's interpreter, or computing scores there.
+INTERPRETING = (
+    _situation(
+        r"not a valid Flatbuffer|[Mm]map|model identifier",
+        "it is damaged or cut off",
+        "copy it again, or convert the model again",
+    ),
+    _situation(
+        r"Select TensorFlow op\(s\)",
+        "it needs TensorFlow's own operators (Flex), which LiteRT's kernels lack",
+        "convert the model with TFLITE_BUILTINS alone, or give farm the Keras model",
+    ),
+    _situation(
+        r"(?:unresolved custom op: |Didn't find (?:custom )?op for (?:builtin opcode|name) ')(\w+)",
+        "LiteRT's kernels lack its operator {}",
+        "convert the model with TFLITE_BUILTINS alone, or with a converter of the runtime's age",
+    ),
+    _situation(
+        r"(?i)xnnpack|delegate",
+        "LiteRT's default delegate, XNNPACK, fails to prepare it",
+        "convert the model again; farm checks every artifact with the kernels that devices use by default",
+    ),
+    _situation(
+        r"failed to prepare|failed to invoke",
+        "LiteRT's kernels refuse its graph",
+        "run it in ai_edge_litert.interpreter.Interpreter on this machine, then convert the model again",
+    ),
+)
 #: Computing scores in TensorFlow.
 SCORING = (_CHANNELS_FIRST,)
 

@@ -11,12 +11,14 @@ from orchestrator import registry
 from orchestrator.domain.case import Case
 from orchestrator.domain.effort import effort
 from orchestrator.domain.plan import Attempt, Lane, Plan, Scoring, Skip
+from orchestrator.models.base import DEFAULT_SCHEMES, FORM_NAMES, default_schemes, forms_of
 from orchestrator.runtimes import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from orchestrator.domain.suite import Suite
+    from orchestrator.models.base import Form
 
 
 def plan(
@@ -34,11 +36,14 @@ def plan(
     """
     how_long = effort(suite.effort, compare=suite.compare, attempts=suite.attempts)
     unsupported, unreachable = unsupported or {}, unreachable or {}
+    forms = {model.name: forms_of(model.kind) for model in suite.models}
     lanes, skips = [], []
     for device in devices:
         wanted = []
         for case in _cases(suite, device):
-            reason = unreachable.get(device) or _misfit(case) or unsupported.get((device, case.runtime))
+            reason = (
+                unreachable.get(device) or _misfit(case, forms[case.model]) or unsupported.get((device, case.runtime))
+            )
             if reason is None:
                 wanted.append(case)
             else:
@@ -52,12 +57,20 @@ def plan(
     return Plan(run=run, effort=how_long, seed=suite.seed, lanes=tuple(lanes), skips=tuple(skips), tune=suite.tune)
 
 
-def _misfit(case: Case) -> str | None:
-    """Return why the runtime of a case takes no artifact of its scheme, ``None`` where it does."""
-    runtime, made = catalogue.find(case.runtime), registry.find("scheme", case.scheme).format
+def _misfit(case: Case, forms: Sequence[Form]) -> str | None:
+    """Return why model, scheme and runtime of a case don't fit together, ``None`` where they do.
+
+    ``forms`` are what its model can be written as; with none, it is asked when its artifact is built.
+    """
+    scheme = registry.find("scheme", case.scheme)
+    if forms and scheme.takes not in forms:
+        what, fitting = " or ".join(FORM_NAMES[form] for form in forms), " or ".join(DEFAULT_SCHEMES[forms[0]])
+        return f"scheme {case.scheme} takes {FORM_NAMES[scheme.takes]}, model {case.model} is {what}: use {fitting}"
+    runtime, made = catalogue.find(case.runtime), scheme.format
     if runtime is None or made in runtime.takes:
         return None
-    schemes = [name for taken in runtime.takes for name in catalogue.COUNTERPARTS.get(taken, {}).values()]
+    counterparts = [name for taken in runtime.takes for name in catalogue.COUNTERPARTS.get(taken, {}).values()]
+    schemes = [name for name in counterparts if not forms or registry.find("scheme", name).takes in forms]
     other = f"schemes {' and '.join(schemes)}" if schemes else f"runtime {' or '.join(catalogue.takers(made))}"
     takes = " or ".join(f".{taken}" for taken in runtime.takes)
     return f"scheme {case.scheme} makes .{made}, runtime {runtime.name} takes {takes}: use {other}"
@@ -77,8 +90,9 @@ def _cases(suite: Suite, device: str) -> list[Case]:
             batch=batch,
             interpreters=interpreters,
         )
-        for model, scheme, runtime, threads, (batch, interpreters) in itertools.product(
-            suite.models, suite.schemes, suite.runtimes, suite.threads, kinds
+        for model in suite.models
+        for scheme, runtime, threads, (batch, interpreters) in itertools.product(
+            suite.schemes or default_schemes(model.kind), suite.runtimes, suite.threads, kinds
         )
     ]
 

@@ -1,0 +1,107 @@
+"""What a ``.tflite`` file says of itself, read without an interpreter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.errors import ModelError
+from orchestrator.models import model_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+#: Bytes 4 to 8 of every ``.tflite`` file.
+IDENTIFIER = b"TFL3"
+AGAIN = "copy it again, or convert the model again"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tensor:
+    """An input or output."""
+
+    name: str
+    #: With the batch; of a free side what the file writes there, as a rule 1.
+    shape: tuple[int, ...]
+    #: Numbers of the sides that are free, other than the batch.
+    free: tuple[int, ...]
+    #: As numpy writes it: ``float32``, ``int8``; ``string`` and the like are none of numpy's.
+    dtype: str
+    #: Whether the file says which real value a stored number is.
+    has_scale: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graph:
+    """The main graph of a file."""
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    #: The widest rounding in it: ``float32``, ``float16`` (weights), ``int8`` (any integers with a scale).
+    precision: str
+
+
+def read(path: Path) -> Graph:
+    """Return the graph of the file at ``path``; raises `ModelError` where it is no ``.tflite`` file, or a damaged one."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise ModelError(
+            f"{path}: no such file", hint="`path:` in a suite is relative to the suite's own folder"
+        ) from None
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}") from error
+    if content[4:8] != IDENTIFIER:
+        model_file.refuse_what_is_no_model(path, content[:64])
+        what = "empty" if not content else "no .tflite file by its first bytes"
+        raise ModelError(f"{path}: it is {what}", hint=AGAIN)
+    try:
+        return _graph(content)
+    except Exception as error:  # a flatbuffer that points outside itself raises anything
+        raise ModelError(f"{path}: it is damaged or cut off", hint=AGAIN) from error
+
+
+def resized(content: bytes, shapes: Mapping[int, tuple[int, ...]]) -> bytes:
+    """Return a file's ``content`` with the ``shapes`` of tensors in place of those it has; what has another rank stays."""
+    buffer = bytearray(content)
+    graph = _main_graph(buffer)
+    for number in range(graph.TensorsLength()):
+        tensor = graph.Tensors(number)
+        shape = shapes.get(number)
+        if shape is not None and tensor.ShapeLength() == len(shape) > 0:
+            tensor.ShapeAsNumpy()[:] = shape  # a view of the buffer
+    return bytes(buffer)
+
+
+def _main_graph(content: bytes | bytearray) -> Any:
+    from ai_edge_litert import schema_py_generated as schema
+
+    return schema.Model.GetRootAs(content, 0).Subgraphs(0)
+
+
+def _graph(content: bytes) -> Graph:
+    graph = _main_graph(content)
+    tensors = [_tensor(graph.Tensors(number)) for number in range(graph.TensorsLength())]
+    dtypes = {tensor.dtype for tensor in tensors}
+    quantized = any(tensor.has_scale and "int" in tensor.dtype for tensor in tensors)
+    return Graph(
+        inputs=tuple(tensors[graph.Inputs(number)] for number in range(graph.InputsLength())),
+        outputs=tuple(tensors[graph.Outputs(number)] for number in range(graph.OutputsLength())),
+        precision="int8" if quantized else "float16" if "float16" in dtypes else "float32",
+    )
+
+
+def _tensor(tensor: Any) -> Tensor:
+    from ai_edge_litert import schema_py_generated as schema
+
+    types = {value: name.lower() for name, value in vars(schema.TensorType).items() if name.isupper()}
+    quantization = tensor.Quantization()
+    signature = [tensor.ShapeSignature(side) for side in range(tensor.ShapeSignatureLength())]
+    return Tensor(
+        name=(tensor.Name() or b"").decode(errors="replace"),
+        shape=tuple(int(tensor.Shape(side)) for side in range(tensor.ShapeLength())),
+        free=tuple(side for side, size in enumerate(signature) if side and size < 0),
+        dtype=types[tensor.Type()],
+        has_scale=quantization is not None and quantization.ScaleLength() > 0,
+    )
