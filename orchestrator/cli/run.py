@@ -65,7 +65,7 @@ def run(
     ] = None,
     devices: Devices = "",
     models: Annotated[str, typer.Option(metavar="A,B", help="Only these models of the suite.")] = "",
-    schemes: Annotated[str, typer.Option(metavar="A,B", help="Schemes: float32, dynamic, float16, int8.")] = "",
+    schemes: Annotated[str, typer.Option(metavar="A,B", help="Schemes: float32, dynamic, float16, int8, as-is.")] = "",
     runtimes: Annotated[str, typer.Option(metavar="A,B", help="Runtimes, such as litert, tflite, litert==1.4.0.")] = "",
     threads: Annotated[str, typer.Option(metavar="1,4", help="Threads of the runtime.")] = "",
     throughput: ThroughputOption = "",

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 CALIBRATION_IMAGES = 200
 #: Raised whenever the way artifacts are converted or checked changes: older ones are then built anew.
 CONVERSION = 4
+#: Statuses of a builder that crashed, not of one that was killed.
+_CRASHES = tuple(-number for number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,8 +180,12 @@ class Artifacts:
                     worker.wait()
                 finally:
                     worker.kill()
-            for build, _ in left:
+            # a damaged file can crash an interpreter: that is its own affair, and the others get another process
+            lost = left[:1] if worker.returncode in _CRASHES else left
+            for build, _ in lost:
                 yield Failed(build=build, error=self._last_words(log_start, worker.returncode))
+        if rest := left[len(lost) :]:
+            yield from self._build(rest, dataset)
 
     def _adopt(self, build: Build, recipe: Mapping[str, Any], path: Path, answer: Mapping[str, Any]) -> Artifact:
         size_bytes = path.stat().st_size

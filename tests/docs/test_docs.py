@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import shlex
+import shutil
 from functools import cache
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -108,6 +109,8 @@ def test_suites_on_a_page_can_be_read(block, tmp_path, monkeypatch):
     monkeypatch.setenv("XRAYS", str(tmp_path))
     path = tmp_path / "suite.yaml"
     path.write_text(block if "dataset:" in block else block + "dataset: phantom\n", encoding="utf-8")
+    for name in re.findall(r"path: (\S+\.tflite)", block):  # these are looked into
+        shutil.copy(ROOT / "tests" / "data" / "float32.tflite", tmp_path / name)
 
     assert suite.load(path).models
 

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from orchestrator.domain.model import DatasetSpec, ModelSpec
 from orchestrator.domain.plan import Attempt, Scoring
-from orchestrator.domain.suite import Throughput
+from orchestrator.domain.suite import Suite, Throughput
 from orchestrator.runs import planner
 from orchestrator.runtimes.catalogue import scheme_for
 from orchestrator.testing import make_suite
@@ -146,3 +147,42 @@ def test_comparing_takes_more_attempts_of_standard_alone():
 )
 def test_a_scheme_is_found_in_the_format_of_a_runtime(runtime, scheme, found):
     assert scheme_for(runtime, scheme) == found
+
+
+MIXED = (
+    ModelSpec(name="tiny-cxr", kind="tiny-cxr"),
+    ModelSpec(name="ready", kind="tflite", options={"path": "ready.tflite"}),
+)
+
+
+def test_a_suite_without_schemes_measures_each_kind_of_model_with_its_own():
+    suite = Suite(models=MIXED, dataset=DatasetSpec(kind="phantom"), effort="smoke")
+
+    plan = planner.plan("r", suite, ["a"])
+
+    assert not plan.skips
+    assert {(case.model, case.scheme) for case in plan.cases} == {
+        ("ready", "as-is"),
+        *(("tiny-cxr", scheme) for scheme in ("float32", "dynamic", "float16", "int8")),
+    }
+
+
+def test_a_scheme_that_a_kind_of_model_cannot_take_is_skipped_with_what_to_use():
+    suite = make_suite(models=MIXED, schemes=("float32", "as-is"))
+
+    plan = planner.plan("r", suite, ["a"])
+
+    assert {(case.model, case.scheme) for case in plan.cases} == {("tiny-cxr", "float32"), ("ready", "as-is")}
+    assert {skip.case.model: skip.reason for skip in plan.skips} == {
+        "tiny-cxr": "scheme as-is takes a ready .tflite file, model tiny-cxr is a SavedModel or a Keras model: "
+        "use float32 or dynamic or float16 or int8",
+        "ready": "scheme float32 takes a SavedModel, model ready is a ready .tflite file: use as-is",
+    }
+
+
+def test_a_runtime_that_takes_no_tflite_has_no_scheme_for_a_ready_file():
+    suite = make_suite(models=MIXED[1:], schemes=(), runtimes=("onnxruntime",))
+
+    [skip] = planner.plan("r", suite, ["a"]).skips
+
+    assert skip.reason.startswith("scheme as-is makes .tflite, runtime onnxruntime takes .onnx: use runtime litert")
