@@ -44,7 +44,7 @@ def list_datasets(*, json: Json = False) -> None:
 
 @app.command("check", epilog=EPILOG)
 def check(
-    suite: Annotated[Path | None, typer.Argument(metavar="[SUITE]", help="The suite whose dataset is checked.")] = None,
+    suite: Annotated[Path | None, typer.Argument(metavar="SUITE", help="The suite whose dataset is checked.")] = None,
     dataset: Annotated[str | None, typer.Option(metavar="KIND", help="Without a suite: the kind.")] = None,
     option: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="The dataset's own keys, as in a suite; repeatable.")
@@ -55,7 +55,10 @@ def check(
     *,
     json: Json = False,
 ) -> None:
-    """Count images, patients and copies; find what is tested as well as trained on."""
+    """Count images, patients and copies; find leaks from training.
+
+    A leak is a patient or an image that is tested as well as trained on.
+    """
     from orchestrator.datasets.base import make_dataset
     from orchestrator.datasets.check import copies, on_both_sides, sizes
     from orchestrator.datasets.labelled_files import LabelledFiles

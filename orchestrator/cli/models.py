@@ -46,16 +46,16 @@ def list_models(*, json: Json = False) -> None:
 
 @app.command("train", epilog=TRAIN_EPILOG)
 def train(
-    architecture: Annotated[str, typer.Argument(help="tiny-cxr, mobilenetv2, densenet121.")],
+    architecture: Annotated[str, typer.Argument(metavar="ARCHITECTURE", help="tiny-cxr, mobilenetv2, densenet121.")],
     out: Annotated[Path, typer.Option(metavar="FILE.keras", help="Where the best model is saved.")],
-    dataset: Annotated[str, typer.Option(metavar="KIND", help="phantom, folder.")] = "phantom",
+    dataset: Annotated[str, typer.Option(metavar="KIND", help="phantom, folder, csv, chestxray14.")] = "phantom",
     option: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="The dataset's own keys, as in a suite; repeatable.")
     ] = None,
     size: Annotated[int, typer.Option(min=16, help="Height and width of the model's input.")] = 64,
     channels: Annotated[int, typer.Option(help="1, or 3 for architectures that expect colour.")] = 1,
-    epochs: Annotated[int, typer.Option(min=1)] = 10,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    epochs: Annotated[int, typer.Option(min=1, help="How often the training part is gone through.")] = 10,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of weights, order and augmentation.")] = 0,
     learning_rate: Annotated[float, typer.Option(min=0.0, help="Peak of a cosine decay.")] = 3e-3,
     augmentation: Annotated[
         float, typer.Option(min=0.0, max=4.0, help="Strength of random shifts and exposures of training images.")

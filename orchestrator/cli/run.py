@@ -61,7 +61,7 @@ def _words(value: str) -> list[str]:
 
 def run(
     suite: Annotated[
-        Path | None, typer.Argument(metavar="[SUITE]", help="A suite.yaml (default: the built-in suite).")
+        Path | None, typer.Argument(metavar="SUITE", help="A suite.yaml (default: the built-in suite).")
     ] = None,
     devices: Devices = "",
     models: Annotated[str, typer.Option(metavar="A,B", help="Only these models of the suite.")] = "",
@@ -157,12 +157,26 @@ def _planned(farm: Farm, files: Project, resume: str | None, suite: Path | None,
     """Return what would be done: by a new run, or by going on with one. Raises `UnknownName` where there is no such run."""
     if resume is None:
         chosen = _chosen(suite, narrowing)
-        return farm.plan(chosen, files.select(chosen.devices))
+        devices = files.select(chosen.devices)
+        _show_inputs(chosen)
+        return farm.plan(chosen, devices)
     with files.open_store(create=False) as store:
         row = store.run(resume)
         done = store.done_steps(row.id)
     stored = _stored(row)
     return farm.plan(stored, _devices_of(stored, files), run=row.id, done=done)
+
+
+def _show_inputs(suite: Suite) -> None:
+    """Show what the dataset holds. Raises `DatasetError` or `ModelError` where a run would find a file missing."""
+    from orchestrator.datasets.base import make_dataset
+    from orchestrator.models.base import make_model
+    from orchestrator.reports import dataset
+
+    for spec in suite.models:
+        make_model(spec)
+    for line in dataset.lines(make_dataset(suite.dataset).summary()):
+        errors_console().print(f"[bold]dataset[/]  {plain(line)}", soft_wrap=True)
 
 
 def _devices_of(stored: Suite, files: Project) -> tuple[Device, ...]:

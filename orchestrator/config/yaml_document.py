@@ -116,7 +116,7 @@ def parse(text: str, path: Path, error: type[UsageError]) -> Document:
     if data is None:
         data = CommentedMap()
     if not isinstance(data, dict):
-        raise error(f"{path}:1: expected `key: value` lines, not a {type(data).__name__}")
+        raise error(f"{path}:1: expected `key: value` lines, not {'a list' if isinstance(data, list) else 'one value'}")
     return Document(path=path, data=data, error=error)
 
 

@@ -76,7 +76,7 @@ class ModelBuilder:
         columns, classes = self.source.columns, len(dataset.classes)
         if columns != classes and (columns, classes) != (2, 1):
             raise ModelError(
-                f"the model has {columns} outputs, the dataset {dataset.name} has {classes} classes",
+                f"the model gives {columns} score{'s' if columns > 1 else ''} for an image, the dataset {dataset.name} has {classes} classes",
                 hint="measure it on the dataset it was trained for",
             )
         self._pixels = self._load("evaluation", CHECKED_IMAGES).pixels

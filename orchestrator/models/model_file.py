@@ -37,8 +37,8 @@ def check(path: Path) -> None:
             raise ModelError(f"{path}: it is an HDF5 file by its content", hint="rename it: its name must end in .h5")
         return
     refuse_what_is_no_model(path, start)
-    what = "empty" if not start else "no Keras model by its first bytes"
-    raise ModelError(f"{path}: it is {what}", hint="save the model again: `model.save('model.keras')`")
+    what = "it is empty" if not start else "its first bytes are not those of a Keras model"
+    raise ModelError(f"{path}: {what}", hint="save the model again: `model.save('model.keras')`")
 
 
 def refuse_what_is_no_model(path: Path, start: bytes) -> None:

@@ -54,8 +54,8 @@ def read(path: Path) -> Graph:
         raise ModelError(f"{path}: {error.strerror}") from error
     if content[4:8] != IDENTIFIER:
         model_file.refuse_what_is_no_model(path, content[:64])
-        what = "empty" if not content else "no .tflite file by its first bytes"
-        raise ModelError(f"{path}: it is {what}", hint=AGAIN)
+        what = "it is empty" if not content else "its first bytes are not those of a .tflite file"
+        raise ModelError(f"{path}: {what}", hint=AGAIN)
     try:
         return _graph(content)
     except Exception as error:  # a flatbuffer that points outside itself raises anything

@@ -177,7 +177,7 @@ def _sentences(row: ResultRow, good: Sequence[Measurement]) -> list[str]:
     batches = sorted({attempt.invocations_per_sample for attempt in good})
     if batches and batches != [1]:
         lines.append(
-            f"a sample is {' or '.join(map(str, batches))} invocations in a row; min, max and percentiles are of their means"
+            f"a sample is {tables.listed(batches)} invocations in a row; min, max and percentiles are of their means"
         )
     if row.p50_low_ns is not None and row.p50_high_ns is not None:
         lines.append(f"p50 within {format_ns(row.p50_low_ns)} and {format_ns(row.p50_high_ns)} (95 %, over attempts)")

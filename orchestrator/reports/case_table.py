@@ -125,13 +125,19 @@ def _needs(rows: Sequence[ResultRow]) -> list[str]:
     lines = []
     if any(row.p90_ns is None and 0 < row.samples < samples_needed(0.9) for row in rows):
         lines.append(f"[dim]+N {MORE}: a p50 takes {samples_needed(0.5)} invocations, a p90 {samples_needed(0.9)}[/]")
-    batched = {f"{row.invocations_per_sample:.0f}" for row in rows if (row.invocations_per_sample or 1) > 1}
+    batched = sorted({round(count) for row in rows if (count := row.invocations_per_sample or 1) > 1})
     if batched:
         lines.append(
-            f"[dim]invocations too short for the clock, or too many, were timed {' or '.join(sorted(batched))} at a time: "
+            f"[dim]invocations too short for the clock, or too many, were timed {listed(batched)} at a time: "
             "percentiles are those of their means[/]"
         )
     return lines
+
+
+def listed(counts: Sequence[int]) -> str:
+    """Return ``4``, ``4 or 15``, ``4, 15 or 16``."""
+    *first, last = map(str, sorted(counts))
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def _or_dash(value: float | None, form: Callable[[float], str]) -> str:

@@ -44,8 +44,8 @@ def lines(answered: Answered, most: int | None = None) -> Iterator[str]:
     """Yield a line for each result, those that decided first; at most ``most`` and how many more there are."""
     if not answered.evidence:
         on = f" on {', '.join(answered.claim.devices)}" if answered.claim.devices else ""
-        partner = " with one to hold it against" if answered.claim.against else ""
-        yield f"no result{on} that this claim is about{partner}"
+        partner = " with another one to compare it with" if answered.claim.against else ""
+        yield f"there is no result{on} for this claim{partner}"
     ordered = sorted(answered.evidence, key=lambda each: each.answer is not answered.answer)
     for each in ordered[:most]:
         note = f": {each.note}" if each.note else ""

@@ -57,7 +57,7 @@ def parse_url(text: str) -> URL:
     """Return the URL of a database that farm can use; raises `StoreError`, whose message shows no part of a wrong one."""
     system = text.partition("://")[0].partition("+")[0]
     if system not in DRIVERS or "://" not in text:
-        what = f"{system} is not a database that farm can use" if "://" in text else "a database is named by its URL"
+        what = f"{system} is not a database that farm can use" if "://" in text else _no_url(text)
         raise StoreError(what, hint=f"--db {EXAMPLES}")
     try:
         url = sqlalchemy.make_url(text).set(drivername=DRIVERS[system])
@@ -72,6 +72,11 @@ def parse_url(text: str) -> URL:
             hint="better, leave the password to PGPASSWORD or ~/.pgpass",
         )
     return url
+
+
+def _no_url(text: str) -> str:
+    """Return a sentence; what may hold a password is not in it."""
+    return "a database is named by its URL" + ("" if set("@:=") & set(text) else f", not {text!r}")
 
 
 def _translate(context: ExceptionContext) -> None:

@@ -32,7 +32,7 @@ SECRET = "hush-hush"  # noqa: S105
     ("url", "words"),
     [
         ("", "a database is named by its URL"),
-        ("farm.db", "a database is named by its URL"),
+        ("farm.db", "a database is named by its URL, not 'farm.db'"),
         ("sqlite:farm.db", "a database is named by its URL"),
         (f"u:{SECRET}@machine/farm", "a database is named by its URL"),
         (f"mysql://u:{SECRET}@machine/farm", "mysql is not a database that farm can use"),

@@ -224,7 +224,7 @@ def test_a_model_that_does_not_fit_the_dataset_fails_with_both_numbers_and_the_o
     assert [build.model.name for build in to_build] == ["three", "tiny-cxr"]
     said = {outcome.build.model.name: outcome for outcome in outcomes}
     assert isinstance(said["three"], Failed)
-    assert "3 outputs" in said["three"].error
+    assert "gives 3 scores" in said["three"].error
     assert "14 classes" in said["three"].error
     assert "no such file" in said["gone"].error
     assert isinstance(said["tiny-cxr"], Built)

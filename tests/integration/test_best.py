@@ -189,7 +189,7 @@ def test_the_table_fits_80_columns(store, folder):
         ({"max_auc_drop": "little"}, "--max-auc-drop: 'little' is not a number"),
         ({"max_auc_drop": "nan"}, "--max-auc-drop nan: must be 0 or more"),
         ({"max_energy": -1.0}, "--max-energy -1.0: must be 0 or more"),
-        ({"device": "nothere"}, "there is no result to choose from"),
+        ({"device": "nothere"}, "no result with device 'nothere'; there is local"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
 )

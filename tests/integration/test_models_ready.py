@@ -194,7 +194,7 @@ def test_a_file_that_cannot_be_measured_is_refused_in_one_sentence(files, tmp_pa
     ("content", "words"),
     [
         (b"", "empty"),
-        (b"Scores of the model, see below.\n" * 9, "no .tflite file by its first bytes"),
+        (b"Scores of the model, see below.\n" * 9, "first bytes are not those of a .tflite file"),
         (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
         (b"<!DOCTYPE html><html>", "a web page"),
     ],

@@ -136,6 +136,34 @@ def test_bad_words_end_with_status_two_and_a_message_without_a_traceback(project
     assert not done.stdout
 
 
+@pytest.mark.parametrize(
+    ("suite", "words"),
+    [
+        ("models: [tiny-cxr]\ndataset: {kind: folder, root: nowhere}\n", "nowhere/train: no such folder"),
+        (
+            "models: [{path: nope.keras, preprocess: {size: 32, channels: 1}}]\ndataset: phantom\n",
+            "nope.keras: no such file",
+        ),
+        ("models: [{path: suite.yaml}]\ndataset: phantom\n", "suite.yaml: neither .keras"),
+    ],
+)
+def test_a_dry_run_refuses_a_model_or_images_that_are_not_there(project, suite, words):
+    (project.folder / "suite.yaml").write_text(suite)
+
+    done = project.farm("run", "suite.yaml", "--dry-run")
+
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert not done.stdout
+
+
+def test_a_dry_run_says_what_the_dataset_holds(project):
+    done = project.farm("run", "--dry-run")
+
+    assert "dataset  evaluates 1020 images; train 8100" in done.stderr
+    assert "dataset" not in done.stdout
+
+
 def test_json_goes_to_standard_output_alone(project):
     done = project.process("run", "--effort", "smoke", "--schemes", "float32", "--json")
 

@@ -143,7 +143,7 @@ def test_what_is_wrong_is_said_with_file_line_and_key(tmp_path, lines, line, wor
         (b"", "inventory.yaml:1: there is nothing in it"),
         (b"# only words\n", "inventory.yaml:1: there is nothing in it"),
         (b"devices:\n  pi:\n    user: \xff\n", "inventory.yaml: not UTF-8 at byte 25"),
-        (b"- pi\n", "inventory.yaml:1: expected `key: value` lines"),
+        (b"- pi\n", "inventory.yaml:1: expected `key: value` lines, not a list"),
         (b"devices: [pi]\n", "inventory.yaml:1: devices: expected `name:` lines"),
     ],
     ids=["empty", "comments only", "not UTF-8", "a list", "devices a list"],

@@ -569,3 +569,8 @@ def test_every_table_is_on_the_page_about_results():
     from orchestrator.store.schema import Base
 
     assert not [name for name in Base.metadata.tables if f"`{name}`" not in PAGE]
+
+
+@pytest.mark.parametrize(("counts", "words"), [([4], "4"), ([15, 4], "4 or 15"), ([16, 4, 15], "4, 15 or 16")])
+def test_several_numbers_of_invocations_are_listed_from_small_to_large(counts, words):
+    assert table.listed(counts) == words

@@ -41,10 +41,10 @@ REMOVE_EPILOG = """Results stay in the database.  Examples:
 
 
 def edit(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="A device of the inventory.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="A device of the inventory.")] = None,
     assignments: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[KEY=VALUE]...", help="What to set; KEY+=VALUE and KEY-=VALUE for lists."),
+        typer.Argument(metavar="KEY=VALUE", help="What to set; KEY+=VALUE and KEY-=VALUE for lists."),
     ] = None,
     inventory: InventoryFile = None,
 ) -> None:
@@ -78,7 +78,7 @@ def rename(
 
 def remove(
     names: Annotated[
-        list[str], typer.Argument(metavar="DEVICE...", help="Names, globs such as pi5-*, tag:x and other selectors.")
+        list[str], typer.Argument(metavar="DEVICE", help="Names, globs such as pi5-*, tag:x and other selectors.")
     ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     db: Db = None,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Names = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[DEVICE]...",
+        metavar="DEVICE",
         help="Names, pi5-*, tag:x, group:x, arch:x, has:x, 'memory<2GB', @FILE, !name (default: all).",
     ),
 ]

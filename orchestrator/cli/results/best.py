@@ -45,13 +45,16 @@ def best(
     from orchestrator.analysis import compare
     from orchestrator.errors import UsageError
     from orchestrator.reports import best as report
+    from orchestrator.reports import no_results
 
     limits = _limits(max_auc_drop, max_p50, max_p90, max_size, max_memory, max_energy)
     with existing_store(db, inventory) as store:
         run_id = store.run(run).id if run else None
         rows = store.results(run=run_id, device=device, model=model)
         if not rows:
-            raise UsageError("there is no result to choose from", hint="farm results list shows what there is")
+            stored = store.results(run=run_id)
+            reason = no_results.explain(stored, {"device": device, "model": model}, store.run(run) if run else None)
+            raise UsageError(reason, hint="farm results list" if stored else None)
         pairs = [(base, row) for row in rows if (base := compare.float32_of(store, row)) is not None]
         against = {pair.b.case: pair for pair in compare.compare(store, pairs, project(db, inventory).state / "blobs")}
     choices = analysis.choose(rows, against, limits)

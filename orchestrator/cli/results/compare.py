@@ -24,8 +24,8 @@ CHOICES = "say what to compare: two cases A B, --by DIMENSION, or --runs OLD NEW
 
 
 def compare(
-    a: Annotated[str | None, typer.Argument(metavar="[A]", help="A case, CASE or CASE@RUN.")] = None,
-    b: Annotated[str | None, typer.Argument(metavar="[B]", help="The case that is compared with A.")] = None,
+    a: Annotated[str | None, typer.Argument(metavar="A", help="A case, CASE or CASE@RUN.")] = None,
+    b: Annotated[str | None, typer.Argument(metavar="B", help="The case that is compared with A.")] = None,
     by: Annotated[
         str | None,
         typer.Option(
