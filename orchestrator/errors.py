@@ -6,6 +6,7 @@
     ├── Transient                 trying again may help
     │   ├── Unreachable           nothing answers at the device's address
     │   ├── ConnectionLost        the link died in the middle of something
+    │   │   └── NoAnswer          the device stays silent on a link that works
     │   ├── DeviceBusy            another controller holds the device
     │   └── TransferBroken        a blob arrived short or with another hash
     └── Stable                    it will fail the same way again
@@ -74,6 +75,10 @@ class Unreachable(Transient):
 
 class ConnectionLost(Transient):
     """The link died in the middle of something."""
+
+
+class NoAnswer(ConnectionLost):
+    """The device stays silent on a link that works: a program there hangs, or reads nothing."""
 
 
 class DeviceBusy(Transient):

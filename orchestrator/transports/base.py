@@ -34,11 +34,17 @@ class Transport(Protocol):
         timeout_s: float = 60.0,
         progress: Callable[[int], None] | None = None,
     ) -> Completed:
-        """Run ``argv`` to its end; ``progress`` gets the bytes of ``stdin`` sent so far."""
+        """Run ``argv`` to its end; ``progress`` gets the bytes of ``stdin`` sent so far.
+
+        Raises `NoAnswer` where it neither ends nor takes more of ``stdin`` within ``timeout_s``.
+        """
         ...
 
-    def stream(self, argv: Sequence[str]) -> Iterator[bytes]:
-        """Yield what ``argv`` prints, as it comes; ends with the program, raises `AgentFailed` if it failed."""
+    def stream(self, argv: Sequence[str], *, tick_s: float | None = None) -> Iterator[bytes]:
+        """Yield what ``argv`` prints, as it comes; ends with the program, raises `AgentFailed` if it failed.
+
+        After each ``tick_s`` without output, ``b""`` is yielded, so that whoever waits can look at the clock.
+        """
         ...
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 from contextlib import contextmanager, suppress
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from orchestrator.errors import AgentFailed, ConnectionLost
+from orchestrator.errors import AgentFailed, NoAnswer
 from orchestrator.transports.base import Completed
 from orchestrator.transports.pipes import Alarm, Drain, pieces
 
@@ -46,27 +47,38 @@ class LocalTransport:
         timeout_s: float = 60.0,
         progress: Callable[[int], None] | None = None,
     ) -> Completed:
-        """Run ``argv`` to its end; `ConnectionLost` after ``timeout_s``."""
+        """Run ``argv`` to its end; `NoAnswer` after ``timeout_s`` in which it took nothing of ``stdin``."""
         with _started(argv) as program:
             if isinstance(program, Completed):
                 return program
             out, err = Drain(program.out.read1, program.kill), Drain(program.err.read1, program.kill)
-            with Alarm(timeout_s, program.kill) as alarm:
-                _feed(program, stdin, progress)
+            feed = _Feed(program)
+            with Alarm(timeout_s, program.kill, taken=lambda: feed.sent) as alarm:
+                feed.send(stdin, progress)
                 out.wait()
                 err.wait()
             if alarm.rang:
-                raise ConnectionLost(f"{self._device.name}: {argv[0]} gave no answer within {timeout_s:g} s")
+                raise NoAnswer(f"{self._device.name}: {argv[0]} gave no answer within {timeout_s:g} s")
             return Completed(status=program.status(), out=out.content, err=err.content)
 
-    def stream(self, argv: Sequence[str]) -> Iterator[bytes]:
-        """Yield what ``argv`` prints, holding its standard input open until the generator is closed."""
+    def stream(self, argv: Sequence[str], *, tick_s: float | None = None) -> Iterator[bytes]:
+        """Yield what ``argv`` prints, holding its standard input open until the generator is closed.
+
+        After each ``tick_s`` without output, ``b""`` is yielded.
+        """
         with _started(argv) as program:
             if isinstance(program, Completed):
                 raise self._failed(argv, program.status, program.err)
             err = Drain(program.err.read1, program.kill, keep=1 << 16)
-            while chunk := program.out.read1(1 << 16):
-                yield chunk
+            waiting = select.poll()
+            waiting.register(program.out, select.POLLIN)
+            while True:
+                if tick_s is not None and not waiting.poll(tick_s * 1000):
+                    yield b""
+                elif chunk := os.read(program.out.fileno(), 1 << 16):
+                    yield chunk
+                else:
+                    break
             err.wait()
             status = program.status()
             if status:
@@ -142,15 +154,22 @@ def _started(argv: Sequence[str]) -> Iterator[_Program | Completed]:
         program.dismiss()
 
 
-def _feed(program: _Program, stdin: bytes | BinaryIO, progress: Callable[[int], None] | None) -> None:
-    sent = 0
-    for piece in pieces(stdin):
-        try:
-            program.stdin.write(piece)
-        except BrokenPipeError:
-            return  # it ended without reading all of it: its status says why
-        sent += len(piece)
-        if progress is not None:
-            progress(sent)
-    with suppress(BrokenPipeError):
-        program.stdin.close()
+class _Feed:
+    """What a program gets on standard input; ``sent`` counts its bytes."""
+
+    def __init__(self, program: _Program) -> None:
+        self.sent = 0
+        self._program = program
+
+    def send(self, stdin: bytes | BinaryIO, progress: Callable[[int], None] | None) -> None:
+        """Send all of it, then close standard input."""
+        for piece in pieces(stdin):
+            try:
+                self._program.stdin.write(piece)
+            except BrokenPipeError:
+                return  # it ended without reading all of it: its status says why
+            self.sent += len(piece)
+            if progress is not None:
+                progress(self.sent)
+        with suppress(BrokenPipeError):
+            self._program.stdin.close()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 #: Big enough that Python's cost per piece vanishes, small enough to show progress on a slow link.
-PIECE_BYTES = 1 << 18
+PIECE_BYTES = 1 << 16
+#: Fewer bytes than these within the time limit are no progress: a line of 64 kbit/s carries them in 4 s.
+LEAST_PROGRESS_BYTES = 1 << 15
 
 
 def pieces(source: bytes | BinaryIO) -> Iterator[bytes]:
@@ -23,24 +26,34 @@ def pieces(source: bytes | BinaryIO) -> Iterator[bytes]:
 
 
 class Alarm:
-    """Does ``action`` once when the time is up, unless the ``with`` block ends before; ``rang`` tells."""
+    """Does ``action`` once when the time is up, unless the ``with`` block ends before; ``rang`` tells.
 
-    def __init__(self, timeout_s: float, action: Callable[[], None]) -> None:
+    The time begins anew whenever ``taken``, a count of bytes, grew by `LEAST_PROGRESS_BYTES`.
+    """
+
+    def __init__(self, timeout_s: float, action: Callable[[], None], *, taken: Callable[[], int] = lambda: 0) -> None:
         self.rang = False
-        self._action = action
-        self._timer = threading.Timer(timeout_s, self._ring)
-        self._timer.daemon = True
+        self._timeout_s, self._action, self._taken = timeout_s, action, taken
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="farm-alarm", daemon=True)
 
     def __enter__(self) -> Self:
-        self._timer.start()
+        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
+        self._over.set()
 
-    def _ring(self) -> None:
-        self.rang = True
-        self._action()
+    def _watch(self) -> None:
+        since, before = time.monotonic(), self._taken()
+        while not self._over.wait(self._timeout_s / 4):
+            now, taken = time.monotonic(), self._taken()
+            if taken >= before + LEAST_PROGRESS_BYTES:
+                since, before = now, taken
+            elif now - since >= self._timeout_s:
+                self.rang = True
+                self._action()
+                return
 
 
 #: Kept of what a program prints: more than any answer of ours, which is its last line.

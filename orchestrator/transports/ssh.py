@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import paramiko
 
-from orchestrator.errors import AgentFailed, ConnectionLost, DeviceUnfit
+from orchestrator.errors import AgentFailed, ConnectionLost, DeviceUnfit, NoAnswer
 from orchestrator.transports.base import Completed
 from orchestrator.transports.connection import LOGIN_TIMEOUT_S
 from orchestrator.transports.exceptions import FOREIGN, translate
@@ -50,26 +51,35 @@ class SshTransport:
         timeout_s: float = 60.0,
         progress: Callable[[int], None] | None = None,
     ) -> Completed:
-        """Run ``argv`` to its end, streaming ``stdin`` in big pieces; `ConnectionLost` after ``timeout_s``."""
-        with self._channel(argv) as channel, Alarm(timeout_s, partial(hang_up, channel)) as alarm:
-            out = Drain(channel.recv, partial(hang_up, channel))
-            err = Drain(channel.recv_stderr, partial(hang_up, channel))
-            _feed(channel, stdin, progress)
-            out.wait()
-            err.wait()
+        """Run ``argv`` to its end; `NoAnswer` after ``timeout_s`` in which it took nothing of ``stdin``."""
+        with self._channel(argv) as channel:
+            feed = _Feed(channel)
+            with Alarm(timeout_s, partial(hang_up, channel), taken=feed.taken) as alarm:
+                out = Drain(channel.recv, partial(hang_up, channel))
+                err = Drain(channel.recv_stderr, partial(hang_up, channel))
+                feed.send(stdin, progress)
+                out.wait()
+                err.wait()
             if alarm.rang:
-                raise ConnectionLost(f"{self._device.name}: {argv[0]} gave no answer within {timeout_s:g} s")
+                raise NoAnswer(f"{self._device.name}: {argv[0]} gave no answer within {timeout_s:g} s")
             return Completed(status=self._status(channel), out=out.content, err=err.content)
 
-    def stream(self, argv: Sequence[str]) -> Iterator[bytes]:
+    def stream(self, argv: Sequence[str], *, tick_s: float | None = None) -> Iterator[bytes]:
         """Yield what ``argv`` prints, as it comes, holding its standard input open until the generator is closed.
 
-        Raises `ConnectionLost`, or `AgentFailed` with status and last words where the program failed.
+        After each ``tick_s`` without output, ``b""`` is yielded. Raises `ConnectionLost`, or `AgentFailed` with status and last words where the program failed.
         """
         with self._channel(argv) as channel:
             err = Drain(channel.recv_stderr, partial(hang_up, channel), keep=1 << 16)
-            while chunk := channel.recv(1 << 16):
-                yield chunk
+            came = threading.Event()
+            channel.in_buffer.set_event(came)  # set while there is output to read, or its end
+            while True:
+                if not came.wait(tick_s):
+                    yield b""
+                elif chunk := channel.recv(1 << 16):
+                    yield chunk
+                else:
+                    break
             err.wait(LOGIN_TIMEOUT_S)
             status = self._status(channel)
             if status:
@@ -221,15 +231,26 @@ class _Look(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]  # paramiko is
         raise _Seen(key)
 
 
-def _feed(channel: paramiko.Channel, stdin: bytes | BinaryIO, progress: Callable[[int], None] | None) -> None:
-    sent = 0
-    for piece in pieces(stdin):
-        try:
-            channel.sendall(piece)
-        except DEAD:
-            return  # the program ended without reading all of it, or the link died: its status tells which
-        sent += len(piece)
-        if progress is not None:
-            progress(sent)
-    with suppress(*DEAD):
-        channel.shutdown_write()
+class _Feed:
+    """What a program gets on standard input."""
+
+    def __init__(self, channel: paramiko.Channel) -> None:
+        self._channel = channel
+        self._sent = 0
+
+    def taken(self) -> int:
+        """Return a count that grows with the bytes that the far end has taken: its window moves on with them."""
+        return self._sent + int(self._channel.out_window_size)
+
+    def send(self, stdin: bytes | BinaryIO, progress: Callable[[int], None] | None) -> None:
+        """Send all of it in big pieces, then close standard input."""
+        for piece in pieces(stdin):
+            try:
+                self._channel.sendall(piece)
+            except DEAD:
+                return  # the program ended without reading all of it, or the link died: its status tells which
+            self._sent += len(piece)
+            if progress is not None:
+                progress(self._sent)
+        with suppress(*DEAD):
+            self._channel.shutdown_write()

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from orchestrator.domain.device import LOCAL
-from orchestrator.errors import AgentFailed, ConnectionLost
+from orchestrator.errors import AgentFailed, ConnectionLost, NoAnswer
 from orchestrator.transports.connector import Connector
 from orchestrator.transports.local import LocalTransport
 from orchestrator.transports.pipes import MOST_BYTES
@@ -139,13 +139,47 @@ def test_a_program_killed_by_a_signal_reports_what_a_shell_would(transport):
 
 
 @pytest.mark.parametrize("stdin", [b"", b"x" * BIG], ids=["silent", "not reading"])
-def test_a_program_that_takes_too_long_is_a_lost_connection_in_time(transport, stdin):
+def test_a_program_that_takes_too_long_is_no_answer_in_time(transport, stdin):
     began = time.monotonic()
 
-    with pytest.raises(ConnectionLost, match="no answer within"):
+    with pytest.raises(NoAnswer, match="no answer within"):
         transport.run(["sleep", "30"], stdin=stdin, timeout_s=0.5)
 
     assert time.monotonic() - began < 5
+
+
+def test_a_program_that_takes_its_input_slowly_is_waited_for_as_long_as_it_takes_more(transport):
+    slow = "import sys, time\nwhile sys.stdin.buffer.read(1 << 16): time.sleep(0.05)\nprint('all')"
+
+    done = transport.run(["python3", "-c", slow], stdin=b"x" * (5 << 20), timeout_s=1.5)  # takes 4 s
+
+    assert done.out == b"all\n"
+
+
+def test_a_program_that_takes_a_byte_now_and_then_is_no_answer(transport):
+    trickle = "import os, time\nwhile os.read(0, 1): time.sleep(0.01)"
+    began = time.monotonic()
+
+    with pytest.raises(NoAnswer):
+        transport.run(["python3", "-c", trickle], stdin=b"x" * (5 << 20), timeout_s=0.8)
+
+    assert time.monotonic() - began < 10
+
+
+def test_a_program_that_prints_a_byte_now_and_then_is_no_answer(transport):
+    with pytest.raises(NoAnswer):
+        transport.run(["sh", "-c", "while :; do echo; sleep 0.05; done"], timeout_s=0.5)
+
+
+def test_a_silent_stream_ticks_and_goes_on(transport):
+    chunks = transport.stream(["sh", "-c", "echo first; read line; echo $line"], tick_s=0.05)
+
+    assert [next(chunk for chunk in chunks if chunk), next(chunks), next(chunks)] == [b"first\n", b"", b""]
+    chunks.close()
+    ended = transport.stream(["sh", "-c", "echo one; sleep 0.3; echo two >&2; exit 4"], tick_s=0.05)
+    with pytest.raises(AgentFailed) as caught:
+        list(ended)
+    assert (caught.value.status, caught.value.stderr) == (4, b"two\n")
 
 
 def test_after_a_timeout_the_next_call_works(transport):

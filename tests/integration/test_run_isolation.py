@@ -31,8 +31,8 @@ class OddTransport:
         self._count("run")
         return self._real.run(argv, **options)
 
-    def stream(self, argv):
-        for chunk in self._real.stream(argv):
+    def stream(self, argv, **options):
+        for chunk in self._real.stream(argv, **options):
             self._count("stream")
             yield chunk
 
@@ -118,9 +118,9 @@ def test_the_results_of_a_finished_device_are_stored_while_another_still_measure
     seen = []
 
     class SlowTransport(LocalTransport):
-        def stream(self, argv):
+        def stream(self, argv, **options):
             seen.extend(wait_for(lambda: project.rows(good)))
-            yield from super().stream(argv)
+            yield from super().stream(argv, **options)
 
     class SlowConnector(Connector):
         def transport(self, device):

@@ -81,7 +81,7 @@ class HostileTransport:
         drain.wait()
         return Completed(status=status, out=drain.content, err=drain.content)
 
-    def stream(self, argv: Sequence[str]) -> Iterator[bytes]:
+    def stream(self, argv: Sequence[str], *, tick_s: float | None = None) -> Iterator[bytes]:
         records = [{"record": type(record).__name__, **asdict(record)} for record in self._journal()]
         at = self._random.randrange(len(records)) if self._victim == "follow" else -1
         yield b"Welcome!\n" + wire.JOURNAL_MARK + b"\n"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from orchestrator.devices.remote.bundle import pack_agent
 from orchestrator.devices.remote.client import AgentClient, Space
 from orchestrator.domain.device import Device
-from orchestrator.errors import AgentFailed, AnswerRefused, DeviceUnfit, FarmError
+from orchestrator.errors import AgentFailed, AnswerRefused, DeviceUnfit, FarmError, NoAnswer
 from orchestrator.transports.base import Completed
 
 LOCATED = {"workdir": "/w", "agent": "/w/agents/x.zip", "present": True, "python": [3, 11]}
@@ -32,6 +33,44 @@ class Scripted:
 
 def remote(*answers, **settings):
     return AgentClient(Scripted(*answers, **settings), Device(name="pi", address="pi"))
+
+
+class Silent(Scripted):
+    """A device that answers nothing from the n-th question on."""
+
+    def run(self, argv, *, stdin=b"", timeout_s=60.0, progress=None):
+        self.limit_s = timeout_s
+        if not self.answers:
+            raise NoAnswer("pi: python3 gave no answer")
+        return Completed(status=0, out=self.answers.pop(0), err=b"")
+
+
+@pytest.mark.parametrize(
+    ("command", "ask"),
+    [
+        ("locate", lambda client: client.ensure_agent()),
+        ("probe", lambda client: client.probe(["litert"])),
+        ("have", lambda client: client.missing({"a" * 64: 9})),
+        ("stop", lambda client: client.stop("lane")),
+    ],
+    ids=lambda it: it if isinstance(it, str) else "",
+)
+def test_a_device_that_answers_nothing_is_named_with_the_command(command, ask):
+    silent = Silent(*() if command == "locate" else (LOCATED,))
+
+    with pytest.raises(NoAnswer, match=f"^pi: no answer to `{command}` within {120 if command == 'probe' else 60} s"):
+        ask(AgentClient(silent, Device(name="pi", address="pi")))
+
+
+def test_a_push_may_take_as_long_as_it_makes_progress(tmp_path):
+    (tmp_path / "blob").write_bytes(b"")
+    os.truncate(tmp_path / "blob", 100_000_000)
+    silent = Silent(LOCATED)
+
+    with pytest.raises(NoAnswer, match=r"^pi: no answer to `receive`"):
+        AgentClient(silent, Device(name="pi", address="pi")).send(tmp_path / "blob", "a" * 64)
+
+    assert silent.limit_s == 160
 
 
 def test_the_agent_is_packed_to_the_same_bytes_each_time():

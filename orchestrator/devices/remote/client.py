@@ -28,7 +28,15 @@ from orchestrator.devices.remote.journal import records
 from orchestrator.devices.remote.orders import RECORD_BYTES
 from orchestrator.domain.tuning import Tuning
 from orchestrator.domain.units import format_bytes
-from orchestrator.errors import AgentFailed, AnswerRefused, DeviceBusy, DeviceUnfit, FarmError, TransferBroken
+from orchestrator.errors import (
+    AgentFailed,
+    AnswerRefused,
+    DeviceBusy,
+    DeviceUnfit,
+    FarmError,
+    NoAnswer,
+    TransferBroken,
+)
 from orchestrator.runtimes.catalogue import OLDEST_PYTHON
 from orchestrator.runtimes.pins import ROOM
 
@@ -40,6 +48,12 @@ if TYPE_CHECKING:
     from orchestrator.domain.blob import Blob
     from orchestrator.domain.device import Device
     from orchestrator.transports.base import Completed, Transport
+
+
+#: How long a device may take to answer, or to take more of what is sent.
+SILENCE_S = 60.0
+#: Hashing and syncing what arrived takes an old SD card as long as this allows.
+SLOWEST_DISK_BYTES_PER_S = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +87,7 @@ class AgentClient:
         found = self._locate(sha256)
         sent = 0
         if not found.present:
-            done = self._transport.run([self._python, "-c", INSTALL, found.agent], stdin=packed)
+            done = self._run("install", [self._python, "-c", INSTALL, found.agent], stdin=packed)
             if done.status:
                 raise self._not_installed(done)
             sent = len(packed)
@@ -113,7 +127,8 @@ class AgentClient:
         with path.open("rb") as source:
             source.seek(arrived)
             argv = ["receive", sha256, "--size", str(size), "--offset", str(arrived)]
-            printed = self._ask(argv, source, timeout_s=3600, progress=progress)
+            timeout_s = SILENCE_S + size / SLOWEST_DISK_BYTES_PER_S
+            printed = self._ask(argv, source, timeout_s=timeout_s, progress=progress)
         received = read_answer(Received, printed, self._source("receive"))
         if received != Received(sha256=sha256, size_bytes=size):
             raise AnswerRefused(f"{self._source('receive')} is about another file")
@@ -214,7 +229,7 @@ class AgentClient:
         return self.device.python
 
     def _locate(self, sha256: str) -> Located:
-        done = self._transport.run([self._python, "-c", LOCATE, self.device.workdir, sha256])
+        done = self._run("locate", [self._python, "-c", LOCATE, self.device.workdir, sha256])
         name, python = self.device.name, self._python
         if done.status:
             raise DeviceUnfit(
@@ -251,14 +266,32 @@ class AgentClient:
         argv: list[str],
         stdin: bytes | BinaryIO = b"",
         *,
-        timeout_s: float = 60,
+        timeout_s: float = SILENCE_S,
         progress: Callable[[int], None] | None = None,
     ) -> bytes:
         """Return what a command of the agent printed; raises what its refusal means."""
-        done = self._transport.run(self._command(argv), stdin=stdin, timeout_s=timeout_s, progress=progress)
+        done = self._run(argv[0], self._command(argv), stdin=stdin, timeout_s=timeout_s, progress=progress)
         if done.status:
             raise self._refusal(done.out if done.status == wire.REFUSED else done.err, done.status)
         return done.out
+
+    def _run(
+        self,
+        command: str,
+        argv: list[str],
+        *,
+        stdin: bytes | BinaryIO = b"",
+        timeout_s: float = SILENCE_S,
+        progress: Callable[[int], None] | None = None,
+    ) -> Completed:
+        """Run ``argv`` there; raises `NoAnswer`, which names the device and ``command``, after ``timeout_s`` of silence."""
+        try:
+            return self._transport.run(argv, stdin=stdin, timeout_s=timeout_s, progress=progress)
+        except NoAnswer as error:
+            raise NoAnswer(
+                f"{self.device.name}: no answer to `{command}` within {timeout_s:g} s",
+                hint=f"a program hangs there; look at it with: farm devices check {self.device.name}",
+            ) from error
 
     def _refusal(self, printed: bytes, status: int) -> FarmError:
         """Turn the refusal in the last line of ``printed`` into our error."""
