@@ -244,7 +244,7 @@ def test_a_file_with_other_outputs_than_the_dataset_has_classes_is_refused(files
 
     phantom = make_dataset(DatasetSpec(kind="phantom", options={"patients": 6}))
 
-    assert "1 outputs, the dataset phantom has 14 classes" in refusal(
+    assert "gives 1 score for an image, the dataset phantom has 14 classes" in refusal(
         lambda: ModelBuilder(make_model(spec(files["float"])), phantom)
     )
 
