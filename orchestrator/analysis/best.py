@@ -164,6 +164,7 @@ def _refusals(row: ResultRow, against: Comparison | None, limits: Limits) -> Ite
     if row.verdict == "INVALID":
         codes = ", ".join(reason["code"] for reason in row.reasons if reason["verdict"] == "INVALID")
         yield f"INVALID ({codes})"
+        return
     if not row.p50_ns:
         yield "no p50: too few invocations"
     yield from _over_time(row, "p50", limits.p50_ns)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from orchestrator.store.rows import DeviceRow
     from orchestrator.store.store import Store
 
+DEFAULT_INVENTORY = Path("inventory.yaml")
 # Options that mean the same on every command that takes them.
 Db = Annotated[
     str | None,
@@ -42,7 +43,13 @@ InventoryFile = Annotated[
 ]
 Wheelhouse = Annotated[
     Path | None,
-    typer.Option(metavar="DIR", envvar="FARM_WHEELHOUSE", help="Wheels for devices, where there is no internet."),
+    typer.Option(
+        metavar="DIR",
+        envvar="FARM_WHEELHOUSE",
+        exists=True,
+        file_okay=False,
+        help="Wheels for devices, where there is no internet.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables for people.")]
 
@@ -78,6 +85,8 @@ class Project:
         from orchestrator.config.inventory import Inventory
         from orchestrator.config.selectors import needs_facts, select
 
+        if self.inventory != DEFAULT_INVENTORY and not self.inventory.exists():
+            _warn(f"{self.inventory}: no such file, so `local` is the only device")
         words = selectors or ["all"]
         facts = {name: row.facts for name, row in self.known().items()} if needs_facts(words) else {}
         devices = select(Inventory.load(self.inventory).devices, words, facts)
@@ -112,7 +121,7 @@ class Project:
 
 def project(db: str | None = None, inventory: Path | None = None) -> Project:
     """Return where things are, from the options of a command."""
-    path = inventory or Path("inventory.yaml")
+    path = inventory or DEFAULT_INVENTORY
     folder = path.absolute().parent
     state = folder / ".farm"
     connector = Connector(known_hosts=state / "known_hosts", ssh=SshLookup(_warn))

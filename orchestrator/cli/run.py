@@ -81,7 +81,8 @@ def run(
         str | None, typer.Option(metavar="RUN", help="Go on with an interrupted run: an id, its beginning, or latest.")
     ] = None,
     patience: Annotated[
-        float, typer.Option(metavar="SECONDS", help="How long a device may be out of reach before it is given up.")
+        float,
+        typer.Option(min=0.0, metavar="SECONDS", help="How long a device may be out of reach before it is given up."),
     ] = 300.0,
     wheelhouse: Wheelhouse = None,
     db: Db = None,

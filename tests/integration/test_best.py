@@ -87,7 +87,7 @@ def test_a_figure_that_was_not_measured_keeps_no_limit(store, folder):
 
 def test_what_is_invalid_never_wins(store, folder):
     tell(store, OLD, {INT8: 1e6}, verdict=Verdict.INVALID)
-    (choice,) = answer(store, folder, auc_drop=None)
+    (choice,) = answer(store, folder, auc_drop=None, p90_ns=1.0)
 
     assert choice.chosen is None
     assert choice.candidates[0].refusals == ("INVALID (drift)",)

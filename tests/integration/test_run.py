@@ -125,6 +125,8 @@ def test_options_narrow_the_suite_and_the_plan_says_what_would_be_done_and_what_
         (["--resume", "latest", "--effort", "smoke"], "--resume takes no suite"),
         (["no-such-suite.yaml"], "no-such-suite.yaml"),
         (["--db", "mysql://x"], "mysql"),
+        (["--wheelhouse", "no-such-folder"], "no-such-folder"),
+        (["--patience", "-1"], "--patience"),
     ],
 )
 def test_bad_words_end_with_status_two_and_a_message_without_a_traceback(project, argv, word):
@@ -155,6 +157,15 @@ def test_a_dry_run_refuses_a_model_or_images_that_are_not_there(project, suite, 
     assert done.returncode == 1
     assert words in done.stderr
     assert not done.stdout
+
+
+def test_an_inventory_that_is_not_there_is_named(project):
+    done = project.farm("devices", "list", "--inventory", "nope.yaml")
+    usual = project.farm("devices", "list")
+
+    assert done.returncode == 0
+    assert "nope.yaml: no such file, so `local` is the only device" in done.stderr
+    assert "no such file" not in usual.stderr
 
 
 def test_a_dry_run_says_what_the_dataset_holds(project):
