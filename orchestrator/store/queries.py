@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 LATEST = "latest"
 
+#: What a database can hold, and a driver can ask for.
+LARGEST_INTEGER = (1 << 63) - 1
+
 
 class Queries:
     """Everything that can be asked; answers are plain values that outlive the connection."""
@@ -160,6 +163,8 @@ class Queries:
         ``filters`` are fields of a case (``device``, ``model``, ``scheme``, ``runtime``, ``threads``, ``batch``).
         """
         chosen = {name: value for name, value in filters.items() if value is not None}
+        if any(isinstance(value, int) and abs(value) > LARGEST_INTEGER for value in chosen.values()):
+            return []  # SQLite's driver can't ask for it
         with Session(self._engine) as session:
             return results_of(session, run, chosen)
 

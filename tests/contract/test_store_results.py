@@ -184,3 +184,10 @@ def test_a_clock_too_coarse_for_the_null_runtime_gives_no_speedup(store):
     (row,) = store.results(scheme="int8")
 
     assert (row.p50_ns, row.speedup) == (0.0, None)
+
+
+def test_a_number_that_no_database_holds_matches_nothing(store):
+    two_schemes(store)
+
+    assert store.results(threads=10**20) == []
+    assert store.results(batch=-(10**20)) == []

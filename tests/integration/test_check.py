@@ -137,6 +137,15 @@ def test_summaries_for_a_pull_request_and_a_test_runner_are_written(folder, caps
     }
 
 
+def test_control_characters_of_a_claim_are_in_no_summary(folder, capsys):
+    page, xml = folder / "summary.md", folder / "claims.xml"
+
+    ask(folder, capsys, r'{claim: "a\e[2Jb\u202E\uFFFE", size: {at_most: 1GB}}', markdown=page, junit=xml)
+
+    assert ET.parse(xml).find("testcase").get("name") == "a\ufffd[2Jb\ufffd\ufffd"  # noqa: S314  written right above
+    assert "a\ufffd[2Jb" in page.read_text(encoding="utf-8")
+
+
 def test_a_summary_that_can_not_be_written_is_said(folder, capsys):
     with pytest.raises(UsageError, match="No such file or directory"):
         ask(folder, capsys, "{claim: x, size: {at_most: 1GB}}", markdown=folder / "nowhere" / "x.md")

@@ -85,9 +85,10 @@ def _names(words: Sequence[str], rows: Sequence[ResultRow], store: Queries, wher
 
 
 def _write(path: Path, text: str) -> None:
-    from orchestrator.errors import UsageError
+    """Write a page without characters that a terminal obeys or XML forbids."""
+    from orchestrator.errors import UsageError, printable
 
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_text(printable(text), encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}", hint="name a file that can be written") from error
