@@ -53,7 +53,13 @@ def _only(what: str, details: list[dict[str, Any]]) -> tuple[int, Tensor]:
 
 
 def count_delegated(operations: Iterable[Mapping[str, Any]]) -> tuple[int, int]:
-    """Return (nodes of the artifact's graph, how many of them run inside a delegate).
+    """Return (nodes of the artifact's graph, how many of them run inside a delegate)."""
+    nodes, delegated = split_delegated(operations)
+    return len(nodes), len(delegated)
+
+
+def split_delegated(operations: Iterable[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], set[int]]:
+    """Return (nodes of the artifact's graph, positions of those that run inside a delegate).
 
     The interpreter lists the nodes of the artifact, replaced or not, followed by one node for each delegated part.
     What a part replaced is everything between its outputs and its inputs.
@@ -73,4 +79,4 @@ def count_delegated(operations: Iterable[Mapping[str, Any]]) -> tuple[int, int]:
                 continue
             replaced.add(number)
             left.extend(int(tensor) for tensor in nodes[number]["inputs"])
-    return len(nodes), len(replaced)
+    return nodes, replaced

@@ -1,4 +1,4 @@
-"""``farm models``: list what can be measured, fit an architecture to a dataset."""
+"""``farm models``: list what can be measured, look into a file, fit an architecture to a dataset."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ app = typer.Typer(
     name="models", no_args_is_help=True, rich_markup_mode=None, help="Built-in models, and training small ones."
 )
 
+SHOW_EPILOG = """Examples:
+
+\b
+  farm models show mine.tflite
+  farm models show mobilenet.keras --schemes float32,int8 --json"""
 TRAIN_EPILOG = """Examples:
 
 \b
@@ -42,6 +47,39 @@ def list_models(*, json: Json = False) -> None:
     out = console()
     out.print("models for a suite:      " + ", ".join(known["models"]) + "   (keras, tflite: any file of yours)")
     out.print("architectures to train:  " + ", ".join(known["architectures"]))
+
+
+@app.command("show", epilog=SHOW_EPILOG)
+def show(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .tflite, .keras, .h5 or SavedModel folder.")],
+    schemes: Annotated[
+        str, typer.Option(metavar="A,B", help="Artifacts of a Keras model: float32, dynamic, float16, int8.")
+    ] = "float32,dynamic,float16,int8",
+    size: Annotated[int, typer.Option(min=1, help="Height and width of an input whose sides are free.")] = 224,
+    output: Annotated[str | None, typer.Option(metavar="NAME", help="Of a model with several outputs.")] = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Show what a model's file holds.
+
+    Inputs, outputs and parameters; of each artifact the operators, and how many nodes XNNPACK takes.
+    """
+    from orchestrator import registry
+    from orchestrator.errors import UnknownName, UsageError
+    from orchestrator.models.inspection_process import inspect
+    from orchestrator.reports import model_view as report
+
+    if not file.exists():
+        raise UsageError(f"{file}: no such file")
+    words = [word.strip() for word in schemes.split(",") if word.strip()]
+    for word in words:
+        if word not in registry.names("scheme"):
+            raise UnknownName("scheme", word, registry.names("scheme"))
+    view = inspect(file, schemes=words, size=size, output=output)
+    if json:
+        typer.echo(report.as_json(view))
+    else:
+        report.show(view, console())
 
 
 @app.command("train", epilog=TRAIN_EPILOG)

@@ -79,6 +79,14 @@ class KerasFile:
             digest.update(b"output " + self._output.encode())
         return digest.hexdigest()
 
+    def image_sides(self) -> Shape:
+        """Return the sides of the input as the file says them, ``None`` where one is free; raises `ModelError`."""
+        if self._is_saved_model:
+            inputs = [tensor.shape for tensor in saved_model.signature(self._path).inputs.values()]
+        else:
+            inputs = [tuple(tensor.shape)[1:] for tensor in self._from_file(None).inputs]
+        return inputs[0] if inputs else ()
+
     def load(self) -> KerasSource:
         """Return the model; raises `ModelError` in one sentence where it can't be loaded or takes other images."""
         how = self.preprocess
@@ -100,13 +108,14 @@ class KerasFile:
         except Exception as error:  # Keras and TensorFlow raise what they like
             raise self._translated(error) from error
 
-    def _from_file(self, expected: tuple[int, int, int]) -> Any:
+    def _from_file(self, expected: tuple[int, int, int] | None) -> Any:
         import keras
 
         try:
             model = keras.models.load_model(self._path, compile=False, safe_mode=True)
             if getattr(model, "inputs", None):  # a Sequential without any says so with an AttributeError
-                self._check_input([tuple(tensor.shape)[1:] for tensor in model.inputs], expected)
+                if expected is not None:
+                    self._check_input([tuple(tensor.shape)[1:] for tensor in model.inputs], expected)
                 return precision.in_float32(model)
         except ModelError:
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,8 @@ class Graph:
     outputs: tuple[Tensor, ...]
     #: The widest rounding in it: ``float32``, ``float16`` (weights), ``int8`` (any integers with a scale).
     precision: str
+    #: Numbers in constant tensors, without those that are shapes or axes.
+    parameters: int
 
 
 def read(path: Path) -> Graph:
@@ -65,7 +68,7 @@ def read(path: Path) -> Graph:
 def resized(content: bytes, shapes: Mapping[int, tuple[int, ...]]) -> bytes:
     """Return a file's ``content`` with the ``shapes`` of tensors in place of those it has; what has another rank stays."""
     buffer = bytearray(content)
-    graph = _main_graph(buffer)
+    graph = _model(buffer).Subgraphs(0)
     for number in range(graph.TensorsLength()):
         tensor = graph.Tensors(number)
         shape = shapes.get(number)
@@ -74,22 +77,36 @@ def resized(content: bytes, shapes: Mapping[int, tuple[int, ...]]) -> bytes:
     return bytes(buffer)
 
 
-def _main_graph(content: bytes | bytearray) -> Any:
+def _model(content: bytes | bytearray) -> Any:
     from ai_edge_litert import schema_py_generated as schema
 
-    return schema.Model.GetRootAs(content, 0).Subgraphs(0)
+    return schema.Model.GetRootAs(content, 0)
 
 
 def _graph(content: bytes) -> Graph:
-    graph = _main_graph(content)
+    model = _model(content)
+    graph = model.Subgraphs(0)
     tensors = [_tensor(graph.Tensors(number)) for number in range(graph.TensorsLength())]
     dtypes = {tensor.dtype for tensor in tensors}
+    constants = [_elements(graph.Tensors(number), model) for number in range(graph.TensorsLength())]
     quantized = any(tensor.has_scale and "int" in tensor.dtype for tensor in tensors)
     return Graph(
         inputs=tuple(tensors[graph.Inputs(number)] for number in range(graph.InputsLength())),
         outputs=tuple(tensors[graph.Outputs(number)] for number in range(graph.OutputsLength())),
         precision="int8" if quantized else "float16" if "float16" in dtypes else "float32",
+        parameters=sum(
+            elements
+            for tensor, elements in zip(tensors, constants, strict=True)
+            if tensor.has_scale or tensor.dtype.startswith("float")
+        ),
     )
+
+
+def _elements(tensor: Any, model: Any) -> int:
+    """Return how many numbers the file holds for a tensor: none for what is computed."""
+    buffer = model.Buffers(tensor.Buffer())
+    is_constant = buffer is not None and (buffer.DataLength() or buffer.Offset() > 1)  # 1 stands for an empty one
+    return math.prod(tensor.Shape(side) for side in range(tensor.ShapeLength())) if is_constant else 0
 
 
 def _tensor(tensor: Any) -> Tensor:

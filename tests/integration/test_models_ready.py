@@ -22,7 +22,7 @@ from orchestrator.models.builder import ModelBuilder
 from orchestrator.models.kernels import BY_FORMAT
 from orchestrator.models.schemes.float32 import Float32
 from orchestrator.models.schemes.int8 import Int8
-from tests.lab import ready, toys
+from tests.lab import crashing, ready, toys
 from tests.lab.project import Project
 
 pytestmark = pytest.mark.tensorflow
@@ -271,17 +271,7 @@ def test_one_file_fails_and_nothing_of_it_is_kept_while_the_others_are_built(fil
 
 
 def test_a_file_that_crashes_the_interpreter_fails_alone(files, root, tmp_path, monkeypatch):
-    # what kernels do with some damaged files: the process ends
-    crash = tmp_path / "sitecustomize.py"
-    crash.write_text(
-        "import os, signal, sys\n"
-        "def hook(event, arguments):\n"
-        "    if event == 'open' and str(arguments[0]).endswith('crash.tflite'):\n"
-        "        os.kill(os.getpid(), signal.SIGSEGV)\n"
-        "if 'orchestrator.models.builder' in ' '.join(sys.orig_argv):\n"
-        "    sys.addaudithook(hook)\n"
-    )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    crashing.on_open(tmp_path, monkeypatch, "orchestrator.models.builder")
     bad = tmp_path / "crash.tflite"
     bad.write_bytes(files["float"].read_bytes())
     artifacts = Artifacts(tmp_path / "state")

@@ -1,0 +1,184 @@
+"""What a model's file holds, as interpreters see it."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from agent.runtimes.interpreter import split_delegated
+from orchestrator import registry
+from orchestrator.domain.model import Preprocess
+from orchestrator.errors import FarmError, ModelError, brief
+from orchestrator.models import situations, tflite_graph
+from orchestrator.models.keras_file import KerasFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from orchestrator.models.keras_source import KerasSource
+
+#: Images of noise that ranges are taken from: they change scales, no operator.
+NOISE_IMAGES = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """An input or output of a graph."""
+
+    name: str
+    #: With the batch; ``None`` where a side is free.
+    shape: tuple[int | None, ...]
+    dtype: str
+    #: 0 where its numbers are real values.
+    scale: float = 0.0
+    zero_point: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operator:
+    """The nodes of one operator."""
+
+    name: str
+    nodes: int
+    #: How many of them the default delegate takes.
+    delegated: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactView:
+    """A ``.tflite`` in LiteRT's interpreter on this machine, with its default delegate; or why it isn't one."""
+
+    scheme: str
+    size_bytes: int | None = None
+    inputs: tuple[End, ...] = ()
+    outputs: tuple[End, ...] = ()
+    #: By name.
+    operators: tuple[Operator, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelView:
+    """A file."""
+
+    path: str
+    inputs: tuple[End, ...]
+    outputs: tuple[End, ...]
+    parameters: int
+    artifacts: tuple[ArtifactView, ...]
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> ModelView:
+        """Undo `dataclasses.asdict` and a trip through JSON."""
+        artifacts = tuple(
+            ArtifactView(**{**each, **_ends(each), "operators": tuple(Operator(**one) for one in each["operators"])})
+            for each in plain["artifacts"]
+        )
+        return cls(**{**plain, **_ends(plain), "artifacts": artifacts})
+
+
+def look_into(path: Path, *, schemes: Sequence[str], size: int, output: str | None) -> ModelView:
+    """Return what the file at ``path`` holds; raises `ModelError` where it can't be read.
+
+    A Keras model is converted by each of ``schemes``, with ``size`` for height and width that are free. A conversion that
+    fails is an artifact with an ``error``.
+    """
+    if path.suffix.lower() == ".tflite":
+        graph = tflite_graph.read(path)
+        view = _artifact("as-is", path)
+        return ModelView(
+            path=str(path),
+            inputs=view.inputs,
+            outputs=view.outputs,
+            parameters=graph.parameters,
+            artifacts=(view,),
+        )
+    source, how = _keras(path, size, output)
+    model = source.keras
+    image, scores = model.inputs[0], model.outputs[0]
+    [name] = getattr(model, "output_names", [scores.name])
+    return ModelView(
+        path=str(path),
+        inputs=(End(name=image.name, shape=tuple(image.shape), dtype=str(image.dtype)),),
+        outputs=(End(name=name, shape=tuple(scores.shape), dtype=str(scores.dtype)),),
+        parameters=source.weights,
+        artifacts=tuple(_converted(source, how, scheme) for scheme in schemes),
+    )
+
+
+def _keras(path: Path, size: int, output: str | None) -> tuple[KerasSource, Preprocess]:
+    """Return the model with its sides fixed."""
+    sides = KerasFile(str(path), preprocess=Preprocess(height=size, width=size, channels=3)).image_sides()
+    height, width, channels = (side or other for side, other in zip((*sides, 0, 0, 0), (size, size, 3), strict=False))
+    how = Preprocess(height=height, width=width, channels=channels)
+    return KerasFile(str(path), output=output, preprocess=how).load(), how
+
+
+def _converted(source: KerasSource, how: Preprocess, name: str) -> ArtifactView:
+    scheme = registry.find("scheme", name)()
+    if scheme.format != "tflite":
+        words = f"scheme {name} makes .{scheme.format}, which LiteRT's interpreter doesn't take"
+        return ArtifactView(scheme=name, error=words)
+    noise = np.random.default_rng(0).random((NOISE_IMAGES, 1, how.height, how.width, how.channels), np.float32)
+
+    def calibration() -> Iterator[NDArray[np.float32]]:
+        yield from noise
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{name}.tflite"
+        try:
+            scheme.convert(source, 1, calibration, path)
+            return _artifact(name, path)
+        except FarmError as error:
+            return ArtifactView(scheme=name, error=error.message)
+        except Exception as error:  # noqa: BLE001  a converter may raise anything; the others go on
+            return ArtifactView(scheme=name, error=f"{type(error).__name__}: {brief(error)}")
+
+
+def _artifact(scheme: str, path: Path) -> ArtifactView:
+    """Return what LiteRT's interpreter makes of the file; raises `ModelError` where it refuses it."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    try:
+        interpreter = Interpreter(model_path=str(path), num_threads=1)
+        interpreter.allocate_tensors()
+    except Exception as error:  # interpreters raise what they like
+        raise situations.translated(error, situations.INTERPRETING, ModelError, str(path)) from error
+    nodes, delegated = split_delegated(interpreter._get_ops_details())  # noqa: SLF001  nothing public lists nodes
+    names = [str(node["op_name"]) for node in nodes]
+    return ArtifactView(
+        scheme=scheme,
+        size_bytes=path.stat().st_size,
+        inputs=tuple(map(_end, interpreter.get_input_details())),
+        outputs=tuple(map(_end, interpreter.get_output_details())),
+        operators=tuple(
+            Operator(name=name, nodes=names.count(name), delegated=sum(names[number] == name for number in delegated))
+            for name in sorted(set(names))
+        ),
+    )
+
+
+def _end(details: Mapping[str, Any]) -> End:
+    scale, zero_point = details["quantization"]
+    free = details["shape_signature"]
+    sides = zip(details["shape"], free if len(free) else details["shape"], strict=True)
+    return End(
+        name=str(details["name"]),
+        shape=tuple(None if sign < 0 else int(side) for side, sign in sides),
+        dtype=np.dtype(details["dtype"]).name,
+        scale=float(scale),
+        zero_point=int(zero_point),
+    )
+
+
+def _ends(plain: Mapping[str, Any]) -> dict[str, tuple[End, ...]]:
+    return {
+        name: tuple(End(**{**end, "shape": tuple(end["shape"])}) for end in plain[name])
+        for name in ("inputs", "outputs")
+    }

@@ -1,0 +1,63 @@
+"""What a model's file holds, as a table or JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from orchestrator.domain.units import format_bytes
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from orchestrator.models.inspection import ArtifactView, End, ModelView
+
+
+def as_json(view: ModelView) -> str:
+    """Return every field; ``nodes`` and ``delegated`` of an artifact are the sums over its operators."""
+    plain = asdict(view)
+    for each, artifact in zip(plain["artifacts"], view.artifacts, strict=True):
+        each["nodes"], each["delegated"] = _sums(artifact)
+    return json.dumps(plain, indent=2)
+
+
+def show(view: ModelView, console: Console) -> None:
+    """Print ends and parameters, then a row for each artifact."""
+    console.print(f"{view.path}: {view.parameters:,} parameters", markup=False, soft_wrap=True)
+    for what, ends in (("input", view.inputs), ("output", view.outputs)):
+        for end in ends:
+            console.print(f"  {what}  {_end(end)}", markup=False, soft_wrap=True)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    for name in ("artifact", "size", "nodes", "XNNPACK", "operators"):
+        table.add_column(
+            name, justify="left" if name in ("artifact", "operators") else "right", no_wrap=name == "artifact"
+        )
+    for artifact in view.artifacts:
+        nodes, delegated = _sums(artifact)
+        if artifact.error is not None:
+            table.add_row(escape(artifact.scheme), "-", "-", "-", f"[red]{escape(artifact.error)}[/]")
+            continue
+        listed = ", ".join(
+            f"{one.name} {one.nodes}" + ("" if one.delegated == one.nodes else f" ({one.delegated} taken)")
+            for one in artifact.operators
+        )
+        size = format_bytes(artifact.size_bytes or 0)
+        table.add_row(escape(artifact.scheme), size, str(nodes), str(delegated), escape(listed))
+    console.print()
+    console.print(table)
+    console.print("\nXNNPACK: nodes that LiteRT's default delegate takes on this machine", markup=False)
+
+
+def _sums(artifact: ArtifactView) -> tuple[int, int]:
+    return sum(one.nodes for one in artifact.operators), sum(one.delegated for one in artifact.operators)
+
+
+def _end(end: End) -> str:
+    sides = " × ".join("free" if side is None else str(side) for side in end.shape)
+    scale = f", scale {end.scale:.6g}, zero point {end.zero_point}" if end.scale else ""
+    return f"{end.name}  {sides}  {end.dtype}{scale}"
