@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -198,12 +199,26 @@ def _show(passes: Iterator[Epoch], *, total: int) -> None:
 
     screen = errors_console()
     screen.print("loading images (TensorFlow takes a moment)")
+    _import_tensorflow()
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as bar:
         task = bar.add_task("training", total=total)
         for epoch in passes:
             auc = "-" if epoch.auc is None else f"{epoch.auc:.3f}"
             bar.console.print(f"epoch {epoch.number}/{epoch.of}  loss {epoch.loss:.4f}  validation AUC-ROC {auc}")
             bar.advance(task)
+
+
+def _import_tensorflow() -> None:
+    """Import TensorFlow without what its libraries log at that; they write to file descriptor 2 and know no setting for it."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # as where artifacts are built
+    screen = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123  a device
+            os.dup2(nowhere.fileno(), 2)
+        import keras  # noqa: F401
+    finally:
+        os.dup2(screen, 2)
+        os.close(screen)
 
 
 def _evaluated(path: Path, images: Dataset, preprocess: Preprocess) -> float | None:

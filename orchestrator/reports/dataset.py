@@ -43,8 +43,8 @@ def _matched(summary: DatasetSummary) -> str:
     if summary.unmatched == 0:
         return f" by `{summary.pattern}`"
     if summary.unmatched == images:
-        return f": `{summary.pattern}` matches no file name, so every image counts as another patient (see `patient:`)"
-    return f": `{summary.pattern}` does not match {_images(summary.unmatched)}, each counts as another patient"
+        return f": `{summary.pattern}` matches no file name, so every image counts as a patient of its own (see `patient:`)"
+    return f": `{summary.pattern}` does not match {_images(summary.unmatched)}, each counts as a patient of its own"
 
 
 def _images(count: int) -> str:

@@ -43,7 +43,7 @@ def test_images_that_are_nearly_black_and_patients_that_are_partly_found_are_nam
 
     assert partly == (
         "pixels 0..15, nearly black, mode L (16 images looked at); 9 patients: `person` does not match 1 image, each "
-        "counts as another patient"
+        "counts as a patient of its own"
     )
     assert all_found.endswith("9 patients by `person`")
 
