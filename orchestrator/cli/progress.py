@@ -46,6 +46,8 @@ class Screen:
         self._failures: set[tuple[str, str]] = set()
         #: Models whose scores were called doubtful, once for all their artifacts.
         self._doubted: set[str] = set()
+        #: Devices that do nothing and why, once for all their cases.
+        self._left_out: set[tuple[str, str]] = set()
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -93,6 +95,7 @@ class Screen:
 
     @_show.register
     def _(self, event: happened.LaneSkipped) -> None:
+        self._left_out.add((event.device, event.reason))
         self._say(f"[red]{event.device}  skipped:[/] {plain(event.reason)}")
 
     @_show.register
@@ -103,7 +106,8 @@ class Screen:
 
     @_show.register
     def _(self, event: happened.CaseSkipped) -> None:
-        self._say(f"[yellow]{plain(str(event.case))}  skipped:[/] {plain(event.reason)}")
+        if (event.device, event.reason) not in self._left_out:
+            self._say(f"[yellow]{plain(str(event.case))}  skipped:[/] {plain(event.reason)}")
 
     @_show.register
     def _(self, event: happened.Planned) -> None:

@@ -42,6 +42,17 @@ def test_why_a_model_cannot_be_built_is_shown_once_for_all_its_schemes():
     ]
 
 
+def test_why_a_device_is_left_out_is_shown_once_and_not_for_each_of_its_cases():
+    case = make_case(device="off")
+    off = happened.LaneSkipped(run="r", device="off", reason="off: nothing answers")
+
+    shown = screen_of(
+        off, *(happened.CaseSkipped(run="r", device="off", case=case, reason=why) for why in (off.reason, "no tflite"))
+    )
+
+    assert shown.splitlines() == ["off  skipped: off: nothing answers", f"{case}  skipped: no tflite"]
+
+
 def test_doubtful_scores_of_a_model_are_shown_once_also_where_its_artifacts_are_found_again():
     shown = screen_of(ready("float32", doubt="they are the same"), ready("int8", doubt="they are the same"))
 
