@@ -47,7 +47,7 @@ class Screen:
         #: Models whose scores were called doubtful, once for all their artifacts.
         self._doubted: set[str] = set()
         #: Devices that do nothing and why, once for all their cases.
-        self._left_out: set[tuple[str, str]] = set()
+        self._left_out: set[tuple[str | None, str]] = set()
 
     def __enter__(self) -> Self:
         self._progress.start()
