@@ -270,7 +270,9 @@ def _recipe(build: Build, fingerprint: Callable[[], str]) -> dict[str, Any]:
         "options": dict(scheme.options),
         "batch": build.batch,
     }
-    if scheme.takes != "tflite":
+    if scheme.takes == "tflite":  # nothing is converted: what a build costs is the check, and that is of one dataset
+        recipe["checked_on"] = fingerprint()
+    else:
         recipe |= {"tensorflow": _version("tensorflow-cpu", "tensorflow"), "keras": _version("keras")}
     if scheme.needs_calibration:
         recipe["calibration"] = {"dataset": fingerprint(), "images": CALIBRATION_IMAGES}

@@ -57,7 +57,11 @@ class Source(Protocol):
 
 
 class Model(Protocol):
-    """A trained classifier, before quantization. Made from ``ModelSpec.options`` as keyword arguments."""
+    """A trained classifier, before quantization. Made from ``ModelSpec.options`` as keyword arguments.
+
+    A kind whose files say what image they take may have a static method ``image_shape``: of the options, (height, width,
+    channels). A suite may then leave ``size`` and ``channels`` out, and is refused where it gives others.
+    """
 
     preprocess: Preprocess
     #: What `Source.write` can write of it.

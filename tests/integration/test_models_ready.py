@@ -294,6 +294,17 @@ def test_the_recipe_of_a_ready_file_depends_on_no_converter(files, root):
     assert not {"tensorflow", "keras"} & set(recipe)
 
 
+def test_the_checks_of_a_file_are_those_of_the_dataset_at_hand(files, root, tmp_path):
+    artifacts, build = Artifacts(tmp_path / "state"), Build(model=spec(files["float"]), scheme="as-is", batch=1)
+    [first] = artifacts.ensure([build], DatasetSpec(kind="folder", options={"root": str(root)}))
+
+    [second] = artifacts.ensure([build], DatasetSpec(kind="phantom", options={"patients": 6}))
+
+    assert isinstance(first, Built)
+    assert isinstance(second, Failed)
+    assert "1 score for an image, the dataset phantom has 14 classes" in second.error
+
+
 def suite_of(folder, *models, dataset="phantom"):
     path = folder / "suite.yaml"
     path.write_text(f"dataset: {dataset}\neffort: smoke\nmodels:\n" + "".join(f"  - {model}\n" for model in models))
@@ -329,23 +340,31 @@ def test_a_damaged_file_is_refused_with_the_line_of_the_suite(files, tmp_path):
         suites.load(suite)
 
 
-def test_two_files_are_measured_listed_and_compared(files, root, tmp_path):
+def test_files_are_measured_listed_and_compared_also_one_with_two_preprocessings(files, root, tmp_path):
     project = Project(folder=tmp_path)
     (tmp_path / "home").mkdir()
     models = [f"{{path: {files[name]}, preprocess: {{scale: {1 / 255}}}}}" for name in ("float", "uint8")]
+    models.append(f"{{name: darker, path: {files['float']}, preprocess: {{scale: {1 / 300}}}}}")
     suite = suite_of(project.folder, *models, dataset=f"{{kind: folder, root: {root}}}")
 
     done = project.process("run", str(suite))
 
     assert done.returncode == 0, done.stdout + done.stderr
     listed = json.loads(project.farm("results", "list", "--json").stdout)
+    auc = {row["model"]: row["auc_mean"] for row in listed}
     found = {row["case"]: (row["auc_mean"], row["artifact"]) for row in listed}
     assert found == {
-        f"local/{name}/as-is/litert/t1/b1": (AUCS[name], hashlib.sha256(files[name].read_bytes()).hexdigest())
-        for name in ("float", "uint8")
+        f"local/{model}/as-is/litert/t1/b1": (AUCS[name], hashlib.sha256(files[name].read_bytes()).hexdigest())
+        for model, name in (("float", "float"), ("uint8", "uint8"), ("darker", "float"))
     }
-    [compared] = json.loads(project.farm("results", "compare", "--by", "model", "--json").stdout)
+    assert not [row["reasons"] for row in listed if {each["code"] for each in row["reasons"]} != {"smoke"}]
+    [compared] = [
+        each
+        for each in json.loads(
+            project.farm("results", "compare", "--by", "model", "--baseline", "float", "--json").stdout
+        )
+        if "/uint8/" in each["b"]
+    ]
     sizes = [files[name].stat().st_size for name in ("float", "uint8")]
-    assert (compared["a"], compared["b"]) == tuple(found)
     assert compared["size_ratio"] == pytest.approx(sizes[1] / sizes[0])
-    assert compared["auc_change"] == pytest.approx(listed[1]["auc_mean"] - listed[0]["auc_mean"])
+    assert compared["auc_change"] == pytest.approx(auc["uint8"] - auc["float"])
