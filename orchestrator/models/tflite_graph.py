@@ -59,6 +59,8 @@ def read(path: Path) -> Graph:
         model_file.refuse_what_is_no_model(path, content[:64])
         what = "it is empty" if not content else "its first bytes are not those of a .tflite file"
         raise ModelError(f"{path}: {what}", hint=AGAIN)
+    import ai_edge_litert.schema_py_generated  # noqa: F401  that it isn't installed says nothing of the file
+
     try:
         return _graph(content)
     except Exception as error:  # a flatbuffer that points outside itself raises anything
