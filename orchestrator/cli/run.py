@@ -113,7 +113,7 @@ def run(
         _show_plan(_planned(farm, files, resume, suite, narrowing), as_json=json)
         return
     begin = _beginning(farm, files, suite, narrowing) if resume is None else _resuming(farm, files, resume)
-    with files.open_store() as store:
+    with files.open_store(create=resume is None) as store:
         raise typer.Exit(_show_run(begin(store), store, as_json=json))
 
 

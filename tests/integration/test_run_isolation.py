@@ -175,6 +175,14 @@ def test_resuming_a_run_that_does_not_exist_is_refused_with_dry_run_too(farm):
     assert out == ""
 
 
+def test_resuming_where_there_is_no_database_makes_none(project, farm):
+    status, _, err = farm("run", "--resume", "latest")
+
+    assert status == 2
+    assert "no run called 'latest'" in err
+    assert not (project.folder / "farm.db").exists()
+
+
 def test_a_dry_run_of_resuming_shows_what_is_left_of_that_run(project, farm):
     farm("run", "--effort", "smoke", "--schemes", "float32,int8")
     with sqlite3.connect(project.folder / "farm.db") as store:
