@@ -98,20 +98,23 @@ class Follower:
         os.mkfifo(fifo, 0o600)
         descriptor = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
         os.rename(fifo, fifo + ".fifo")
+        # The end of this pipe is the lane's; a FIFO could not tell it once the directory is deleted.
+        death, alive = os.pipe()
         try:
-            threading.Thread(target=self._watch, args=(fifo + ".fifo",), daemon=True).start()
-            yield from self._read_until_over(descriptor)
+            threading.Thread(target=self._watch, args=(alive,), daemon=True).start()
+            yield from self._read_until_over(descriptor, death)
         finally:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(fifo + ".fifo")
             os.close(descriptor)
+            os.close(death)
 
-    def _watch(self, fifo: str) -> None:
+    def _watch(self, alive: int) -> None:
         self._wait_for_death()
         self._dead.set()
-        _poke(fifo)
+        os.close(alive)
 
-    def _read_until_over(self, fifo: int) -> Iterator[bytes]:
+    def _read_until_over(self, fifo: int, death: int) -> Iterator[bytes]:
         with open(self._path, "rb") as journal:
             while True:
                 dead = self._dead.is_set()  # asked before reading: what it wrote last is then read below
@@ -128,15 +131,18 @@ class Follower:
                     self.ended = not self.died
                     return
                 else:
-                    readable, _, _ = select.select([fifo, self._hangup], [], [])
+                    readable, _, _ = select.select([fifo, self._hangup, death], [], [])
                     if self._hangup in readable and not os.read(self._hangup, 4096):
                         return
                     if fifo in readable:
                         os.read(fifo, 4096)
 
     def _ends_with_last_record(self) -> bool:
-        with open(self._path, "rb") as journal:
-            return is_last(whole(journal.read()))
+        try:
+            with open(self._path, "rb") as journal:
+                return is_last(whole(journal.read()))
+        except FileNotFoundError:  # deleted under way
+            return False
 
 
 def check_offset(path: str, offset: int) -> None:

@@ -99,6 +99,7 @@ def stop(workdir: Workdir, lane: str) -> bool:
             return False
         if is_held(workdir.lane(lane, "alive")):
             os.kill(int(holder["pid"]), signal.SIGTERM)
+            os.kill(int(holder["pid"]), signal.SIGCONT)  # a stopped process takes no SIGTERM
             wait_until_free(workdir.lane(lane, "alive"))
         else:  # its worker was left alone: its answer would be lost
             os.killpg(int(holder["group"]), signal.SIGKILL)

@@ -119,7 +119,8 @@ class FakeAgentClient:
     """A device that walks every lane at once, and breaks where a test says so.
 
     ``faults`` are exceptions that the next calls raise, by the name of the method; ``None`` lets one call pass.
-    ``cut_after`` ends the n-th call of `follow` with the exception given, after that many records.
+    ``cut_after`` ends the n-th call of `follow` with the exception given, after that many records. ``silent_after`` is
+    after how many records of a journal nothing more comes.
     """
 
     GONE = frozenset({wire.LANE_DIED, wire.UNKNOWN_LANE})
@@ -129,6 +130,7 @@ class FakeAgentClient:
     def __init__(self) -> None:
         self.faults: dict[str, list[Exception | None]] = {}
         self.cut_after: list[tuple[int, Exception] | None] = []
+        self.silent_after: int | None = None
         self.have: set[str] = set()
         self.sent: list[str] = []
         self.environments: list[str] = []
@@ -165,7 +167,9 @@ class FakeAgentClient:
         self._maybe_fail("start")
         self.requests[request.lane] = request
 
-    def follow(self, lane: str, offset: int, *, line_bytes: int = 0) -> Iterator[Recorded]:
+    def follow(
+        self, lane: str, offset: int, *, line_bytes: int = 0, check: Callable[[], None] = lambda: None
+    ) -> Iterator[Recorded]:
         """Yield the journal of a lane that did all it was asked; every record is 10 bytes long.
 
         Records pass the gate, as those of a device do.
@@ -176,10 +180,13 @@ class FakeAgentClient:
         for sent, (number, record) in enumerate(list(enumerate(records, 1))[offset // 10 :]):
             if cut is not None and sent == cut[0]:
                 raise cut[1]
+            while number - 1 == self.silent_after:
+                check()
             yield Recorded(record=read_record(wire.encode_line(record), "pi"), offset=10 * number)
 
     def stop(self, lane: str) -> bool:
         """Take note."""
+        self._maybe_fail("stop")
         self.stopped.append(lane)
         return True
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from orchestrator.devices.remote.journal import JournalReader
 from orchestrator.devices.remote.orders import longest_line_bytes, order_of
+from orchestrator.devices.remote.silence import Overdue, SilenceLimit
 from orchestrator.domain.event import AttemptEnded, BlobSent, LaneEnded, LaneSkipped, LaneStarted, LinkLost, Scored
-from orchestrator.errors import AgentFailed, ConnectionLost, FarmError, Transient
+from orchestrator.errors import AgentFailed, ConnectionLost, FarmError, NoAnswer, Transient
 from orchestrator.runs import retry as policy
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class LaneRunner:
         self._patience_s = patience_s
         self._clock, self._sleep = clock, sleep
         self._current: str | None = None
+        self._arrived_bytes = 0  #: of what the device needs, when it was asked last
         self._cancelled = False
 
     def events(self) -> Generator[Event, None, None]:
@@ -105,7 +107,7 @@ class LaneRunner:
 
     def _push(self, steps: list[Step]) -> Iterator[Event]:
         for blob, sent in self._client.push(
-            self._inputs.needed(steps), disk_limit_bytes=self._inputs.limits.disk_bytes
+            self._inputs.needed(steps), disk_limit_bytes=self._inputs.limits.disk_bytes, arrived=self._note_arrived
         ):
             yield BlobSent(
                 run=self.run,
@@ -118,6 +120,9 @@ class LaneRunner:
         for environment in self._environments(steps):
             wheels = [(wheel.path.name, wheel.sha256) for wheel in environment.wheels]
             self._client.ensure_environment(environment.name, wheels)
+
+    def _note_arrived(self, count: int) -> None:
+        self._arrived_bytes = count
 
     def _environments(self, steps: list[Step]) -> list[Environment]:
         runtimes = dict.fromkeys(step.subject.runtime for step in steps)
@@ -133,16 +138,17 @@ class LaneRunner:
         self._current = name
         reader = JournalReader(self.run, self.device, name, self._lane.steps, self._inputs)
         line_bytes = longest_line_bytes(self._lane.steps, self._inputs)
+        ordered = order_of(self.run, name, self._lane.steps, self._inputs).steps
+        silence = SilenceLimit(name, self.device, ordered, patience_s=self._patience_s, clock=self._clock)
         failures, heard = 0, self._clock()
         while True:
             try:
-                for recorded in self._client.follow(name, offset, line_bytes=line_bytes):
+                silence.begin()
+                for recorded in self._client.follow(name, offset, line_bytes=line_bytes, check=silence.check):
                     failures, heard, offset = 0, self._clock(), recorded.offset
                     event = reader.event(recorded)
-                    if isinstance(event, AttemptEnded):
-                        self._done.add(event.measurement.attempt)
-                    elif isinstance(event, Scored):
-                        self._done.add(event.scores.scoring)
+                    silence.note(recorded.record)
+                    self._note(event)
                     if event is not None:
                         yield event
                     if isinstance(event, LaneEnded):
@@ -152,6 +158,9 @@ class LaneRunner:
                 failures, heard = failures + 1, heard if failures else self._clock()
                 broken = ConnectionLost(f"{self.device}: the journal of lane {name} stopped coming")
                 yield from self._wait(broken, failures, self._clock() - heard)
+            except Overdue as error:
+                yield self._stop_overdue(name, error)
+                return
             except Transient as error:
                 # Silence counts from here: an attempt of many minutes says nothing on a link that is fine.
                 failures, heard = failures + 1, heard if failures else self._clock()
@@ -159,20 +168,51 @@ class LaneRunner:
             except AgentFailed as error:
                 if error.code not in self._client.GONE:
                     raise
-                self._current = None
-                reason = f"{self.device}: the lane's process died there; doing the rest anew"
-                yield LaneEnded(run=self.run, device=self.device, lane=name, error=reason)
+                yield self._gone(name)
                 return
 
+    def _note(self, event: Event | None) -> None:
+        if isinstance(event, AttemptEnded):
+            self._done.add(event.measurement.attempt)
+        elif isinstance(event, Scored):
+            self._done.add(event.scores.scoring)
+
+    def _gone(self, name: str) -> LaneEnded:
+        self._current = None
+        self._client.close()  # the agent may be gone with it
+        reason = f"{self.device}: the lane's process died there; doing the rest anew"
+        return LaneEnded(run=self.run, device=self.device, lane=name, error=reason)
+
+    def _stop_overdue(self, name: str, overdue: Overdue) -> LaneEnded:
+        """Stop a lane that writes nothing more; return its end where the device has it no longer.
+
+        Raises `NoAnswer`, which gives the device up.
+        """
+        self._client.close()
+        hint = f"restart the device where it hangs, then: farm run --resume {self.run}"
+        try:
+            self._client.stop(name)
+        except FarmError as error:
+            if isinstance(error, AgentFailed) and error.code in self._client.GONE:
+                return self._gone(name)
+            raise NoAnswer(f"{overdue.message}; stopping it failed: {error.message}", hint=hint) from error
+        self._current = None
+        raise NoAnswer(f"{overdue.message}; it was stopped", hint=hint)
+
     def _patiently(self, act: Callable[[], Iterator[Event]]) -> Iterator[Event]:
-        """Do ``act`` again after each broken link until patience is over; it must be safe to repeat."""
-        failures, heard = 0, self._clock()
+        """Do ``act`` again after each broken link until patience is over; it must be safe to repeat.
+
+        A try that found more bytes on the device than the one before is the first in its row.
+        """
+        failures, heard, arrived_bytes = 0, self._clock(), -1
         while True:
             try:
                 for event in act():
                     failures, heard = 0, self._clock()
                     yield event
             except Transient as error:
+                if self._arrived_bytes > arrived_bytes:
+                    failures, heard, arrived_bytes = 0, self._clock(), self._arrived_bytes
                 failures += 1
                 yield from self._wait(error, failures, self._clock() - heard)
             else:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -119,6 +120,22 @@ def test_a_follower_ends_at_once_when_the_lane_died(device, hanging, kill):
     with device.following() as follower:
         read(follower)
         kill(device.pid())
+        assert follower.wait(10) == wire.REFUSED
+        assert b'"error": "lane-died"' in follower.stderr.read().splitlines()[-1]
+
+
+def test_a_follower_whose_directory_is_deleted_ends_with_the_lane(device, hanging, kill):
+    order, worker = hanging
+    device.start(device.fake("a", order))
+    pid, lane = worker(), device.pid()
+
+    with device.following() as follower:
+        heard = b""
+        while heard.count(b"\n") < 3:
+            heard += read(follower)
+        shutil.rmtree(device.workdir)
+        kill(lane)
+        kill(pid)
         assert follower.wait(10) == wire.REFUSED
         assert b'"error": "lane-died"' in follower.stderr.read().splitlines()[-1]
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shutil
 import signal
 import sqlite3
 import sys
@@ -12,6 +15,7 @@ import pytest
 
 from orchestrator.cli import context
 from orchestrator.cli import main as command
+from orchestrator.devices.remote import client, silence
 from orchestrator.transports.connector import Connector
 from orchestrator.transports.local import LocalTransport
 from tests.lab.project import wait_for
@@ -133,6 +137,62 @@ def test_the_results_of_a_finished_device_are_stored_while_another_still_measure
 
     assert (status, seen) == (0, [("WARN",)])
     assert re.search(r"^local/tiny-cxr/float32/litert/t1/b1  WARN, AUC .*^slow/", err, re.MULTILINE | re.DOTALL)
+
+
+def test_a_lane_whose_process_is_stopped_costs_the_good_device_nothing(project, farm, monkeypatch):
+    workdir = project.folder / "home" / ".frozen"
+
+    class FrozenTransport(LocalTransport):
+        def stream(self, argv, **options):
+            os.kill(json.loads((workdir / "lane.holder").read_text())["pid"], signal.SIGSTOP)
+            yield from super().stream(argv, **options)
+
+    class FrozenConnector(Connector):
+        def transport(self, device):
+            return FrozenTransport(device) if device.name == "frozen" else super().transport(device)
+
+    (project.folder / "inventory.yaml").write_text(
+        f"devices:\n  frozen: {{transport: local, workdir: {workdir}, limits: {{attempt_timeout_s: 1}}}}\n"
+    )
+    monkeypatch.setattr(context, "Connector", FrozenConnector)
+    monkeypatch.setattr(silence, "LEAST_PATIENCE_S", 0.0)
+    monkeypatch.setattr(client, "TICK_S", 0.2)
+    options = ("--effort", "smoke", "--schemes", "float32", "--patience", "1")
+
+    status, out, err = farm("run", "--devices", "frozen,local", *options)
+
+    assert status == 1
+    assert re.search(
+        r"frozen  skipped: frozen: the journal of lane .* had no record for 2 s, .*; it was stopped$", err, re.MULTILINE
+    )
+    assert "on local" in out
+    assert [row["samples"] for row in project.json("results", "list", "--device", "local")] == [10]
+    (ended,) = (path.read_text() for path in workdir.glob("lanes/*/journal"))
+    assert '"error":"stopped"' in ended
+
+
+def test_a_device_whose_directory_of_the_agent_is_deleted_under_way_does_the_rest_anew(project, farm, monkeypatch):
+    workdir = project.folder / "home" / ".wiped"
+
+    class WipedTransport(LocalTransport):
+        def stream(self, argv, **options):
+            if not (project.folder / "wiped").exists():
+                (project.folder / "wiped").touch()
+                shutil.rmtree(workdir)
+            yield from super().stream(argv, **options)
+
+    class WipedConnector(Connector):
+        def transport(self, device):
+            return WipedTransport(device) if device.name == "wiped" else super().transport(device)
+
+    (project.folder / "inventory.yaml").write_text(f"devices:\n  wiped: {{transport: local, workdir: {workdir}}}\n")
+    monkeypatch.setattr(context, "Connector", WipedConnector)
+
+    status, _, err = farm("run", "--devices", "wiped", "--effort", "smoke", "--schemes", "float32")
+
+    assert status == 0, err
+    assert "doing the rest anew" in err
+    assert [row["samples"] for row in project.json("results", "list", "--device", "wiped")] == [10]
 
 
 def test_a_bug_on_the_only_device_is_exit_status_1(farm, odd):

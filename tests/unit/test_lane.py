@@ -22,7 +22,7 @@ from orchestrator.domain.event import (
     LinkLost,
     Scored,
 )
-from orchestrator.errors import AgentFailed, ConnectionLost, DeviceBusy, DeviceUnfit, TransferBroken
+from orchestrator.errors import AgentFailed, ConnectionLost, DeviceBusy, DeviceUnfit, NoAnswer, TransferBroken
 from orchestrator.runs import planner
 from orchestrator.runs.lane import LaneRunner
 from orchestrator.testing import FakeAgentClient, make_artifact, make_golden, make_suite
@@ -138,6 +138,68 @@ def test_a_device_that_stays_silent_beyond_patience_is_given_up_with_the_reason(
 
     assert isinstance(events[-1], LaneSkipped)
     assert "pi: cut" in events[-1].reason
+
+
+def test_a_lane_that_writes_no_more_is_stopped_and_its_device_given_up_with_the_reason(inputs):
+    remote = FakeAgentClient()
+    remote.silent_after = 2
+
+    events = list(make_runner(remote, inputs).events())
+
+    assert isinstance(events[-1], LaneSkipped)
+    assert "has had no record for" in events[-1].reason
+    assert "it was stopped\n  restart the device where it hangs, then: farm run --resume r" in events[-1].reason
+    assert remote.stopped == ["r-pi-1"]
+    assert remote.closed
+
+
+def test_a_silent_lane_that_can_not_be_stopped_is_given_up_too(inputs):
+    remote = FakeAgentClient()
+    remote.silent_after = 2
+    remote.faults = {"stop": [NoAnswer("pi: no answer to `stop` within 60 s")]}
+
+    events = list(make_runner(remote, inputs).events())
+
+    assert isinstance(events[-1], LaneSkipped)
+    assert "stopping it failed: pi: no answer to `stop` within 60 s" in events[-1].reason
+
+
+def test_a_silent_lane_that_the_device_has_no_longer_is_done_anew(inputs):
+    class Forgetful(FakeAgentClient):
+        def stop(self, lane):
+            self.silent_after = None
+            raise AgentFailed("pi: no such lane", code="unknown-lane")
+
+    remote = Forgetful()
+    remote.silent_after = 2
+
+    events = list(make_runner(remote, inputs).events())
+
+    assert list(remote.requests) == ["r-pi-1", "r-pi-2"]
+    assert len(ids(events)) == 2
+    assert not [event for event in events if isinstance(event, LaneSkipped)]
+
+
+@pytest.mark.parametrize("grows", [True, False], ids=["thin line", "black hole"])
+def test_a_push_that_breaks_again_and_again_goes_on_while_more_arrives_each_time(inputs, grows):
+    class ThinLine(FakeAgentClient):
+        tries = 0
+
+        def missing(self, sizes):
+            absent = super().missing(sizes)
+            return {sha256: min(self.tries, sizes[sha256]) if grows else 0 for sha256 in absent}
+
+        def send(self, path, sha256, *, arrived=0, progress=None):
+            self.tries += 1
+            if self.tries < 50:
+                raise ConnectionLost("pi: cut")
+            return super().send(path, sha256, arrived=arrived)
+
+    (inputs.blobs / ("b" * 64)).write_bytes(b"x" * 1000)
+
+    events = list(make_runner(ThinLine(), inputs, patience_s=10).events())
+
+    assert len(ids(events)) == (2 if grows else 0)
 
 
 def test_what_a_dead_lane_left_undone_is_done_in_a_new_one(inputs):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from dataclasses import asdict
@@ -9,7 +10,7 @@ import pytest
 from orchestrator.devices.remote.bundle import pack_agent
 from orchestrator.devices.remote.client import AgentClient, Space
 from orchestrator.domain.device import Device
-from orchestrator.errors import AgentFailed, AnswerRefused, DeviceUnfit, FarmError, NoAnswer
+from orchestrator.errors import AgentFailed, AnswerRefused, ConnectionLost, DeviceUnfit, FarmError, NoAnswer
 from orchestrator.transports.base import Completed
 
 LOCATED = {"workdir": "/w", "agent": "/w/agents/x.zip", "present": True, "python": [3, 11]}
@@ -22,8 +23,10 @@ class Scripted:
     def __init__(self, *answers, status=0):
         self.answers = [answer if isinstance(answer, bytes) else json.dumps(answer).encode() for answer in answers]
         self.status = status
+        self.located = 0
 
     def run(self, argv, *, stdin=b"", timeout_s=60.0, progress=None):
+        self.located += argv[1] == "-c"
         out = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         return Completed(status=self.status, out=out, err=b"")
 
@@ -150,3 +153,37 @@ def test_a_device_tells_how_much_room_there_is():
 def test_a_device_that_does_not_tell_its_room_is_an_error_in_words(answer):
     with pytest.raises(AnswerRefused, match="answer to have does not fit"):
         remote(LOCATED, answer).space()
+
+
+@pytest.mark.parametrize("chunk", [b"", b"x"], ids=["silence", "a byte now and then"])
+def test_a_journal_without_records_is_followed_no_longer_than_its_follower_allows(chunk):
+    class Endless(Scripted):
+        def stream(self, argv, *, tick_s):
+            return itertools.repeat(chunk)
+
+    looks = itertools.count()
+
+    def check():
+        if next(looks) == 100:
+            raise NoAnswer("pi: too long")
+
+    with pytest.raises(NoAnswer, match="too long"):
+        list(AgentClient(Endless(LOCATED), Device(name="pi", address="pi")).follow("lane", 0, check=check))
+
+
+def test_an_agent_that_was_deleted_is_looked_for_again_by_the_next_command():
+    class Wiped(Scripted):
+        def run(self, argv, **options):
+            if argv[1] == "-c":
+                return super().run(argv, **options)
+            err = b"python3: can't open file '/w/agents/x.zip': [Errno 2] No such file or directory"
+            return Completed(status=2, out=b"", err=err)
+
+    device = Wiped(LOCATED, LOCATED)
+    client = AgentClient(device, Device(name="pi", address="pi"))
+
+    for _ in range(2):
+        with pytest.raises(ConnectionLost, match="pi: the agent was deleted"):
+            client.stop("lane")
+
+    assert device.located == 2

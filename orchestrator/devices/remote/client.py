@@ -31,6 +31,7 @@ from orchestrator.domain.units import format_bytes
 from orchestrator.errors import (
     AgentFailed,
     AnswerRefused,
+    ConnectionLost,
     DeviceBusy,
     DeviceUnfit,
     FarmError,
@@ -52,6 +53,10 @@ if TYPE_CHECKING:
 
 #: How long a device may take to answer, or to take more of what is sent.
 SILENCE_S = 60.0
+#: What Python answers where the file that it should run is not there.
+NO_FILE = 2
+#: How often the clock is looked at while a lane writes nothing; rare, because `local` measures on this machine.
+TICK_S = 15.0
 #: Hashing and syncing what arrived takes an old SD card as long as this allows.
 SLOWEST_DISK_BYTES_PER_S = 1_000_000
 
@@ -74,7 +79,8 @@ class AgentClient:
         self._workdir = ""
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Give the connection back; the next command looks for the agent again, which may be gone meanwhile."""
+        self._agent = None
         self._transport.close()
 
     def ensure_agent(self) -> int:
@@ -134,24 +140,32 @@ class AgentClient:
             raise AnswerRefused(f"{self._source('receive')} is about another file")
         return size - arrived
 
-    def push(self, blobs: Iterable[Blob], *, disk_limit_bytes: int | None = None) -> Iterator[tuple[Blob, int]]:
+    def push(
+        self,
+        blobs: Iterable[Blob],
+        *,
+        disk_limit_bytes: int | None = None,
+        arrived: Callable[[int], None] = lambda _: None,
+    ) -> Iterator[tuple[Blob, int]]:
         """Send what the device lacks of ``blobs``; yield each blob that arrived, with the bytes sent for it.
 
-        Raises `DeviceUnfit`, before anything is sent, where farm's files would take more than ``disk_limit_bytes`` there.
+        ``arrived`` gets, before anything is sent, how many bytes of them are there. Raises `DeviceUnfit`, before anything is sent, where farm's files would take more than ``disk_limit_bytes`` there.
         """
         wanted = {blob.sha256: blob for blob in blobs}
-        missing = self.missing({sha256: blob.path.stat().st_size for sha256, blob in wanted.items()})
+        sizes = {sha256: blob.path.stat().st_size for sha256, blob in wanted.items()}
+        missing = self.missing(sizes)
+        arrived(sum(missing.get(sha256, size) for sha256, size in sizes.items()))
         if missing and disk_limit_bytes is not None:
             used = self.space().used_bytes
-            more = sum(_room(wanted[sha256].path) - arrived for sha256, arrived in missing.items())
+            more = sum(_room(wanted[sha256].path) - there for sha256, there in missing.items())
             if used + more > disk_limit_bytes:
                 raise DeviceUnfit(
                     f"{self.device.name}: farm's files take {format_bytes(used)} there and need {format_bytes(more)} more; "
                     f"the inventory allows {format_bytes(disk_limit_bytes)}",
                     hint=f"farm devices clean {self.device.name} --unused-days 0, or raise limits.disk",
                 )
-        for sha256, arrived in missing.items():
-            yield wanted[sha256], self.send(wanted[sha256].path, sha256, arrived=arrived)
+        for sha256, there in missing.items():
+            yield wanted[sha256], self.send(wanted[sha256].path, sha256, arrived=there)
 
     def ensure_environment(self, name: str, wheels: Iterable[tuple[str, str]]) -> None:
         """Unpack wheels, (file name, sha256) of blobs that are there, into the environment ``name``."""
@@ -187,17 +201,25 @@ class AgentClient:
     #: Codes of refusals that mean: the lane is no longer there, nothing more will come.
     GONE = frozenset({wire.LANE_DIED, wire.UNKNOWN_LANE})
 
-    def follow(self, lane: str, offset: int, *, line_bytes: int = RECORD_BYTES) -> Iterator[Recorded]:
+    def follow(
+        self,
+        lane: str,
+        offset: int,
+        *,
+        line_bytes: int = RECORD_BYTES,
+        check: Callable[[], None] = lambda: None,
+    ) -> Iterator[Recorded]:
         """Yield the journal of ``lane`` from ``offset`` as it grows, until its `LaneDone`.
 
+        ``check`` is called whenever something arrives, and every `TICK_S` in silence; what it raises ends the following.
         Raises `ConnectionLost` when the link dies (follow again from the last offset), `AgentFailed` with the code
         ``lane-died`` where the lane's process is gone, `AnswerRefused` for what is no journal, or a line of more than
         ``line_bytes``.
         """
-        chunks = self._transport.stream(self._command(["follow", lane, "--from", str(offset)]))
+        chunks = self._transport.stream(self._command(["follow", lane, "--from", str(offset)]), tick_s=TICK_S)
         source = f"{self.device.name}: the journal of lane {lane}"
         try:
-            yield from records(chunks, offset, line_bytes=line_bytes, source=source)
+            yield from records(chunks, offset, line_bytes=line_bytes, source=source, check=check)
         except AnswerRefused:
             raise
         except AgentFailed as error:
@@ -256,10 +278,10 @@ class AgentClient:
         return DeviceUnfit(message, hint="make room there, or name another directory with `workdir:` in the inventory")
 
     def _command(self, argv: list[str]) -> list[str]:
-        if self._agent is None:
+        if (agent := self._agent) is None:
             self.ensure_agent()
-        assert self._agent is not None  # noqa: S101  ensure_agent sets it or raises
-        return [self._python, self._agent, "--workdir", self._workdir, *argv]
+            agent = self._agent or ""  # another thread may have closed us at once: then Python finds no file
+        return [self._python, agent, "--workdir", self._workdir, *argv]
 
     def _ask(
         self,
@@ -296,6 +318,9 @@ class AgentClient:
     def _refusal(self, printed: bytes, status: int) -> FarmError:
         """Turn the refusal in the last line of ``printed`` into our error."""
         name = self.device.name
+        if status == NO_FILE and b"can't open file" in printed:
+            self._agent = None  # the next command pushes it again
+            return ConnectionLost(f"{name}: the agent was deleted from its directory there")
         try:
             refusal = read_answer(Refusal, printed, f"{name}: the agent's refusal")
         except AnswerRefused:
@@ -306,10 +331,9 @@ class AgentClient:
             return DeviceBusy(f"{name}: {message}", hint="wait for it, or ask its holder to stop it")
         if code == wire.BLOB_BROKEN:
             return TransferBroken(f"{name}: {message}")
-        if code == wire.NO_SPACE:
-            return DeviceUnfit(f"{name}: {message}", hint=f"make room there: farm devices clean {name}")
-        if code == wire.UNFIT:
-            return DeviceUnfit(f"{name}: {message}")
+        if code in (wire.NO_SPACE, wire.UNFIT):
+            room = f"make room there: farm devices clean {name}" if code == wire.NO_SPACE else None
+            return DeviceUnfit(f"{name}: {message}", hint=room)
         return AgentFailed(f"{name}: {message}", status=status, code=code)
 
 

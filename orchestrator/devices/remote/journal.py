@@ -31,7 +31,7 @@ from orchestrator.domain.tuning import Tuning
 from orchestrator.errors import AnswerRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from orchestrator.devices.remote.orders import LaneInputs, Step
     from orchestrator.domain.artifact import Artifact
@@ -202,14 +202,16 @@ def _one_line(text: str | None) -> str | None:
     return None if text is None else " ".join(text.split())
 
 
-def records(chunks: Iterable[bytes], offset: int, *, line_bytes: int, source: str) -> Iterator[Recorded]:
+def records(
+    chunks: Iterable[bytes], offset: int, *, line_bytes: int, source: str, check: Callable[[], None] = lambda: None
+) -> Iterator[Recorded]:
     """Yield the records in what ``follow`` prints from ``offset`` on, keeping one line in memory.
 
-    Raises `AnswerRefused` for a line that is torn, altered, longer than ``line_bytes`` or not a record.
+    ``check`` is called before each chunk is read. Raises `AnswerRefused` for a line that is torn, altered, longer than ``line_bytes`` or not a record.
     """
     noise = 0
     in_journal = False
-    for line in _lines(chunks, line_bytes, source):
+    for line in _lines(chunks, line_bytes, source, check):
         if in_journal:
             offset += len(line)
             yield Recorded(record=read_record(line, source), offset=offset)
@@ -220,10 +222,11 @@ def records(chunks: Iterable[bytes], offset: int, *, line_bytes: int, source: st
                 raise AnswerRefused(f"{source}: {NOISE_BYTES} bytes came before it")
 
 
-def _lines(chunks: Iterable[bytes], line_bytes: int, source: str) -> Iterator[bytes]:
+def _lines(chunks: Iterable[bytes], line_bytes: int, source: str, check: Callable[[], None]) -> Iterator[bytes]:
     """Yield whole lines with their ends; what comes behind the last one was cut off with the link."""
     pending = bytearray()
     for chunk in chunks:
+        check()
         *ends, rest = chunk.split(b"\n")
         for end in ends:
             pending += end + b"\n"
