@@ -204,6 +204,13 @@ def test_names_that_no_device_can_have_are_noted_and_the_others_taken(put):
     assert "group 'my pis' not taken over" in said(found)
 
 
+def test_an_address_that_looks_like_an_option_is_noted_and_the_others_taken(put):
+    found = put("[g]\npi ansible_host=-oProxyCommand\nnano ansible_host=10.0.0.2\n")
+
+    assert set(by_name(found)) == {"nano"}
+    assert "pi: left out: its address" in said(found)
+
+
 def test_an_ssh_config_of_another_place_is_flattened(put):
     found = put(
         "User pi\n"

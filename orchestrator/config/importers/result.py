@@ -58,7 +58,7 @@ def check_name(name: str) -> None:
 
 def check_address(address: str) -> str:
     """Return ``address``; raises `LeftOut` for what is none."""
-    if not address or re.search(r"[\s/@\[\]{}$]", address) or re.fullmatch(r"[^:]*:\d+", address):
+    if not address or re.search(r"^-|[\s/@\[\]{}$]", address) or re.fullmatch(r"[^:]*:\d+", address):
         raise LeftOut("left out: its address is not a name or an IP address")
     return address
 
