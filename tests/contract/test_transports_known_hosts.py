@@ -93,7 +93,7 @@ def test_fingerprints_are_compared_with_or_without_padding():
 
 
 def test_an_md5_fingerprint_is_refused_with_the_command_for_the_right_one():
-    with pytest.raises(UsageError, match="no fingerprint of the form SHA256") as caught:
+    with pytest.raises(UsageError, match="is not a fingerprint of the form SHA256") as caught:
         same("MD5:aa:bb", "SHA256:abc")
 
     assert "ssh-keygen -lf" in caught.value.hint

@@ -12,11 +12,12 @@ import itertools
 import json
 import platform
 import random
-import resource
+import re
 import sys
 import zlib
 from collections import Counter
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -242,9 +243,15 @@ def main(seed: int, rounds: int, arguments: list[str]) -> int:
             cli.main()
         except SystemExit as ended:
             highest = max(highest, int(ended.code or 0))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    print(json.dumps({"mutations": mutations, "peak_rss_bytes": peak}), file=sys.stderr)  # noqa: T201  it is the answer
+    print(json.dumps({"mutations": mutations, "peak_rss_bytes": _peak_rss_bytes()}), file=sys.stderr)  # noqa: T201  it is the answer
     return highest
+
+
+def _peak_rss_bytes() -> int:
+    """Return the most memory of this process; ``getrusage`` would tell that of the larger one which started it."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    (peak,) = re.findall(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(peak) * 1024
 
 
 if __name__ == "__main__":
