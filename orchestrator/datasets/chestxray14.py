@@ -172,7 +172,7 @@ class ChestXray14(LabelledFiles):
     def _listed(self, name: str) -> frozenset[str]:
         path = self._root / name
         try:
-            return frozenset(path.read_text(encoding="utf-8").split())
+            return frozenset(path.read_text(encoding="utf-8-sig").split())
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else error
             raise DatasetError(

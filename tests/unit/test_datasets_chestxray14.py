@@ -251,3 +251,10 @@ def test_an_image_that_is_listed_twice_counts_once_and_contradictions_are_refuse
     table.write_text("\n".join([*lines, other]) + "\n", encoding="utf-8")
     with pytest.raises(DatasetError, match="has two rows that differ"):
         ChestXray14(str(root))
+
+
+def test_a_byte_order_mark_of_a_list_hides_no_image(root):
+    path = root / "train_val_list.txt"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+
+    assert not ChestXray14(str(root)).summary().left_out
