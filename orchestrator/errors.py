@@ -7,6 +7,7 @@
     │   ├── Unreachable           nothing answers at the device's address
     │   ├── ConnectionLost        the link died in the middle of something
     │   │   └── NoAnswer          the device stays silent on a link that works
+    │   │       └── Overdue       a lane writes nothing for longer than its step may take
     │   ├── DeviceBusy            another controller holds the device
     │   └── TransferBroken        a blob arrived short or with another hash
     └── Stable                    it will fail the same way again
@@ -79,6 +80,10 @@ class ConnectionLost(Transient):
 
 class NoAnswer(ConnectionLost):
     """The device stays silent on a link that works: a program there hangs, or reads nothing."""
+
+
+class Overdue(NoAnswer):
+    """A lane has written nothing for longer than its step may take."""
 
 
 class DeviceBusy(Transient):

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from orchestrator.devices.remote.journal import JournalReader
 from orchestrator.devices.remote.orders import longest_line_bytes, order_of
-from orchestrator.devices.remote.silence import Overdue, SilenceLimit
+from orchestrator.devices.remote.silence import SilenceLimit
 from orchestrator.domain.event import AttemptEnded, BlobSent, LaneEnded, LaneSkipped, LaneStarted, LinkLost, Scored
-from orchestrator.errors import AgentFailed, ConnectionLost, FarmError, NoAnswer, Transient
+from orchestrator.errors import AgentFailed, ConnectionLost, FarmError, NoAnswer, Overdue, Transient
 from orchestrator.runs import retry as policy
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ def test_what_was_read_is_two_lines_and_what_was_left_out_a_third():
         "evaluates 80 images (NORMAL 40, PNEUMONIA 40); train 44; calibration 4",
         (
             "pixels 3..250, mode L (16 images looked at); 128 patients: `person` matches no file name, so every image counts "
-            "as another patient (see `patient:`)"
+            "as a patient of its own (see `patient:`)"
         ),
         "left out 131 files: 3 .dcm, 128 in masks/",
     ]

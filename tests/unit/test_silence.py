@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from agent import wire
-from orchestrator.devices.remote.silence import Overdue, SilenceLimit
+from orchestrator.devices.remote.silence import SilenceLimit
+from orchestrator.errors import Overdue
 
 PRE = wire.Preprocess(height=8, width=8, channels=1, scale=1.0, mean=(0.0,), std=(1.0,))
 SCORE = wire.Step(

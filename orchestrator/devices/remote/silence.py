@@ -6,17 +6,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from agent import wire
-from orchestrator.errors import NoAnswer
+from orchestrator.errors import Overdue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 #: Of a loaded device between two records, whatever a user's patience is.
 LEAST_PATIENCE_S = 60.0
-
-
-class Overdue(NoAnswer):
-    """A lane has written nothing for longer than its step may take."""
 
 
 class SilenceLimit:
