@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.datasets.decoding import shown
-from orchestrator.datasets.labelled_files import NO_FINDING, LabelledFile, LabelledFiles, Shares, by_patient
+from orchestrator.datasets.labelled_files import NO_FINDING, LabelledFile, LabelledFiles, by_patient
 from orchestrator.errors import DatasetError, no_such
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ FINDINGS = (
 IMAGE, LABELS, PATIENT = "Image Index", "Finding Labels", "Patient ID"
 TRAIN_LIST, TEST_LIST = "train_val_list.txt", "test_list.txt"
 OFFICIAL, BY_PATIENT = "official", "patient"
+#: The name of an image begins with its patient.
+_OF_PATIENT = re.compile(r"(\d{8})_\d{3}\.png$")
 #: Missing images that a message names.
 NAMED = 3
 
@@ -63,12 +66,7 @@ class ChestXray14(LabelledFiles):
                 raise DatasetError(
                     f"{name}: {no_such(option, value, choices)}", hint=f"{option}: {' or '.join(choices)}"
                 )
-        try:
-            shares = Shares(validation=validation, calibration=calibration, seed=seed)
-        except ValueError as error:
-            raise DatasetError(f"{name}: {error}") from None
-        if not 0 < test < 1:
-            raise DatasetError(f"{name}: test {test} must be a share below 1")
+        shares = self._shares(validation, calibration, seed, test=test)
         files = self._labelled(skip=missing == "skip")
         train, tested = self._official(files) if split == OFFICIAL else by_patient(files, test, seed)
         self._fill(train, tested, shares, (split, self.classes, test if split == BY_PATIENT else None))
@@ -146,12 +144,21 @@ class ChestXray14(LabelledFiles):
                 if lacking:
                     raise DatasetError(f"{shown(tables[0])}:1: no column {lacking[0]!r}")
                 for row in reader:
+                    where = f"{shown(tables[0])}:{reader.line_num}"
                     findings = frozenset((row[LABELS] or "").split("|"))
                     odd = sorted(findings - known)
                     if odd:
-                        where = f"{shown(tables[0])}:{reader.line_num}"
                         raise DatasetError(f"{where}: {no_such('finding', odd[0], known)}")
-                    yield row[IMAGE], findings - {NO_FINDING}, str(row[PATIENT]).strip()
+                    if NO_FINDING in findings and len(findings) > 1:
+                        raise DatasetError(f"{where}: {NO_FINDING!r} beside {min(findings - {NO_FINDING})!r}")
+                    patient = str(row[PATIENT]).strip()
+                    named = _OF_PATIENT.match(row[IMAGE] or "")
+                    if named is not None and named[1].lstrip("0") != patient.lstrip("0"):
+                        raise DatasetError(
+                            f"{where}: {row[IMAGE]} is of patient {named[1]}, the row says {patient!r}",
+                            hint="a comma too many or too few in that row?",
+                        )
+                    yield row[IMAGE], findings - {NO_FINDING}, patient
         except (OSError, UnicodeDecodeError, csv.Error) as error:
             raise DatasetError(f"{shown(tables[0])}: can't be read: {error}") from error
 

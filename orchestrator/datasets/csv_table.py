@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.datasets.decoding import shown
 from orchestrator.datasets.image_files import shown_name
-from orchestrator.datasets.labelled_files import LabelledFile, LabelledFiles, Shares, by_patient
+from orchestrator.datasets.labelled_files import LabelledFile, LabelledFiles, by_patient
 from orchestrator.errors import DatasetError, no_such
 
 if TYPE_CHECKING:
@@ -70,12 +70,7 @@ class CsvTable(LabelledFiles):
         self.name = name or shown_name(self._table.with_suffix("")) or "csv"
         if uncertain not in ("refuse", "positive", "negative"):
             raise DatasetError(f"{self.name}: {no_such('uncertain', uncertain, ('refuse', 'positive', 'negative'))}")
-        try:
-            shares = Shares(validation=validation, calibration=calibration, seed=seed)
-        except ValueError as error:
-            raise DatasetError(f"{self.name}: {error}") from None
-        if not 0 < test < 1:
-            raise DatasetError(f"{self.name}: test {test} must be a share below 1")
+        shares = self._shares(validation, calibration, seed, test=test)
         columns = [labels] if isinstance(labels, str) else labels
         rows = self._rows([image, *columns, *(each for each in (patient, split) if each)])
         if isinstance(labels, list):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.datasets.decoding import shown
 from orchestrator.datasets.image_files import class_files, shown_name
-from orchestrator.datasets.labelled_files import LabelledFile, LabelledFiles, Shares
+from orchestrator.datasets.labelled_files import LabelledFile, LabelledFiles
 from orchestrator.errors import DatasetError, no_such
 
 if TYPE_CHECKING:
@@ -47,10 +47,7 @@ class Folder(LabelledFiles):
     ) -> None:
         super().__init__(Path(root), grey=grey, bits=bits)
         self.name = name or shown_name(self._root) or "folder"
-        try:
-            shares = Shares(validation=validation, calibration=calibration, seed=seed)
-        except ValueError as error:
-            raise DatasetError(f"{self.name}: {error}") from None
+        shares = self._shares(validation, calibration, seed)
         try:
             self._pattern = re.compile(patient)
         except re.error as error:

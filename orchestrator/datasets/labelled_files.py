@@ -42,18 +42,11 @@ class LabelledFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shares:
-    """How the training side is divided: shares of its patients, chosen by a seed. Raises `ValueError` for odd ones."""
+    """How the training side is divided: shares of its patients, chosen by a seed."""
 
     validation: float
     calibration: float
     seed: int
-
-    def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise ValueError(f"seed {self.seed}: at least 0")
-        both = self.validation, self.calibration
-        if not (all(0 < share < 1 for share in both) and sum(both) < 1):
-            raise ValueError(f"validation {both[0]} and calibration {both[1]} must be shares below 1")
 
 
 class LabelledFiles:
@@ -71,6 +64,18 @@ class LabelledFiles:
         self._settings: tuple[object, ...] = ()
         if bits is not None and bits not in BITS:
             raise DatasetError(f"{shown(root)}: bits {bits}: {BITS[0]} to {BITS[-1]}")
+
+    def _shares(self, validation: float, calibration: float, seed: int, *, test: float | None = None) -> Shares:
+        """Return the shares; raises `DatasetError` for one that is not within 0 and 1, or a seed below 0."""
+        if seed < 0:
+            raise DatasetError(f"{self.name}: seed {seed}: at least 0")
+        if not (0 < validation < 1 and 0 < calibration < 1 and validation + calibration < 1):
+            raise DatasetError(
+                f"{self.name}: validation {validation} and calibration {calibration} must be shares below 1"
+            )
+        if test is not None and not 0 < test < 1:
+            raise DatasetError(f"{self.name}: test {test} must be a share below 1")
+        return Shares(validation=validation, calibration=calibration, seed=seed)
 
     def _fill(
         self, train: Sequence[LabelledFile], test: Sequence[LabelledFile], shares: Shares, settings: tuple[object, ...]

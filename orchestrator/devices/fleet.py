@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from orchestrator.domain.device import Device
-from orchestrator.errors import FarmError
+from orchestrator.errors import FarmError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +16,8 @@ T = TypeVar("T")
 
 #: Devices served at once; a device that is off costs a thread some 5 s of waiting.
 AT_ONCE = 32
+#: Characters of an unexpected exception's words.
+SHOWN = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,7 @@ def error_fields(error: FarmError | None) -> dict[str, Any]:
 def for_each(devices: Sequence[Device], act: Callable[[Device], T]) -> Iterator[Outcome[T]]:
     """Call ``act`` for the devices side by side and yield the outcomes in the order of ``devices``.
 
-    A `FarmError` that ``act`` raises is that device's outcome; any other exception is raised here.
+    What ``act`` raises is that device's outcome, whatever it is: a bug that one device meets costs the others nothing.
     """
 
     def one(device: Device) -> Outcome[T]:
@@ -50,6 +52,13 @@ def for_each(devices: Sequence[Device], act: Callable[[Device], T]) -> Iterator[
             return Outcome(device=device, value=act(device))
         except FarmError as error:
             return Outcome(device=device, error=error)
+        except Exception as error:  # noqa: BLE001  the others go on
+            bug = FarmError(
+                f"{device.name}: unexpected {type(error).__name__}: {printable(str(error)[:SHOWN])}",
+                hint="this is a fault of farm: please report it with the output of farm --version",
+            )
+            bug.__cause__ = error
+            return Outcome(device=device, error=bug)
 
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         yield from pool.map(one, devices)

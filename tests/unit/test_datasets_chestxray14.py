@@ -160,7 +160,7 @@ def test_a_few_images_stand_for_all_findings_and_no_other_is_decoded(root, monke
     assert images.labels.any(axis=0).sum() >= 12
 
 
-def change(root, how):  # noqa: C901  a table of faults
+def change(root, how):  # noqa: C901, PLR0912  a table of faults
     table, tests = root / TABLE, root / "test_list.txt"
     text = table.read_text(encoding="utf-8")
     match how:
@@ -174,6 +174,10 @@ def change(root, how):  # noqa: C901  a table of faults
             table.write_text(text.replace("Patient ID", "Subject"), encoding="utf-8")
         case "odd finding":
             table.write_text(text.replace(",Effusion,", ",Efusion,", 1), encoding="utf-8")
+        case "contradiction":
+            table.write_text(text.replace(",Effusion,", ",No Finding|Effusion,", 1), encoding="utf-8")
+        case "shifted":
+            table.write_text(text.replace(",Effusion,0,", ",Effusion,Mass,0,", 1), encoding="utf-8")
         case "not text":
             table.write_bytes(b"\xff\xfe\x00\x00")
         case "no list":
@@ -195,6 +199,8 @@ def change(root, how):  # noqa: C901  a table of faults
         ("two tables", {}, "more than one label file"),
         ("no column", {}, "Data_Entry_2017_v2020.csv:1: no column 'Patient ID'"),
         ("odd finding", {}, "did you mean 'Effusion'"),
+        ("contradiction", {}, "'No Finding' beside 'Effusion'"),
+        ("shifted", {}, "is of patient 00000002, the row says '0'"),
         ("not text", {}, "can't be read"),
         ("no list", {}, "test_list.txt: No such file"),
         ("no tests", {}, "no image of test_list.txt is here"),
