@@ -570,6 +570,27 @@ def test_a_process_that_was_stopped_between_invocations_is_told():
     assert reasons([replace(attempt, span_ns=9 * SECOND) for attempt in watched(seconds=10)]) == {}
 
 
+def blocks(*seconds, latency_ns=None):
+    """Return attempts of which each block took so many seconds, with a reading before the first and after each."""
+    moments = [7 * SECOND + int(sum(seconds[:place]) * SECOND) for place in range(len(seconds) + 1)]
+    readings = tuple({"at_ns": moment, "mono_ns": moment} for moment in moments)
+    changes = {} if latency_ns is None else {"latency_ns": Samples.of(latency_ns)}
+    return [replace(each, readings=readings, span_ns=int(sum(seconds) * SECOND), **changes) for each in attempts()]
+
+
+def test_a_process_that_was_stopped_between_two_invocations_of_a_block_is_named():
+    assert "the longest for 1.5 s" in only("interrupted", blocks(0.1, 0.1, 1.6, 0.1, 0.1, 0.1))
+
+
+def test_blocks_that_are_long_by_themselves_or_by_a_slow_invocation_are_no_stop():
+    restless = [100 * MS, 200 * MS] * 64 + [900 * MS, 1100 * MS]
+
+    assert "interrupted" not in reasons(blocks(3.0, 3.0, 5.0, 3.0, 3.0))
+    assert "interrupted" not in reasons(blocks(0.1, 0.1, 0.9, 0.1, 0.1))
+    assert "interrupted" not in reasons(blocks(0.2, 0.2, 1.3, 0.2, 0.2, latency_ns=restless))
+    assert "interrupted" not in reasons(blocks(0.1, 1.6, 0.1)), "too few blocks to know a usual one"
+
+
 def test_cores_of_two_kinds_are_told_where_both_took_part():
     classes = [{"model": "Cortex-A55", "cpus": [0, 1, 2, 3]}, {"model": "Cortex-A76", "cpus": [4, 5, 6, 7]}]
     facts = {"cores": 8, "core_classes": classes}

@@ -27,6 +27,8 @@ SPREAD, EXTREME = 0.10, 0.50
 STILL_NS, STILL_TIMES, STILL_RANGES = 500_000_000, 2, 10
 #: What readings between blocks may take before time is missing between them, of each and in all.
 READING_NS, MISSING_NS = 50_000_000, 1_000_000_000
+#: Blocks that it takes to know how long one usually is.
+LEAST_GAPS = 4
 
 
 def of_the_attempts(measurements: Sequence[Measurement], effort: Effort) -> Iterator[Reason]:
@@ -119,7 +121,7 @@ def _is_in_order(attempt: Measurement) -> bool:
 
 
 def stood_still_ns(attempt: Measurement) -> int:
-    """Return how long an attempt did nothing in the middle: in an invocation, or between two blocks of them; else 0."""
+    """Return how long an attempt did nothing in the middle: in an invocation, between two, or between two blocks; else 0."""
     if not attempt.latency_ns:
         return 0
     samples = attempt.latency_ns.array()
@@ -128,7 +130,14 @@ def stood_still_ns(attempt: Measurement) -> int:
     if beyond >= max(STILL_NS, STILL_TIMES * median, STILL_RANGES * (third - first)):
         return beyond
     moments = [reading["mono_ns"] for reading in attempt.readings if isinstance(reading.get("mono_ns"), int)]
-    if attempt.span_ns is None or len(moments) < 2:
+    gaps = np.diff(moments)
+    if len(gaps) >= LEAST_GAPS:
+        # stopped between two invocations of a block, it is in none of them: the block alone took longer than the others
+        usual = float(np.median(gaps))
+        unexplained = float(gaps.max()) - usual - max(beyond, 0)
+        if unexplained > max(MISSING_NS, STILL_TIMES * usual):
+            return int(unexplained)
+    if attempt.span_ns is None or not len(gaps):
         return 0
     between: int = moments[-1] - moments[0] - attempt.span_ns
     return between if between > MISSING_NS + READING_NS * len(moments) else 0
