@@ -58,7 +58,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs inst
 class Project:
     """The files of one project: all of them lie beside its inventory."""
 
-    #: May not exist: then there is the device ``local`` only.
+    #: The default one may not exist: then the only device is ``local``.
     inventory: Path
     #: Farm's own: artifacts, wheels, known_hosts.
     state: Path
@@ -85,8 +85,6 @@ class Project:
         from orchestrator.config.inventory import Inventory
         from orchestrator.config.selectors import needs_facts, select
 
-        if self.inventory != DEFAULT_INVENTORY and not self.inventory.exists():
-            _warn(f"{self.inventory}: no such file, so `local` is the only device")
         words = selectors or ["all"]
         facts = {name: row.facts for name, row in self.known().items()} if needs_facts(words) else {}
         devices = select(Inventory.load(self.inventory).devices, words, facts)
@@ -119,8 +117,18 @@ class Project:
         return Farm(self.state, connector=self.connector, patience_s=patience_s, wheelhouse=wheelhouse)
 
 
-def project(db: str | None = None, inventory: Path | None = None) -> Project:
-    """Return where things are, from the options of a command."""
+def project(db: str | None = None, inventory: Path | None = None, *, creates_inventory: bool = False) -> Project:
+    """Return where things are, from the options of a command.
+
+    Raises `UsageError` where ``inventory`` is named and no such file exists, unless the command ``creates_inventory``.
+    """
+    if inventory is not None and not creates_inventory and not inventory.exists():
+        from orchestrator.errors import UsageError
+
+        raise UsageError(
+            f"{inventory}: no such inventory",
+            hint="name the file of --inventory or FARM_INVENTORY rightly, or make it: farm devices add NAME --inventory FILE",
+        )
     path = inventory or DEFAULT_INVENTORY
     folder = path.absolute().parent
     state = folder / ".farm"

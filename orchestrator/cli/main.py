@@ -26,7 +26,7 @@ app = typer.Typer(
     help="Measure quantized image classifiers on the very devices that will run them.",
     epilog="Start with: farm run.  Exit status: 0 fine, 1 a case failed or is INVALID, 2 usage, 3 nothing could run.",
 )
-app.command("run", epilog=run.EPILOG)(run.run)
+app.command("run", cls=run.ResumeLatest, epilog=run.EPILOG)(run.run)
 app.add_typer(devices.app)
 app.add_typer(results.app)
 app.command("runs", epilog="Example: farm runs --json")(runs.runs)

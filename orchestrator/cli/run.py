@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from orchestrator.cli.context import (
     Db,
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     from orchestrator.store.rows import RunRow
     from orchestrator.store.store import Store
 
+#: The run that ``--resume`` alone goes on with.
+LATEST = "latest"
+
 EPILOG = """Examples:
 
 \b
@@ -38,7 +43,7 @@ EPILOG = """Examples:
   farm run suite.yaml --devices pi5-a,tag:ward-3   your suite on some devices
   farm run --schemes float32,int8 --effort quick   a part of it, faster
   farm run --dry-run                               the plan and every skipped case
-  farm run --resume latest                         finish what was interrupted"""
+  farm run --resume                                finish what was interrupted last"""
 
 
 Devices = Annotated[
@@ -53,6 +58,18 @@ ThroughputOption = Annotated[
 EffortOption = Annotated[
     str | None, typer.Option(help="How long to measure: smoke, quick, standard, mobile, mlperf, sustained.")
 ]
+
+
+class ResumeLatest(TyperCommand):
+    """A command whose ``--resume`` without a run goes on with the latest one."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse ``args``, once what stands alone is completed."""
+        follower = dict(pairwise([*args, "-"])).get("--resume", "")
+        if follower.startswith("-"):
+            position = args.index("--resume") + 1
+            args = [*args[:position], LATEST, *args[position:]]
+        return super().parse_args(ctx, args)
 
 
 def _words(value: str) -> list[str]:
@@ -78,7 +95,10 @@ def run(
     seed: Annotated[int | None, typer.Option(help="Seed of the order of attempts.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and what is skipped, and stop.")] = False,
     resume: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Go on with an interrupted run: an id, its beginning, or latest.")
+        str | None,
+        typer.Option(
+            metavar="RUN", help="Go on with an interrupted run: an id, its beginning, or latest (without RUN)."
+        ),
     ] = None,
     patience: Annotated[
         float,

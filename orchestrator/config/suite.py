@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 from dataclasses import replace
@@ -34,6 +35,8 @@ def built_in() -> Suite:
 
 def load(path: Path) -> Suite:
     """Read a suite; raises `SuiteError` with file, line and the nearest right word."""
+    if not path.exists():
+        raise SuiteError(f"{path}: no such suite file", hint=_suites_near(path))
     document = documents.read(path, SuiteError)
     written = document.check(SuiteFile)
     for position, word in enumerate(written.runtimes):
@@ -52,6 +55,16 @@ def load(path: Path) -> Suite:
         throughput=None if written.throughput is None else Throughput(**written.throughput.model_dump()),
         **{key: getattr(written, key) for key in plain},
     )
+
+
+def _suites_near(path: Path) -> str:
+    """Return what to type in place of a file that does not exist."""
+    if not path.suffix and path == Path(path.name):
+        return "a suite is a YAML file; farm results shows results, farm runs the runs, farm devices list the devices"
+    folder = path.parent
+    files = sorted(file.name for file in folder.glob("*.y*ml")) if folder.is_dir() else []
+    near = difflib.get_close_matches(path.name, files, n=3, cutoff=0.5)
+    return f"nearest in its folder: {', '.join(near)}" if near else "without a file it is the built-in suite: farm run"
 
 
 def narrow(

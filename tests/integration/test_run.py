@@ -123,7 +123,10 @@ def test_options_narrow_the_suite_and_the_plan_says_what_would_be_done_and_what_
         (["--threads", "0"], "from 1 to"),
         (["--resume", "2020"], "run"),
         (["--resume", "latest", "--effort", "smoke"], "--resume takes no suite"),
-        (["no-such-suite.yaml"], "no-such-suite.yaml"),
+        (["--resume"], "no run yet"),
+        (["--resume", "--dry-run"], "no run yet"),
+        (["no-such-suite.yaml"], "no-such-suite.yaml: no such suite file"),
+        (["list"], "farm runs the runs"),
         (["--db", "mysql://x"], "mysql"),
         (["--wheelhouse", "no-such-folder"], "no-such-folder"),
         (["--patience", "-1"], "--patience"),
@@ -159,13 +162,22 @@ def test_a_dry_run_refuses_a_model_or_images_that_are_not_there(project, suite, 
     assert not done.stdout
 
 
-def test_an_inventory_that_is_not_there_is_named(project):
-    done = project.farm("devices", "list", "--inventory", "nope.yaml")
-    usual = project.farm("devices", "list")
+@pytest.mark.parametrize(
+    "argv", [("devices", "list"), ("results", "list"), ("run", "--dry-run"), ("runs",)], ids=lambda argv: argv[0]
+)
+def test_an_inventory_that_is_named_must_exist(project, argv):
+    by_option = project.farm(*argv, "--inventory", "nope.yaml")
+    by_variable = project.farm(*argv, FARM_INVENTORY="/nope/inventory.yaml")
 
-    assert done.returncode == 0
-    assert "nope.yaml: no such file, so `local` is the only device" in done.stderr
-    assert "no such file" not in usual.stderr
+    assert (by_option.returncode, by_variable.returncode) == (2, 2)
+    assert "nope.yaml: no such inventory" in by_option.stderr
+    assert "/nope/inventory.yaml: no such inventory" in by_variable.stderr
+
+
+def test_without_an_inventory_the_only_device_is_local(project):
+    usual = project.json("devices", "list")
+
+    assert [device["name"] for device in usual] == ["local"]
 
 
 def test_a_dry_run_says_what_the_dataset_holds(project):

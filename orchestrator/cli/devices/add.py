@@ -96,7 +96,7 @@ def add(
     from orchestrator.devices.registration import entry_for, register
     from orchestrator.devices.session import Session
 
-    files = project(db, inventory)
+    files = project(db, inventory, creates_inventory=True)
     device = entry_for(
         files.inventory,
         name,

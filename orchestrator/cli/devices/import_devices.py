@@ -36,7 +36,7 @@ def import_devices(
     from orchestrator.config.importers import read
     from orchestrator.config.inventory import Inventory
 
-    files = project(inventory=inventory)
+    files = project(inventory=inventory, creates_inventory=True)
     found = read(source)
     present = {device.name for device in Inventory.load(files.inventory).devices}
     rows = table("device", "address", "tags", "")
