@@ -29,7 +29,7 @@ app = typer.Typer(
 app.command("run", cls=run.ResumeLatest, epilog=run.EPILOG)(run.run)
 app.add_typer(devices.app)
 app.add_typer(results.app)
-app.command("runs", epilog="Example: farm runs --json")(runs.runs)
+app.add_typer(runs.app)
 app.add_typer(models.app)
 app.add_typer(datasets.app)
 app.add_typer(db.app)

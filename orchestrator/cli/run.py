@@ -97,7 +97,8 @@ def run(
     resume: Annotated[
         str | None,
         typer.Option(
-            metavar="RUN", help="Go on with an interrupted run: an id, its beginning, or latest (without RUN)."
+            metavar="RUN",
+            help="Go on with an interrupted run: an id, its beginning, its name, or latest (without RUN).",
         ),
     ] = None,
     patience: Annotated[

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def show(rows: Sequence[RunRow], console: Console) -> None:
-    """Print one line for each run; its id begins with when it started."""
+    """Print one line for each run; its id begins with when it started, and its name follows below it."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     table.add_column("run (UTC)", no_wrap=True)
     for name in ("effort", "dataset", "devices"):
@@ -29,7 +29,7 @@ def show(rows: Sequence[RunRow], console: Console) -> None:
     table.add_column("exit", justify="right", no_wrap=True)
     for row in rows:
         table.add_row(
-            row.id,
+            row.id if row.name is None else f"{row.id}\n{escape(row.name)}",
             row.effort,
             escape(row.dataset) + (" (synthetic)" if row.synthetic else ""),
             escape(", ".join(row.devices)) or "-",

@@ -14,6 +14,7 @@ from orchestrator.domain.calibration import Calibration
 from orchestrator.domain.model import Preprocess
 from orchestrator.domain.readings import sanitize_readings
 from orchestrator.domain.result import Measurement, Scores
+from orchestrator.domain.run_name import LATEST
 from orchestrator.domain.samples import Samples
 from orchestrator.errors import StoreError, UnknownName
 from orchestrator.store import schema
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
     from orchestrator.domain.case import Case
     from orchestrator.store.rows import ResultRow
-
-LATEST = "latest"
 
 #: What a database can hold, and a driver can ask for.
 LARGEST_INTEGER = (1 << 63) - 1
@@ -68,16 +67,18 @@ class Queries:
         return next((row.noise_floor for row in self.devices() if row.name == device), None)
 
     def run(self, name: str) -> RunRow:
-        """Return the run with this id, its unique beginning, or ``latest``; raises `UnknownName`."""
+        """Return the run with this id, name or unique beginning of an id, or ``latest``; raises `UnknownName`."""
         with Session(self._engine) as session:
             query = select(schema.Run)
             if name == LATEST:
                 found = session.scalars(query.order_by(schema.Run.started_at.desc()).limit(1)).all()
             else:
-                found = session.scalars(query.where(schema.Run.id.startswith(name, autoescape=True))).all()
-                found = [row for row in found if row.id == name] or found
+                like = schema.Run.id.startswith(name, autoescape=True) | (schema.Run.name == name)
+                found = session.scalars(query.where(like)).all()
+                found = [row for row in found if row.id == name] or [row for row in found if row.name == name] or found
             if len(found) != 1:
-                known = session.scalars(select(schema.Run.id).order_by(schema.Run.started_at.desc()).limit(20)).all()
+                newest = session.scalars(select(schema.Run.id).order_by(schema.Run.started_at.desc()).limit(20)).all()
+                known = [*session.scalars(select(schema.Run.name).where(schema.Run.name.is_not(None))), *newest]
                 if len(found) > 1:
                     raise UnknownName("run", name, [row.id for row in found], hint="give more of its id: farm runs")
                 raise UnknownName("run", name, known, hint="farm runs" if known else "no run yet: farm run")

@@ -32,6 +32,8 @@ class RunRow:
     cases: int
     #: Cases by verdict; those not judged yet are not counted.
     verdicts: Mapping[str, int]
+    #: What people call it, unique among all runs.
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,6 +80,8 @@ class Run(Base):
     __tablename__ = "runs"
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
+    #: What people call it, such as ``release-2``.
+    name: Mapped[str | None] = mapped_column(Id, index=True, unique=True)
     started_at: Mapped[datetime] = mapped_column(index=True)
     ended_at: Mapped[datetime | None]
     suite: Mapped[dict[str, Any]]

@@ -11,7 +11,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from orchestrator.domain import event as happened
-from orchestrator.errors import StoreError
+from orchestrator.errors import StoreError, UsageError
 from orchestrator.store import schema
 from orchestrator.store.events import plain, row_of
 
@@ -85,6 +85,27 @@ class Writer:
                 session.execute(update(table).where(table.device == old).values(device=new))
             if row is not None:
                 session.delete(row)
+
+    def name_run(self, run: str, name: str, *, take: bool = False) -> None:
+        """Call the run with the id ``run`` by ``name``, and by no other one; ``take`` takes it from the run that has it.
+
+        Raises `UsageError` where another run has the name, or an id begins with it.
+        """
+        with self._transaction() as session:
+            if session.scalars(select(schema.Run.id).where(schema.Run.id.startswith(name, autoescape=True))).first():
+                raise UsageError(f"an id of a run begins with {name!r}", hint="choose another name")
+            holder = session.scalars(select(schema.Run.id).where(schema.Run.name == name)).first()
+            if holder not in (None, run):
+                if not take:
+                    message = f"the run {holder} is called {name} already"
+                    raise UsageError(message, hint=f"farm runs name {run} {name} --move")
+                session.execute(update(schema.Run).where(schema.Run.id == holder).values(name=None))
+            session.execute(update(schema.Run).where(schema.Run.id == run).values(name=name))
+
+    def unname_run(self, run: str) -> None:
+        """Take the name of the run with the id ``run`` away."""
+        with self._transaction() as session:
+            session.execute(update(schema.Run).where(schema.Run.id == run).values(name=None))
 
     @contextmanager
     def _transaction(self) -> Iterator[Session]:

@@ -263,7 +263,7 @@ def test_runs_are_json_for_programs(measured):
 
     assert list(first) == [
         *("id", "started_at", "ended_at", "suite", "seed", "effort", "dataset", "synthetic"),
-        *("farm_version", "exit_status", "devices", "cases", "verdicts"),
+        *("farm_version", "exit_status", "devices", "cases", "verdicts", "name"),
     ]
     assert (first["id"], first["verdicts"], first["devices"], first["cases"]) == (RUN, {"WARN": 2}, ["local"], 3)
     assert first["started_at"] == "2026-01-01T00:00:00+00:00"

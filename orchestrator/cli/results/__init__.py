@@ -8,6 +8,7 @@ from orchestrator.cli.context import Db, InventoryFile, Json, existing_store
 from orchestrator.cli.results import best, breakeven, check, compare, history, rejudge, show
 from orchestrator.cli.results import list as listing
 from orchestrator.cli.results.list import print_rows, print_why_empty
+from orchestrator.cli.subcommands import refuse_options_before
 
 app = typer.Typer(
     name="results", rich_markup_mode=None, help="The newest result of every case; list and show say more."
@@ -26,7 +27,7 @@ app.command("compare", epilog=compare.EPILOG)(compare.compare)
 def newest(context: typer.Context, *, db: Db = None, inventory: InventoryFile = None, json: Json = False) -> None:
     """Show the newest result of every case."""
     if context.invoked_subcommand is not None:
-        _refuse_options_before(context)
+        refuse_options_before(context)
         return
     with existing_store(db, inventory) as store:
         rows = store.results()
@@ -34,16 +35,3 @@ def newest(context: typer.Context, *, db: Db = None, inventory: InventoryFile = 
         print_rows(rows, as_json=json)
     else:
         print_why_empty(rows, {})
-
-
-def _refuse_options_before(context: typer.Context) -> None:
-    """Refuse ``farm results --db URL list``: the option belongs to another command, which would ignore it."""
-    from orchestrator.errors import UsageError
-
-    for option in context.command.params:
-        source = context.get_parameter_source(str(option.name))
-        if source is not None and source.name == "COMMANDLINE":
-            name, command = option.opts[0], f"farm results {context.invoked_subcommand}"
-            raise UsageError(
-                f"{name} must follow {context.invoked_subcommand}, not precede it", hint=f"{command} {name}"
-            )

@@ -25,7 +25,9 @@ EPILOG = """Examples:
 
 
 def list_results(
-    run: Annotated[str | None, typer.Option(metavar="RUN", help="A run: its id, its beginning, or latest.")] = None,
+    run: Annotated[
+        str | None, typer.Option(metavar="RUN", help="A run: its id, its beginning, its name, or latest.")
+    ] = None,
     device: Annotated[
         str | None, typer.Option(metavar="A,B", help="Only these devices: names, pi5-*, tag:x, arch:x, !name.")
     ] = None,

@@ -12,7 +12,9 @@ EPILOG = "Example: farm results judge --run 20261123-112514-c40d"
 
 
 def rejudge(
-    run: Annotated[str, typer.Option(metavar="RUN", help="A run: its id, its beginning, or latest.")] = "latest",
+    run: Annotated[
+        str, typer.Option(metavar="RUN", help="A run: its id, its beginning, its name, or latest.")
+    ] = "latest",
     *,
     db: Db = None,
     inventory: InventoryFile = None,
