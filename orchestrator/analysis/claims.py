@@ -127,8 +127,7 @@ def _relative(claim: Claim, pair: Comparison) -> Evidence:
     if claim.figure == "size_ratio":
         if pair.size_ratio is None:
             return Evidence(case=row.case, run=row.run, answer=Answer.OPEN, note="a size is unknown")
-        smaller = 1 / pair.size_ratio
-        return _judged(claim, row, smaller, smaller, smaller)
+        return _judged(claim, row, *[pair.size_ratio] * 3)
     if claim.figure == "auc_change":
         note = _invalid(row) or _invalid(pair.a)
         if note or pair.auc is None:

@@ -52,7 +52,7 @@ class Comparison:
     floors: Mapping[str, float | None]
     #: How many times as long as before everything takes on the device in the second run; taken out of the difference.
     device_shift: float | None = None
-    #: Size of B over size of A.
+    #: Size of A ÷ that of B, as `ResultRow.size_ratio`: above 1 is smaller.
     size_ratio: float | None = None
     #: Mean AUC of B less that of A.
     auc_change: float | None = None
@@ -201,7 +201,7 @@ def _comparison(store: Queries, a: Measured, b: Measured, labels: Path) -> Compa
         compared="time per image" if _per_image(a, b) else "latency",
         difference=None,
         floors={device: store.noise_floor(device) for device in (a.row.device, b.row.device)},
-        size_ratio=b.row.size_bytes / a.row.size_bytes if a.row.size_bytes and b.row.size_bytes else None,
+        size_ratio=a.row.size_bytes / b.row.size_bytes if a.row.size_bytes and b.row.size_bytes else None,
         auc_change=auc.difference if auc else change,
         auc=auc,
     )

@@ -72,6 +72,16 @@ class Difference:
     #: Attempts a side with which `WORTH_FINDING` would be the smallest.
     attempts_needed: int
 
+    @property
+    def speedup(self) -> float:
+        """How many times as fast B is: above 1 is faster."""
+        return 1 / self.ratio
+
+    @property
+    def speedup_interval(self) -> Interval:
+        """Where `speedup` is with `CONFIDENCE`."""
+        return Interval(low=1 / self.interval.high, high=1 / self.interval.low)
+
 
 def sides(cases: Sequence[Mapping[int, float]]) -> tuple[Side | None, ...]:
     """Return each case of one device in one run, ``None`` for one with less than two attempts.

@@ -72,7 +72,7 @@ def as_json(pairs: Sequence[Comparison]) -> str:
 
 def _plain(pair: Comparison) -> dict[str, Any]:
     found = pair.difference
-    where = found.interval if found else None
+    where = found.speedup_interval if found else None
     low, high = pair.auc.interval if pair.auc else (None, None)
     return {
         "a": pair.a.case,
@@ -81,9 +81,9 @@ def _plain(pair: Comparison) -> dict[str, Any]:
         "b_run": pair.b.run,
         "compared": pair.compared,
         "verdict": pair.verdict,
-        "ratio": found.ratio if found else None,
-        "ratio_low": where.low if where else None,
-        "ratio_high": where.high if where else None,
+        "speedup": found.speedup if found else None,
+        "speedup_low": where.low if where else None,
+        "speedup_high": where.high if where else None,
         "p_value": found.p_value if found else None,
         "p_adjusted": found.p_adjusted if found and not pair.blockers else None,
         "smallest": found.smallest if found and not pair.blockers else None,
@@ -94,7 +94,7 @@ def _plain(pair: Comparison) -> dict[str, Any]:
         "auc_change": pair.auc_change,
         "auc_change_low": low,
         "auc_change_high": high,
-        "hindrances": list(pair.blockers),
+        "blockers": list(pair.blockers),
         "notes": list(pair.notes),
     }
 
@@ -127,7 +127,7 @@ def _apart(pair: Comparison) -> str:
 
 def _others(pair: Comparison) -> str:
     """Return size and AUC of B against those of A, as far as they are known."""
-    size = [f"size {format_ratio(pair.size_ratio)}"] if pair.size_ratio else []
+    size = [f"size {format_ratio(1 / pair.size_ratio)}"] if pair.size_ratio else []
     return "  ".join([*size, *([f"AUC {_auc(pair)}"] if pair.auc_change is not None else [])])
 
 

@@ -66,9 +66,9 @@ def _plain(point: Point) -> dict[str, Any]:
         "auc_mean": point.row.auc_mean,
         "verdict": point.row.verdict,
         "change": change.verdict if change else None,
-        "ratio": found.ratio if found else None,
-        "ratio_low": found.interval.low if found else None,
-        "ratio_high": found.interval.high if found else None,
+        "speedup": found.speedup if found else None,
+        "speedup_low": found.speedup_interval.low if found else None,
+        "speedup_high": found.speedup_interval.high if found else None,
         "device_shift": change.device_shift if change else None,
         "notes": [*change.blockers, *change.notes] if change else [],
     }

@@ -35,9 +35,9 @@ KEYS = [
     "b_run",
     "compared",
     "verdict",
-    "ratio",
-    "ratio_low",
-    "ratio_high",
+    "speedup",
+    "speedup_low",
+    "speedup_high",
     "p_value",
     "p_adjusted",
     "smallest",
@@ -48,7 +48,7 @@ KEYS = [
     "auc_change",
     "auc_change_low",
     "auc_change_high",
-    "hindrances",
+    "blockers",
     "notes",
 ]
 
@@ -189,19 +189,19 @@ def test_schemes_are_compared_with_float32(measured):
 
     assert list(pair) == KEYS
     assert (pair["a"], pair["b"], pair["verdict"]) == (str(FLOAT32), str(INT8), "faster")
-    assert pair["ratio_low"] < pair["ratio"] < pair["ratio_high"]
-    assert pair["ratio"] == pytest.approx(1 / 3, rel=0.03)
+    assert pair["speedup_low"] < pair["speedup"] < pair["speedup_high"]
+    assert pair["speedup"] == pytest.approx(3, rel=0.03)
     assert pair["p_value"] < 1e-6
-    assert pair["size_ratio"] == 0.25
+    assert pair["size_ratio"] == 4
     assert pair["auc_change_low"] < pair["auc_change"] < pair["auc_change_high"]
-    assert (pair["hindrances"], pair["notes"], pair["noise_floor"]) == ([], [], None)
+    assert (pair["blockers"], pair["notes"], pair["noise_floor"]) == ([], [], None)
 
 
 def test_two_runs_say_what_got_slower_and_what_else_changed(said):
     same, slower = said(runs=(OLD, "latest"))
 
     assert (same["verdict"], slower["verdict"]) == ("no difference seen", "slower")
-    assert slower["ratio"] == pytest.approx(1.15, rel=0.03)
+    assert slower["speedup"] == pytest.approx(1 / 1.15, rel=0.03)
     assert any("ai-edge-litert 2.3.0 → 2.4.0" in note for note in slower["notes"])
     assert any("different runs" in note for note in slower["notes"])
 

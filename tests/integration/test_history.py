@@ -38,7 +38,7 @@ def test_the_change_is_where_it_happened_and_a_warmer_device_is_none(folder, cap
     points = json.loads(capsys.readouterr().out)
     assert [each["run"] for each in points] == RUNS
     assert [each["change"] for each in points] == [None, *["no difference seen"], "slower", *["no difference seen"] * 2]
-    assert points[2]["ratio"] == pytest.approx(1.2, rel=0.02)
+    assert points[2]["speedup"] == pytest.approx(1 / 1.2, rel=0.02)
     assert any("2.3.0 → 2.4.0" in note for note in points[2]["notes"])
     assert points[3]["device_shift"] == pytest.approx(1.1, rel=0.02)
 

@@ -366,5 +366,5 @@ def test_files_are_measured_listed_and_compared_also_one_with_two_preprocessings
         if "/uint8/" in each["b"]
     ]
     sizes = [files[name].stat().st_size for name in ("float", "uint8")]
-    assert compared["size_ratio"] == pytest.approx(sizes[1] / sizes[0])
+    assert compared["size_ratio"] == pytest.approx(sizes[0] / sizes[1])
     assert compared["auc_change"] == pytest.approx(auc["uint8"] - auc["float"])
