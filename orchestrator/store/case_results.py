@@ -14,11 +14,15 @@ from orchestrator.domain.result import figure_names
 from orchestrator.runtimes.catalogue import BASELINES
 from orchestrator.store import schema
 from orchestrator.store.rows import ResultRow
+from orchestrator.store.selection import SORTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sqlalchemy import Select
     from sqlalchemy.orm import Session
+
+    from orchestrator.store.selection import Selection
 
 IDENTITY = tuple(field.name for field in fields(Case))
 FIGURES = figure_names()
@@ -26,17 +30,40 @@ FIGURES = figure_names()
 SCHEMES = ("float32", "float16", "dynamic", "int8")
 
 
-def results_of(session: Session, run: str | None, filters: Mapping[str, str | int]) -> list[ResultRow]:
-    """Return the judged cases of ``run``, else the newest result of every case, as far as ``filters`` leave them."""
-    query = (
+def results_of(session: Session, chosen: Selection) -> list[ResultRow]:
+    """Return the judged cases of a run, else one result of every case, as far as ``chosen`` asks for them."""
+    query: Select[*tuple[Any, ...]] = (
         select(schema.RunCase, schema.Case, schema.Run, schema.Artifact.size_bytes)
         .join(schema.Case, schema.Case.id == schema.RunCase.case_id)
         .join(schema.Run, schema.Run.id == schema.RunCase.run)
         .outerjoin(schema.Artifact, schema.Artifact.sha256 == schema.RunCase.artifact)
-        .where(schema.RunCase.judged_at.is_not(None))
     )
-    if run is not None:
-        query = query.where(schema.RunCase.run == run)
+    rows = _compared(session, [tuple(row) for row in session.execute(_narrowed(query, chosen))])
+    field, largest_first = SORTS[chosen.sort]
+    if chosen.sort != "case":
+        having = [row for row in rows if getattr(row, field) is not None]
+        having.sort(key=lambda row: getattr(row, field), reverse=largest_first is not chosen.reverse)
+        rows = having + [row for row in rows if getattr(row, field) is None]
+    elif chosen.reverse:
+        rows.reverse()
+    return rows if chosen.limit is None else rows[: chosen.limit]
+
+
+def count_of(session: Session, chosen: Selection) -> int:
+    """Return how many results `results_of` has without a limit."""
+    query = (
+        select(func.count())
+        .select_from(schema.RunCase)
+        .join(schema.Case, schema.Case.id == schema.RunCase.case_id)
+        .join(schema.Run, schema.Run.id == schema.RunCase.run)
+    )
+    return int(session.execute(_narrowed(query, chosen)).scalar_one())
+
+
+def _narrowed(query: Select[*tuple[Any, ...]], chosen: Selection) -> Select[*tuple[Any, ...]]:
+    query = query.where(schema.RunCase.judged_at.is_not(None))
+    if chosen.run is not None:
+        query = query.where(schema.RunCase.run == chosen.run)
     else:
         age = func.row_number().over(
             partition_by=schema.RunCase.case_id, order_by=(schema.RunCase.judged_at.desc(), schema.RunCase.run)
@@ -47,9 +74,16 @@ def results_of(session: Session, run: str | None, filters: Mapping[str, str | in
             newest,
             (newest.c.run == schema.RunCase.run) & (newest.c.case_id == schema.RunCase.case_id) & (newest.c.age == 1),
         )
-    for name, value in filters.items():
-        query = query.where(getattr(schema.Case, name) == value)
-    return _compared(session, [tuple(row) for row in session.execute(query)])
+    if chosen.since is not None:
+        query = query.where(schema.RunCase.judged_at >= chosen.since)
+    for name, values in chosen.filters.items():
+        query = query.where(_column(name).in_(values))
+    return query
+
+
+def _column(name: str) -> Any:
+    tables = {"verdict": schema.RunCase, "effort": schema.Run, "dataset": schema.Run}
+    return getattr(tables.get(name, schema.Case), name)
 
 
 def _compared(session: Session, found: Sequence[tuple[Any, ...]]) -> list[ResultRow]:

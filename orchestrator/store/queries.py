@@ -18,19 +18,19 @@ from orchestrator.domain.run_name import LATEST
 from orchestrator.domain.samples import Samples
 from orchestrator.errors import StoreError, UnknownName
 from orchestrator.store import schema
-from orchestrator.store.case_results import IDENTITY, results_of
+from orchestrator.store.case_results import IDENTITY, count_of, results_of
 from orchestrator.store.rows import DeviceRow, LaneRow, RunRow
+from orchestrator.store.selection import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from sqlalchemy import Engine, Select
 
     from orchestrator.domain.case import Case
     from orchestrator.store.rows import ResultRow
-
-#: What a database can hold, and a driver can ask for.
-LARGEST_INTEGER = (1 << 63) - 1
+    from orchestrator.store.selection import Wanted
 
 
 class Queries:
@@ -158,16 +158,32 @@ class Queries:
             )
             return tuple((row.as_value(), str(reason)) for row, reason in session.execute(query))
 
-    def results(self, *, run: str | None = None, **filters: str | int | None) -> list[ResultRow]:
-        """Return judged cases: those of ``run``, else the newest result of every case.
+    def results(
+        self,
+        *,
+        run: str | None = None,
+        since: datetime | None = None,
+        sort: str = "case",
+        limit: int | None = None,
+        **filters: Wanted,
+    ) -> list[ResultRow]:
+        """Return judged cases: those of ``run``, else one result of every case.
 
-        ``filters`` are fields of a case (``device``, ``model``, ``scheme``, ``runtime``, ``threads``, ``batch``).
+        ``filters`` are fields of a case (``device``, ``model``, ``scheme``, ``runtime``, ``threads``, ``batch``,
+        ``interpreters``), ``verdict``, ``effort`` or ``dataset``: one value, or several of which any may match, ``None``
+        for all. ``since`` leaves out what was judged earlier. ``sort`` is a key of `SORTS`, a minus before it turns the
+        order round; what lacks the figure comes last. ``limit`` leaves the first of that order.
+        Raises `UnknownName` for another ``sort``.
         """
-        chosen = {name: value for name, value in filters.items() if value is not None}
-        if any(isinstance(value, int) and abs(value) > LARGEST_INTEGER for value in chosen.values()):
-            return []  # SQLite's driver can't ask for it
+        chosen = Selection.of(filters, run=run, since=since, sort=sort, limit=limit)
         with Session(self._engine) as session:
-            return results_of(session, run, chosen)
+            return results_of(session, chosen)
+
+    def count_results(self, *, run: str | None = None, since: datetime | None = None, **filters: Wanted) -> int:
+        """Return how many results `results` would return without a limit."""
+        chosen = Selection.of(filters, run=run, since=since)
+        with Session(self._engine) as session:
+            return count_of(session, chosen)
 
 
 def _calibration(row: schema.Calibration | None) -> Calibration | None:

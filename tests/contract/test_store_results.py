@@ -9,6 +9,7 @@ import pytest
 
 from orchestrator.domain import event as happened
 from orchestrator.domain.result import Reason, Verdict
+from orchestrator.errors import UnknownName
 from orchestrator.store.store import Store
 from orchestrator.testing import MIDNIGHT, make_case, make_measurement
 from tests.lab.telling import RUN, ended, judged, ready, started, tell
@@ -142,6 +143,13 @@ def test_two_results_of_the_same_moment_are_one_result(store):
         ({"threads": 4}, 1),
         ({"batch": 2}, 0),
         ({"device": None}, 3),
+        ({"device": ("local", "pi5-a"), "threads": (1, 2)}, 2),
+        ({"scheme": ()}, 0),
+        ({"verdict": "VALID"}, 3),
+        ({"verdict": ("WARN", "INVALID")}, 0),
+        ({"effort": "smoke", "dataset": "phantom", "interpreters": 0}, 3),
+        ({"since": MIDNIGHT}, 3),
+        ({"since": MIDNIGHT + timedelta(seconds=1)}, 0),
         ({"device": "no' OR 1=1 --"}, 0),
     ],
     ids=str,
@@ -151,6 +159,7 @@ def test_filters_narrow_results(store, chosen, left):
     tell(store, judged(make_case(device="pi5-a")))
 
     assert len(store.results(**chosen)) == left
+    assert store.count_results(**chosen) == left
 
 
 def test_results_come_in_the_order_people_compare(store):
@@ -191,3 +200,38 @@ def test_a_number_that_no_database_holds_matches_nothing(store):
 
     assert store.results(threads=10**20) == []
     assert store.results(batch=-(10**20)) == []
+
+
+@pytest.mark.parametrize(
+    ("sort", "schemes"),
+    [
+        ("case", ["float32", "float16", "dynamic", "int8"]),
+        ("-case", ["int8", "dynamic", "float16", "float32"]),
+        ("p50", ["int8", "float32", "float16", "dynamic"]),
+        ("-p50", ["float16", "float32", "int8", "dynamic"]),
+        ("speed", ["int8", "float32", "float16", "dynamic"]),
+        ("auc", ["dynamic", "float32", "float16", "int8"]),
+        ("size", ["int8", "float32", "float16", "dynamic"]),
+        ("newest", ["int8", "dynamic", "float16", "float32"]),
+    ],
+)
+def test_results_are_sorted_by_a_figure_and_what_lacks_it_comes_last(store, sort, schemes):
+    tell(store, started(), ready(), ready(sha256="b" * 64, size_bytes=250, scheme="int8"))
+    figures = {
+        "float32": {"p50_ns": 2e6},
+        "float16": {"p50_ns": 3e6, "artifact": None, "auc_mean": 0.8},
+        "dynamic": {"p50_ns": None, "artifact": None, "auc_mean": 0.95},
+        "int8": {"p50_ns": 1e6, "artifact": "b" * 64, "auc_mean": None},
+    }
+    for hour, (scheme, changes) in enumerate(figures.items()):
+        tell(store, judged(make_case(scheme=scheme), at=MIDNIGHT + timedelta(hours=hour), **changes))
+
+    assert [row.scheme for row in store.results(sort=sort)] == schemes
+    assert [row.scheme for row in store.results(sort=sort, limit=2)] == schemes[:2]
+
+
+def test_an_order_or_a_filter_that_does_not_exist_is_refused(store):
+    with pytest.raises(UnknownName, match="no order called 'p5o'"):
+        store.results(sort="p5o")
+    with pytest.raises(UnknownName, match="no filter called 'colour'"):
+        store.results(colour="red")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -42,7 +42,7 @@ def list_results(
 ) -> None:
     """Show results of one run, or the newest of every case, narrowed."""
     name = device if device and re.fullmatch(r"[\w.-]+", device) and device != "all" else None
-    filters = {"device": name, "model": model, "scheme": scheme, "runtime": runtime, "threads": threads}
+    filters: dict[str, Any] = {"device": name, "model": model, "scheme": scheme, "runtime": runtime, "threads": threads}
     with existing_store(db, inventory) as store:
         of_run = store.run(run) if run else None
         run_id = of_run.id if of_run else None
