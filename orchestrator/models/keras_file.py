@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import FarmError, ModelError, no_such
-from orchestrator.models import model_file, precision, saved_model, situations
+from orchestrator.models import legacy_keras, model_file, precision, saved_model, situations
 from orchestrator.models.keras_source import KerasSource
 
 if TYPE_CHECKING:
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
     from orchestrator.models.base import Form
 
 FILES = (".keras", ".h5", ".hdf5")
-LEGACY = (
-    'where it was trained (or with `pip install tensorflow tf_keras`): TF_USE_LEGACY_KERAS=1 python -c "import tensorflow '
-    "as tf; tf.keras.models.load_model('{name}').export('saved')\"; then give farm the folder `saved`"
-)
 
 #: Ending of other files of models -> how they become one that farm takes.
 OTHER_FILES = {
@@ -91,7 +88,7 @@ class KerasFile:
         """Return the model; raises `ModelError` in one sentence where it can't be loaded or takes other images."""
         how = self.preprocess
         expected = (how.height, how.width, how.channels)
-        model = self._from_saved_model(expected) if self._is_saved_model else self._from_file(expected)
+        model = self._from_saved_model(self._path, expected) if self._is_saved_model else self._from_file(expected)
         chosen = self._one_output(model)
         if None in chosen.inputs[0].shape[1:]:
             import keras
@@ -100,11 +97,13 @@ class KerasFile:
             chosen = keras.Model(image, chosen(image))
         return KerasSource(chosen)
 
-    def _from_saved_model(self, expected: tuple[int, int, int]) -> Any:
-        signed = saved_model.signature(self._path)
-        self._check_input([tensor.shape for tensor in signed.inputs.values()], expected)
+    def _from_saved_model(self, folder: Path, expected: tuple[int, int, int] | None) -> Any:
+        signed = saved_model.signature(folder)
+        shapes = [tensor.shape for tensor in signed.inputs.values()]
+        if expected is not None:
+            self._check_input(shapes, expected)
         try:
-            return saved_model.model(self._path, signed, expected)
+            return saved_model.model(folder, signed, expected or shapes[0])
         except Exception as error:  # Keras and TensorFlow raise what they like
             raise self._translated(error) from error
 
@@ -120,18 +119,29 @@ class KerasFile:
         except ModelError:
             raise
         except Exception as error:  # Keras raises what it likes
+            if self._is_of_keras_2 and legacy_keras.is_installed():
+                return self._from_legacy(expected)
             raise self._translated(error) from error
         raise ModelError(
             f"{self._path}: it was saved before it was built, or is a subclass of keras.Model without fixed inputs",
             hint="save it after training, or give farm a SavedModel: `model.export('folder')`",
         )
 
+    @property
+    def _is_of_keras_2(self) -> bool:
+        return not self._is_saved_model and (model_file.keras_version(self._path) or "").startswith("2.")
+
+    def _from_legacy(self, expected: tuple[int, int, int] | None) -> Any:
+        with tempfile.TemporaryDirectory() as folder:
+            legacy_keras.export(self._path, Path(folder))
+            return self._from_saved_model(Path(folder), expected)
+
     def _translated(self, error: Exception) -> FarmError:
         wrote = None if self._is_saved_model else model_file.keras_version(self._path)
-        if wrote is not None and wrote.startswith("2."):
+        if self._is_of_keras_2:
             return ModelError(
                 f"{self._path}: saved by Keras 2 (keras_version {wrote}), and Keras 3 can't load it",
-                hint=LEGACY.format(name=self._path.name),
+                hint=f"let farm load it with legacy Keras: {legacy_keras.how_to_install()}",
             )
         subject = str(self._path)
         refusal = situations.translated(error, situations.LOADING, ModelError, subject, "Keras can't load it: ")

@@ -76,6 +76,8 @@ class KerasSource:
     def _save(self, batch: int, path: Path) -> None:
         import keras
 
+        if any(isinstance(layer, keras.layers.TFSMLayer) for layer in self.keras.layers):
+            raise ModelError("a SavedModel, or a file of Keras 2, can't be saved as a Keras model")
         image = keras.Input(batch_shape=(batch, *self.keras.inputs[0].shape[1:]), name="image")
         saved = path.with_suffix(".keras")  # Keras requires this ending
         keras.Model(image, self.keras(image, training=False)).save(saved)

@@ -57,7 +57,7 @@ def signature(folder: Path) -> Signature:
     return Signature(name=name, inputs=_tensors(found[name].inputs), outputs=_tensors(found[name].outputs))
 
 
-def model(folder: Path, signed: Signature, shape: tuple[int, int, int]) -> Any:
+def model(folder: Path, signed: Signature, shape: tuple[int | None, ...]) -> Any:
     """Return a ``keras.Model``: float32 [n, *shape] to the signature's outputs by name.
 
     Where the signature takes another number type, pixels are cast to it, as TFLite's own cast does.

@@ -28,7 +28,8 @@ def as_json(view: ModelView) -> str:
 
 def show(view: ModelView, console: Console) -> None:
     """Print ends and parameters, then a row for each artifact."""
-    console.print(f"{view.path}: {view.parameters:,} parameters", markup=False, soft_wrap=True)
+    parameters = f": {view.parameters:,} parameters" if view.parameters else ""  # a SavedModel does not tell
+    console.print(f"{view.path}{parameters}", markup=False, soft_wrap=True)
     for what, ends in (("input", view.inputs), ("output", view.outputs)):
         for end in ends:
             console.print(f"  {what}  {_end(end)}", markup=False, soft_wrap=True)

@@ -14,6 +14,7 @@ from orchestrator.analysis import auc as metrics
 from orchestrator.datasets.folder import Folder
 from orchestrator.domain.model import ModelSpec, Preprocess
 from orchestrator.errors import BuildError, ModelError
+from orchestrator.models import legacy_keras
 from orchestrator.models.base import make_model
 from orchestrator.models.builder import CHECKED_IMAGES, ModelBuilder
 from orchestrator.models.kernels import BY_FORMAT
@@ -253,12 +254,13 @@ def as_keras_2(path):
 
 
 @pytest.mark.parametrize("form", ["m.keras", "m.h5"])
-def test_a_file_of_keras_2_is_refused_with_the_command_that_exports_it(plain, tmp_path, form):
+def test_a_file_of_keras_2_is_refused_with_the_command_that_installs_legacy_keras(plain, tmp_path, monkeypatch, form):
+    monkeypatch.setattr(legacy_keras, "is_installed", lambda: False)
+
     words = refusal(load(as_keras_2(saved(plain, tmp_path / form))).load)
 
     assert "saved by Keras 2 (keras_version 2.15.0)" in words
-    assert "TF_USE_LEGACY_KERAS=1" in words
-    assert "export('saved')" in words
+    assert "pip install --no-deps tf_keras~=" in words
 
 
 def test_a_file_of_a_newer_keras_asks_for_it(plain, tmp_path):
