@@ -9,7 +9,6 @@ from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.domain import event as happened
-from orchestrator.store import schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,12 +34,16 @@ BULK = frozenset(
 )
 
 
-def row_of(event: Event) -> schema.Event:
-    """Return the row of an event, of a kind we know or not."""
+def row_of(event: Event) -> dict[str, Any]:
+    """Return the row of an event, of a kind we know or not, by the names of its columns."""
     detail = {field.name: plain(getattr(event, field.name)) for field in fields(event) if field.name not in BULK}
-    return schema.Event(
-        run=event.run, at=event.at, kind=type(event).__name__, device=event.device, detail=detail | _named(event)
-    )
+    return {
+        "run": event.run,
+        "at": event.at,
+        "kind": type(event).__name__,
+        "device": event.device,
+        "detail": detail | _named(event),
+    }
 
 
 @singledispatch
