@@ -12,6 +12,7 @@ from orchestrator.devices.remote.gate import read_record
 from orchestrator.devices.remote.journal import Recorded
 from orchestrator.domain.artifact import Artifact, Golden
 from orchestrator.domain.case import Case
+from orchestrator.domain.image_list import ImageList
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
 from orchestrator.domain.result import Measurement, Scores
 from orchestrator.domain.samples import Samples
@@ -113,6 +114,19 @@ def make_scores(**changes: Any) -> Scores:
         classes=("Nodule",),
     )
     return replace(scores, **changes)
+
+
+def make_image_list(**changes: Any) -> ImageList:
+    """Return the two images, of two patients, that `make_scores` is of."""
+    images = ImageList(
+        dataset="phantom",
+        task="multi-label",
+        classes=("Nodule",),
+        names=("one.png", "two.png"),
+        patients=(0, 1),
+        positives=((1,),),
+    )
+    return replace(images, **changes)
 
 
 class FakeAgentClient:

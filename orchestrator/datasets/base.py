@@ -33,6 +33,8 @@ class Images:
     labels: NDArray[np.uint8]
     #: One for each image.
     patients: tuple[str, ...]
+    #: What the dataset calls each image, such as its path below the root; empty where it has no names for them.
+    names: tuple[str, ...] = ()
 
 
 class Dataset(Protocol):

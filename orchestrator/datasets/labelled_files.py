@@ -134,7 +134,11 @@ class LabelledFiles:
             pixels=pixels,
             labels=labels.reshape(len(chosen), len(self.classes)),
             patients=tuple(file.patient for file in chosen),
+            names=tuple(self._name_of(file) for file in chosen),
         )
+
+    def _name_of(self, file: LabelledFile) -> str:
+        return os.fsencode(os.path.relpath(file.path, self._root)).decode(errors="backslashreplace")
 
     def summary(self) -> DatasetSummary:
         """Return the images of each class and part, and what a few of them are like; raises `DatasetError`."""

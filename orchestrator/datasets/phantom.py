@@ -73,8 +73,13 @@ class Phantom:
         """Draw a part: the same bits each time, whatever other parts are drawn; ``limit`` keeps its first images."""
         rng = np.random.default_rng([self._seed, DRAWING, _STREAMS[part]])
         pixels, labels, patients = draw(rng, self._patients[part])
-        names = tuple(f"{part}-{number:05d}" for number in patients[:limit])
-        return Images(pixels=resized(pixels[:limit, ..., None], height, width), labels=labels[:limit], patients=names)
+        owners = tuple(f"{part}-{number:05d}" for number in patients[:limit])
+        return Images(
+            pixels=resized(pixels[:limit, ..., None], height, width),
+            labels=labels[:limit],
+            patients=owners,
+            names=tuple(f"{owner}-{place % IMAGES_PER_PATIENT}" for place, owner in enumerate(owners)),
+        )
 
     def summary(self) -> DatasetSummary:
         """Return how many images each part has; which findings they show is known when they are drawn."""

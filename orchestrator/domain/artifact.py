@@ -76,6 +76,8 @@ class ImageSet:
     pixels_sha256: str
     #: sha256 of uint8 labels [n, classes].
     labels_sha256: str
+    #: sha256 of the `ImageList` that names them, a blob of its own.
+    image_list: str
     images: int
     classes: tuple[str, ...]
     synthetic: bool

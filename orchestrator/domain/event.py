@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from orchestrator.domain.case import Case
     from orchestrator.domain.dataset import DatasetSummary
     from orchestrator.domain.device import Device
+    from orchestrator.domain.image_list import ImageList
     from orchestrator.domain.plan import Plan
     from orchestrator.domain.result import CaseResult, Measurement, Scores
 
@@ -119,6 +120,13 @@ class ArtifactReady(Event):
     artifact: Artifact
     reused: bool
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImagesListed(Event):
+    """It is known which images will be scored."""
+
+    image_list: ImageList
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

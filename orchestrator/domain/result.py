@@ -132,6 +132,8 @@ class Scores:
     #: Standard error of their mean; ``None`` where it is unknown, as of scores that an older farm stored.
     auc_error: float | None = None
     classes: tuple[str, ...] = ()
+    #: sha256 of the `ImageList` that names the images; ``None`` for scores that an older farm stored.
+    image_list: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,11 +15,12 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from orchestrator import registry
 from orchestrator.datasets.base import make_dataset
 from orchestrator.domain.artifact import Artifact, Golden, ImageSet
+from orchestrator.domain.image_list import ImageList
 from orchestrator.domain.model import Preprocess
 from orchestrator.errors import FarmError, brief
 from orchestrator.models.base import make_model
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 CALIBRATION_IMAGES = 200
 #: Raised whenever the way artifacts are converted or checked changes: older ones are then built anew.
 CONVERSION = 4
+#: The fields of an `ImageSet` that are blobs.
+BLOBS_OF_IMAGES = ("pixels_sha256", "labels_sha256", "image_list")
 #: Statuses of a builder that crashed, not of one that was killed.
 _CRASHES = tuple(-number for number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL))
 
@@ -110,13 +113,22 @@ class Artifacts:
         source = make_dataset(dataset)
         key = _digest({"images": source.fingerprint(), "height": preprocess.height, "width": preprocess.width})
         kept = self._read(key)
-        if kept is not None and all(self._is_whole(kept[name]) for name in ("pixels_sha256", "labels_sha256")):
+        if kept is not None and all(name in kept and self._is_whole(kept[name]) for name in BLOBS_OF_IMAGES):
             return ImageSet(**{**kept, "classes": tuple(kept["classes"])})
         import numpy as np
 
         images = source.load("evaluation", height=preprocess.height, width=preprocess.width)
+        listed = ImageList.of(
+            dataset=source.name,
+            task=source.task,
+            classes=source.classes,
+            names=images.names or [f"image {number}" for number in range(len(images.pixels))],
+            patients=images.patients,
+            labels=images.labels,
+        )
         image_set = ImageSet(
             dataset=source.name,
+            image_list=self._keep_bytes(listed.to_bytes()),
             pixels_sha256=self._keep_array(np.ascontiguousarray(images.pixels)),
             labels_sha256=self._keep_array(np.ascontiguousarray(images.labels)),
             images=len(images.pixels),
@@ -125,6 +137,10 @@ class Artifacts:
         )
         self._write(key, asdict(image_set))
         return image_set
+
+    def image_list(self, images: ImageSet) -> ImageList:
+        """Return names, patients and labels of an image set."""
+        return ImageList.from_bytes(self.path(images.image_list).read_bytes())
 
     def _looked_up(
         self, builds: Sequence[Build], dataset: DatasetSpec
@@ -216,9 +232,15 @@ class Artifacts:
     def _keep_array(self, array: Any) -> str:
         import numpy as np
 
+        return self._keep_written(lambda file: np.save(file, array, allow_pickle=False))
+
+    def _keep_bytes(self, content: bytes) -> str:
+        return self._keep_written(lambda file: file.write(content))
+
+    def _keep_written(self, write: Callable[[IO[bytes]], object]) -> str:
         with tempfile.NamedTemporaryFile(dir=self.blobs, delete=False) as file:
             try:
-                np.save(file, array, allow_pickle=False)
+                write(file)
             except BaseException:
                 Path(file.name).unlink(missing_ok=True)
                 raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.domain.event import ArtifactReady, BuildFailed, BuildStarted
+from orchestrator.domain.event import ArtifactReady, BuildFailed, BuildStarted, ImagesListed
 from orchestrator.errors import UsageError
 from orchestrator.models.artifacts import Build, Built
 
@@ -57,6 +57,8 @@ def build(context: RunContext, plan: Plan, announced: Mapping[Key, str]) -> Stag
             yield BuildFailed(run=context.run, model=key[0], scheme=key[1], batch=key[2], error=outcome.error)
     models = {model for model, _, _ in artifacts}
     images = {name: context.artifacts.image_set(specs[name], suite.dataset) for name in specs if name in models}
+    for image_set in {each.image_list: each for each in images.values()}.values():
+        yield ImagesListed(run=context.run, image_list=context.artifacts.image_list(image_set))
     return BuildResults(artifacts=artifacts, failures=failures, images=images)
 
 

@@ -24,6 +24,7 @@ BULK = frozenset(
         "facts",
         "suite",
         "summary",
+        "image_list",
         "result",
         "artifact",
         "run",
@@ -78,6 +79,12 @@ def _(event: happened.CaseJudged) -> dict[str, Any]:
 def _(event: happened.ArtifactReady) -> dict[str, Any]:
     artifact = event.artifact
     return {"artifact": artifact.sha256, "model": artifact.model, "scheme": artifact.scheme, "batch": artifact.batch}
+
+
+@_named.register
+def _(event: happened.ImagesListed) -> dict[str, Any]:
+    images = event.image_list
+    return {"image_list": images.sha256, "dataset": images.dataset, "images": len(images.names)}
 
 
 @_named.register

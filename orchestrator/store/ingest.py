@@ -136,6 +136,13 @@ def _artifact_ready(connection: Connection, _: CaseIds, events: Sequence[happene
     insert_or_update(connection, TABLES["artifacts"], rows)
 
 
+def _images_listed(connection: Connection, _: CaseIds, events: Sequence[happened.ImagesListed]) -> None:
+    for images in (event.image_list for event in events):
+        row = {"sha256": images.sha256, "dataset": images.dataset, "task": images.task, "images": len(images.names)}
+        row |= {"patients": images.patient_count, "classes": plain(images.classes), "data": images.packed()}
+        connection.execute(insert_new(connection, TABLES["image_lists"]), row)
+
+
 def _lane_started(connection: Connection, _: CaseIds, events: Sequence[happened.LaneStarted]) -> None:
     for event in events:
         number = connection.execute(select(func.count() + 1).where(_LANES.c.run == event.run)).scalar_one()
@@ -233,6 +240,7 @@ HANDLERS: Mapping[type[Event], Handler] = {
     happened.Planned: _planned,
     happened.CaseSkipped: _case_skipped,
     happened.ArtifactReady: _artifact_ready,
+    happened.ImagesListed: _images_listed,
     happened.LaneStarted: _lane_started,
     happened.LaneEnded: _lane_ended,
     happened.AttemptEnded: _attempt_ended,

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from orchestrator.domain.artifact import Artifact, Golden
 from orchestrator.domain.calibration import Calibration
+from orchestrator.domain.image_list import ImageList
 from orchestrator.domain.model import Preprocess
 from orchestrator.domain.readings import sanitize_readings
 from orchestrator.domain.result import Measurement, Scores
@@ -147,6 +148,22 @@ class Queries:
             own["classes"] = tuple(map(str, own["classes"]))
             own |= {key: tuple(map(_number, own[key])) for key in ("device_auc", "auc")}
             return Scores(scoring=row.id, shape=(row.images, row.class_count), **own)
+
+    def image_list(self, sha256: str) -> ImageList | None:
+        """Return the images that scores name by ``sha256``; raises `StoreError` where the row is damaged."""
+        with Session(self._engine) as session:
+            row = session.get(schema.ImageList, sha256)
+        if row is None:
+            return None
+        try:
+            images = ImageList.unpack(row.data)
+        except ValueError as error:
+            raise StoreError(f"the database is damaged: {error}", hint="restore a copy of it") from None
+        if images.sha256 != sha256:
+            raise StoreError(
+                f"the database is damaged: image list {sha256} is another one", hint="restore a copy of it"
+            )
+        return images
 
     def skips(self, run: str) -> tuple[tuple[Case, str], ...]:
         """Return the cases that were planned out of a run, each with its reason."""

@@ -242,6 +242,21 @@ class Samples(Base):
     data: Mapped[bytes]
 
 
+class ImageList(Base):
+    """The evaluation images of a dataset: names, numbers of patients, labels, by the hash of them all."""
+
+    __tablename__ = "image_lists"
+
+    sha256: Mapped[str] = mapped_column(Id, primary_key=True)
+    dataset: Mapped[str]
+    task: Mapped[str]
+    images: Mapped[int]
+    patients: Mapped[int]
+    classes: Mapped[list[Any]]
+    #: zlib of JSON, see `orchestrator.domain.image_list.ImageList.to_bytes`.
+    data: Mapped[bytes]
+
+
 class Scores(Base):
     """Every evaluation image scored on a device: float32 little-endian, row-major [images, classes]."""
 
@@ -266,6 +281,8 @@ class Scores(Base):
     device_auc: Mapped[list[Any]]
     auc: Mapped[list[Any]]
     auc_error: Mapped[float | None]
+    #: An `ImageList`; scores of an older farm have none.
+    image_list: Mapped[str | None] = mapped_column(Id)
 
 
 class Metric(Base):

@@ -6,12 +6,14 @@ from dataclasses import fields
 from datetime import timedelta
 
 import pytest
+import sqlalchemy
 
 from orchestrator.domain import event as happened
 from orchestrator.domain.result import Reason, Verdict
-from orchestrator.errors import UnknownName
+from orchestrator.errors import StoreError, UnknownName
+from orchestrator.store import schema
 from orchestrator.store.store import Store
-from orchestrator.testing import MIDNIGHT, make_case, make_measurement
+from orchestrator.testing import MIDNIGHT, make_case, make_image_list, make_measurement, make_scores
 from tests.lab.telling import RUN, ended, judged, ready, started, tell
 
 
@@ -235,3 +237,27 @@ def test_an_order_or_a_filter_that_does_not_exist_is_refused(store):
         store.results(sort="p5o")
     with pytest.raises(UnknownName, match="no filter called 'colour'"):
         store.results(colour="red")
+
+
+def test_scores_name_their_images_which_are_stored_once_however_often_they_come(store):
+    images = make_image_list()
+    tell(store, started(), ready(), *[happened.ImagesListed(run=RUN, image_list=images)] * 2)
+    scores = make_scores(image_list=images.sha256)
+    tell(store, happened.Scored(run=RUN, device="local", scores=scores))
+
+    stored = store.scores(RUN, make_case())
+
+    assert stored.image_list == images.sha256
+    assert store.image_list(stored.image_list) == images
+    assert store.image_list("0" * 64) is None
+
+
+def test_a_list_of_images_that_is_damaged_is_refused(store):
+    images = make_image_list()
+    tell(store, started(), happened.ImagesListed(run=RUN, image_list=images))
+    with store._engine.connect().execution_options(writes=True) as connection, connection.begin():
+        other = make_image_list(names=("other.png", "two.png")).packed()
+        connection.execute(sqlalchemy.update(schema.ImageList).values(data=other))
+
+    with pytest.raises(StoreError, match="damaged"):
+        store.image_list(images.sha256)

@@ -10,7 +10,7 @@ from orchestrator.domain.device import LOCAL
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.plan import Attempt, Lane, Plan
 from orchestrator.domain.result import CaseResult, Reason, Verdict
-from orchestrator.testing import MIDNIGHT, make_artifact, make_case, make_measurement, make_scores
+from orchestrator.testing import MIDNIGHT, make_artifact, make_case, make_image_list, make_measurement, make_scores
 
 RUN = "run-1"
 SMOKE = Reason(verdict=Verdict.WARN, code="smoke", message="wiring only", advice="measure longer")
@@ -98,6 +98,7 @@ def everything_that_can_happen():
         happened.Planned(run=RUN, at=MIDNIGHT, plan=plan),
         happened.BuildStarted(run=RUN, at=MIDNIGHT, total=1),
         ready(),
+        happened.ImagesListed(run=RUN, at=MIDNIGHT, image_list=make_image_list()),
         happened.BuildFailed(run=RUN, at=MIDNIGHT, **named, batch=1, error="it can't"),
         happened.BlobSent(**common, what="artifact", sha256="a" * 64, size_bytes=5_000_000_000, sent_bytes=10),
         lane_started(),

@@ -260,6 +260,7 @@ def ordered(tmp_path_factory):
         dataset="phantom",
         pixels_sha256="b" * 64,
         labels_sha256="c" * 64,
+        image_list="f" * 64,
         images=2,
         classes=("x",),
         synthetic=True,

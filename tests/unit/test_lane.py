@@ -34,6 +34,7 @@ def inputs(tmp_path):
         dataset="phantom",
         pixels_sha256="b" * 64,
         labels_sha256="c" * 64,
+        image_list="f" * 64,
         images=2,
         classes=("Nodule",),
         synthetic=True,

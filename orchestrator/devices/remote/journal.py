@@ -173,6 +173,7 @@ class JournalReader:
             auc=auc,
             auc_error=auc_error,
             classes=images.classes,
+            image_list=images.image_list,
         )
 
 
