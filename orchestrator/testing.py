@@ -14,6 +14,7 @@ from orchestrator.domain.artifact import Artifact, Golden
 from orchestrator.domain.case import Case
 from orchestrator.domain.image_list import ImageList
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
+from orchestrator.domain.profile import Operator, Profile
 from orchestrator.domain.result import Measurement, Scores
 from orchestrator.domain.samples import Samples
 from orchestrator.domain.suite import Suite
@@ -127,6 +128,33 @@ def make_image_list(**changes: Any) -> ImageList:
         positives=((1,),),
     )
     return replace(images, **changes)
+
+
+def make_profile(**changes: Any) -> Profile:
+    """Return the profile of two operators, one outside the delegate, over ten invocations of 100 µs."""
+    inside = Operator(
+        kind="Fully Connected (NC, F32) GEMM", types="F32", delegate="xnnpack", median_ns=60_000, total_ns=600_000
+    )
+    outside = Operator(
+        kind="DEPTHWISE_CONV_2D",
+        types="float32, int8 -> float32",
+        delegate=None,
+        median_ns=30_000,
+        total_ns=300_000,
+    )
+    profile = Profile(
+        profile="profile-1",
+        case=make_case(),
+        artifact="a" * 64,
+        started_at=MIDNIGHT,
+        ended_at=MIDNIGHT,
+        invocations=10,
+        total_ns=1_000_000,
+        quiet_ns=95_000,
+        operators=(inside, outside),
+        versions={"python": "3.11.7", "ai-edge-litert": "2.3.0"},
+    )
+    return replace(profile, **changes)
 
 
 class FakeAgentClient:

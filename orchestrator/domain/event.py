@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.domain.device import Device
     from orchestrator.domain.image_list import ImageList
     from orchestrator.domain.plan import Plan
+    from orchestrator.domain.profile import Profile
     from orchestrator.domain.result import CaseResult, Measurement, Scores
 
 
@@ -194,6 +195,21 @@ class Scored(Event):
     """A device scored the evaluation images, well or badly."""
 
     scores: Scores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileStarted(Event):
+    """A device began to time the operators of a case."""
+
+    profile: str
+    case: Case
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profiled(Event):
+    """A device timed the operators of a case, well or badly."""
+
+    profile: Profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,19 @@ class Scoring:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Profiling:
+    """One fresh process that times the operators of a case, after every attempt of its lane."""
+
+    id: str
+    case: Case
+
+    @property
+    def subject(self) -> Case:
+        """What says which artifact and runtime the step is about."""
+        return self.case
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
     """All the work of one device in one run, in order."""
 

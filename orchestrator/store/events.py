@@ -20,6 +20,7 @@ BULK = frozenset(
     {
         "measurement",
         "scores",
+        "profile",
         "plan",
         "facts",
         "suite",
@@ -63,6 +64,17 @@ def _(event: happened.AttemptEnded) -> dict[str, Any]:
 def _(event: happened.Scored) -> dict[str, Any]:
     scores = event.scores
     return {"scoring": scores.scoring, "model": scores.model, "scheme": scores.scheme, "error": scores.error}
+
+
+@_named.register
+def _(event: happened.ProfileStarted) -> dict[str, Any]:
+    return {"profile": event.profile}
+
+
+@_named.register
+def _(event: happened.Profiled) -> dict[str, Any]:
+    profile = event.profile
+    return {"profile": profile.profile, "case": str(profile.case), "error": profile.error}
 
 
 @_named.register

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from orchestrator.domain import event as happened
-from orchestrator.store import schema
+from orchestrator.store import profiles, schema
 from orchestrator.store.events import plain, row_of
 from orchestrator.store.statements import insert_new, insert_or_update
 
@@ -186,6 +186,15 @@ def _scores_row(run: str, scores: Scores) -> dict[str, Any]:
     return row | {"id": scores.scoring, "run": run, "images": images, "class_count": class_count}
 
 
+def _profiled(connection: Connection, cases: CaseIds, events: Sequence[happened.Profiled]) -> None:
+    ids = cases.of(connection, (event.profile.case for event in events))
+    rows = [profiles.row_of(event.run, ids[event.profile.case], event.profile) for event in events]
+    connection.execute(insert_new(connection, TABLES["profiles"]), rows)
+    operators = [row for event in events for row in profiles.operator_rows(event.profile)]
+    if operators:
+        connection.execute(insert_new(connection, TABLES["operators"]), operators)
+
+
 def _names(kind: type[Measurement | Scores]) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind))
 
@@ -245,6 +254,7 @@ HANDLERS: Mapping[type[Event], Handler] = {
     happened.LaneEnded: _lane_ended,
     happened.AttemptEnded: _attempt_ended,
     happened.Scored: _scored,
+    happened.Profiled: _profiled,
     happened.CaseJudged: _case_judged,
     happened.CaseJudgedAgain: _case_judged_again,
 }

@@ -18,7 +18,7 @@ from orchestrator.domain.result import Measurement, Scores
 from orchestrator.domain.run_name import LATEST
 from orchestrator.domain.samples import Samples
 from orchestrator.errors import StoreError, UnknownName
-from orchestrator.store import schema
+from orchestrator.store import profiles, schema
 from orchestrator.store.case_results import IDENTITY, count_of, results_of
 from orchestrator.store.rows import DeviceRow, LaneRow, RunRow
 from orchestrator.store.selection import Selection
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine, Select
 
     from orchestrator.domain.case import Case
+    from orchestrator.domain.profile import Profile
     from orchestrator.store.rows import ResultRow
     from orchestrator.store.selection import Wanted
 
@@ -92,11 +93,12 @@ class Queries:
             return tuple(LaneRow(id=row.id, device=row.device, offset=row.offset, ended=row.ended) for row in rows)
 
     def done_steps(self, run: str) -> frozenset[str]:
-        """Return the ids of attempts and scorings that ended, well or badly."""
+        """Return the ids of attempts, scorings and profilings that ended, well or badly."""
         with Session(self._engine) as session:
             attempts = session.scalars(select(schema.Attempt.id).where(schema.Attempt.run == run))
             scorings = session.scalars(select(schema.Scores.id).where(schema.Scores.run == run))
-            return frozenset((*attempts, *scorings))
+            profilings = session.scalars(select(schema.Profile.id).where(schema.Profile.run == run))
+            return frozenset((*attempts, *scorings, *profilings))
 
     def artifact(self, sha256: str) -> Artifact | None:
         """Return an artifact with its recipe."""
@@ -125,6 +127,11 @@ class Queries:
             query = _of_case(select(schema.Attempt).join(schema.Case), case).where(schema.Attempt.run == run)
             rows = session.scalars(query.order_by(schema.Attempt.number)).all()
             return tuple(_measurement(session, row, case) for row in rows)
+
+    def profiles(self, run: str | None, case: Case) -> tuple[Profile, ...]:
+        """Return the profiles of ``case`` in ``run``, or in every run where that is ``None``, newest first."""
+        with Session(self._engine) as session:
+            return profiles.read(session, run, case)
 
     def scores(self, run: str, case: Case) -> Scores | None:
         """Return the scoring that is the accuracy of ``case``, ``None`` where there was none."""

@@ -2,61 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     JSON,
     BigInteger,
-    DateTime,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
     String,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     false,
     text,
 )
-from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from orchestrator.domain import case as domain
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC; naive ones are refused, because SQLite forgets zones."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Store UTC."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a naive datetime: say which zone")
-        utc = value.astimezone(UTC)
-        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Return UTC, with its zone."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class Words(TypeDecorator[str]):
-    """Text, whatever a device sends: what PostgreSQL or UTF-8 can't hold is replaced, not refused."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """Store text without NUL and lone surrogates."""
-        return None if value is None else value.replace("\0", "\ufffd").encode(errors="replace").decode()
+from orchestrator.store.column_types import UtcDateTime, Words
 
 
 class Base(DeclarativeBase):
@@ -283,6 +248,40 @@ class Scores(Base):
     auc_error: Mapped[float | None]
     #: An `ImageList`; scores of an older farm have none.
     image_list: Mapped[str | None] = mapped_column(Id)
+
+
+class Profile(Base):
+    """One fresh process that timed the operators of a case; its times are shares, no latencies."""
+
+    __tablename__ = "profiles"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    run: Mapped[str] = mapped_column(ForeignKey("runs.id"), index=True)
+    case_id: Mapped[int] = mapped_column(ForeignKey("cases.id"), index=True)
+    artifact: Mapped[str] = mapped_column(ForeignKey("artifacts.sha256"))
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime]
+    error: Mapped[str | None]
+    unsupported: Mapped[bool]
+    invocations: Mapped[int]
+    interrupted: Mapped[int]
+    total_ns: Mapped[int] = mapped_column(BigInteger)
+    quiet_ns: Mapped[int] = mapped_column(BigInteger)
+    versions: Mapped[dict[str, Any]]
+
+
+class Operator(Base):
+    """One operator of a profile, by its place in the order in which they ran."""
+
+    __tablename__ = "operators"
+
+    profile: Mapped[str] = mapped_column(ForeignKey("profiles.id"), primary_key=True)
+    place: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    types: Mapped[str]
+    delegate: Mapped[str | None]
+    median_ns: Mapped[int] = mapped_column(BigInteger)
+    total_ns: Mapped[int] = mapped_column(BigInteger)
 
 
 class Metric(Base):

@@ -10,7 +10,15 @@ from orchestrator.domain.device import LOCAL
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.plan import Attempt, Lane, Plan
 from orchestrator.domain.result import CaseResult, Reason, Verdict
-from orchestrator.testing import MIDNIGHT, make_artifact, make_case, make_image_list, make_measurement, make_scores
+from orchestrator.testing import (
+    MIDNIGHT,
+    make_artifact,
+    make_case,
+    make_image_list,
+    make_measurement,
+    make_profile,
+    make_scores,
+)
 
 RUN = "run-1"
 SMOKE = Reason(verdict=Verdict.WARN, code="smoke", message="wiring only", advice="measure longer")
@@ -41,6 +49,11 @@ def lane_started(lane="lane-1", run=RUN, device="local"):
 def ended(measurement=None, *, run=RUN, offset=None, lane="lane-1"):
     cursor = None if offset is None else happened.Cursor(lane=lane, offset=offset)
     return happened.AttemptEnded(run=run, device="local", cursor=cursor, measurement=measurement or make_measurement())
+
+
+def profiled(profile=None, *, run=RUN, offset=None, lane="lane-1"):
+    cursor = None if offset is None else happened.Cursor(lane=lane, offset=offset)
+    return happened.Profiled(run=run, device="local", cursor=cursor, profile=profile or make_profile())
 
 
 def judged(case=None, *, run=RUN, at=MIDNIGHT, **changes):
@@ -107,6 +120,8 @@ def everything_that_can_happen():
         ended(),
         happened.ScoringStarted(**common, scoring="scoring-1", **named, runtime="litert"),
         happened.Scored(**common, scores=scores),
+        happened.ProfileStarted(**common, profile="profile-1", case=case),
+        happened.Profiled(**common, profile=make_profile()),
         happened.LinkLost(**common, reason="the cable"),
         happened.LaneEnded(**common, lane="lane-1"),
         happened.DeviceFinished(**common),
