@@ -1,4 +1,4 @@
-"""Types of columns that SQLite and PostgreSQL keep alike."""
+"""Types of columns that every database keeps alike."""
 
 from __future__ import annotations
 
