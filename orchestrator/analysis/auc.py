@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +78,13 @@ class AucDifference:
     def interval(self) -> tuple[float, float]:
         """Where the difference is with 95 %, by the normal distribution."""
         return self.difference - NORMAL * self.error, self.difference + NORMAL * self.error
+
+    def p_beyond(self, bound: float) -> float:
+        """Return how often chance would put the difference as far beyond ``bound``, were it exactly there."""
+        far = abs(self.difference - bound)
+        if not self.error:
+            return 0.0 if far else 1.0
+        return math.erfc(far / self.error / math.sqrt(2)) / 2
 
 
 def auc_difference(labels: NDArray[Any], a: NDArray[Any], b: NDArray[Any]) -> AucDifference | None:

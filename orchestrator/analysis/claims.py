@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, fields
+import math
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
+from orchestrator.analysis import significance
 from orchestrator.analysis.compare import compare
 from orchestrator.domain.case import Case
 from orchestrator.domain.claim import ABSOLUTE
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     from orchestrator.store.rows import ResultRow
 
 DIMENSIONS = tuple(field.name for field in fields(Case))
+#: How often chance may decide a claim that one result decides, however many results it is about.
+LEVEL = (1 - significance.CONFIDENCE) / 2
+#: The shift of a whole device between two runs that is worth a note.
+NOTABLE_SHIFT = 0.01
 
 
 class Answer(enum.StrEnum):
@@ -43,6 +49,8 @@ class Evidence:
     high: float | None = None
     #: Why it says nothing, or what is to be known of it.
     note: str = ""
+    #: How often chance alone would make this result decide the claim, 1 where it does not; ``None`` where that is not known.
+    p_value: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,25 +67,33 @@ def check(
     claims: Sequence[Claim],
     rows: Sequence[ResultRow],
     labels: Path,
-    on: Callable[[Claim], Iterable[str]],
+    on: Callable[[Claim, Sequence[ResultRow]], Iterable[str]],
 ) -> Iterator[Answered]:
     """Yield the answer to each claim.
 
-    ``rows`` are the results in question, ``on`` returns the names of the devices that a claim is about,
-    ``labels`` is the folder of farm's own files by sha256. Raises `UnknownName` for a run that does not exist.
+    ``rows`` are the results in question, ``on`` returns the names of the devices that a claim is about, of those that results
+    have; ``labels`` is the folder of farm's own files by sha256. Raises `UnknownName` for a run that does not exist.
     """
     for claim in claims:
-        devices = frozenset(on(claim))
-        chosen = [
-            row
-            for row in rows
-            if row.device in devices and all(str(getattr(row, name)) in values for name, values in claim.about.items())
-        ]
+        baseline = store.results(run=store.run(claim.against["run"]).id) if "run" in claim.against else []
+        devices = frozenset(on(claim, [*rows, *baseline]))
+        chosen, before = (_about(claim, each, devices) for each in (rows, baseline))
         if claim.figure in ABSOLUTE:
-            evidence = tuple(_absolute(claim, row) for row in chosen)
+            evidence = [_absolute(claim, row) for row in chosen]
         else:
-            evidence = tuple(_relative(claim, pair) for pair in compare(store, _pairs(store, claim, chosen), labels))
-        yield Answered(claim=claim, answer=_together(claim, evidence), evidence=evidence)
+            pairs = _pairs(store, claim, chosen)
+            evidence = [_relative(claim, pair) for pair in compare(store, pairs, labels)]
+            evidence += _missing(before, {row.case for _, row in pairs})
+        corrected = _for_many(claim, evidence)
+        yield Answered(claim=claim, answer=_together(claim, corrected), evidence=corrected)
+
+
+def _about(claim: Claim, rows: Sequence[ResultRow], devices: frozenset[str]) -> list[ResultRow]:
+    return [
+        row
+        for row in rows
+        if row.device in devices and all(str(getattr(row, name)) in values for name, values in claim.about.items())
+    ]
 
 
 def _pairs(store: Queries, claim: Claim, chosen: Sequence[ResultRow]) -> list[tuple[ResultRow, ResultRow]]:
@@ -93,11 +109,43 @@ def _pairs(store: Queries, claim: Claim, chosen: Sequence[ResultRow]) -> list[tu
     return found
 
 
+def _missing(before: Sequence[ResultRow], compared: set[str]) -> Iterator[Evidence]:
+    """Yield that nothing is known of what another run measured where no result is held against it."""
+    for row in before:
+        if row.case not in compared:
+            note = f"run {row.run} measured it, and no result here is held against that"
+            yield Evidence(case=row.case, run=row.run, answer=Answer.OPEN, note=note)
+
+
+def _for_many(claim: Claim, evidence: Sequence[Evidence]) -> tuple[Evidence, ...]:
+    """Return the evidence with those left open that decide alone, and are beyond their bound by chance as one of so many.
+
+    Benjamini and Hochberg, J. R. Stat. Soc. B 57 (1995), as for a table of comparisons.
+    """
+    from scipy import stats
+
+    deciding = _deciding(claim)
+    known = [place for place, each in enumerate(evidence) if each.p_value is not None]
+    adjusted = stats.false_discovery_control([evidence[place].p_value for place in known]) if known else ()
+    corrected = list(evidence)
+    for place, p_value in zip(known, adjusted, strict=True):
+        if evidence[place].answer is deciding and p_value > LEVEL:
+            note = f"one of {len(known)} results may stray as far by chance; more attempts decide"
+            corrected[place] = replace(evidence[place], answer=Answer.OPEN, note=_joined(evidence[place].note, note))
+    return tuple(corrected)
+
+
+def _deciding(claim: Claim) -> Answer:
+    """Return the answer of one result that answers the claim whatever the others say."""
+    return Answer.REFUTED if claim.every else Answer.HOLDS
+
+
 def _together(claim: Claim, evidence: Sequence[Evidence]) -> Answer:
     answers = {each.answer for each in evidence}
-    deciding, other = (Answer.REFUTED, Answer.HOLDS) if claim.every else (Answer.HOLDS, Answer.REFUTED)
+    deciding = _deciding(claim)
     if deciding in answers:
         return deciding
+    other = Answer.HOLDS if claim.every else Answer.REFUTED
     return other if answers == {other} else Answer.OPEN
 
 
@@ -133,26 +181,74 @@ def _relative(claim: Claim, pair: Comparison) -> Evidence:
         if note or pair.auc is None:
             note = note or "the change of AUC has no interval: other images, or their labels are no longer here"
             return Evidence(case=row.case, run=row.run, answer=Answer.OPEN, value=pair.auc_change, note=note)
-        return _judged(claim, row, pair.auc.difference, *pair.auc.interval)
-    found = pair.difference
+        auc = pair.auc
+        return _judged(claim, row, auc.difference, *auc.interval, chance=auc.p_beyond)
+    return _time(claim, pair)
+
+
+def _time(claim: Claim, pair: Comparison) -> Evidence:
+    """Return what the times of two results say: what happened to the whole device between two runs is part of it."""
+    row, found = pair.b, pair.difference
     if pair.blockers or found is None:
         note = "; ".join(pair.blockers) or "there is no time to compare"
         return Evidence(case=row.case, run=row.run, answer=Answer.OPEN, note=note)
-    return _judged(claim, row, 1 / found.ratio, 1 / found.interval.high, 1 / found.interval.low)
+    shift = 1.0 if pair.device_shift is None else pair.device_shift
+    where = found.speedup_interval
+    judged = _judged(
+        claim,
+        row,
+        found.speedup / shift,
+        where.low / shift,
+        where.high / shift,
+        chance=lambda bound: significance.p_beyond(found, 1 / bound / shift) if bound > 0 else 0.0,
+    )
+    if abs(math.log(shift)) >= NOTABLE_SHIFT:
+        slower, word = (shift, "slower") if shift > 1 else (1 / shift, "faster")
+        note = f"{row.device} as a whole is {(slower - 1) * 100:.1f} % {word} than in run {pair.a.run}"
+        judged = replace(judged, note=_joined(judged.note, note))
+    floor = pair.noise_floor
+    if (
+        judged.answer is Answer.REFUTED
+        and floor is not None
+        and abs(math.log(found.ratio * shift)) <= math.log1p(floor)
+    ):
+        note = f"a difference below {floor * 100:.1f} % is noise on {row.device}"
+        judged = replace(judged, answer=Answer.OPEN, note=_joined(judged.note, note))
+    return judged
 
 
-def _judged(claim: Claim, row: ResultRow, value: float, low: float, high: float) -> Evidence:
+def _judged(
+    claim: Claim,
+    row: ResultRow,
+    value: float,
+    low: float,
+    high: float,
+    *,
+    chance: Callable[[float], float] | None = None,
+) -> Evidence:
+    """Hold a figure against the bounds; ``chance`` returns how often it would be as far beyond one of them by chance."""
     least = float("-inf") if claim.at_least is None else claim.at_least
     most = float("inf") if claim.at_most is None else claim.at_most
+    p_value = None
     if low >= least and high <= most:
         answer = Answer.HOLDS
+        bounds = [bound for bound in (claim.at_least, claim.at_most) if bound is not None]
     elif high < least or low > most:
         answer = Answer.REFUTED
+        bounds = [least if high < least else most]
     else:
-        answer = Answer.OPEN
+        answer, bounds = Answer.OPEN, []
+    if chance is not None:
+        p_value = max(map(chance, bounds)) if answer is _deciding(claim) else 1.0
     warned = ", ".join(dict.fromkeys(reason["code"] for reason in row.reasons)) if row.verdict == "WARN" else ""
     note = f"WARN ({warned})" if warned else ""
-    return Evidence(case=row.case, run=row.run, answer=answer, value=value, low=low, high=high, note=note)
+    return Evidence(
+        case=row.case, run=row.run, answer=answer, value=value, low=low, high=high, note=note, p_value=p_value
+    )
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)
 
 
 def _invalid(row: ResultRow) -> str:

@@ -71,6 +71,9 @@ class Difference:
     smallest: float
     #: Attempts a side with which `WORTH_FINDING` would be the smallest.
     attempts_needed: int
+    #: Of the logarithm of ``ratio``, Student's t with so many degrees of freedom.
+    error: float
+    df: float
 
     @property
     def speedup(self) -> float:
@@ -171,9 +174,21 @@ def differences(contrasts: Sequence[Contrast]) -> tuple[Difference, ...]:
                 p_adjusted=float(p_adjusted),
                 smallest=_exp(reach) - 1,
                 attempts_needed=max(2, needed),
+                error=each.error,
+                df=each.df,
             )
         )
     return tuple(found)
+
+
+def p_beyond(found: Difference, ratio: float) -> float:
+    """Return how often chance would put B as far beyond ``ratio`` times A as it is, or farther, were it exactly there."""
+    from scipy import special
+
+    far = abs(math.log(found.ratio / ratio))
+    if not found.error:
+        return 0.0 if far else 1.0
+    return float(special.stdtr(found.df, -far / found.error))
 
 
 def verdict(found: Difference, floor: float | None) -> str:

@@ -27,6 +27,7 @@ FIGURES: Mapping[str, Callable[[str], float]] = {
     "auc": float,
     "energy": float,
 }
+FLOAT32: Mapping[str, str] = {"scheme": "float32"}
 
 
 def _as_words(value: Any) -> Any:
@@ -91,14 +92,17 @@ class ClaimsFile(pydantic.BaseModel, extra="forbid"):
     claims: Annotated[tuple[ClaimKeys, ...], pydantic.Field(min_length=1)]
 
 
-def load(path: Path) -> tuple[Claim, ...]:
-    """Read claims; raises `ClaimsError` with file, line and the nearest right word."""
+def load(path: Path, against: Mapping[str, str] = FLOAT32) -> tuple[Claim, ...]:
+    """Read claims; raises `ClaimsError` with file, line and the nearest right word.
+
+    ``against`` is what results are held against where a claim of two results does not have it.
+    """
     document = yaml_document.read(path, ClaimsError)
     written = document.check(ClaimsFile)
-    return tuple(_claim(document, place, keys) for place, keys in enumerate(written.claims))
+    return tuple(_claim(document, place, keys, against) for place, keys in enumerate(written.claims))
 
 
-def _claim(document: yaml_document.Document, place: int, keys: ClaimKeys) -> Claim:
+def _claim(document: yaml_document.Document, place: int, keys: ClaimKeys, otherwise: Mapping[str, str]) -> Claim:
     here: tuple[str | int, ...] = ("claims", place)
     given = [name for name in FIGURES if getattr(keys, name) is not None]
     if len(given) != 1:
@@ -127,7 +131,7 @@ def _claim(document: yaml_document.Document, place: int, keys: ClaimKeys) -> Cla
         at_most=most,
         about={name: values for name, values in about.items() if values is not None},
         devices=keys.devices,
-        against=against or ({"scheme": "float32"} if relative else {}),
+        against=against or (otherwise if relative else {}),
         every=keys.holds_for == "every",
     )
 

@@ -64,6 +64,14 @@ def format_seconds(seconds: float) -> str:
     return f"{hours} h {minutes:02d} min"
 
 
+def parse_percent(text: str) -> float:
+    """Return a percentage such as ``5%`` or ``2.5 %`` as a share, 0.05 or 0.025; raises `ValueError`."""
+    match = re.fullmatch(r"\s*(\d{1,6}(?:\.\d{1,6})?)\s*%\s*", text)
+    if match is None:
+        raise ValueError(f"{text[:40]!r} is not a percentage; write it as 5% or 2.5%")
+    return float(match[1]) / 100
+
+
 def parse_seconds(text: str) -> float:
     """Return a duration such as ``200ms``, ``90s``, ``30min`` or ``2h`` in seconds; raises `ValueError`."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(us|µs|ms|s|min|h)\s*", text)

@@ -72,21 +72,32 @@ def as_json(answered: Sequence[Answered]) -> str:
     return json.dumps(plain, indent=2)
 
 
-def markdown(answered: Sequence[Answered]) -> str:
-    """Return a table for a pull request or a job's summary."""
+def markdown(answered: Sequence[Answered], title: str) -> str:
+    """Return a table for a pull request or a job's summary, under a heading."""
     marks = {Answer.HOLDS: "✅", Answer.REFUTED: "❌", Answer.OPEN: "❔"}
     rows = [
         f"| {marks[each.answer]} {each.answer} | {_cell(each.claim.text)} | {_cell('; '.join(lines(each, SHOWN)))} |"
         for each in answered
     ]
-    return "\n".join(["| answer | claim | evidence (95 %) |", "|---|---|---|", *rows, "", summary(answered), ""])
+    return "\n".join(
+        [
+            f"### {_cell(title)}",
+            "",
+            "| answer | claim | evidence (95 %) |",
+            "|---|---|---|",
+            *rows,
+            "",
+            summary(answered),
+            "",
+        ]
+    )
 
 
-def junit(answered: Sequence[Answered]) -> str:
+def junit(answered: Sequence[Answered], title: str) -> str:
     """Return JUnit XML: a refuted claim is a failure, an open one is skipped."""
     suite = ET.Element(
         "testsuite",
-        name="farm results check",
+        name=title,
         tests=str(len(answered)),
         failures=str(sum(each.answer is Answer.REFUTED for each in answered)),
         skipped=str(sum(each.answer is Answer.OPEN for each in answered)),

@@ -186,7 +186,7 @@ def test_every_page_can_be_reached_from_the_readme():
     assert {path.resolve() for path in PAGES} <= reached
 
 
-@pytest.mark.parametrize("group", [[], ["devices"], ["results"], ["models"], ["db"]], ids=" ".join)
+@pytest.mark.parametrize("group", [[], ["devices"], ["results"], ["runs"], ["models"], ["db"]], ids=" ".join)
 def test_no_help_of_a_command_is_cut_off_in_a_terminal_of_80_columns(group):
     from typer.testing import CliRunner
 

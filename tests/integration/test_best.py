@@ -31,6 +31,7 @@ def folder(tmp_path):
     blobs.mkdir(parents=True)
     with (blobs / ("c" * 64)).open("wb") as file:
         np.save(file, LABELS)
+    (tmp_path / "inventory.yaml").write_text("devices: {}\n", encoding="utf-8")
     return tmp_path
 
 

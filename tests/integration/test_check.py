@@ -27,6 +27,7 @@ def folder(tmp_path):
     blobs.mkdir(parents=True)
     with (blobs / ("c" * 64)).open("wb") as file:
         np.save(file, LABELS)
+    (tmp_path / "inventory.yaml").write_text("devices: {}\n", encoding="utf-8")
     with Store.open(f"sqlite:///{tmp_path / 'farm.db'}") as store:
         tell(store, OLD, {FLOAT32: 3e6, INT8: 1e6})
         tell(store, NEW, {FLOAT32: 3e6, INT8: 1.15e6}, at=MIDNIGHT + timedelta(days=31))
@@ -92,6 +93,7 @@ def test_a_run_that_does_not_exist_is_refused(folder, capsys):
 
 
 def test_what_is_invalid_is_no_evidence(tmp_path, capsys):
+    (tmp_path / "inventory.yaml").write_text("devices: {}\n", encoding="utf-8")
     with Store.open(f"sqlite:///{tmp_path / 'farm.db'}") as store:
         tell(store, OLD, {FLOAT32: 3e6, INT8: 1e6}, verdict=Verdict.INVALID)
 
@@ -125,9 +127,10 @@ def test_summaries_for_a_pull_request_and_a_test_runner_are_written(folder, caps
         junit=xml,
     )
 
+    assert page.read_text(encoding="utf-8").startswith("### farm results check\n\n| answer |")
     lines = page.read_text(encoding="utf-8").splitlines()
-    assert lines[2].startswith("| ✅ holds | a \\| b &lt; c | ")
-    assert all(line.replace("\\|", "").count("|") == 4 for line in lines[:5])
+    assert lines[4].startswith("| ✅ holds | a \\| b &lt; c | ")
+    assert all(line.replace("\\|", "").count("|") == 4 for line in lines[2:7])
     assert lines[-1] == "1 holds, 1 refuted, 1 not enough evidence"
     suite = ET.parse(xml).getroot()  # noqa: S314  written right above
     assert {key: suite.get(key) for key in ("tests", "failures", "skipped")} == {

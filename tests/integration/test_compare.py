@@ -84,8 +84,9 @@ def tell(store, run, times, *, at=MIDNIGHT, hardware="one", **other):
 def judged(own, case, medians, other):
     """Yield what a lane tells of a case."""
     run, name, attempts = own["run"], f"{own['run']}-{case}", len(medians)
-    sha256 = ("1" if case.scheme == "float32" else "2") * 64
-    size_bytes = 8000 if case.scheme == "float32" else 2000
+    growth = other.get("growth", 1)
+    sha256 = ("1" if case.scheme == "float32" else "2") * 63 + str(growth)[-1]
+    size_bytes = int(growth * (8000 if case.scheme == "float32" else 2000))
     artifact = make_artifact(sha256=sha256, scheme=case.scheme, batch=case.batch, size_bytes=size_bytes)
     yield happened.ArtifactReady(run=run, artifact=artifact, reused=False, seconds=1)
     for number, median in enumerate(medians, 1):
@@ -101,7 +102,7 @@ def judged(own, case, medians, other):
             versions={"ai-edge-litert": other.get("version", "2.3.0")},
         )
         yield happened.AttemptEnded(**own, measurement=measurement)
-    scores = LABELS + np.random.default_rng(len(case.scheme)).normal(0, 0.6, LABELS.shape)
+    scores = LABELS + np.random.default_rng(len(case.scheme)).normal(0, other.get("blur", 0.6), LABELS.shape)
     scored = make_scores(
         scoring=f"{run}-{case.device}-{case.scheme}-b{case.batch}",  # one for all threads
         scheme=case.scheme,

@@ -33,6 +33,8 @@ def make_pair(verdict, ratio, low, high, **changes):
         p_adjusted=0.5,
         smallest=0.04,
         attempts_needed=9,
+        error=0.01,
+        df=8,
     )
     fields = {"a": make_row(), "b": make_row(scheme="int8"), "blockers": (), "notes": (), "compared": "latency"}
     return Comparison(**(fields | {"verdict": verdict, "difference": difference, "floors": {}} | changes))
