@@ -65,12 +65,16 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetChoice:
-    """One artifact of a model for all devices."""
+    """One artifact of a model for all devices, beside one for each."""
 
     model: str
-    scheme: str
-    #: device -> how many times as long it takes there as that device's own choice.
+    #: Of the artifact; ``None`` where none can be chosen on all devices.
+    scheme: str | None
+    batch: int | None
+    #: device -> how many times as long the artifact takes there as that device's own choice.
     ratios: Mapping[str, float]
+    #: device -> its own choice, ``None`` where nothing fits there.
+    each: Mapping[str, Candidate | None]
 
 
 def choose(rows: Sequence[ResultRow], against: Mapping[str, Comparison], limits: Limits) -> tuple[Choice, ...]:
@@ -86,25 +90,34 @@ def choose(rows: Sequence[ResultRow], against: Mapping[str, Comparison], limits:
 
 
 def for_fleet(choices: Sequence[Choice]) -> tuple[FleetChoice, ...]:
-    """Return for each model the scheme that can be chosen on all devices with the least loss on the one where it loses most.
+    """Return for each model the artifact that can be chosen on all devices with the least loss on the one where it loses most.
 
-    Models without such a scheme, or with less than two devices, are left out.
+    Models with less than two devices are left out.
     """
     found = []
     for model in sorted({choice.model for choice in choices}):
         of_model = [choice for choice in choices if choice.model == model]
-        ratios: dict[str, dict[str, float]] = {}
+        if len(of_model) < 2:
+            continue
+        ratios: dict[tuple[str, int], dict[str, float]] = {}
         for choice in of_model:
             for candidate in choice.candidates:
                 if choice.chosen is None or candidate.refusals:
                     continue
                 ratio = candidate.p50_per_image_ns / choice.chosen.p50_per_image_ns
-                best = ratios.setdefault(candidate.row.scheme, {})
+                best = ratios.setdefault((candidate.row.scheme, candidate.row.batch), {})
                 best[choice.device] = min(ratio, best.get(choice.device, ratio))
-        everywhere = {scheme: each for scheme, each in ratios.items() if len(each) == len(of_model)}
-        if len(of_model) > 1 and everywhere:
-            scheme = min(everywhere, key=lambda name: (max(everywhere[name].values()), name))
-            found.append(FleetChoice(model=model, scheme=scheme, ratios=everywhere[scheme]))
+        everywhere = {artifact: each for artifact, each in ratios.items() if len(each) == len(of_model)}
+        artifact = min(everywhere, key=lambda one: (max(everywhere[one].values()), one), default=None)
+        found.append(
+            FleetChoice(
+                model=model,
+                scheme=artifact[0] if artifact else None,
+                batch=artifact[1] if artifact else None,
+                ratios=everywhere[artifact] if artifact else {},
+                each={choice.device: choice.chosen for choice in of_model},
+            )
+        )
     return tuple(found)
 
 
@@ -171,7 +184,7 @@ def _refusals(row: ResultRow, against: Comparison | None, limits: Limits) -> Ite
     yield from _over_time(row, "p90", limits.p90_ns)
     yield from _over("size", row.size_bytes, limits.size_bytes, format_bytes)
     yield from _over("peak memory", row.peak_rss_bytes, limits.memory_bytes, format_bytes)
-    yield from _over("energy an inference", row.energy_j, limits.energy_j, "{:.3g} J".format)
+    yield from _over_energy(row, limits.energy_j)
     if limits.auc_drop is not None:
         yield from _accuracy_refusals(row, against, limits.auc_drop)
 
@@ -185,6 +198,17 @@ def _over_time(row: ResultRow, name: str, most: float | None) -> Iterator[str]:
     elif high > most:
         batch = f" for {row.batch} images" if row.batch > 1 else ""
         yield f"{name} may be {format_ns(high)}{batch}, above {format_ns(most)}"
+
+
+def _over_energy(row: ResultRow, most: float | None) -> Iterator[str]:
+    if most is None:
+        return
+    if row.energy_j is None:
+        yield "energy an inference is unknown: it was not measured"
+    elif row.energy_high_j is None:
+        yield "energy an inference has no interval: it takes more attempts"
+    elif row.energy_high_j > most:
+        yield f"energy an inference may be {row.energy_high_j:.3g} J, above {most:.3g} J"
 
 
 def _over(name: str, value: float | None, most: float | None, form: Callable[[float], str]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from orchestrator.analysis import significance
 from orchestrator.analysis.compare import compare
 from orchestrator.domain.case import Case
 from orchestrator.domain.claim import ABSOLUTE
+from orchestrator.errors import no_such
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -60,6 +61,8 @@ class Answered:
     claim: Claim
     answer: Answer
     evidence: tuple[Evidence, ...]
+    #: Values that the claim is about and no result has, with the nearest that one has.
+    notes: tuple[str, ...] = ()
 
 
 def check(
@@ -85,7 +88,17 @@ def check(
             evidence = [_relative(claim, pair) for pair in compare(store, pairs, labels)]
             evidence += _missing(before, {row.case for _, row in pairs})
         corrected = _for_many(claim, evidence)
-        yield Answered(claim=claim, answer=_together(claim, corrected), evidence=corrected)
+        notes = tuple(_without_results(claim, [*rows, *baseline]))
+        yield Answered(claim=claim, answer=_together(claim, corrected), evidence=corrected, notes=notes)
+
+
+def _without_results(claim: Claim, rows: Sequence[ResultRow]) -> Iterator[str]:
+    """Yield each value that the claim is about and no result has, as a misspelt one."""
+    for name, values in claim.about.items():
+        there = {str(getattr(row, name)) for row in rows}
+        for value in values:
+            if there and value not in there:
+                yield no_such(f"{name} with a result", value, there)
 
 
 def _about(claim: Claim, rows: Sequence[ResultRow], devices: frozenset[str]) -> list[ResultRow]:
@@ -166,7 +179,9 @@ def _figure(row: ResultRow, name: str) -> tuple[float | None, float | None, floa
         return tuple(getattr(row, f"{name}{end}_ns") for end in ("", "_low", "_high"))
     if name == "auc":
         return row.auc_mean, row.auc_low, row.auc_high
-    exact = {"size": row.size_bytes, "memory": row.peak_rss_bytes, "energy": row.energy_j}[name]
+    if name == "energy":
+        return row.energy_j, row.energy_low_j, row.energy_high_j
+    exact = {"size": row.size_bytes, "memory": row.peak_rss_bytes}[name]
     return exact, exact, exact
 
 

@@ -8,7 +8,7 @@ import pydantic
 
 from orchestrator.config import yaml_document
 from orchestrator.domain.claim import RELATIVE, Claim
-from orchestrator.domain.units import NS_PER_S, parse_bytes, parse_seconds
+from orchestrator.domain.units import NS_PER_S, parse_bytes, parse_joules, parse_seconds
 from orchestrator.errors import ClaimsError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ FIGURES: Mapping[str, Callable[[str], float]] = {
     "size": parse_bytes,
     "memory": parse_bytes,
     "auc": float,
-    "energy": float,
+    "energy": parse_joules,
 }
 FLOAT32: Mapping[str, str] = {"scheme": "float32"}
 

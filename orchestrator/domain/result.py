@@ -174,6 +174,8 @@ class CaseResult:
     images_per_s_high: float | None = field(default=None, metadata=FIGURE)
     #: Per invocation, and what of it the idle device would have taken.
     energy_j: float | None = field(default=None, metadata=FIGURE)
+    energy_low_j: float | None = field(default=None, metadata=FIGURE)
+    energy_high_j: float | None = field(default=None, metadata=FIGURE)
     energy_idle_j: float | None = field(default=None, metadata=FIGURE)
     #: Medians of long timings.
     first_minute_ns: float | None = field(default=None, metadata=FIGURE)

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+from orchestrator.errors import suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
@@ -35,7 +41,7 @@ def parse_bytes(text: str) -> int:
     """Return a size such as ``2GB``, ``1.5 GiB`` or ``512`` in bytes; raises `ValueError`."""
     match = re.fullmatch(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*([A-Za-z]{0,3})\s*", text)
     if match is None or match[2].upper() not in _SIZES:
-        raise ValueError(f"{text[:40]!r} is not a size; write it as 500MB, 2GB or 1.5GiB")
+        raise ValueError(_not_a("size", text, ("kB", "MB", "GB", "KiB", "MiB", "GiB"), "500MB, 2GB or 1.5GiB"))
     return int(float(match[1]) * _SIZES[match[2].upper()])
 
 
@@ -76,8 +82,28 @@ def parse_seconds(text: str) -> float:
     """Return a duration such as ``200ms``, ``90s``, ``30min`` or ``2h`` in seconds; raises `ValueError`."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(us|µs|ms|s|min|h)\s*", text)
     if match is None:
-        raise ValueError(f"{text!r} is not a duration; write it as 200ms, 90s, 30min or 2h")
-    return float(match[1]) * {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600}[match[2]]
+        raise ValueError(_not_a("duration", text, tuple(_DURATIONS), "200ms, 90s, 30min or 2h"))
+    return float(match[1]) * _DURATIONS[match[2]]
+
+
+_DURATIONS: Mapping[str, float] = {"us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600}
+
+
+def parse_joules(text: str) -> float:
+    """Return an energy such as ``5mJ`` or ``0.2 J`` in joules, which a number alone is too; raises `ValueError`."""
+    match = re.fullmatch(r"\s*(\d{1,15}(?:\.\d{1,15})?(?:e-?\d{1,2})?)\s*([uµm]?J|)\s*", text)
+    if match is None:
+        raise ValueError(_not_a("energy", text, ("mJ", "J", "µJ"), "5mJ or 0.2J"))
+    return float(match[1]) * {"uJ": 1e-6, "µJ": 1e-6, "mJ": 1e-3}.get(match[2], 1)
+
+
+def _not_a(kind: str, text: str, units: tuple[str, ...], examples: str) -> str:
+    """Return what is wrong with a quantity, with the nearest right one where its unit is nearly one."""
+    shown = text[:40]
+    number = re.match(r"\s*(\d+(?:\.\d+)?)", shown)
+    near = suggestion(shown, [f"{number[1]}{unit}" for unit in units]) if number and number.end() < len(shown) else ""
+    meant = f"; {near}" if near.startswith("did") else ""
+    return f"{shown!r} is not {'an' if kind[0] in 'aeiou' else 'a'} {kind}{meant}; write it as {examples}"
 
 
 def _rounded(value: float) -> float:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from orchestrator.analysis.best import Candidate, Choice, FleetChoice
 
+#: Of a ratio of times that rounds to 1.
+SAME_TIME = 1.005
+
 
 def show(choices: Sequence[Choice], fleet: Sequence[FleetChoice], console: Console) -> None:
     """Print a sentence and a table for each device with each model, and one sentence for all devices."""
@@ -57,21 +60,36 @@ def sentence(choice: Choice) -> str:
 
 
 def fleet_sentence(fleet: FleetChoice) -> str:
-    """Return which artifact suits all devices, and where it costs most."""
-    device, worst = max(fleet.ratios.items(), key=lambda each: each[1])
-    cost = (
-        f"at most {worst:.2f}× the time of the best for each, on {device}"
-        if worst > 1.005
-        else "the best on each as well"
+    """Return which artifact suits all devices, where it costs most, and what suits each device alone."""
+    suits = (
+        f"{'nothing' if candidate is None else _artifact(candidate.row.scheme, candidate.row.batch)} on {device}"
+        for device, candidate in fleet.each.items()
     )
-    return f"{fleet.model}, one artifact for all {len(fleet.ratios)} devices: {fleet.scheme}, {cost}"
+    alone = f"one each: {', '.join(suits)}"
+    if fleet.scheme is None:
+        return f"{fleet.model}: no artifact fits all {len(fleet.each)} devices; {alone}"
+    text = f"{fleet.model}, one artifact for all {len(fleet.each)} devices: {_artifact(fleet.scheme, fleet.batch or 1)}"
+    device, worst = max(fleet.ratios.items(), key=lambda each: each[1])
+    if worst <= SAME_TIME:
+        return f"{text}, the best on each as well"
+    return f"{text}, at most {worst:.2f}× the time of the best for each, on {device}; {alone}"
 
 
 def as_json(choices: Sequence[Choice], fleet: Sequence[FleetChoice]) -> str:
     """Return ``choices`` and ``fleet``; docs/results.md explains the keys."""
     plain = {
         "choices": [_plain(choice) for choice in choices],
-        "fleet": [{"model": each.model, "scheme": each.scheme, "ratios": dict(each.ratios)} for each in fleet],
+        "fleet": [
+            {
+                "model": each.model,
+                "scheme": each.scheme,
+                "batch": each.batch,
+                "ratios": dict(each.ratios),
+                "each": {device: chosen.row.case if chosen else None for device, chosen in each.each.items()},
+                "sentence": fleet_sentence(each),
+            }
+            for each in fleet
+        ],
     }
     return json.dumps(plain, indent=2)
 
@@ -133,6 +151,10 @@ def _name(candidate: Candidate) -> str:
     row = candidate.row
     threads = f"{row.threads} thread{'s' if row.threads > 1 else ''}"
     return f"{row.scheme} ({row.runtime}, {threads}{f', batch {row.batch}' if row.batch > 1 else ''})"
+
+
+def _artifact(scheme: str, batch: int) -> str:
+    return scheme if batch == 1 else f"{scheme} (batch {batch})"
 
 
 def _interval(candidate: Candidate) -> str:

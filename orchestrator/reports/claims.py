@@ -42,7 +42,8 @@ def summary(answered: Sequence[Answered]) -> str:
 
 def lines(answered: Answered, most: int | None = None) -> Iterator[str]:
     """Yield a line for each result, those that decided first; at most ``most`` and how many more there are."""
-    if not answered.evidence:
+    yield from answered.notes
+    if not answered.evidence and not answered.notes:
         on = f" on {', '.join(answered.claim.devices)}" if answered.claim.devices else ""
         partner = " with another one to compare it with" if answered.claim.against else ""
         yield f"there is no result{on} for this claim{partner}"
@@ -66,7 +67,12 @@ def figure(answered: Answered, each: Evidence) -> str:
 def as_json(answered: Sequence[Answered]) -> str:
     """Return a list of objects, one for each claim; docs/claims.md explains the keys."""
     plain = [
-        {"claim": each.claim.text, "answer": each.answer, "evidence": [asdict(row) for row in each.evidence]}
+        {
+            "claim": each.claim.text,
+            "answer": each.answer,
+            "evidence": [asdict(row) for row in each.evidence],
+            "notes": list(each.notes),
+        }
         for each in answered
     ]
     return json.dumps(plain, indent=2)

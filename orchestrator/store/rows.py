@@ -123,6 +123,8 @@ class ResultRow:
     images_per_s_low: float | None = None
     images_per_s_high: float | None = None
     energy_j: float | None = None
+    energy_low_j: float | None = None
+    energy_high_j: float | None = None
     energy_idle_j: float | None = None
     first_minute_ns: float | None = None
     last_minute_ns: float | None = None

@@ -137,8 +137,43 @@ def test_one_artifact_for_all_devices_is_the_one_that_costs_least_where_it_costs
     (fleet,) = for_fleet(choices)
 
     assert {choice.device: choice.chosen.row.scheme for choice in choices} == {"pi5": "int8", "laptop": "float32"}
-    assert fleet.scheme == "int8"
-    assert "int8, at most 1.2" in report.fleet_sentence(fleet)
+    assert (fleet.scheme, fleet.batch) == ("int8", 1)
+    sentence = report.fleet_sentence(fleet)
+    assert "one artifact for all 2 devices: int8, at most 1.2" in sentence
+    assert sentence.endswith("on laptop; one each: float32 on laptop, int8 on pi5")
+
+
+def test_artifacts_of_other_batches_are_not_one_artifact_for_all(store, folder):
+    tell(store, OLD, {make_case(device="pi5", batch=8): 4e6, make_case(device="laptop"): 1e6})
+
+    (fleet,) = for_fleet(answer(store, folder, auc_drop=None))
+
+    assert fleet.scheme is None
+    assert report.fleet_sentence(fleet) == (
+        "tiny-cxr: no artifact fits all 2 devices; one each: float32 on laptop, float32 (batch 8) on pi5"
+    )
+
+
+def test_a_device_on_which_nothing_fits_has_no_part_in_one_artifact_for_all(store, folder):
+    tell(store, OLD, {make_case(device="pi5"): 9e6, make_case(device="laptop", scheme="int8"): 1e6})
+
+    (fleet,) = for_fleet(answer(store, folder, auc_drop=None, size_bytes=5000))
+
+    assert report.fleet_sentence(fleet).endswith("one each: int8 on laptop, nothing on pi5")
+
+
+def test_energy_is_held_against_the_worse_end_of_its_interval(store, folder):
+    tell(store, OLD, {FLOAT32: 3e6})
+    (row,) = store.results()
+
+    def refusals(most, **figures):
+        (choice,) = choose([replace(row, **figures)], {}, Limits(auc_drop=None, energy_j=most))
+        return choice.candidates[0].refusals
+
+    measured = {"energy_j": 0.9, "energy_low_j": 0.8, "energy_high_j": 1.1}
+    assert refusals(1.2, **measured) == ()
+    assert refusals(1.0, **measured) == ("energy an inference may be 1.1 J, above 1 J",)
+    assert refusals(1.0, energy_j=0.1) == ("energy an inference has no interval: it takes more attempts",)
 
 
 def test_the_answer_is_a_sentence_with_its_evidence(store, folder, capsys):
@@ -189,7 +224,10 @@ def test_the_table_fits_80_columns(store, folder):
         ({"max_size": "big"}, "--max-size: 'big' is not a size"),
         ({"max_auc_drop": "little"}, "--max-auc-drop: 'little' is not a number"),
         ({"max_auc_drop": "nan"}, "--max-auc-drop nan: must be 0 or more"),
-        ({"max_energy": -1.0}, "--max-energy -1.0: must be 0 or more"),
+        ({"max_energy": "-1"}, "--max-energy: '-1' is not an energy; write it as 5mJ or 0.2J"),
+        ({"max_energy": "5 mjs"}, "'5 mjs' is not an energy; did you mean '5mJ'"),
+        ({"max_p90": "200 msec"}, "'200 msec' is not a duration; did you mean '200ms'"),
+        ({"max_memory": "500 MBs"}, "'500 MBs' is not a size; did you mean '500MB'"),
         ({"device": "nothere"}, "no result with device 'nothere'; there is local"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, dict) else "",

@@ -77,6 +77,12 @@ def test_a_claim_holds_is_refuted_or_lacks_evidence(folder, capsys, claim, statu
     assert (found, answered["answer"]) == (status, answer)
 
 
+def test_a_value_that_no_result_has_is_named_with_the_nearest_one(folder, capsys):
+    status, (answered,) = ask(folder, capsys, "{claim: light, scheme: [int8, flaot32], size: {at_most: 10kB}}")
+
+    assert (status, answered["notes"]) == (0, ["no scheme with a result called 'flaot32'; did you mean 'float32'?"])
+
+
 def test_results_may_be_held_against_another_run(folder, capsys):
     claim = f"{{claim: not slower, against: {{run: {OLD}}}, speedup: {{at_least: 0.95}}}}"
 

@@ -29,7 +29,8 @@ KEYS = [
     *("verdict", "reasons", "measured_at"),
     *("p50_low_ns", "p50_high_ns", "p90_low_ns", "p90_high_ns", "p95_ns", "p999_ns", "invocations_per_sample"),
     *("outliers_low", "outliers_mild", "outliers_severe"),
-    *("images_per_s", "images_per_s_low", "images_per_s_high", "energy_j", "energy_idle_j"),
+    *("images_per_s", "images_per_s_low", "images_per_s_high"),
+    *("energy_j", "energy_low_j", "energy_high_j", "energy_idle_j"),
     *("first_minute_ns", "last_minute_ns", "import_ns", "auc_low", "auc_high"),
 ]
 SHOW_KEYS = ["attempt_list", "auc_by_class", "facts", "recipe", "checks"]

@@ -675,6 +675,7 @@ def test_energy_is_per_invocation_with_the_idle_part_apart():
 
     result = judge(counted)
 
+    assert result.energy_low_j <= result.energy_j <= result.energy_high_j
     assert (result.energy_j, result.energy_idle_j) == (pytest.approx(0.5), pytest.approx(2.0 * 10 / 128))
     assert judge(told).energy_j == pytest.approx(0.5), "the reading before the work began does not count"
     assert judge(told).energy_idle_j is None

@@ -55,7 +55,7 @@ def images_per_s(case: Case, attempt: Measurement) -> float | None:
 
 
 def _energy(good: Sequence[Measurement]) -> dict[str, float | None]:
-    """Return joules per invocation, and those of them that the device would have taken anyway: medians over attempts."""
+    """Return joules per invocation with their interval, and those of them that the idle device takes: medians over attempts."""
     whole, idle = [], []
     for attempt in good:
         seconds, joules = _taken(attempt)
@@ -66,8 +66,11 @@ def _energy(good: Sequence[Measurement]) -> dict[str, float | None]:
         power = attempt.readings[0].get("idle_power_w")
         if isinstance(power, int | float):
             idle.append(power * seconds / count)
+    where = interval_of_median(whole)
     return {
         "energy_j": float(np.median(whole)) if whole else None,
+        "energy_low_j": where.low if where else None,
+        "energy_high_j": where.high if where else None,
         "energy_idle_j": float(np.median(idle)) if idle and len(idle) == len(whole) else None,
     }
 

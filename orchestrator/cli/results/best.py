@@ -34,7 +34,7 @@ def best(
     max_p90: Annotated[str | None, typer.Option(metavar="200ms", help="90th percentile at most.")] = None,
     max_size: Annotated[str | None, typer.Option(metavar="10MB", help="File at most.")] = None,
     max_memory: Annotated[str | None, typer.Option(metavar="500MB", help="Peak memory at most.")] = None,
-    max_energy: Annotated[float | None, typer.Option(metavar="JOULES", help="Energy of an inference at most.")] = None,
+    max_energy: Annotated[str | None, typer.Option(metavar="5mJ", help="Energy of an inference at most.")] = None,
     *,
     db: Db = None,
     inventory: InventoryFile = None,
@@ -68,10 +68,10 @@ def best(
 
 
 def _limits(
-    auc_drop: str, p50: str | None, p90: str | None, size: str | None, memory: str | None, energy: float | None
+    auc_drop: str, p50: str | None, p90: str | None, size: str | None, memory: str | None, energy: str | None
 ) -> Limits:
     from orchestrator.analysis.best import Limits
-    from orchestrator.domain.units import NS_PER_S, parse_bytes, parse_seconds
+    from orchestrator.domain.units import NS_PER_S, parse_bytes, parse_joules, parse_seconds
     from orchestrator.errors import UsageError
 
     def read(option: str, text: str | None, parse: Callable[[str], float]) -> float | None:
@@ -100,5 +100,5 @@ def _limits(
         p90_ns=read("--max-p90", p90, seconds),
         size_bytes=read("--max-size", size, parse_bytes),
         memory_bytes=read("--max-memory", memory, parse_bytes),
-        energy_j=None if energy is None else read("--max-energy", str(energy), float),
+        energy_j=read("--max-energy", energy, parse_joules),
     )
