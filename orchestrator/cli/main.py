@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import datasets, db, devices, models, results, run, runs
+from orchestrator.cli import datasets, db, devices, models, report, results, run, runs
 
 #: What a disk says that is full, read-only, somebody else's, or has something else where a file should be.
 PLACES = frozenset(
@@ -29,6 +29,7 @@ app = typer.Typer(
 app.command("run", cls=run.ResumeLatest, epilog=run.EPILOG)(run.run)
 app.add_typer(devices.app)
 app.add_typer(results.app)
+app.command("report", epilog=report.EPILOG)(report.report)
 app.add_typer(runs.app)
 app.add_typer(models.app)
 app.add_typer(datasets.app)

@@ -67,10 +67,11 @@ def _verdict(pair: Comparison) -> str:
 
 def as_json(pairs: Sequence[Comparison]) -> str:
     """Return a list of objects, one for each pair; docs/compare.md explains the keys."""
-    return json.dumps([_plain(pair) for pair in pairs], indent=2)
+    return json.dumps([plain(pair) for pair in pairs], indent=2)
 
 
-def _plain(pair: Comparison) -> dict[str, Any]:
+def plain(pair: Comparison) -> dict[str, Any]:
+    """Return a comparison as JSON values; docs/compare.md explains the keys."""
     found = pair.difference
     where = found.speedup_interval if found else None
     low, high = pair.auc.interval if pair.auc else (None, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from orchestrator.cli.context import Db, InventoryFile, Json, existing_store
-from orchestrator.cli.results import best, breakeven, check, compare, gate, history, rejudge, show
+from orchestrator.cli.results import best, breakeven, check, compare, gate, history, plot, rejudge, show
 from orchestrator.cli.results import list as listing
 from orchestrator.cli.results.list import print_rows, print_why_empty
 from orchestrator.cli.subcommands import refuse_options_before
@@ -21,6 +21,7 @@ app.command("best", epilog=best.EPILOG)(best.best)
 app.command("breakeven", epilog=breakeven.EPILOG)(breakeven.break_even)
 app.command("check", epilog=check.EPILOG)(check.check)
 app.command("gate", epilog=gate.EPILOG)(gate.gate)
+app.command("plot", epilog=plot.EPILOG)(plot.plot)
 app.command("compare", epilog=compare.EPILOG)(compare.compare)
 
 

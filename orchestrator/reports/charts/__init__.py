@@ -1,0 +1,1 @@
+"""Charts of results, written as Vega-Lite specifications."""

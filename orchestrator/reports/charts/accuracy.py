@@ -1,0 +1,122 @@
+"""Accuracy finding by finding: AUC with its interval, ROC curves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.analysis.auc import auc_interval, auc_per_class, mean_auc_error
+from orchestrator.analysis.roc import roc
+from orchestrator.reports.charts.chart import Chart, chart_spec, colour_of, height_of, tooltip
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+#: Of a ROC curve.
+POINTS = 60
+
+
+def findings(
+    scores: Mapping[str, NDArray[Any]], labels: NDArray[np.uint8], classes: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return for each finding and scheme the AUC with its 95 % interval, which is ``None`` where it has none.
+
+    ``scores`` of each scheme and ``labels`` are of shape [images, classes].
+    """
+    rows = []
+    for column, name in enumerate(classes):
+        one = labels[:, [column]]
+        for scheme, every in scores.items():
+            (auc,) = auc_per_class(one, every[:, [column]])
+            if auc is None:
+                continue
+            error = mean_auc_error(one, every[:, [column]])
+            low, high = auc_interval(auc, error) if error else (None, None)
+            positives = int((one > 0).sum())
+            rows.append({"finding": name, "scheme": scheme, "auc": auc, "low": low, "high": high, "images": positives})
+    return rows
+
+
+def accuracy(name: str, title: str, rows: Sequence[Mapping[str, Any]]) -> Chart | None:
+    """Return a line with its interval for each finding and scheme of `findings`; ``None`` without one."""
+    if not rows:
+        return None
+    values = [
+        {
+            **row,
+            "low": row["auc"] if row["low"] is None else row["low"],
+            "high": row["auc"] if row["high"] is None else row["high"],
+            "text": f"{row['auc']:.4f}" + ("" if row["low"] is None else f" ({row['low']:.4f} to {row['high']:.4f})"),
+        }
+        for row in rows
+    ]
+    schemes = list(dict.fromkeys(str(row["scheme"]) for row in rows))
+    y = {"field": "finding", "type": "nominal", "title": None, "sort": None, "axis": {"labelLimit": 150}}
+    x = {"type": "quantitative", "scale": {"zero": False, "nice": True}, "title": "AUC-ROC (right is better)"}
+    offset = {"field": "scheme", "sort": schemes}
+    same = {"y": y, "yOffset": offset, "color": colour_of(schemes)}
+    layers = [
+        {
+            "mark": {"type": "rule", "strokeWidth": 1.5},
+            "encoding": {"x": {"field": "low", **x}, "x2": {"field": "high"}, **same},
+        },
+        {
+            "mark": {"type": "point", "filled": True, "size": 50},
+            "encoding": {
+                "x": {"field": "auc", **x},
+                **same,
+                "tooltip": tooltip("finding", "scheme", text="AUC (95 %)", images="positive images"),
+            },
+        },
+    ]
+    spec = chart_spec(
+        values, narrows=("scheme",), height=height_of(values, "finding", step=10 * len(schemes) + 6), layer=layers
+    )
+    caption = (
+        "95 % intervals by DeLong's method: how far the AUC would move with other images of the same kind. Schemes saw the same "
+        "images, so that their differences are known far better than these intervals suggest."
+    )
+    return Chart(kind="accuracy", name=name, title=title, caption=caption, spec=spec)
+
+
+def roc_curves(
+    name: str, title: str, scores: Mapping[str, NDArray[Any]], labels: NDArray[np.uint8], classes: Sequence[str]
+) -> Chart | None:
+    """Return the ROC curves of all schemes with a choice of the finding; ``None`` where no class has both labels."""
+    values = []
+    for column, finding in enumerate(classes):
+        for scheme, every in scores.items():
+            values += [
+                {"finding": finding, "scheme": scheme, "x": round(alarms, 4), "y": round(found, 4)}
+                for alarms, found in roc(labels[:, column] > 0, every[:, column], POINTS)
+            ]
+    shown = list(dict.fromkeys(row["finding"] for row in values))
+    if not shown:
+        return None
+    axis = {"format": "%", "tickCount": 5}
+    choice = {"name": "finding", "value": shown[0], "bind": {"input": "select", "options": shown, "name": "finding "}}
+    spec = chart_spec(
+        values,
+        narrows=("scheme",),
+        height=260,
+        params=[choice],
+        transform=[{"filter": "datum.finding == finding"}],
+        mark={"type": "line", "interpolate": "linear", "strokeWidth": 1.8},
+        encoding={
+            "x": {"field": "x", "type": "quantitative", "title": "false alarms", "axis": axis},
+            "y": {"field": "y", "type": "quantitative", "title": "found", "axis": axis},
+            "order": {"value": None},
+            "color": colour_of(list(scores)),
+            "tooltip": [
+                *tooltip("finding", "scheme"),
+                {"field": "y", "type": "quantitative", "title": "found", "format": ".1%"},
+                {"field": "x", "type": "quantitative", "title": "false alarms", "format": ".1%"},
+            ],
+        },
+    )
+    caption = (
+        "The share of images with the finding that are found, against the share of the others that raise a false alarm."
+    )
+    return Chart(kind="roc", name=name, title=title, caption=caption, spec=spec)

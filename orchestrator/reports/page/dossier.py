@@ -1,0 +1,110 @@
+"""All that is shown of one run, asked from the store once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from orchestrator.analysis import best, compare
+from orchestrator.domain.case import Case
+from orchestrator.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from orchestrator.analysis.best import Choice, FleetChoice
+    from orchestrator.analysis.claims import Answered
+    from orchestrator.analysis.compare import Comparison
+    from orchestrator.domain.artifact import Artifact
+    from orchestrator.domain.result import Measurement, Scores
+    from orchestrator.store.queries import Queries
+    from orchestrator.store.rows import ResultRow, RunRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dossier:
+    """A run with everything that a page, a picture or a paper shows of it."""
+
+    run: RunRow
+    rows: tuple[ResultRow, ...]
+    choices: tuple[Choice, ...]
+    fleet: tuple[FleetChoice, ...]
+    #: Against float32 of the same setting, in the order of ``rows``.
+    comparisons: tuple[Comparison, ...]
+    #: By case; each with its samples.
+    attempts: Mapping[str, tuple[Measurement, ...]] = field(repr=False)
+    #: By case; those of one scoring are shared by several.
+    scores: Mapping[str, Scores] = field(repr=False)
+    #: By sha256, uint8 [images, classes]: those that are still here.
+    labels: Mapping[str, NDArray[np.uint8]] = field(repr=False)
+    #: By device, as they were in the run.
+    facts: Mapping[str, Mapping[str, Any]]
+    #: By sha256.
+    artifacts: Mapping[str, Artifact]
+    skips: tuple[tuple[Case, str], ...] = ()
+    claims: tuple[Answered, ...] = ()
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The devices with a result, by name."""
+        return tuple(sorted({row.device for row in self.rows}))
+
+    @property
+    def schemes(self) -> tuple[str, ...]:
+        """The schemes with a result, float32 first."""
+        return tuple(dict.fromkeys(row.scheme for row in sorted(self.rows, key=lambda row: _order(row.scheme))))
+
+
+def gather(store: Queries, run: str, labels: Path, limits: best.Limits | None = None) -> Dossier:
+    """Ask the store for a run: its id, the unique beginning of one, or ``latest``.
+
+    ``labels`` is the folder of farm's own files by sha256. Raises `UnknownName` for a run that does not exist, `UsageError`
+    for one without a result.
+    """
+    row = store.run(run)
+    rows = tuple(store.results(run=row.id))
+    if not rows:
+        raise UsageError(f"run {row.id} has no judged case yet", hint=f"farm run --resume {row.id}")
+    comparisons = compare.compare(store, _pairs(rows), labels)
+    choices = best.choose(rows, {pair.b.case: pair for pair in comparisons}, limits or best.Limits())
+    cases = {each.case: Case.parse(each.case) for each in rows}
+    scores = {name: found for name, case in cases.items() if (found := store.scores(row.id, case)) is not None}
+    artifacts = {sha256: store.artifact(sha256) for sha256 in {each.artifact for each in rows} if sha256}
+    return Dossier(
+        run=row,
+        rows=rows,
+        choices=choices,
+        fleet=best.for_fleet(choices),
+        comparisons=comparisons,
+        attempts={name: store.measurements(row.id, case) for name, case in cases.items()},
+        scores=scores,
+        labels=_labels({each.labels_sha256 for each in scores.values()}, labels),
+        facts={device: store.facts(row.id, device) for device in sorted({each.device for each in rows})},
+        artifacts={sha256: found for sha256, found in artifacts.items() if found is not None},
+        skips=store.skips(row.id),
+    )
+
+
+def _pairs(rows: Sequence[ResultRow]) -> list[tuple[ResultRow, ResultRow]]:
+    """Return each result as B of the float32 one of its setting, as far as there is one."""
+    if not {compare.FLOAT32} < {row.scheme for row in rows}:
+        return []
+    try:
+        return compare.by(rows, "scheme", compare.FLOAT32)
+    except UsageError:
+        return []
+
+
+def _labels(wanted: set[str], folder: Path) -> dict[str, NDArray[np.uint8]]:
+    paths = {sha256: folder / sha256 for sha256 in wanted}
+    return {sha256: np.load(path, allow_pickle=False) for sha256, path in paths.items() if path.is_file()}
+
+
+def _order(scheme: str) -> tuple[int, str]:
+    schemes = ("float32", "float16", "dynamic", "int8")
+    return (schemes.index(scheme) if scheme in schemes else len(schemes)), scheme
