@@ -135,6 +135,12 @@ def shift(contrasts: Sequence[Contrast]) -> float | None:
     return float(np.median([each.log for each in contrasts]))
 
 
+def shift_is_unusual(shifted: float, between_runs: Variance) -> bool:
+    """Check whether a device differs between two runs by more than its earlier runs differ, by Student's t at `LEVEL`."""
+    error = math.sqrt(2 * between_runs.value)
+    return _p_value(Contrast(log=shifted, error=error, df=between_runs.df, attempts=1)) <= LEVEL
+
+
 def without_shift(contrasts: Sequence[Contrast], shifted: float) -> tuple[Contrast, ...]:
     """Take ``shifted`` out of the contrasts of a device between two runs.
 

@@ -96,4 +96,4 @@ def _factor(factor: float, width: float) -> str:
 
 
 def _share(factor: float, width: float) -> str:
-    return f"{(factor - 1) * 100:.{1 if width < 0.0195 else 0}f}"
+    return f"{(factor - 1) * 100:.{1 if width < 0.019 else 0}f}"
