@@ -11,6 +11,7 @@ import numpy as np
 from orchestrator.analysis import significance
 from orchestrator.analysis.auc import auc_difference
 from orchestrator.analysis.measured import MeasuredRuns
+from orchestrator.analysis.run_variance import with_run_variance
 from orchestrator.analysis.stats import LEAST_ATTEMPTS
 from orchestrator.domain.case import Case
 from orchestrator.domain.effort import ATTEMPTS_TO_COMPARE
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from orchestrator.analysis.auc import AucDifference
     from orchestrator.analysis.measured import Measured
+    from orchestrator.analysis.run_variance import RunVariance
     from orchestrator.analysis.significance import Contrast, Difference
     from orchestrator.store.queries import Queries
     from orchestrator.store.rows import ResultRow
@@ -52,6 +54,10 @@ class Comparison:
     floors: Mapping[str, float | None]
     #: How many times as long as before everything takes on the device in the second run; taken out of the difference.
     device_shift: float | None = None
+    #: Whether that is more than earlier runs of the device differ; ``None`` where there are too few to know.
+    shift_is_unusual: bool | None = None
+    #: Earlier runs whose differences are in the error; 0 where there are too few.
+    earlier_runs: int = 0
     #: Size of A ÷ that of B, as `ResultRow.size_ratio`: above 1 is smaller.
     size_ratio: float | None = None
     #: Mean AUC of B less that of A.
@@ -132,16 +138,30 @@ def compare(store: Queries, wanted: Sequence[tuple[ResultRow, ResultRow]], label
     }
     for places in _of_two_runs(pairs, tested):
         moved = significance.shift([tested[place] for place in places])
+        first = pairs[places[0]]
+        usual = runs.run_variance(first.a, first.b, shifts_apart=moved is not None)
+        for place in places:
+            tested[place], pairs[place] = _with_history(tested[place], pairs[place], usual)
         if moved is not None:
             rest = significance.without_shift([tested[place] for place in places], moved)
             tested.update(zip(places, rest, strict=True))
+            device = usual.device if usual else None
+            unusual = None if device is None else significance.shift_is_unusual(moved, device)
             for place in places:
-                pairs[place] = replace(pairs[place], device_shift=math.exp(moved))
+                pairs[place] = replace(pairs[place], device_shift=math.exp(moved), shift_is_unusual=unusual)
     differences = dict(zip(tested, significance.differences(list(tested.values())), strict=True))
     return tuple(
         _with_verdict(pair, differences[place]) if place in differences else _without_verdict(pair, contrast)
         for place, (pair, contrast) in enumerate(zip(pairs, contrasts, strict=True))
     )
+
+
+def _with_history(tested: Contrast, pair: Comparison, usual: RunVariance | None) -> tuple[Contrast, Comparison]:
+    """Put what runs of the case usually differ by into its error, as far as that is known."""
+    variance = usual.cases.get(pair.b.case) if usual else None
+    if usual is None or variance is None:
+        return tested, pair
+    return with_run_variance(tested, variance), replace(pair, earlier_runs=usual.runs[pair.b.case])
 
 
 def _of_two_runs(pairs: Sequence[Comparison], places: Iterable[int]) -> list[list[int]]:

@@ -6,17 +6,20 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from orchestrator.analysis.run_variance import LEAST_RUNS, RunVariance, run_variance
 from orchestrator.analysis.significance import Side, sides
 from orchestrator.domain.case import Case
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from orchestrator.domain.result import Measurement
+    from orchestrator.store.attempt_times import AttemptTime
     from orchestrator.store.queries import Queries
     from orchestrator.store.rows import ResultRow
+
+
+#: Older runs say little of what runs differ by today.
+MOST_RUNS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +28,7 @@ class Measured:
 
     row: ResultRow
     case: Case
-    good: tuple[Measurement, ...]
+    good: tuple[AttemptTime, ...]
     #: Its attempts among those of all cases that the device measured in the run; ``None`` where there are not enough.
     side: Side | None
     hardware: str | None
@@ -34,7 +37,7 @@ class Measured:
     @property
     def versions(self) -> Mapping[str, str]:
         """Packages by name, as the first good attempt has them."""
-        return dict(self.good[0].versions or {}) if self.good else {}
+        return dict(self.good[0].versions) if self.good else {}
 
 
 class MeasuredRuns:
@@ -51,20 +54,43 @@ class MeasuredRuns:
             self._read[key] = self._all(*key)
         return self._read[key][row.case]
 
+    def run_variance(self, before: ResultRow, after: ResultRow, *, shifts_apart: bool) -> RunVariance | None:
+        """Return how much runs of the device differed up to ``before``, ``None`` where too few show it.
+
+        Runs between the two count as well, ``after`` does not: what changed with it is in question. Only attempts with the
+        artifact and the versions that the case has in ``before`` count: others are another program.
+        """
+        runs = [name for name in self._store.earlier_runs(before.device, after.run, MOST_RUNS) if name != after.run]
+        if len(runs) < LEAST_RUNS:
+            return None
+        self.measured(before)
+        programs = {
+            case: (row.row.artifact, row.versions) for case, row in self._read[before.run, before.device].items()
+        }
+        by_run: dict[str, dict[str, list[AttemptTime]]] = {}
+        for each in self._store.attempt_times(before.device, runs):
+            if programs.get(each.case) == (each.artifact, each.versions):
+                by_run.setdefault(each.run, {}).setdefault(each.case, []).append(each)
+        found = []
+        for cases in by_run.values():
+            both = zip(cases, sides([_rounds(attempts) for attempts in cases.values()]), strict=True)
+            found.append({case: side for case, side in both if side is not None})
+        return run_variance(found, shifts_apart=shifts_apart) if len(found) >= LEAST_RUNS else None
+
     def _all(self, run: str, device: str) -> Mapping[str, Measured]:
         rows = self._store.results(run=run, device=device)
         facts = self._store.facts(run, device)
-        attempts = {
-            row.case: tuple(each for each in self._store.measurements(run, Case.parse(row.case)) if each.error is None)
-            for row in rows
-        }
+        attempts: dict[str, list[AttemptTime]] = {row.case: [] for row in rows}
+        for each in self._store.attempt_times(device, [run]):
+            if each.case in attempts:
+                attempts[each.case].append(each)
         found = dict(zip(attempts, sides([_rounds(good) for good in attempts.values()]), strict=True))
         hardware = facts.get("hardware_key")
         return {
             row.case: Measured(
                 row=row,
                 case=Case.parse(row.case),
-                good=attempts[row.case],
+                good=tuple(attempts[row.case]),
                 side=found[row.case],
                 hardware=str(hardware) if hardware else None,
                 governors=_governors(attempts[row.case], facts),
@@ -73,21 +99,11 @@ class MeasuredRuns:
         }
 
 
-def _rounds(attempts: tuple[Measurement, ...]) -> dict[int, float]:
+def _rounds(attempts: Sequence[AttemptTime]) -> dict[int, float]:
     """Return by round the log of the attempt's median in ns, of throughput that of its ns per image."""
-    times = {attempt.number: _time_ns(attempt) for attempt in attempts}
-    return {number: math.log(time) for number, time in times.items() if time}
+    return {each.number: math.log(each.time_ns) for each in attempts if each.time_ns}
 
 
-def _time_ns(attempt: Measurement) -> float | None:
-    if not attempt.latency_ns:
-        return None
-    if attempt.case.interpreters:
-        images = len(attempt.latency_ns) * attempt.invocations_per_sample * attempt.case.batch
-        return attempt.span_ns / images if attempt.span_ns else None
-    return float(np.median(attempt.per_invocation_ns))
-
-
-def _governors(attempts: tuple[Measurement, ...], facts: Mapping[str, object]) -> frozenset[str]:
+def _governors(attempts: Sequence[AttemptTime], facts: Mapping[str, object]) -> frozenset[str]:
     seen = frozenset(name for attempt in attempts for name in attempt.governors)
     return seen or frozenset({str(facts["governor"])} if facts.get("governor") else ())

@@ -13,10 +13,18 @@ from orchestrator.analysis.rounds import LEAST_CASES, without_rounds
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from orchestrator.analysis.significance import Contrast, Side
 
 #: Two runs show one difference; three begin to show how much runs differ.
 LEAST_RUNS = 3
+#: A step between two runs that is so many times the usual one is a change of the program, no variance of runs: 1 in 16,000 by chance.
+CHANGE = 4.0
+#: From fewer steps the usual one is unknown.
+LEAST_STEPS = 8
+#: Standard deviations in a median absolute deviation of a normal distribution.
+OF_MAD = 1.4826
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +35,8 @@ class RunVariance:
     cases: Mapping[str, Variance]
     #: Between runs of the device as a whole; ``None`` where it is a part of ``cases``.
     device: Variance | None
+    #: By case: how many runs show it.
+    runs: Mapping[str, int]
 
 
 def run_variance(runs: Sequence[Mapping[str, Side]], *, shifts_apart: bool) -> RunVariance:
@@ -34,7 +44,8 @@ def run_variance(runs: Sequence[Mapping[str, Side]], *, shifts_apart: bool) -> R
 
     ``shifts_apart``: what a run did to all cases of the device is taken out first, as it is where a table of two runs has its
     common shift taken out; else it is a part of each case's variance. Variances of cases are moderated by each other
-    (`orchestrator.analysis.pooled_variance`). Cases in fewer than `LEAST_RUNS` runs are left out.
+    (`orchestrator.analysis.pooled_variance`). Of a case that changed, the runs after its last change count; where those
+    are too few, what the others have in common. Cases in fewer than `LEAST_RUNS` runs are left out.
     """
     names = [name for name in sorted({name for run in runs for name in run}) if _count(runs, name) >= LEAST_RUNS]
     means = [{number: run[name].mean for number, run in enumerate(runs) if name in run} for name in names]
@@ -42,14 +53,23 @@ def run_variance(runs: Sequence[Mapping[str, Side]], *, shifts_apart: bool) -> R
     cleaned, correction = (
         without_rounds(means) if apart else (tuple(np.array(list(case.values())) for case in means), 1.0)
     )
-    raw = [Variance(value=float(logs.var(ddof=1)) * correction, df=len(logs) - 1.0) for logs in cleaned]
-    common = prior(raw)
+    kept = _after_changes(cleaned)
+    raw = {
+        place: Variance(value=float(logs.var(ddof=1)) * correction, df=len(logs) - 1.0) for place, logs in kept.items()
+    }
+    common = prior(list(raw.values()))
     found = {}
-    for name, variance in zip(names, raw, strict=True):
-        moderated = common.moderated(variance)
+    for place, name in enumerate(names):
+        moderated = common.moderated(raw.get(place, Variance(value=0.0, df=0.0)))
+        if not moderated.df:
+            continue
         explained = np.mean([run[name].variance.value / len(run[name].rounds) for run in runs if name in run])
         found[name] = replace(moderated, value=max(0.0, moderated.value - float(explained)))
-    return RunVariance(cases=found, device=_of_device(means, cleaned) if apart else None)
+    return RunVariance(
+        cases=found,
+        device=_of_device(means, cleaned) if apart else None,
+        runs={name: _count(runs, name) for name in found},
+    )
 
 
 def with_run_variance(contrast: Contrast, variance: Variance) -> Contrast:
@@ -57,17 +77,29 @@ def with_run_variance(contrast: Contrast, variance: Variance) -> Contrast:
 
     Degrees of freedom by Satterthwaite (Biometrics Bulletin 2, 1946).
     """
-    parts = [Variance(value=contrast.error**2, df=contrast.df), Variance(value=2 * variance.value, df=variance.df)]
-    total = sum(part.value for part in parts)
-    weights = sum(part.value**2 / part.df for part in parts)
+    total = contrast.error**2 + 2 * variance.value
+    weights = contrast.error**4 / contrast.df + (2 * variance.value) ** 2 / variance.df
     return replace(contrast, error=total**0.5, df=total**2 / weights if weights else contrast.df)
+
+
+def _after_changes(cases: Sequence[NDArray[np.float64]]) -> dict[int, NDArray[np.float64]]:
+    """Return by place the runs of each case after its last change, as far as there are enough."""
+    steps = np.concatenate([np.abs(np.diff(logs)) for logs in cases]) if cases else np.empty(0)
+    most = CHANGE * OF_MAD * float(np.median(steps)) if len(steps) >= LEAST_STEPS else np.inf
+    found = {}
+    for place, logs in enumerate(cases):
+        changes = np.flatnonzero(np.abs(np.diff(logs)) > most)
+        since = logs[changes[-1] + 1 :] if len(changes) else logs
+        if len(since) >= LEAST_RUNS:
+            found[place] = since
+    return found
 
 
 def _count(runs: Sequence[Mapping[str, Side]], name: str) -> int:
     return sum(name in run for run in runs)
 
 
-def _of_device(means: Sequence[Mapping[int, float]], cleaned: Sequence[np.ndarray]) -> Variance | None:
+def _of_device(means: Sequence[Mapping[int, float]], cleaned: Sequence[NDArray[np.float64]]) -> Variance | None:
     """Return the variance of what runs did to all cases: the difference that `without_rounds` made."""
     effects = {
         number: value - left

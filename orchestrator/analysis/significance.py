@@ -225,14 +225,15 @@ def _exp(value: float) -> float:
 
 
 def _spread(scores: NDArray[np.float64]) -> float:
-    """Return the standard deviation of ``scores`` without the share of them that lies farthest out.
+    """Return the standard deviation of ``scores`` without the share of them that lies farthest out, at least one.
 
     The factor makes it that of a normal distribution: the variance within ±q is 1 − 2 q φ(q) ÷ (2 Φ(q) − 1).
     """
     from scipy import special
 
-    kept = 1 - CHANGED
-    nearest = np.sort(np.abs(scores - np.median(scores)))[: math.ceil(len(scores) * kept)]
+    count = min(math.ceil(len(scores) * (1 - CHANGED)), len(scores) - 1)
+    kept = count / len(scores)
+    nearest = np.sort(np.abs(scores - np.median(scores)))[:count]
     q = float(special.ndtri(0.5 + kept / 2))
     within = 1 - 2 * q * math.exp(-q * q / 2) / math.sqrt(2 * math.pi) / kept
     return math.sqrt(float((nearest**2).mean()) / within)

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from orchestrator.analysis import significance
 from orchestrator.domain.units import format_ratio
+from orchestrator.reports.difference_words import speedup_words
 from orchestrator.reports.whole_table import print_whole
 
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ def plain(pair: Comparison) -> dict[str, Any]:
         "smallest": found.smallest if found and not pair.blockers else None,
         "attempts_needed": found.attempts_needed if found and not pair.blockers else None,
         "device_shift": pair.device_shift,
+        "device_shift_unusual": pair.shift_is_unusual,
+        "earlier_runs": pair.earlier_runs,
         "noise_floor": pair.noise_floor,
         "size_ratio": pair.size_ratio,
         "auc_change": pair.auc_change,
@@ -197,15 +200,24 @@ def _auc(pair: Comparison) -> str:
     return f"{text} ±{pair.auc.interval[1] - pair.auc.difference:.4f}"
 
 
+def _of_runs(pairs: Sequence[Comparison]) -> Iterator[str]:
+    """Yield what happened to a device as a whole, and what its earlier runs say of that."""
+    usual = {True: ", more than its runs usually differ", False: ", as its runs usually differ", None: ""}
+    shifts = {(pair.b.device, pair.a.run): pair for pair in pairs if pair.device_shift is not None}
+    for (device, run), pair in sorted(shifts.items()):
+        words = speedup_words(1 / (pair.device_shift or 1.0))
+        yield f"{device}: all cases together are {words} than in run {run}{usual[pair.shift_is_unusual]}; that is taken out of each row"
+    for device in sorted({pair.b.device for pair in pairs if pair.earlier_runs}):
+        most = max(pair.earlier_runs for pair in pairs if pair.b.device == device)
+        yield f"{device}: what {most} earlier runs differ by without a change is in the intervals"
+
+
 def _below(pairs: Sequence[Comparison]) -> Iterator[str]:
     tested = sum(not pair.blockers for pair in pairs)
     kinds = " and ".join(sorted({pair.compared for pair in pairs}))
     level = f"{significance.LEVEL:.0%} of {'tables' if tested > 1 else 'comparisons'} like this"
     yield f"time: {kinds} ÷ what it is against, below 1 is faster; chance alone makes a difference in at most {level}"
-    shifts = {(pair.b.device, pair.a.run): pair.device_shift for pair in pairs if pair.device_shift is not None}
-    for (device, run), moved in sorted(shifts.items()):
-        share = f"{abs(moved - 1):.1%} {'slower' if moved > 1 else 'faster'}"
-        yield f"{device}: all cases together are {share} than in run {run}; that is taken out of each row"
+    yield from _of_runs(pairs)
     if any(pair.verdict == significance.NOTHING_SEEN for pair in pairs):
         yield f"{significance.NOTHING_SEEN} (N%): a difference of N% would have shown in this table"
     floors = {device: floor for pair in pairs for device, floor in pair.floors.items()}

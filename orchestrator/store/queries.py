@@ -19,12 +19,13 @@ from orchestrator.domain.run_name import LATEST
 from orchestrator.domain.samples import Samples
 from orchestrator.errors import StoreError, UnknownName
 from orchestrator.store import profiles, schema
+from orchestrator.store.attempt_times import AttemptTime, attempt_times, earlier_runs
 from orchestrator.store.case_results import IDENTITY, count_of, results_of
 from orchestrator.store.rows import DeviceRow, LaneRow, RunRow
 from orchestrator.store.selection import Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Engine, Select
@@ -202,6 +203,19 @@ class Queries:
         chosen = Selection.of(filters, run=run, since=since, sort=sort, limit=limit)
         with Session(self._engine) as session:
             return results_of(session, chosen)
+
+    def attempt_times(self, device: str, runs: Sequence[str]) -> list[AttemptTime]:
+        """Return the successful attempts of a device in ``runs`` without their samples, by run, case and number.
+
+        Of several runs, those of cases that are INVALID are left out.
+        """
+        with Session(self._engine) as session:
+            return attempt_times(session, device, runs)
+
+    def earlier_runs(self, device: str, run: str, most: int) -> list[str]:
+        """Return at most ``most`` runs that measured ``device``, the same machine, before ``run``, the newest first."""
+        with Session(self._engine) as session:
+            return earlier_runs(session, device, run, most)
 
     def count_results(self, *, run: str | None = None, since: datetime | None = None, **filters: Wanted) -> int:
         """Return how many results `results` would return without a limit."""

@@ -43,6 +43,8 @@ KEYS = [
     "smallest",
     "attempts_needed",
     "device_shift",
+    "device_shift_unusual",
+    "earlier_runs",
     "noise_floor",
     "size_ratio",
     "auc_change",
@@ -73,7 +75,7 @@ def tell(store, run, times, *, at=MIDNIGHT, hardware="one", **other):
             for device in {case.device for case in times}
         ),
     ]
-    random = np.random.default_rng(3)
+    random = np.random.default_rng(other.get("seed", 3))
     for case, p50 in times.items():
         own = {"run": run, "device": case.device, "at": at}
         events += judged(own, case, p50 * random.normal(1, 0.01, other.get("attempts", 7)), other)
@@ -162,6 +164,7 @@ def measured(tmp_path_factory) -> Project:
     blobs.mkdir(parents=True)
     with (blobs / ("c" * 64)).open("wb") as file:
         np.save(file, LABELS)
+    (folder / "inventory.yaml").write_text("devices:\n  local: {transport: local}\n")
     with Store.open(f"sqlite:///{folder / 'farm.db'}") as store:
         tell(store, OLD, {FLOAT32: 3e6, INT8: 1e6})
         tell(store, NEW, {FLOAT32: 3e6, INT8: 1.15e6}, at=MIDNIGHT + timedelta(days=31), version="2.4.0")
@@ -353,3 +356,60 @@ def test_a_refusal_on_the_command_line_has_exit_status_2(measured):
 
     assert (done.returncode, done.stdout) == (2, "")
     assert "two cases A B" in done.stderr
+
+
+def tell_runs(store, shifts, cases, *, of_first=()):
+    """Store a run a day; ``shifts`` is what each does to the device, ``of_first`` what it does to the first case besides."""
+    names = []
+    for day, shift in enumerate(shifts):
+        names.append(f"2026010{day + 1}-000000-run0")
+        times = dict.fromkeys(cases, 1e6 * shift)
+        times[cases[0]] *= of_first[day] if of_first else 1
+        tell(store, names[-1], times, at=MIDNIGHT + timedelta(days=day), attempts=5, seed=day)
+    return names
+
+
+def test_what_earlier_runs_differ_by_is_in_the_error_of_two_runs(store, tmp_path):
+    cases = [INT8, FLOAT32]
+    runs = tell_runs(store, (1.0, 1.08, 0.95, 1.05, 0.97, 1.06), cases)
+
+    def newest(old, new):
+        wanted = analysis.between(store.results(run=old), store.results(run=new))
+        return analysis.compare(store, wanted, tmp_path)[0]
+
+    without, with_history = newest(runs[0], runs[1]), newest(runs[4], runs[5])
+
+    assert (without.verdict, without.earlier_runs) == ("slower", 0)
+    assert (with_history.verdict, with_history.earlier_runs) == ("can't tell", 5)
+    where = with_history.difference.interval
+    assert where.low < 1 < where.high
+
+
+def test_a_shift_of_the_device_is_held_against_those_of_earlier_runs(store, tmp_path):
+    cases = [make_case(scheme=name) for name in ("float32", "float16", "dynamic", "int8", "as-is")]
+    runs = tell_runs(store, (1.0, 1.01, 0.99, 1.01, 1.0, 1.3), cases)
+
+    def shown(old, new):
+        wanted = analysis.between(store.results(run=old), store.results(run=new))
+        pairs = analysis.compare(store, wanted, tmp_path)
+        screen = Console(file=StringIO(), width=120, color_system=None)
+        report.show(pairs, screen)
+        return pairs[0].shift_is_unusual, screen.file.getvalue()
+
+    unusual, text = shown(runs[4], runs[5])
+    assert unusual is True
+    assert "more than its runs usually differ; that is taken out of each row" in text
+    assert "what 5 earlier runs differ by without a change is in the intervals" in text
+    unusual, text = shown(runs[3], runs[4])
+    assert unusual is False
+    assert "as its runs usually differ" in text
+
+
+def test_a_change_in_earlier_runs_is_no_variance_of_runs(store, tmp_path):
+    cases = [make_case(scheme=name) for name in ("float32", "float16", "dynamic", "int8", "as-is")]
+    runs = tell_runs(store, (1.0, 1.0, 1.0, 1.0, 1.0, 1.0), cases, of_first=(1, 1, 1.5, 1.5, 1.5, 1.65))
+
+    wanted = analysis.between(store.results(run=runs[4]), store.results(run=runs[5]))
+    first = next(pair for pair in analysis.compare(store, wanted, tmp_path) if pair.b.scheme == "float32")
+
+    assert (first.verdict, first.earlier_runs) == ("slower", 5)

@@ -22,6 +22,7 @@ RUNS = [f"2026010{day}-000000-aaaa" for day in range(1, 6)]
 @pytest.fixture
 def folder(tmp_path):
     """Five days: the third run's int8 is 20 % slower with a new runtime; on the fourth the whole device is 10 % slower."""
+    (tmp_path / "inventory.yaml").write_text("devices:\n  local: {transport: local}\n")
     with Store.open(f"sqlite:///{tmp_path / 'farm.db'}") as store:
         for day, run in enumerate(RUNS):
             device = 1.1 if day == 3 else 1.0

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.comparisons import SCENES, farm, rates
+from benchmarks.comparisons import CASES, SCENES, farm, rates
 from orchestrator.analysis.pooled_variance import Variance, prior
 from orchestrator.analysis.rounds import without_rounds
 from orchestrator.analysis.significance import (
@@ -40,13 +40,21 @@ def make_contrast(log=0.0, error=0.01, df=20.0, attempts=5):
 @pytest.mark.slow
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
 def test_a_table_of_twenty_cases_raises_a_false_alarm_rarely_and_finds_what_changed(scene):
-    found = rates(farm, scene, simulations(TABLES))
+    tables = simulations(TABLES)
 
+    found = rates(farm, scene, tables)
+
+    chance = 2 / tables  # so many may be false in a tenth of the tables
     # once a difference is rightly called, Benjamini and Hochberg's rule asks less of the next
-    assert found.false_cases <= (0.0015 if scene.effect else 0.001)
-    assert found.false_tables <= (0.025 if scene.effect else 0.015)
+    assert found.false_cases <= max(0.0015 if scene.effect else 0.001, chance / (CASES - 1))
+    assert found.false_tables <= max(0.025 if scene.effect else 0.015, chance)
     if scene.effect:
-        least = {"one is 10 % slower": 0.99, "two runs, one is 5 % slower": 0.9, "two runs, one is 10 % slower": 0.95}
+        least = {
+            "one is 10 % slower": 0.99,
+            "two runs, 6 before, one is 5 % slower": 0.9,
+            "two runs, one is 5 % slower": 0.9,
+            "two runs, one is 10 % slower": 0.95,
+        }
         assert found.found >= least.get(scene.name, 0.95)
 
 
@@ -185,6 +193,12 @@ def test_a_table_that_scatters_more_than_its_attempts_say_has_wider_errors():
     scattered = [make_contrast(log=random.normal(0, 0.03), error=0.01) for _ in range(20)]
 
     assert without_shift(scattered, 0.0)[0].error > 0.02
+
+
+def test_one_changed_row_of_five_does_not_widen_the_errors_of_the_others():
+    table = [make_contrast(log=log) for log in (0.005, -0.005, 0.0, 0.004, 0.3)]
+
+    assert without_shift(table, 0.0)[0].error < 0.02
 
 
 def test_no_difference_comes_with_the_smallest_that_would_have_been_found():

@@ -1,0 +1,93 @@
+"""How long each attempt of a device took: what comparisons need of the many attempts of many cases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from orchestrator.domain.readings import sanitize_readings
+from orchestrator.domain.samples import Samples
+from orchestrator.store import schema
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy.orm import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptTime:
+    """A successful attempt without its samples."""
+
+    run: str
+    case: str
+    number: int
+    artifact: str
+    #: Median of an invocation, of throughput the time per image; ``None`` where nothing was timed.
+    time_ns: float | None
+    #: Below it lies a tenth of the invocations: what the program can do where the machine lets it; ``None`` for throughput.
+    p10_ns: float | None
+    governors: tuple[str, ...]
+    versions: Mapping[str, Any]
+
+
+def attempt_times(session: Session, device: str, runs: Sequence[str]) -> list[AttemptTime]:
+    """Return the successful attempts of judged cases that are not INVALID or, of one run alone, of all its cases."""
+    attempt, samples, case = schema.Attempt, schema.Samples, schema.Case
+    query = (
+        select(attempt, case, samples.data)
+        .join(case, case.id == attempt.case_id)
+        .outerjoin(samples, (samples.attempt == attempt.id) & (samples.kind == "latency"))
+        .where(case.device == device, attempt.run.in_(runs), attempt.error.is_(None))
+        .order_by(attempt.run, attempt.case_id, attempt.number)
+    )
+    if len(runs) > 1:
+        judged = schema.RunCase
+        query = query.join(judged, (judged.run == attempt.run) & (judged.case_id == attempt.case_id))
+        query = query.where(judged.verdict != "INVALID")
+    return [_time(row, case.as_value(), data) for row, case, data in session.execute(query)]
+
+
+def earlier_runs(session: Session, device: str, run: str, most: int) -> list[str]:
+    """Return the ids of at most ``most`` runs that measured ``device`` before ``run``, the newest first.
+
+    Those in which the device was another machine are left out.
+    """
+    began = select(schema.Run.started_at).where(schema.Run.id == run).scalar_subquery()
+    facts = schema.DeviceFacts
+    query = (
+        select(facts.run, facts.facts)
+        .join(schema.Run, schema.Run.id == facts.run)
+        .where(facts.device == device, schema.Run.started_at <= began)
+        .order_by(schema.Run.started_at.desc(), facts.id.desc())
+    )
+    found: dict[str, Any] = {}
+    for earlier, row in session.execute(query.limit(4 * most)):
+        found.setdefault(earlier, (row or {}).get("hardware_key"))
+    hardware = found.pop(run, None)
+    return [earlier for earlier, key in found.items() if key == hardware][:most]
+
+
+def _time(row: schema.Attempt, case: Any, data: bytes | None) -> AttemptTime:
+    import numpy as np
+
+    latency_ns = Samples(data or b"").array() / max(1, row.invocations_per_sample)
+    if case.interpreters:
+        images = len(latency_ns) * max(1, row.invocations_per_sample) * case.batch
+        time_ns, p10_ns = (row.span_ns / images if row.span_ns and images else None), None
+    else:
+        time_ns = float(np.median(latency_ns)) if len(latency_ns) else None
+        p10_ns = float(np.quantile(latency_ns, 0.1, method="inverted_cdf")) if len(latency_ns) else None
+    readings = sanitize_readings(row.readings)
+    return AttemptTime(
+        run=row.run,
+        case=str(case),
+        number=row.number,
+        artifact=row.artifact,
+        time_ns=time_ns,
+        p10_ns=p10_ns,
+        governors=tuple(dict.fromkeys(reading["governor"] for reading in readings if reading.get("governor"))),
+        versions=row.versions if isinstance(row.versions, dict) else {},
+    )
