@@ -20,10 +20,15 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "tiny-cxr": "orchestrator.models.tiny_cxr:TinyCxr",
         "keras": "orchestrator.models.keras_file:KerasFile",
         "tflite": "orchestrator.models.tflite_file:TfliteFile",
+        "zoo": "orchestrator.models.zoo:Zoo",
     },
     "architecture": {
         "tiny-cxr": "orchestrator.models.architectures:tiny_cxr",
         "mobilenetv2": "orchestrator.models.architectures:mobilenetv2",
+        "mobilenetv2-1.0": "orchestrator.models.architectures:mobilenetv2_full",
+        "mobilenetv3large": "orchestrator.models.architectures:mobilenetv3_large",
+        "efficientnetb0": "orchestrator.models.architectures:efficientnetb0",
+        "resnet50": "orchestrator.models.architectures:resnet50",
         "densenet121": "orchestrator.models.architectures:densenet121",
     },
     "scheme": {

@@ -71,6 +71,7 @@ def judge(
         stranger_since=stranger_since,
         golden=artifact.golden if artifact else None,
         sticky=sticky,
+        scored=suite.is_scored(case.model),
     )
 
 

@@ -92,6 +92,9 @@ def run(
         bool,
         typer.Option("--tune", help="Set the governor to performance meanwhile, where you may: farm devices tune."),
     ] = False,
+    accuracy: Annotated[
+        str | None, typer.Option(metavar="all|none", help="Score the evaluation images, or measure latency alone.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the order of attempts.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and what is skipped, and stop.")] = False,
     resume: Annotated[
@@ -125,6 +128,7 @@ def run(
         "effort": effort,
         "compare": compare,
         "tune": tune,
+        "accuracy": accuracy,
         "seed": seed,
     }
     if resume is not None:

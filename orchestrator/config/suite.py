@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator import registry
 from orchestrator.config import plugin_options
 from orchestrator.config import yaml_document as documents
-from orchestrator.config.suite_schema import MAX_COUNT, MAX_SEED, SuiteFile
+from orchestrator.config.suite_schema import ACCURACIES, MAX_COUNT, MAX_SEED, SuiteFile
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
 from orchestrator.domain.suite import Suite, Throughput, one_or_more
@@ -80,6 +80,7 @@ def narrow(
     compare: bool = False,
     tune: bool = False,
     seed: int | None = None,
+    accuracy: str | None = None,
 ) -> Suite:
     """Return ``suite`` with what options say instead; raises `UnknownName` for what does not exist.
 
@@ -97,6 +98,7 @@ def narrow(
         if wrong is not None:
             raise SuiteError(f"--runtimes: {wrong}")
     _require("effort", [effort] if effort else [], EFFORTS)
+    _require("accuracy", [accuracy] if accuracy else [], ACCURACIES)
     for option, values in (("--threads", counts), ("--throughput", interpreters)):
         if not all(isinstance(value, int) and 1 <= value <= MAX_COUNT for value in values):
             raise SuiteError(f"{option} {','.join(map(str, values))}: must be whole numbers from 1 to {MAX_COUNT}")
@@ -118,6 +120,7 @@ def narrow(
         compare=compare or suite.compare,
         tune=tune or suite.tune,
         seed=suite.seed if seed is None else seed,
+        accuracy=accuracy or suite.accuracy,
     )
 
 
@@ -149,7 +152,11 @@ def _model(document: documents.Document, location: Location, written: str | Mode
     if kind is None:
         raise document.complain(location, "a model needs a `kind:`")
     options = _options(document, location, "model", kind, written.model_extra or {})
-    name = written.name or (Path(options["path"]).stem if "path" in options else kind)
+    name_of = getattr(registry.find("model", kind), "name_of", None)
+    if name_of is not None:
+        name = name_of(written.name, options)
+    else:
+        name = written.name or (Path(options["path"]).stem if "path" in options else kind)
     preprocess = None
     if written.preprocess is not None:
         preprocess = _preprocess(
@@ -219,7 +226,7 @@ def _options(
     options = {}
     for key, value in extra.items():
         plain = documents.expand(document, (*location, key), value) if isinstance(value, str) else value
-        if key in ("path", "root") and isinstance(plain, str):
+        if key in ("path", "root", "weights") and isinstance(plain, str):
             plain = _absolute(document, (*location, key), plain)
         options[key] = json.loads(json.dumps(plain, default=str))  # a date is its text
     complaint = plugin_options.complaint(plug_in, options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
 import pydantic
 
@@ -20,6 +20,9 @@ def _one_or_more(value: tuple[Any, ...]) -> tuple[Any, ...]:
     return value
 
 
+#: Which evaluation images are scored.
+Accuracy = Literal["all", "none"]
+ACCURACIES: tuple[str, ...] = get_args(Accuracy)
 #: The most threads, images in a batch, interpreters or attempts; more is a slip of the keyboard.
 MAX_COUNT = 65_536
 #: Databases have 64 bits for it.
@@ -101,3 +104,4 @@ class SuiteFile(pydantic.BaseModel, extra="forbid", strict=True):
     attempts: _Count | None = None
     tune: bool = False
     seed: Annotated[int, pydantic.Field(ge=0, le=MAX_SEED)] = 0
+    accuracy: Accuracy = "all"

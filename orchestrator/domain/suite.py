@@ -56,10 +56,17 @@ class Suite:
     #: Whether devices are tuned while their lanes run, where the user may.
     tune: bool = False
     seed: int = 0
+    #: ``all`` scores every evaluation image on every device; ``none`` measures latency alone.
+    accuracy: str = "all"
 
     def __post_init__(self) -> None:
         for name in ("models", "schemes", "runtimes", "threads", "batches", "devices"):
             object.__setattr__(self, name, one_or_more(getattr(self, name)))
+
+    def is_scored(self, model: str) -> bool:
+        """Check whether the accuracy of the model called ``model`` is asked for; that of an untrained one never is."""
+        untrained = {spec.name for spec in self.models if spec.options.get("untrained")}
+        return self.accuracy != "none" and model not in untrained
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values from which `from_json` makes the same suite."""

@@ -1,4 +1,4 @@
-"""Keras architectures that `farm models train` can fit; every one ends in sigmoids, one for each class."""
+"""Keras architectures by name, each with a score for every class."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 BATCH_NORM_MOMENTUM = 0.9
 
 
-def tiny_cxr(height: int, width: int, channels: int, outputs: int) -> Any:
+def tiny_cxr(height: int, width: int, channels: int, outputs: int, activation: str = "sigmoid") -> Any:
     """Return an untrained depthwise-separable network of some 39,000 parameters."""
     import keras
     from keras import layers
@@ -22,25 +22,63 @@ def tiny_cxr(height: int, width: int, channels: int, outputs: int) -> Any:
         x = normalised(layers.DepthwiseConv2D(3, strides=strides, padding="same", use_bias=False)(x))
         x = normalised(layers.Conv2D(filters, 1, use_bias=False)(x))
     x = layers.GlobalAveragePooling2D()(x)
-    return keras.Model(inputs, layers.Dense(outputs, activation="sigmoid", name="findings")(x), name="tiny_cxr")
+    return keras.Model(inputs, layers.Dense(outputs, activation=activation, name="findings")(x), name="tiny_cxr")
 
 
-def mobilenetv2(height: int, width: int, channels: int, outputs: int) -> Any:
+def mobilenetv2(height: int, width: int, channels: int, outputs: int, activation: str = "sigmoid") -> Any:
     """Return an untrained MobileNetV2 of half width (Sandler et al., CVPR 2018), some 700,000 parameters."""
     import keras
 
-    return _headed(keras.applications.MobileNetV2, height, width, channels, outputs, alpha=0.5)
+    return _headed(keras.applications.MobileNetV2, height, width, channels, outputs, activation=activation, alpha=0.5)
 
 
-def densenet121(height: int, width: int, channels: int, outputs: int) -> Any:
+def mobilenetv2_full(height: int, width: int, channels: int, outputs: int, activation: str = "sigmoid") -> Any:
+    """Return an untrained MobileNetV2 of full width (Sandler et al., CVPR 2018), some 2.3 million parameters."""
+    import keras
+
+    return _headed(keras.applications.MobileNetV2, height, width, channels, outputs, activation=activation)
+
+
+def mobilenetv3_large(height: int, width: int, channels: int, outputs: int, activation: str = "sigmoid") -> Any:
+    """Return an untrained MobileNetV3Large (Howard et al., ICCV 2019), some 3 million parameters."""
+    import keras
+
+    return _headed(
+        keras.applications.MobileNetV3Large,
+        height,
+        width,
+        channels,
+        outputs,
+        activation=activation,
+        include_preprocessing=False,
+    )
+
+
+def efficientnetb0(height: int, width: int, channels: int, outputs: int, activation: str = "sigmoid") -> Any:
+    """Return an untrained EfficientNetB0 (Tan & Le, ICML 2019), some 4 million parameters; it rescales pixels itself."""
+    import keras
+
+    return _headed(keras.applications.EfficientNetB0, height, width, channels, outputs, activation=activation)
+
+
+def resnet50(height: int, width: int, channels: int, outputs: int, activation: str = "sigmoid") -> Any:
+    """Return an untrained ResNet50 (He et al., CVPR 2016), some 24 million parameters."""
+    import keras
+
+    return _headed(keras.applications.ResNet50, height, width, channels, outputs, activation=activation)
+
+
+def densenet121(height: int, width: int, channels: int, outputs: int, activation: str = "sigmoid") -> Any:
     """Return an untrained DenseNet121 (Huang et al., CVPR 2017; the network of CheXNet), some 7 million parameters."""
     import keras
 
-    return _headed(keras.applications.DenseNet121, height, width, channels, outputs)
+    return _headed(keras.applications.DenseNet121, height, width, channels, outputs, activation=activation)
 
 
-def _headed(application: Any, height: int, width: int, channels: int, outputs: int, **settings: Any) -> Any:
-    """Put a pooled sigmoid head on a network of `keras.applications`, without weights: they would be a download."""
+def _headed(
+    application: Any, height: int, width: int, channels: int, outputs: int, *, activation: str, **settings: Any
+) -> Any:
+    """Put a pooled head on a network of `keras.applications`, without weights: they would be a download."""
     import keras
     from keras import layers
 
@@ -51,4 +89,4 @@ def _headed(application: Any, height: int, width: int, channels: int, outputs: i
         if isinstance(layer, layers.BatchNormalization):
             layer.momentum = BATCH_NORM_MOMENTUM
     x = layers.Dropout(0.2)(body.output)
-    return keras.Model(body.input, layers.Dense(outputs, activation="sigmoid", name="findings")(x), name=body.name)
+    return keras.Model(body.input, layers.Dense(outputs, activation=activation, name="findings")(x), name=body.name)

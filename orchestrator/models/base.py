@@ -60,7 +60,9 @@ class Model(Protocol):
     """A trained classifier, before quantization. Made from ``ModelSpec.options`` as keyword arguments.
 
     A kind whose files say what image they take may have a static method ``image_shape``: of the options, (height, width,
-    channels). A suite may then leave ``size`` and ``channels`` out, and is refused where it gives others.
+    channels). A suite may then leave ``size`` and ``channels`` out, and is refused where it gives others. A kind with a static
+    method ``name_of`` (of the suite's name or ``None``, and the options) names its models. A model whose ``trained`` is false is
+    not held to its own scores when artifacts are built.
     """
 
     preprocess: Preprocess

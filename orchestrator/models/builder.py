@@ -73,8 +73,9 @@ class ModelBuilder:
         self._formats = model.formats
         self._dataset = dataset
         self.source = model.load()
+        self._trained: bool = getattr(model, "trained", True)
         columns, classes = self.source.columns, len(dataset.classes)
-        if columns != classes and (columns, classes) != (2, 1):
+        if self._trained and columns != classes and (columns, classes) != (2, 1):
             raise ModelError(
                 f"the model gives {columns} score{'s' if columns > 1 else ''} for an image, the dataset {dataset.name} has {classes} classes",
                 hint="measure it on the dataset it was trained for",
@@ -84,7 +85,9 @@ class ModelBuilder:
         # scores are within 0..1, but a model may well answer with logits
         self._spread = max(1.0, float(np.ptp(self._expected)))
         self._golden = golden.choose(self._expected)
-        self._doubt = doubt.about(self.source, self._pixels, self._preprocess, self._expected)
+        self._doubt = (
+            doubt.about(self.source, self._pixels, self._preprocess, self._expected) if self._trained else None
+        )
         self._calibration: NDArray[np.uint8] | None = None
 
     def build(self, scheme_name: str, batch: int, path: Path) -> dict[str, Any]:
@@ -119,12 +122,12 @@ class ModelBuilder:
             raise BuildError(f"the {name} artifact can't be scored: {error}") from error
         difference, mean = golden.difference(scores, self._expected)
         bound = scheme.plausible * self._spread
-        if difference > bound:
+        if self._trained and difference > bound:
             raise BuildError(
                 f"the {name} artifact's scores differ from the model's own by up to {difference:.3g} (at most {bound:g} is plausible)"
             )
         varies = np.ptp(self._expected, axis=0).max() > 0.05 * self._spread
-        if varies and np.ptp(scores, axis=0).max() == 0:
+        if self._trained and varies and np.ptp(scores, axis=0).max() == 0:
             raise BuildError(f"the {name} artifact answers the same to every image")
         odd = {} if self._doubt is None else {"doubt": self._doubt}
         return odd | {

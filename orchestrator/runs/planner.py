@@ -50,7 +50,7 @@ def plan(
                 skips.append(Skip(case=case, reason=reason))
         if wanted:
             steps: tuple[Scoring | Attempt, ...] = (
-                *_scorings(run, wanted),
+                *_scorings(run, [case for case in wanted if suite.is_scored(case.model)]),
                 *_attempts(run, wanted, how_long.attempts, suite.seed),
             )
             lanes.append(Lane(device=device, steps=steps))

@@ -119,7 +119,7 @@ def test_a_suite_that_is_not_there_or_not_text_is_a_usage_error(tmp_path):
     binary = tmp_path / "binary.yaml"
     binary.write_bytes(b"models: \xff\xfe")
 
-    for path, word in ((tmp_path / "none.yaml", "No such file"), (binary, "not UTF-8"), (tmp_path, "directory")):
+    for path, word in ((tmp_path / "none.yaml", "no such suite file"), (binary, "not UTF-8"), (tmp_path, "directory")):
         with pytest.raises(UsageError, match=word):
             suites.load(path)
 
@@ -209,3 +209,18 @@ def test_a_stored_suite_of_another_version_is_refused_without_a_traceback(change
 
     with pytest.raises(SuiteError, match="cannot read the suite stored with the run: "):
         Suite.from_json(stored)
+
+
+@pytest.mark.parametrize("asked", ["all", "none"])
+def test_accuracy_is_a_key_and_an_option(tmp_path, asked):
+    by_key = suites.load(write(tmp_path, f"models: tiny-cxr\ndataset: phantom\naccuracy: {asked}\n"))
+    by_option = suites.narrow(suites.built_in(), accuracy=asked)
+
+    assert by_key.is_scored("tiny-cxr") == by_option.is_scored("tiny-cxr") == (asked == "all")
+
+
+def test_another_accuracy_is_refused_with_the_nearest(tmp_path):
+    with pytest.raises(UnknownName, match="none"):
+        suites.narrow(suites.built_in(), accuracy="nonne")
+    with pytest.raises(SuiteError, match="accuracy"):
+        suites.load(write(tmp_path, "models: tiny-cxr\ndataset: phantom\naccuracy: some\n"))

@@ -273,6 +273,10 @@ def test_a_mean_auc_has_its_interval_where_its_error_is_known():
     assert (unknown.auc_mean, unknown.auc_low, unknown.auc_high) == (1.0, None, None)
 
 
+def test_accuracy_that_was_never_asked_for_is_no_reason():
+    assert judge(attempts(), scores=None, scored=False).verdict is Verdict.VALID
+
+
 def test_accuracy_that_was_never_checked_is_invalid():
     found = reasons(attempts(), scores=None)
 

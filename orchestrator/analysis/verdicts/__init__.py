@@ -33,11 +33,13 @@ def judge(
     stranger_since: datetime | None = None,
     golden: Golden | None = None,
     sticky: Sequence[Reason] = (),
+    scored: bool = True,
 ) -> CaseResult:
     """Return a case's figures, over all samples of its successful attempts, and its verdict with reasons.
 
     ``stranger_since`` is when the device's name was last answered by what is another machine now, ``golden``
     what the golden check of the attempts is judged by. ``sticky`` are reasons that were recorded when they were seen.
+    Where the accuracy was not asked for, the case is not ``scored``.
     """
     good = [attempt for attempt in measurements if attempt.error is None]
     # what could not be loaded could not be scored: one reason is enough
@@ -47,7 +49,7 @@ def judge(
         *of_the_latency(good),
         *of_the_settings(case, good, facts),
         *of_the_device(good, facts, stranger_since),
-        *(() if unscorable else of_the_accuracy(case, scores)),
+        *(() if unscorable or not (scored or scores) else of_the_accuracy(case, scores)),
         *of_the_golden_check(good, golden),
         *of_the_artifact(measurements, scores),
         *sticky,
