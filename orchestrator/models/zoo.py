@@ -75,8 +75,8 @@ class Zoo:
         weights = f"seed {self._seed}" if self._weights is None else file_sha256(self._weights)
         how = self.preprocess
         sides = how.height, how.width, how.channels
-        said = json.dumps([self._architecture, self._outputs, self._head, sides, weights])
-        return hashlib.sha256(said.encode()).hexdigest()
+        identity = json.dumps([self._architecture, self._outputs, self._head, sides, weights])
+        return hashlib.sha256(identity.encode()).hexdigest()
 
     def load(self) -> KerasSource:
         """Return the Keras model; raises `ModelError` with the list of what does not fit."""
