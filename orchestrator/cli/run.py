@@ -55,6 +55,9 @@ Devices = Annotated[
 ThroughputOption = Annotated[
     str, typer.Option(metavar="1,2", help="Measure images per second too, with so many interpreters side by side.")
 ]
+AccuracyOption = Annotated[
+    str | None, typer.Option(metavar="all|none", help="Score the evaluation images, or measure latency alone.")
+]
 EffortOption = Annotated[
     str | None, typer.Option(help="How long to measure: smoke, quick, standard, mobile, mlperf, sustained.")
 ]
@@ -92,9 +95,7 @@ def run(
         bool,
         typer.Option("--tune", help="Set the governor to performance meanwhile, where you may: farm devices tune."),
     ] = False,
-    accuracy: Annotated[
-        str | None, typer.Option(metavar="all|none", help="Score the evaluation images, or measure latency alone.")
-    ] = None,
+    accuracy: AccuracyOption = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the order of attempts.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and what is skipped, and stop.")] = False,
     resume: Annotated[
