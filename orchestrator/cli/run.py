@@ -58,6 +58,16 @@ ThroughputOption = Annotated[
 AccuracyOption = Annotated[
     str | None, typer.Option(metavar="all|none", help="Score the evaluation images, or measure latency alone.")
 ]
+ResumeOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RUN", help="Go on with an interrupted run: an id, its beginning, its name, or latest (without RUN)."
+    ),
+]
+PatienceOption = Annotated[
+    float,
+    typer.Option(min=0.0, metavar="SECONDS", help="How long a device may be out of reach before it is given up."),
+]
 EffortOption = Annotated[
     str | None, typer.Option(help="How long to measure: smoke, quick, standard, mobile, mlperf, sustained.")
 ]
@@ -98,17 +108,8 @@ def run(
     accuracy: AccuracyOption = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the order of attempts.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and what is skipped, and stop.")] = False,
-    resume: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RUN",
-            help="Go on with an interrupted run: an id, its beginning, its name, or latest (without RUN).",
-        ),
-    ] = None,
-    patience: Annotated[
-        float,
-        typer.Option(min=0.0, metavar="SECONDS", help="How long a device may be out of reach before it is given up."),
-    ] = 300.0,
+    resume: ResumeOption = None,
+    patience: PatienceOption = 300.0,
     wheelhouse: Wheelhouse = None,
     db: Db = None,
     inventory: InventoryFile = None,
