@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 #: 95 % of a normal distribution are within so many standard errors.
-NORMAL = 1.959964
+NORMAL = 1.959963984540054
 
 
 def auc_per_class(labels: NDArray[Any], scores: NDArray[Any]) -> tuple[float | None, ...]:
@@ -102,6 +102,23 @@ def auc_difference(labels: NDArray[Any], a: NDArray[Any], b: NDArray[Any]) -> Au
         return None
     (auc_a, of_a), (auc_b, of_b) = (_mean_components(labels, scores, columns) for scores in (a, b))
     return AucDifference(difference=auc_b - auc_a, error=float(np.sqrt(((of_b - of_a) ** 2).sum())))
+
+
+def auc_components(labels: NDArray[Any], scores: NDArray[Any]) -> NDArray[np.float64]:
+    """Return what each image adds to each AUC, [n, classes]: the squares of a column sum up to DeLong's variance.
+
+    NaN for a class with fewer than two images of a label.
+    """
+    counts = (labels > 0).sum(axis=0)
+    return np.stack(
+        [
+            _components(labels[:, column] > 0, scores[:, column])[1]
+            if min(count, len(labels) - count) > 1
+            else np.full(len(labels), np.nan)
+            for column, count in enumerate(counts)
+        ],
+        axis=1,
+    )
 
 
 def _columns(labels: NDArray[Any]) -> NDArray[np.intp] | None:

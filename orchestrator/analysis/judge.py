@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.analysis import verdicts
+from orchestrator.analysis.accuracy.reader import AccuracyReader
 from orchestrator.domain.case import Case
 from orchestrator.domain.effort import effort
 from orchestrator.domain.event import CaseJudgedAgain
@@ -56,8 +57,13 @@ def judge(
     *,
     stranger_since: datetime | None = None,
     sticky: Sequence[Reason] = (),
+    accuracies: AccuracyReader | None = None,
 ) -> CaseResult:
-    """Return what the store's raw data of a case say; nothing is stored."""
+    """Return what the store's raw data of a case say; nothing is stored.
+
+    ``accuracies`` has the scores that were read for other cases of the run.
+    """
+    accuracies = accuracies or AccuracyReader(store)
     measurements, scores = store.measurements(run, case), store.scores(run, case)
     artifacts = [attempt.artifact for attempt in measurements] + ([scores.artifact] if scores else [])
     artifact = store.artifact(artifacts[0]) if artifacts else None
@@ -70,6 +76,8 @@ def judge(
         effort=effort(suite.effort, compare=suite.compare, attempts=suite.attempts),
         stranger_since=stranger_since,
         golden=artifact.golden if artifact else None,
+        auc=accuracies.estimates(run, case),
+        auc_change=accuracies.change(run, case),
         sticky=sticky,
         scored=suite.is_scored(case.model),
     )
@@ -79,6 +87,7 @@ def rejudge(store: Store, run: str) -> Iterator[Rejudged]:
     """Judge the cases of a run by the rules of today, store what comes out, and yield each; raises `UnknownName`."""
     row = store.run(run)
     suite = Suite.from_json(row.suite)
+    accuracies = AccuracyReader(store)
     for before in store.results(run=row.id):
         if any(reason["code"] == NEVER_MEASURED for reason in before.reasons):
             continue
@@ -88,6 +97,6 @@ def rejudge(store: Store, run: str) -> Iterator[Rejudged]:
             for reason in before.reasons
             if reason["code"] in STICKY
         ]
-        after = judge(store, row.id, suite, case, sticky=sticky)
+        after = judge(store, row.id, suite, case, sticky=sticky, accuracies=accuracies)
         store.record(CaseJudgedAgain(run=row.id, device=case.device, result=after))
         yield Rejudged(before=before, after=after)

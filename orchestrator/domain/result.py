@@ -162,6 +162,12 @@ class CaseResult:
     auc_mean: float | None = field(default=None, metadata=FIGURE)
     auc_low: float | None = field(default=None, metadata=FIGURE)
     auc_high: float | None = field(default=None, metadata=FIGURE)
+    #: Where the change of `auc_mean` against float32 of the same setting is with 95 %, from pairs of scores of the same images.
+    auc_change_low: float | None = field(default=None, metadata=FIGURE)
+    auc_change_high: float | None = field(default=None, metadata=FIGURE)
+    #: Findings that `auc_mean` is over, and those with both labels that it leaves out: too few patients for an interval.
+    auc_findings: float | None = field(default=None, metadata=FIGURE)
+    auc_findings_left_out: float | None = field(default=None, metadata=FIGURE)
     #: The most of the attempts: above 1, percentiles are those of means of so many invocations.
     invocations_per_sample: float | None = field(default=None, metadata=FIGURE)
     #: Counts of samples beyond Tukey's fences; they are in the percentiles all the same.

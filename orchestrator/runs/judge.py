@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.analysis import judge as judging
+from orchestrator.analysis.accuracy.reader import AccuracyReader
 from orchestrator.domain.event import CaseJudged, LaneCrashed
 from orchestrator.domain.result import CaseResult, Reason, Verdict
 from orchestrator.errors import FarmError
@@ -28,13 +29,16 @@ def judge(
     ``stranger_since`` says until when the device's name belonged to another machine.
     """
     verdicts = []
+    accuracies = AccuracyReader(store)
     for case in cases:
         key = case.model, case.scheme, case.batch
         if key in built.failures:
             result = _unbuilt(context.run, case, built.failures[key])
         else:
             try:
-                result = judging.judge(store, context.run, context.suite, case, stranger_since=stranger_since)
+                result = judging.judge(
+                    store, context.run, context.suite, case, stranger_since=stranger_since, accuracies=accuracies
+                )
             except FarmError:
                 raise
             except Exception as error:  # noqa: BLE001  the other cases get their verdicts, whatever it is

@@ -133,6 +133,11 @@ class ResultRow:
     #: Where the mean AUC is with 95 %.
     auc_low: float | None = None
     auc_high: float | None = None
+    #: Where `auc_change` is with 95 %.
+    auc_change_low: float | None = None
+    auc_change_high: float | None = None
+    auc_findings: float | None = None
+    auc_findings_left_out: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values."""

@@ -32,6 +32,7 @@ KEYS = [
     *("images_per_s", "images_per_s_low", "images_per_s_high"),
     *("energy_j", "energy_low_j", "energy_high_j", "energy_idle_j"),
     *("first_minute_ns", "last_minute_ns", "import_ns", "auc_low", "auc_high"),
+    *("auc_change_low", "auc_change_high", "auc_findings", "auc_findings_left_out"),
 ]
 SHOW_KEYS = ["attempt_list", "auc_by_class", "facts", "recipe", "checks"]
 ATTEMPT_KEYS = [

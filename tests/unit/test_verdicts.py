@@ -8,9 +8,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from orchestrator.analysis import verdicts
+from orchestrator.analysis.accuracy.intervals import Estimate, Estimates
+from orchestrator.analysis.stats import Interval
 from orchestrator.analysis.verdicts.device import was_throttled
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.result import Verdict
@@ -311,6 +314,74 @@ def test_an_auc_below_one_half_asks_which_class_is_the_positive_one():
 
     assert set(found) == {"auc-below-half"}
     assert "positive" in found["auc-below-half"].advice
+
+
+def estimates(value, low, high, classes=2):
+    found = Estimate(value=value, interval=Interval(low=low, high=high))
+    return Estimates(classes=(found,) * classes, mean=found, over=tuple(range(classes)), method="DeLong")
+
+
+def of_columns(*columns):
+    values = np.array(columns, "<f4").T
+    names = tuple(f"finding {number}" for number in range(len(columns)))
+    auc = (0.5,) * len(columns)
+    return make_scores(scores=values.tobytes(), shape=values.shape, classes=names, auc=auc, device_auc=auc)
+
+
+def test_scores_that_are_the_same_for_every_image_are_no_result():
+    found = reasons(attempts(), scores=of_columns([0, 0, 0], [0.25, 0.25, 0.25]))
+
+    assert set(found) == {"constant-scores"}
+    assert found["constant-scores"].verdict is Verdict.INVALID
+    assert "all 3 images get the same scores" in found["constant-scores"].message
+
+
+def test_some_findings_with_constant_scores_are_a_warning_that_names_them():
+    found = reasons(attempts(), scores=of_columns([0, 0.1, 0.5], [0.25, 0.25, 0.25]))
+
+    assert found["constant-scores"].verdict is Verdict.WARN
+    assert "for finding 1" in found["constant-scores"].message
+
+
+def test_one_image_is_never_constant():
+    assert "constant-scores" not in reasons(attempts(), scores=of_columns([0.5]))
+
+
+def test_an_accuracy_that_collapses_beside_float32_is_no_result():
+    auc, change = estimates(0.6, 0.55, 0.65), estimates(-0.35, -0.4, -0.3)
+
+    found = reasons(attempts(), auc=auc, auc_change=change)
+
+    assert set(found) == {"accuracy-lost"}
+    assert found["accuracy-lost"].verdict is Verdict.INVALID
+    assert "0.6000" in found["accuracy-lost"].message
+    assert "0.9500" in found["accuracy-lost"].message
+
+
+def test_an_accuracy_that_may_have_collapsed_by_chance_or_was_never_there_is_a_result():
+    by_chance = reasons(attempts(), auc=estimates(0.6, 0.3, 0.9), auc_change=estimates(-0.35, -0.7, 0.0))
+    never = reasons(attempts(), auc=estimates(0.45, 0.4, 0.5), auc_change=estimates(-0.02, -0.03, -0.01))
+    less = reasons(attempts(), auc=estimates(0.85, 0.8, 0.9), auc_change=estimates(-0.1, -0.12, -0.08))
+
+    assert "accuracy-lost" not in {*by_chance, *never, *less}
+
+
+def test_constant_scores_are_the_reason_why_the_accuracy_is_lost_and_the_only_one():
+    auc, change = estimates(0.5, 0.5, 0.5), estimates(-0.45, -0.5, -0.4)
+
+    found = reasons(attempts(), scores=of_columns([0, 0, 0]), auc=auc, auc_change=change)
+
+    assert set(found) == {"constant-scores"}
+
+
+def test_figures_of_accuracy_are_those_by_patient_where_the_images_are_known():
+    auc = replace(estimates(0.8, 0.7, 0.9, classes=3), over=(0, 1))
+
+    result = judge(attempts(), auc=auc, auc_change=estimates(-0.01, -0.02, 0.005))
+
+    assert (result.auc_mean, result.auc_low, result.auc_high) == (0.8, 0.7, 0.9)
+    assert (result.auc_change_low, result.auc_change_high) == (-0.02, 0.005)
+    assert (result.auc_findings, result.auc_findings_left_out) == (2, 1)
 
 
 def test_an_auc_below_half_does_not_hide_that_device_and_controller_disagree():

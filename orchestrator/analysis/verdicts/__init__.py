@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from orchestrator.analysis.accuracy.intervals import Estimates
     from orchestrator.domain.artifact import Golden
     from orchestrator.domain.case import Case
     from orchestrator.domain.effort import Effort
@@ -32,13 +33,16 @@ def judge(
     effort: Effort,
     stranger_since: datetime | None = None,
     golden: Golden | None = None,
+    auc: Estimates | None = None,
+    auc_change: Estimates | None = None,
     sticky: Sequence[Reason] = (),
     scored: bool = True,
 ) -> CaseResult:
     """Return a case's figures, over all samples of its successful attempts, and its verdict with reasons.
 
     ``stranger_since`` is when the device's name was last answered by what is another machine now, ``golden``
-    what the golden check of the attempts is judged by. ``sticky`` are reasons that were recorded when they were seen.
+    what the golden check of the attempts is judged by. ``auc`` are the figures of ``scores`` where their images are known,
+    ``auc_change`` what float32 of the same setting says of the same images. ``sticky`` are reasons that were recorded when they were seen.
     Where the accuracy was not asked for, the case is not ``scored``.
     """
     good = [attempt for attempt in measurements if attempt.error is None]
@@ -49,7 +53,7 @@ def judge(
         *of_the_latency(good),
         *of_the_settings(case, good, facts),
         *of_the_device(good, facts, stranger_since),
-        *(() if unscorable or not (scored or scores) else of_the_accuracy(case, scores)),
+        *(() if unscorable or not (scored or scores) else of_the_accuracy(case, scores, auc, auc_change)),
         *of_the_golden_check(good, golden),
         *of_the_artifact(measurements, scores),
         *sticky,
@@ -66,14 +70,27 @@ def judge(
         attempts=len(good),
         samples=sum(len(attempt.latency_ns) for attempt in good),
         **figures_of(case, good),
-        **_accuracy(scores),
+        **_accuracy(scores, auc, auc_change),
         verdict=verdict,
         reasons=reasons,
     )
 
 
-def _accuracy(scores: Scores | None) -> dict[str, float | None]:
-    """Return the mean AUC and its interval, as far as there are any."""
+def _accuracy(scores: Scores | None, auc: Estimates | None, auc_change: Estimates | None) -> dict[str, float | None]:
+    """Return the mean AUC with its interval, and that of its change, as far as there are any."""
+    if auc is not None and auc.mean is not None:
+        own, change = auc.mean.interval, auc_change.mean.interval if auc_change and auc_change.mean else None
+        left_out = sum(each is not None for each in auc.classes) - len(auc.over)
+        return {
+            "auc_mean": auc.mean.value,
+            "auc_low": own.low if own else None,
+            "auc_high": own.high if own else None,
+            "auc_change_low": change.low if change else None,
+            "auc_change_high": change.high if change else None,
+            "auc_findings": len(auc.over),
+            "auc_findings_left_out": left_out,
+        }
+    # an older farm did not store which images were scored
     mean = mean_auc(scores.auc) if scores and scores.error is None else None
     if scores is None or mean is None or scores.auc_error is None:
         return {"auc_mean": mean}
