@@ -1,4 +1,4 @@
-"""AUC of stored cases, and its change against float32 of the same setting."""
+"""The AUC of stored cases, read once for all that is asked about them."""
 
 from __future__ import annotations
 
