@@ -27,9 +27,14 @@ VERSIONS = json.dumps({"python": "3.11.7", "numpy": "2.4.6", "ai-edge-litert": "
 REQUESTED = json.dumps({"threads": 1, "delegate": None})
 EFFECTIVE = json.dumps({"threads": 1, "delegate": "xnnpack", "nodes": 10, "delegated_nodes": 10, "warmed_up": True})
 READINGS = json.dumps(
-    [{"mono_ns": at * 10**9, "governor": "performance", "temperature_c": 50.0 + at, "freq_khz": 1800000} for at in (0, 1)]
+    [
+        {"mono_ns": at * 10**9, "governor": "performance", "temperature_c": 50.0 + at, "freq_khz": 1800000}
+        for at in (0, 1)
+    ]
 )
-WARN = json.dumps([{"verdict": "WARN", "code": "got-slower", "message": "1 attempt got slower", "advice": "let it cool"}])
+WARN = json.dumps(
+    [{"verdict": "WARN", "code": "got-slower", "message": "1 attempt got slower", "advice": "let it cool"}]
+)
 INVALID = json.dumps([{"verdict": "INVALID", "code": "throttled", "message": "throttled", "advice": "let it cool"}])
 
 
@@ -72,7 +77,7 @@ def fill(url: str, size: Size, seed: int = 0) -> None:
             _insert(connection, schema.Run, [_run(run, at)])
             _insert(connection, schema.DeviceFacts, _facts(run, devices, at))
             _insert(connection, schema.Scores, _scores(run, devices))
-            _measured(connection, run, devices * 100, size.attempts, at, draw)
+            _measured(connection, run, devices * 100, size.attempts, at=at, draw=draw)
     _derive(opened)
     opened.dispose()
 
@@ -182,14 +187,14 @@ def _scores(run: str, devices: int) -> Iterator[dict[str, Any]]:
 
 
 def _measured(
-    connection: Connection, run: str, cases: int, attempts: int, at: datetime, draw: np.random.Generator
+    connection: Connection, run: str, cases: int, attempts: int, *, at: datetime, draw: np.random.Generator
 ) -> None:
     """Store the attempts of the first ``cases`` cases of a run and what they were judged."""
     tables: dict[Any, list[dict[str, Any]]] = {
         table: [] for table in (schema.Attempt, schema.Samples, schema.RunCase, schema.Metric)
     }
     for number in range(1, cases + 1):
-        _of_case(tables, run, number, attempts, at + timedelta(seconds=number), draw)
+        _of_case(tables, run, number=number, attempts=attempts, at=at + timedelta(seconds=number), draw=draw)
         if number % 500 == 0 or number == cases:
             for table, rows in tables.items():
                 _insert(connection, table, rows)
@@ -197,7 +202,13 @@ def _measured(
 
 
 def _of_case(
-    tables: dict[Any, list[dict[str, Any]]], run: str, number: int, attempts: int, at: datetime, draw: np.random.Generator
+    tables: dict[Any, list[dict[str, Any]]],
+    run: str,
+    *,
+    number: int,
+    attempts: int,
+    at: datetime,
+    draw: np.random.Generator,
 ) -> None:
     place = (number - 1) % len(SCHEMES)
     scheme = tuple(SCHEMES)[place]
@@ -264,13 +275,27 @@ def _of_case(
     )
     middle = float(np.median(p50))
     figures = {
-        **{"p50_ns": middle, "p50_low_ns": middle * 0.99, "p50_high_ns": middle * 1.01},
-        **{"p90_ns": float(np.median(p90)), "p90_low_ns": middle, "p90_high_ns": middle * 1.05},
-        **{"p95_ns": float(np.median(p99)), "p99_ns": float(np.median(p99))},
-        **{"auc_mean": 0.9 - place * 0.001, "auc_low": 0.88, "auc_high": 0.92},
-        **{"invocations_per_sample": 1.0, "outliers_low": 0.0, "outliers_mild": 1.0, "outliers_severe": 0.0},
-        **{"energy_j": 0.01, "energy_idle_j": 0.004},
-        **{"load_ns": 5e6, "first_ns": float(np.median(samples[:, 0])), "import_ns": 1e8, "peak_rss_bytes": 5e7},
+        "p50_ns": middle,
+        "p50_low_ns": middle * 0.99,
+        "p50_high_ns": middle * 1.01,
+        "p90_ns": float(np.median(p90)),
+        "p90_low_ns": middle,
+        "p90_high_ns": middle * 1.05,
+        "p95_ns": float(np.median(p99)),
+        "p99_ns": float(np.median(p99)),
+        "auc_mean": 0.9 - place * 0.001,
+        "auc_low": 0.88,
+        "auc_high": 0.92,
+        "invocations_per_sample": 1.0,
+        "outliers_low": 0.0,
+        "outliers_mild": 1.0,
+        "outliers_severe": 0.0,
+        "energy_j": 0.01,
+        "energy_idle_j": 0.004,
+        "load_ns": 5e6,
+        "first_ns": float(np.median(samples[:, 0])),
+        "import_ns": 1e8,
+        "peak_rss_bytes": 5e7,
     }
     for name, value in figures.items():
         tables[schema.Metric].append({"run": run, "case_id": number, "name": name, "value": value})

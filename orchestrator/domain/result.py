@@ -101,6 +101,16 @@ class Measurement:
         """The samples in ns per invocation, float64 of shape [n]."""
         return self.latency_ns.array() / self.invocations_per_sample
 
+    def quantile_ns(self, share: float) -> float | None:
+        """Return ns per invocation that ``share`` of the samples do not exceed, between two by their distance."""
+        if not self.latency_ns:
+            return None
+        samples = self.latency_ns.array().copy()
+        samples.sort()
+        below = int(share * (len(samples) - 1))
+        low, high = float(samples[below]), float(samples[min(below + 1, len(samples) - 1)])
+        return (low + (high - low) * (share * (len(samples) - 1) - below)) / self.invocations_per_sample
+
     @property
     def governors(self) -> tuple[str, ...]:
         """The governors that its readings name, in order, each once."""
@@ -183,6 +193,11 @@ class CaseResult:
     energy_low_j: float | None = field(default=None, metadata=FIGURE)
     energy_high_j: float | None = field(default=None, metadata=FIGURE)
     energy_idle_j: float | None = field(default=None, metadata=FIGURE)
+    #: Medians over attempts, and the most of them.
+    load_ns: float | None = field(default=None, metadata=FIGURE)
+    first_ns: float | None = field(default=None, metadata=FIGURE)
+    import_ns: float | None = field(default=None, metadata=FIGURE)
+    peak_rss_bytes: float | None = field(default=None, metadata=FIGURE)
     #: Medians of long timings.
     first_minute_ns: float | None = field(default=None, metadata=FIGURE)
     last_minute_ns: float | None = field(default=None, metadata=FIGURE)

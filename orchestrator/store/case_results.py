@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import defaultdict
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 
 from orchestrator.domain.case import Case
 from orchestrator.domain.result import figure_names
-from orchestrator.runtimes.catalogue import BASELINES
 from orchestrator.store import schema
+from orchestrator.store.case_links import IS_CURRENT
 from orchestrator.store.rows import ResultRow
 from orchestrator.store.selection import SORTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from sqlalchemy import Select
-    from sqlalchemy.orm import Session
+    from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery
 
     from orchestrator.store.selection import Selection
 
@@ -28,141 +26,139 @@ IDENTITY = tuple(field.name for field in fields(Case))
 FIGURES = figure_names()
 #: The order in which people compare; other schemes follow by name.
 SCHEMES = ("float32", "float16", "dynamic", "int8")
+#: The figures that are compared with those of float32.
+COMPARED = ("p50_ns", "images_per_s", "auc_mean")
+
+_TABLES = schema.Base.metadata.tables
+_RESULTS, _CASES, _RUNS, _METRICS = (_TABLES[name] for name in ("run_cases", "cases", "runs", "metrics"))
+_ARTIFACT, _BASE_ARTIFACT = _TABLES["artifacts"].alias("artifact"), _TABLES["artifacts"].alias("base_artifact")
+_BASE = _RESULTS.alias("base")
+_KEYS = _RESULTS.c.run, _RESULTS.c.case_id, _RESULTS.c.baseline_case_id
+_COLUMNS = (
+    *_KEYS,
+    *(_CASES.c[name] for name in IDENTITY),
+    *(_RESULTS.c[name] for name in ("artifact", "samples", "attempts", "verdict", "reasons")),
+    *(_RUNS.c[name] for name in ("dataset", "synthetic", "effort")),
+    _RESULTS.c.judged_at.label("measured_at"),
+    _ARTIFACT.c.size_bytes.label("size_bytes"),
+    _BASE_ARTIFACT.c.size_bytes.label("base_size_bytes"),
+)
+#: By (run, id of the case), then by name.
+Figures = dict[tuple[str, int], dict[str, float]]
 
 
-def results_of(session: Session, chosen: Selection) -> list[ResultRow]:
-    """Return the judged cases of a run, else one result of every case, as far as ``chosen`` asks for them."""
-    query: Select[*tuple[Any, ...]] = (
-        select(schema.RunCase, schema.Case, schema.Run, schema.Artifact.size_bytes)
-        .join(schema.Case, schema.Case.id == schema.RunCase.case_id)
-        .join(schema.Run, schema.Run.id == schema.RunCase.run)
-        .outerjoin(schema.Artifact, schema.Artifact.sha256 == schema.RunCase.artifact)
-    )
-    rows = _compared(session, [tuple(row) for row in session.execute(_narrowed(query, chosen))])
-    field, largest_first = SORTS[chosen.sort]
-    if chosen.sort != "case":
-        having = [row for row in rows if getattr(row, field) is not None]
-        having.sort(key=lambda row: getattr(row, field), reverse=largest_first is not chosen.reverse)
-        rows = having + [row for row in rows if getattr(row, field) is None]
-    elif chosen.reverse:
-        rows.reverse()
-    return rows if chosen.limit is None else rows[: chosen.limit]
+def results_of(connection: Connection, chosen: Selection) -> list[ResultRow]:
+    """Return the judged cases that ``chosen`` asks for, in its order: three statements, however many there are."""
+    rows = connection.execute(_chosen(connection, chosen, *_COLUMNS)).all()
+    if not rows:
+        return []
+    asked = _chosen(connection, chosen, *_KEYS).subquery("asked")
+    figures = _figures(connection, asked, asked.c.case_id)
+    base = _figures(connection, asked, asked.c.baseline_case_id, _METRICS.c.name.in_(COMPARED))
+    return [_result(row, figures, base) for row in rows]
 
 
-def count_of(session: Session, chosen: Selection) -> int:
+def count_of(connection: Connection, chosen: Selection) -> int:
     """Return how many results `results_of` has without a limit."""
+    return int(connection.execute(_narrowed(chosen, func.count())).scalar_one())
+
+
+def _chosen(connection: Connection, chosen: Selection, *columns: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
+    return _narrowed(chosen, *columns).order_by(*_order(connection, chosen)).limit(chosen.limit)
+
+
+def _narrowed(chosen: Selection, *columns: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
+    base = (_BASE.c.run == _RESULTS.c.run) & (_BASE.c.case_id == _RESULTS.c.baseline_case_id)
     query = (
-        select(func.count())
-        .select_from(schema.RunCase)
-        .join(schema.Case, schema.Case.id == schema.RunCase.case_id)
-        .join(schema.Run, schema.Run.id == schema.RunCase.run)
+        select(*columns)
+        .select_from(_RESULTS)
+        .join(_CASES, _CASES.c.id == _RESULTS.c.case_id)
+        .join(_RUNS, _RUNS.c.id == _RESULTS.c.run)
+        .outerjoin(_ARTIFACT, _ARTIFACT.c.sha256 == _RESULTS.c.artifact)
+        .outerjoin(_BASE, base)
+        .outerjoin(_BASE_ARTIFACT, _BASE_ARTIFACT.c.sha256 == _BASE.c.artifact)
+        .where(_RESULTS.c.judged_at.is_not(None))
     )
-    return int(session.execute(_narrowed(query, chosen)).scalar_one())
-
-
-def _narrowed(query: Select[*tuple[Any, ...]], chosen: Selection) -> Select[*tuple[Any, ...]]:
-    query = query.where(schema.RunCase.judged_at.is_not(None))
     if chosen.run is not None:
-        query = query.where(schema.RunCase.run == chosen.run)
-    else:
-        age = func.row_number().over(
-            partition_by=schema.RunCase.case_id, order_by=(schema.RunCase.judged_at.desc(), schema.RunCase.run)
-        )
-        every = select(schema.RunCase.run, schema.RunCase.case_id, age.label("age"))
-        newest = every.where(schema.RunCase.judged_at.is_not(None)).subquery()
-        query = query.join(
-            newest,
-            (newest.c.run == schema.RunCase.run) & (newest.c.case_id == schema.RunCase.case_id) & (newest.c.age == 1),
-        )
+        query = query.where(_RESULTS.c.run == chosen.run)
+    elif not chosen.every:
+        query = query.where(IS_CURRENT)
     if chosen.since is not None:
-        query = query.where(schema.RunCase.judged_at >= chosen.since)
+        query = query.where(_RESULTS.c.judged_at >= chosen.since)
+    tables = {"verdict": _RESULTS, "effort": _RUNS, "dataset": _RUNS}
     for name, values in chosen.filters.items():
-        query = query.where(_column(name).in_(values))
+        query = query.where(tables.get(name, _CASES).c[name].in_(values))
     return query
 
 
-def _column(name: str) -> Any:
-    tables = {"verdict": schema.RunCase, "effort": schema.Run, "dataset": schema.Run}
-    return getattr(tables.get(name, schema.Case), name)
+def _order(connection: Connection, chosen: Selection) -> list[ColumnElement[Any]]:
+    """Return what the results are ordered by, the same on every database."""
 
+    def text(column: ColumnElement[Any]) -> ColumnElement[Any]:
+        # PostgreSQL sorts text as people of the server's language do
+        return column.collate("C") if connection.dialect.name == "postgresql" else column
 
-def _compared(session: Session, found: Sequence[tuple[Any, ...]]) -> list[ResultRow]:
-    """Add figures, and the comparison with float32 of the same run, which the filters may have left out."""
-    runs = {row.run for row, *_ in found}
-    metrics: dict[tuple[str, int], dict[str, float]] = defaultdict(dict)
-    starts: dict[tuple[str, int], list[tuple[int | None, ...]]] = defaultdict(list)
-    baselines: dict[tuple[Any, ...], tuple[int, int | None]] = {}
-    for run in runs:  # a handful: runs, not rows
-        for metric in session.scalars(select(schema.Metric).where(schema.Metric.run == run)):
-            metrics[run, metric.case_id][metric.name] = metric.value
-        attempt = schema.Attempt
-        columns = attempt.import_ns, attempt.load_ns, attempt.first_ns, attempt.peak_rss_bytes
-        query = select(attempt.case_id, *columns).where(attempt.run == run, attempt.error.is_(None))
-        for case_id, *own in session.execute(query):
-            starts[run, case_id].append(tuple(own))
-        # no runtime takes two of them: of two such cases, one is planned as a skip and never judged
-        float32 = (
-            select(schema.Case, schema.Artifact.size_bytes)
-            .join(schema.RunCase, schema.RunCase.case_id == schema.Case.id)
-            .outerjoin(schema.Artifact, schema.Artifact.sha256 == schema.RunCase.artifact)
-            .where(schema.RunCase.run == run, schema.Case.scheme.in_(BASELINES))
-            .where(schema.RunCase.judged_at.is_not(None))
-        )
-        for case, size in session.execute(float32):
-            baselines[run, *_without_scheme(case)] = case.id, size
-    rows = [
-        _result(
-            row, case, run, size, metrics, starts[row.run, case.id], baselines.get((row.run, *_without_scheme(case)))
-        )
-        for row, case, run, size in found
+    case_order: list[ColumnElement[Any]] = [
+        *(text(_CASES.c[name]) for name in ("device", "model", "runtime")),
+        *(_CASES.c[name] for name in ("threads", "batch", "interpreters")),
+        case({name: place for place, name in enumerate(SCHEMES)}, value=_CASES.c.scheme, else_=len(SCHEMES)),
+        text(_CASES.c.scheme),
+        text(_RESULTS.c.run),
     ]
-    return sorted(
-        rows,
-        key=lambda row: (
-            *(row.device, row.model, row.runtime, row.threads, row.batch),
-            SCHEMES.index(row.scheme) if row.scheme in SCHEMES else len(SCHEMES),
-            row.scheme,
-        ),
-    )
+    if chosen.sort == "case":
+        return [key.desc() for key in case_order] if chosen.reverse else case_order
+    name, largest_first = SORTS[chosen.sort]
+    key = _sortable(name)
+    first = key.desc() if largest_first is not chosen.reverse else key.asc()
+    return [first.nulls_last(), *case_order]
 
 
-def _result(  # noqa: PLR0917  one call, right above
-    row: schema.RunCase,
-    case: schema.Case,
-    run: schema.Run,
-    size: int | None,
-    metrics: Mapping[tuple[str, int], Mapping[str, float]],
-    starts: Sequence[tuple[int | None, ...]],
-    baseline: tuple[int, int | None] | None,
-) -> ResultRow:
-    own = metrics.get((row.run, case.id), {})
-    base = metrics.get((row.run, baseline[0]), {}) if baseline else {}
-    base_size = baseline[1] if baseline else None
-    imports, loads, firsts, peaks = zip(*starts, strict=True) if starts else ((), (), (), ())
-    figures: dict[str, Any] = {name: own.get(name) for name in FIGURES}
-    assert row.judged_at is not None  # noqa: S101  the query asked for it
+def _sortable(name: str) -> ColumnElement[Any]:
+    if name == "size_bytes":
+        return _ARTIFACT.c.size_bytes
+    if name == "measured_at":
+        return _RESULTS.c.judged_at
+    if name == "auc_change":
+        return _figure("auc_mean") - _figure("auc_mean", _RESULTS.c.baseline_case_id)
+    if name == "speedup":
+        (times, rates) = (
+            [func.nullif(_figure(figure, of), 0) for of in (_RESULTS.c.case_id, _RESULTS.c.baseline_case_id)]
+            for figure in ("p50_ns", "images_per_s")
+        )
+        return func.coalesce(rates[0] / rates[1], times[1] / times[0])
+    return _figure(name)
+
+
+def _figure(name: str, case_id: ColumnElement[Any] = _RESULTS.c.case_id) -> ColumnElement[Any]:
+    of_case = (_METRICS.c.run == _RESULTS.c.run) & (_METRICS.c.case_id == case_id)
+    return select(_METRICS.c.value).where(of_case, _METRICS.c.name == name).scalar_subquery()
+
+
+def _figures(
+    connection: Connection, asked: Subquery, case_id: ColumnElement[Any], *narrower: ColumnElement[bool]
+) -> Figures:
+    of_case = (_METRICS.c.run == asked.c.run) & (_METRICS.c.case_id == case_id)
+    query = select(_METRICS).join(asked, of_case).where(*narrower)
+    found: Figures = defaultdict(dict)
+    for run, number, name, value in connection.execute(query):
+        found[run, number][name] = value
+    return found
+
+
+def _result(row: Row[Any], figures: Figures, of_base: Figures) -> ResultRow:
+    values = dict(row._mapping)  # noqa: SLF001  SQLAlchemy's public name
+    key, base_key = (row.run, values.pop("case_id")), (row.run, values.pop("baseline_case_id"))
+    own, base, base_size = figures.get(key, {}), of_base.get(base_key, {}), values.pop("base_size_bytes")
+    found: dict[str, Any] = {name: own.get(name) for name in FIGURES}
+    if found["peak_rss_bytes"] is not None:
+        found["peak_rss_bytes"] = round(found["peak_rss_bytes"])
     return ResultRow(
-        case=str(case.as_value()),
-        run=row.run,
-        **{name: getattr(case, name) for name in IDENTITY},
-        dataset=run.dataset,
-        synthetic=run.synthetic,
-        effort=run.effort,
-        artifact=row.artifact,
-        size_bytes=size,
-        size_ratio=base_size / size if base_size and size else None,
-        load_ns=_median(loads),
-        first_ns=_median(firsts),
-        import_ns=_median(imports),
-        **figures,
-        samples=row.samples,
-        attempts=row.attempts,
+        case=str(Case(**{name: values[name] for name in IDENTITY})),
+        size_ratio=base_size / row.size_bytes if base_size and row.size_bytes else None,
         speedup=_speedup(base, own),
         auc_change=own["auc_mean"] - base["auc_mean"] if "auc_mean" in base and "auc_mean" in own else None,
-        peak_rss_bytes=max((peak for peak in peaks if peak is not None), default=None),
-        verdict=str(row.verdict),
-        reasons=tuple(row.reasons),
-        measured_at=row.judged_at,
+        **found,
+        **values | {"verdict": str(row.verdict), "reasons": tuple(row.reasons)},
     )
 
 
@@ -173,12 +169,3 @@ def _speedup(base: Mapping[str, float], own: Mapping[str, float]) -> float | Non
     if base.get("p50_ns") and own.get("p50_ns"):  # a clock too coarse for the null runtime says 0
         return base["p50_ns"] / own["p50_ns"]
     return None
-
-
-def _median(values: Sequence[int | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return statistics.median(known) if known else None
-
-
-def _without_scheme(case: schema.Case) -> tuple[Any, ...]:
-    return tuple(getattr(case, name) for name in IDENTITY if name != "scheme")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from orchestrator.domain import event as happened
-from orchestrator.store import profiles, schema
+from orchestrator.store import case_links, profiles, schema
 from orchestrator.store.events import plain, row_of
 from orchestrator.store.statements import insert_new, insert_or_update
 
@@ -171,6 +171,8 @@ def _attempt_row(run: str, measurement: Measurement, ids: Mapping[Case, int]) ->
     apart = ("attempt", "case", "warmup_ns", "latency_ns")
     row = {name: getattr(measurement, name) for name in _names(type(measurement)) if name not in apart}
     row |= {key: plain(row[key]) for key in ("readings", "requested", "effective", "versions")}
+    row |= {"p10_ns": measurement.quantile_ns(0.1), "p50_ns": measurement.quantile_ns(0.5)}
+    row["count"] = len(measurement.latency_ns)
     return row | {"id": measurement.attempt, "run": run, "case_id": ids[measurement.case]}
 
 
@@ -228,6 +230,7 @@ def _case_judged(connection: Connection, cases: CaseIds, events: Sequence[happen
     ]
     if figures:
         connection.execute(insert(_METRICS), figures)
+    case_links.refresh(connection, list(last))
 
 
 def _case_judged_again(connection: Connection, cases: CaseIds, events: Sequence[happened.CaseJudgedAgain]) -> None:

@@ -187,12 +187,13 @@ class Queries:
         self,
         *,
         run: str | None = None,
+        every: bool = False,
         since: datetime | None = None,
         sort: str = "case",
         limit: int | None = None,
         **filters: Wanted,
     ) -> list[ResultRow]:
-        """Return judged cases: those of ``run``, else one result of every case.
+        """Return judged cases: those of ``run``, else of every case the result that counts, or all with ``every``.
 
         ``filters`` are fields of a case (``device``, ``model``, ``scheme``, ``runtime``, ``threads``, ``batch``,
         ``interpreters``), ``verdict``, ``effort`` or ``dataset``: one value, or several of which any may match, ``None``
@@ -200,9 +201,9 @@ class Queries:
         order round; what lacks the figure comes last. ``limit`` leaves the first of that order.
         Raises `UnknownName` for another ``sort``.
         """
-        chosen = Selection.of(filters, run=run, since=since, sort=sort, limit=limit)
-        with Session(self._engine) as session:
-            return results_of(session, chosen)
+        chosen = Selection.of(filters, run=run, every=every, since=since, sort=sort, limit=limit)
+        with self._engine.connect() as connection:
+            return results_of(connection, chosen)
 
     def attempt_times(self, device: str, runs: Sequence[str]) -> list[AttemptTime]:
         """Return the successful attempts of a device in ``runs`` without their samples, by run, case and number.
@@ -217,11 +218,13 @@ class Queries:
         with Session(self._engine) as session:
             return earlier_runs(session, device, run, most)
 
-    def count_results(self, *, run: str | None = None, since: datetime | None = None, **filters: Wanted) -> int:
+    def count_results(
+        self, *, run: str | None = None, every: bool = False, since: datetime | None = None, **filters: Wanted
+    ) -> int:
         """Return how many results `results` would return without a limit."""
-        chosen = Selection.of(filters, run=run, since=since)
-        with Session(self._engine) as session:
-            return count_of(session, chosen)
+        chosen = Selection.of(filters, run=run, every=every, since=since)
+        with self._engine.connect() as connection:
+            return count_of(connection, chosen)
 
 
 def _calibration(row: schema.Calibration | None) -> Calibration | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -131,15 +132,7 @@ class Case(Base):
 
     def as_value(self) -> domain.Case:
         """Return the case that this row is of."""
-        return domain.Case(
-            device=self.device,
-            model=self.model,
-            scheme=self.scheme,
-            runtime=self.runtime,
-            threads=self.threads,
-            batch=self.batch,
-            interpreters=self.interpreters,
-        )
+        return domain.Case(**{field.name: getattr(self, field.name) for field in fields(domain.Case)})
 
 
 class RunCase(Base):
@@ -156,6 +149,20 @@ class RunCase(Base):
     samples: Mapped[int]
     verdict: Mapped[str | None]
     reasons: Mapped[list[Any]]
+    #: The judged case of the same run that this one is compared with; see `orchestrator.store.case_links`.
+    baseline_case_id: Mapped[int | None]
+    #: Whether this is the result that counts of all that the case has.
+    is_current: Mapped[bool] = mapped_column(server_default=false())
+
+    __table_args__ = (
+        Index(
+            "current_results",
+            "case_id",
+            unique=True,
+            sqlite_where=text("is_current"),
+            postgresql_where=text("is_current"),
+        ),
+    )
 
 
 class Attempt(Base):
@@ -191,6 +198,10 @@ class Attempt(Base):
     versions: Mapped[dict[str, Any] | None]
     golden_max_difference: Mapped[float | None]
     golden_mean_difference: Mapped[float | None]
+    #: Of the samples of kind ``latency``, in ns per invocation.
+    p10_ns: Mapped[float | None]
+    p50_ns: Mapped[float | None]
+    count: Mapped[int] = mapped_column(server_default=text("0"))
 
     __table_args__ = (Index("attempts_of_a_case", "run", "case_id"),)
 
@@ -228,7 +239,7 @@ class Scores(Base):
     __tablename__ = "scores"
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
-    run: Mapped[str] = mapped_column(ForeignKey("runs.id"), index=True)
+    run: Mapped[str] = mapped_column(ForeignKey("runs.id"))
     device: Mapped[str]
     model: Mapped[str]
     scheme: Mapped[str]
@@ -248,6 +259,8 @@ class Scores(Base):
     auc_error: Mapped[float | None]
     #: An `ImageList`; scores of an older farm have none.
     image_list: Mapped[str | None] = mapped_column(Id)
+
+    __table_args__ = (Index("scores_of_a_case", "run", "device", "model", "scheme", "runtime", "batch"),)
 
 
 class Profile(Base):

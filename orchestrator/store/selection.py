@@ -42,6 +42,8 @@ class Selection:
     """Results as they are asked for; an empty filter matches nothing."""
 
     run: str | None
+    #: Without a run: all results, not only the one of each case that counts.
+    every: bool
     since: datetime | None
     #: A key of `SORTS`.
     sort: str
@@ -56,6 +58,7 @@ class Selection:
         filters: Mapping[str, Wanted],
         *,
         run: str | None = None,
+        every: bool = False,
         since: datetime | None = None,
         sort: str = "case",
         limit: int | None = None,
@@ -70,7 +73,7 @@ class Selection:
                 raise UnknownName("filter", key, FILTERS)
             if value is not None:
                 chosen[key] = _values(value)
-        return cls(run=run, since=since, sort=name, reverse=name != sort, limit=limit, filters=chosen)
+        return cls(run=run, every=every, since=since, sort=name, reverse=name != sort, limit=limit, filters=chosen)
 
 
 def _values(wanted: str | int | Sequence[str] | Sequence[int]) -> tuple[str | int, ...]:

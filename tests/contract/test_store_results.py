@@ -13,8 +13,8 @@ from orchestrator.domain.result import Reason, Verdict
 from orchestrator.errors import StoreError, UnknownName
 from orchestrator.store import schema
 from orchestrator.store.store import Store
-from orchestrator.testing import MIDNIGHT, make_case, make_image_list, make_measurement, make_scores
-from tests.lab.telling import RUN, ended, judged, ready, started, tell
+from orchestrator.testing import MIDNIGHT, make_case, make_image_list, make_scores
+from tests.lab.telling import RUN, judged, ready, started, tell
 
 
 @pytest.fixture
@@ -31,12 +31,10 @@ def two_schemes(store, run=RUN, at=MIDNIGHT, **float32):
 
 
 def test_a_result_has_every_figure(store):
-    readings = {"load_ns": 3, "first_ns": 9}
     two_schemes(store)
-    tell(store, ended(), ended(make_measurement(attempt="attempt-2", number=2, peak_rss_bytes=60_000_000, **readings)))
-    tell(store, ended(make_measurement((), attempt="attempt-3", number=3, error="x", load_ns=10**12)))
     reason = Reason(verdict=Verdict.WARN, code="smoke", message="m", advice="a")
-    tell(store, judged(verdict=Verdict.WARN, reasons=(reason,)))
+    starts = {"load_ns": 2_500_001.5, "first_ns": 1_000_004.5, "import_ns": 7.0, "peak_rss_bytes": 6e7}
+    tell(store, judged(verdict=Verdict.WARN, reasons=(reason,), **starts))
 
     row = store.results()[0]
 
@@ -54,7 +52,8 @@ def test_a_result_has_every_figure(store):
     }
     assert (row.dataset, row.synthetic, row.effort) == ("phantom", True, "smoke")
     assert (row.artifact, row.size_bytes, row.size_ratio) == ("a" * 64, 1000, 1.0)
-    assert (row.load_ns, row.first_ns, row.peak_rss_bytes) == (2_500_001.5, 1_000_004.5, 60_000_000)
+    assert {name: getattr(row, name) for name in starts} == starts
+    assert isinstance(row.peak_rss_bytes, int)
     assert (row.p50_ns, row.p90_ns, row.p99_ns) == (1_000_000.0, 2_000_000.0, None)
     assert (row.samples, row.attempts, row.speedup) == (128, 1, 1.0)
     assert (row.auc_mean, row.auc_change) == (0.9, 0.0)

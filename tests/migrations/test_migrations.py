@@ -201,3 +201,52 @@ def test_attempts_from_before_the_golden_check_stay_without_one(empty):
     artifact = queries.artifact("a")
     assert artifact is not None
     assert artifact.golden is None
+
+
+def test_results_of_an_older_farm_get_the_figures_that_are_computed_when_judging_now(empty):
+    migrate.upgrade(empty)
+    samples = (1000, 2000, 3000)
+    with empty.connect().execution_options(writes=True) as connection, connection.begin():
+        config = migrate._config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0009")
+        for statement in (
+            "INSERT INTO artifacts VALUES ('a', 1, 'm', 's', 1, '{}', '{}', '{}', NULL)",
+            "INSERT INTO cases VALUES (1, 'pi', 'm', 'float32', 'litert', 1, 1, 0)",
+            "INSERT INTO cases VALUES (2, 'pi', 'm', 'int8', 'litert', 1, 1, 0)",
+            *(
+                "INSERT INTO runs (id, started_at, suite, seed, effort, dataset, synthetic, farm_version)"  # noqa: S608
+                f" VALUES ('{effort}', '2026-01-01', '{{}}', 0, '{effort}', 'phantom', true, '0')"
+                for effort in ("quick", "smoke")
+            ),
+            *(
+                "INSERT INTO run_cases (run, case_id, judged_at, artifact, attempts, samples, verdict, reasons)"  # noqa: S608
+                f" VALUES ('{run}', {case}, '2026-01-0{case}', 'a', 2, 6, 'VALID', '[]')"
+                for run in ("quick", "smoke")
+                for case in (1, 2)
+            ),
+        ):
+            connection.exec_driver_sql(statement)
+        for number, error in enumerate((None, None, "broken"), 1):
+            connection.execute(
+                sqlalchemy.text(
+                    "INSERT INTO attempts (id, run, case_id, number, artifact, started_at, ended_at, wall_ns, readings,"
+                    " error, load_ns, first_ns, peak_rss_bytes, invocations_per_sample) VALUES (:id, 'quick', 2, :number,"
+                    " 'a', '2026-01-01', '2026-01-01', 5, '[]', :error, :load, 7, :peak, 10)"
+                ),
+                {"id": f"t{number}", "number": number, "error": error, "load": number * 10, "peak": number * 1000},
+            )
+            data = b"".join(value.to_bytes(8, "little") for value in samples) if error is None else b"torn"
+            connection.execute(
+                sqlalchemy.text("INSERT INTO samples VALUES (:id, 'latency', 3, :data)"),
+                {"id": f"t{number}", "data": data},
+            )
+
+    migrate.upgrade(empty)
+
+    with empty.connect() as connection:
+        columns = connection.exec_driver_sql("SELECT p10_ns, p50_ns, count FROM attempts ORDER BY id").all()
+    assert [tuple(row) for row in columns] == [(120.0, 200.0, 3), (120.0, 200.0, 3), (None, None, 0)]
+    float32, int8 = Queries(empty).results()
+    assert (int8.run, int8.load_ns, int8.first_ns, int8.import_ns, int8.peak_rss_bytes) == ("quick", 15, 7, None, 2000)
+    assert (float32.run, float32.size_ratio, int8.size_ratio) == ("quick", 1.0, 1.0)

@@ -44,7 +44,7 @@ def figures_of(case: Case, good: Sequence[Measurement]) -> dict[str, float | Non
         where = interval_of_median(rates)
         if where is not None:
             found |= {"images_per_s_low": where.low, "images_per_s_high": where.high}
-    return found | _energy(good) | _minutes(good)
+    return found | _starts(good) | _energy(good) | _minutes(good)
 
 
 def images_per_s(case: Case, attempt: Measurement) -> float | None:
@@ -52,6 +52,16 @@ def images_per_s(case: Case, attempt: Measurement) -> float | None:
     if not attempt.span_ns:
         return None
     return len(attempt.latency_ns) * attempt.invocations_per_sample * case.batch / (attempt.span_ns / 1e9)
+
+
+def _starts(good: Sequence[Measurement]) -> dict[str, float | None]:
+    """Return what comes before the samples as medians over attempts, and the most memory that one of them took."""
+    found: dict[str, float | None] = {}
+    for name in ("load_ns", "first_ns", "import_ns"):
+        values = [value for attempt in good if (value := getattr(attempt, name)) is not None]
+        found[name] = float(np.median(values)) if values else None
+    peaks = [attempt.peak_rss_bytes for attempt in good if attempt.peak_rss_bytes is not None]
+    return found | {"peak_rss_bytes": float(max(peaks)) if peaks else None}
 
 
 def _energy(good: Sequence[Measurement]) -> dict[str, float | None]:
