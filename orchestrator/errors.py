@@ -24,6 +24,7 @@
         ├── DatasetError          images or labels can't be read as configured
         ├── ModelError            a model can't be loaded or does not fit the dataset
         ├── BuildError            a scheme can't build its artifact
+        ├── ArchiveError          an archive of a run is damaged, newer, hostile, or contradicts what is stored
         └── StoreError            the results database is missing, old or refuses
 """
 
@@ -168,6 +169,10 @@ class ModelError(Stable):
 
 class BuildError(Stable):
     """A scheme could not build an artifact that can be trusted."""
+
+
+class ArchiveError(Stable):
+    """An archive of a run is damaged, newer than this farm, hostile, or contradicts what is stored."""
 
 
 class StoreError(Stable):

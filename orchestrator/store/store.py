@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
+
+from sqlalchemy.orm import Session
 
 from orchestrator.store import engine as engines
 from orchestrator.store import migrate, schema
@@ -10,6 +13,7 @@ from orchestrator.store.queries import Queries
 from orchestrator.store.writer import Writer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     from sqlalchemy import Engine
@@ -40,6 +44,23 @@ class Store(Queries, Writer):
             engine = engines.connect("sqlite://")
             schema.Base.metadata.create_all(engine)
         return cls(engine)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Yield a session that sees the database as it is at one moment, whatever others write meanwhile."""
+        postgresql = self._engine.dialect.name == "postgresql"
+        options = {"isolation_level": "REPEATABLE READ"} if postgresql else {}
+        with self._engine.connect().execution_options(**options) as connection, connection.begin():
+            yield Session(bind=connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """Yield a session whose changes are committed together at the end, or not at all."""
+        with self._transaction() as connection:
+            session = Session(bind=connection)
+            yield session
+            session.flush()
+        self._cases.forget()
 
     def close(self) -> None:
         """Give all connections back."""

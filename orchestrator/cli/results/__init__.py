@@ -5,7 +5,19 @@ from __future__ import annotations
 import typer
 
 from orchestrator.cli.context import Db, InventoryFile, Json, existing_store
-from orchestrator.cli.results import best, breakeven, check, compare, gate, history, plot, rejudge, show
+from orchestrator.cli.results import (
+    best,
+    breakeven,
+    check,
+    compare,
+    export,
+    gate,
+    history,
+    import_,
+    plot,
+    rejudge,
+    show,
+)
 from orchestrator.cli.results import list as listing
 from orchestrator.cli.results.list import print_rows, print_why_empty
 from orchestrator.cli.subcommands import refuse_options_before
@@ -23,6 +35,8 @@ app.command("check", epilog=check.EPILOG)(check.check)
 app.command("gate", epilog=gate.EPILOG)(gate.gate)
 app.command("plot", epilog=plot.EPILOG)(plot.plot)
 app.command("compare", epilog=compare.EPILOG)(compare.compare)
+app.command("export", epilog=export.EPILOG)(export.export)
+app.command("import", epilog=import_.EPILOG)(import_.import_run)
 
 
 @app.callback(invoke_without_command=True, epilog="Example: farm results --json")

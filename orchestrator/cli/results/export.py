@@ -1,0 +1,131 @@
+"""``farm results export``: results as files for other programs, a run as an archive for another farm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.cli.context import Db, InventoryFile, console, errors_console, existing_store, project
+from orchestrator.cli.results.list import selected_devices
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from orchestrator.store.rows import ResultRow
+    from orchestrator.store.store import Store
+
+EPILOG = """Examples:
+
+\b
+  farm results export -o results.csv
+  farm results export --run latest --attempts -o attempts.parquet
+  farm results export --run latest -o run.farm.zip"""
+
+FORMATS = ("csv", "jsonl", "parquet", "archive")
+#: What a file's name says about its format.
+ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".zip": "archive"}
+_TO_FILES = frozenset({"parquet", "archive"})
+
+
+def export(
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: standard output.")
+    ] = None,
+    format: Annotated[  # noqa: A002  the option's name
+        str | None,
+        typer.Option("--format", metavar="|".join(FORMATS), help="Default: what FILE ends with, else jsonl."),
+    ] = None,
+    run: Annotated[str | None, typer.Option(metavar="RUN", help="Default: the newest result of every case.")] = None,
+    device: Annotated[str | None, typer.Option(metavar="A,B", help="Only these devices, as for list.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only this model.")] = None,
+    scheme: Annotated[str | None, typer.Option(help="Only this scheme.")] = None,
+    runtime: Annotated[str | None, typer.Option(help="Only this runtime.")] = None,
+    *,
+    attempts: Annotated[bool, typer.Option("--attempts", help="A row for each attempt.")] = False,
+    images: Annotated[
+        bool, typer.Option("--images", help="Archive: with names, labels and patients' numbers of the images.")
+    ] = False,
+    db: Db = None,
+    inventory: InventoryFile = None,
+) -> None:
+    """Export results as a table, or a run as an archive.
+
+    CSV, JSON Lines, Parquet; an archive is what another farm imports.
+    """
+    chosen = _format(format, output)
+    filters: dict[str, Any] = {"model": model, "scheme": scheme, "runtime": runtime}
+    with existing_store(db, inventory) as store:
+        if chosen == "archive":
+            _refuse_filters(filters | {"device": device, "attempts": attempts or None})
+            assert output is not None  # noqa: S101  `_format` asks for it
+            _archive(store, run or "latest", output, images=images)
+            return
+        rows = store.results(run=store.run(run).id if run else None, **filters)
+        if device:
+            names = selected_devices(device, rows, store, project(db, inventory))
+            rows = [row for row in rows if row.device in names]
+        _table(store, rows, chosen, output, attempts=attempts)
+
+
+def _format(asked: str | None, output: Path | None) -> str:
+    from orchestrator.errors import UnknownName, UsageError
+
+    if asked is not None and asked not in FORMATS:
+        raise UnknownName("format", asked, FORMATS)
+    chosen = asked or ("jsonl" if output is None else ENDINGS.get(output.suffix.lower()))
+    if chosen is None:
+        raise UsageError(f"{output}: its name does not say which format", hint=f"--format {'|'.join(FORMATS)}")
+    if output is None and chosen in _TO_FILES:
+        raise UsageError(
+            f"{chosen} needs a file", hint="-o run.farm.zip" if chosen == "archive" else "-o results.parquet"
+        )
+    return chosen
+
+
+def _refuse_filters(filters: dict[str, Any]) -> None:
+    from orchestrator.errors import UsageError
+
+    given = [name for name, value in filters.items() if value is not None]
+    if given:
+        raise UsageError(f"--{given[0]} does not go with an archive: it holds a run as a whole", hint="leave it out")
+
+
+def _archive(store: Store, run: str, output: Path, *, images: bool) -> None:
+    from orchestrator.domain.units import format_bytes
+    from orchestrator.exchange.pack import pack
+
+    packed = pack(store, run, output, images=images)
+    if not packed.ended:
+        errors_console().print(
+            f"warning: run {packed.run} has not ended; the archive is of what is stored", markup=False
+        )
+    console().print(
+        f"run {packed.run}: {packed.path}, {format_bytes(packed.size_bytes)}\nsha256 {packed.sha256}", markup=False
+    )
+
+
+def _table(store: Store, rows: Sequence[ResultRow], chosen: str, output: Path | None, *, attempts: bool) -> None:
+    from orchestrator.exchange import tables
+
+    table = tables.of_attempts(rows, store) if attempts else tables.of_results(rows)
+    if chosen == "parquet" and output is not None:
+        tables.to_parquet(table, output)
+    else:
+        _write((tables.to_csv if chosen == "csv" else tables.to_json_lines)(table), output)
+    if not rows:
+        errors_console().print("no results to export: farm results says why", markup=False)
+    elif output is not None:
+        console().print(f"{len(rows)} results: {output}", markup=False)
+
+
+def _write(lines: Iterable[str], output: Path | None) -> None:
+    from orchestrator.exchange.files import replacing
+
+    if output is None:
+        for line in lines:
+            typer.echo(line, nl=False)
+        return
+    with replacing(output) as file:
+        file.writelines(line.encode() for line in lines)

@@ -1,0 +1,1 @@
+"""Results on their way to other programs, to other farms, to nowhere."""

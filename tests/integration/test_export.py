@@ -1,0 +1,161 @@
+"""`farm results export` and `import`, as a person or a job uses them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+from datetime import UTC
+from pathlib import Path
+
+import pytest
+
+from orchestrator.domain.result import Verdict
+from orchestrator.store.store import Store
+from orchestrator.testing import make_case, make_measurement
+from tests.lab.same_process import call
+from tests.lab.telling import RUN, SMOKE, ended, everything_that_can_happen, judged, tell
+
+PAGE = Path(__file__).parents[2] / "docs" / "export.md"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A project with a run of one case, three attempts, one of them failed with words that a device chose."""
+    folder = tmp_path_factory.mktemp("project")
+    with Store.open(f"sqlite:///{folder / 'farm.db'}") as store:
+        tell(store, *everything_that_can_happen())
+        tell(store, ended(make_measurement(range(1, 1001), attempt="attempt-2", number=2)))
+        tell(store, ended(make_measurement((), attempt="attempt-3", number=3, error="=cmd|' /C calc'!A0")))
+        tell(store, judged(verdict=Verdict.WARN, reasons=(SMOKE,)))
+    return folder
+
+
+def farm(folder, *argv):
+    return call(["results", *argv], folder=folder, environment={"HOME": str(folder), "NO_COLOR": "1"})
+
+
+def exported(folder, *argv):
+    done = farm(folder, "export", *argv)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_csv_has_a_row_for_each_case_that_a_spreadsheet_reads(folder):
+    (row,) = csv.DictReader(io.StringIO(exported(folder, "--format", "csv")))
+
+    (plain,) = json.loads(farm(folder, "list", "--json").stdout)
+    assert set(row) == set(plain)
+    assert (row["case"], row["threads"], row["synthetic"]) == (str(make_case()), "1", "true")
+    assert (float(row["p50_ns"]), row["p99_ns"], row["reasons"]) == (1e6, "", "smoke")
+
+
+def test_json_lines_are_the_rows_of_json(folder):
+    lines = exported(folder).splitlines()
+
+    assert [json.loads(line) for line in lines] == json.loads(farm(folder, "list", "--json").stdout)
+
+
+def test_attempts_have_a_row_each_and_no_cell_is_a_formula(folder):
+    rows = list(csv.DictReader(io.StringIO(exported(folder, "--attempts", "--format", "csv"))))
+
+    assert [(row["case"], row["run"], row["number"], row["samples"]) for row in rows] == [
+        (str(make_case()), RUN, number, samples) for number, samples in (("1", "128"), ("2", "1000"), ("3", "0"))
+    ]
+    assert [row["p50_ns"] for row in rows] == ["1000000.0", "500.0", ""]
+    assert (rows[1]["p10_ns"], rows[1]["p90_ns"]) == ("100.0", "900.0")
+    assert rows[2]["error"] == "'=cmd|' /C calc'!A0"
+    assert json.loads(rows[0]["versions"])["numpy"] == "2.4.6"
+
+
+@pytest.mark.parametrize("attempts", [[], ["--attempts"]], ids=["cases", "attempts"])
+def test_parquet_has_typed_columns(folder, tmp_path, attempts):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    exported(folder, *attempts, "-o", str(tmp_path / "results.parquet"))
+
+    table = pq.read_table(tmp_path / "results.parquet")
+    lines = [json.loads(line) for line in exported(folder, *attempts).splitlines()]
+    assert table.num_rows == len(lines)
+    assert table.column_names == list(lines[0])
+    types = {name: table.schema.field(name).type for name in table.column_names}
+    assert (types["threads"], types["p50_ns"], types["case"]) == (pa.int64(), pa.float64(), pa.string())
+    moment = "started_at" if attempts else "measured_at"
+    assert table[moment][0].as_py().astimezone(UTC).isoformat() == lines[0][moment]
+    assert table["p50_ns"].to_pylist() == [line["p50_ns"] for line in lines]
+
+
+def test_without_pyarrow_a_sentence_says_what_to_install(folder, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+
+    done = farm(folder, "export", "-o", str(tmp_path / "x.parquet"))
+
+    assert done.returncode == 2
+    assert "Parquet needs pyarrow" in done.stderr
+    assert "pip install 'edge-farm[parquet]'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["-o", "results.xls"], "its name does not say which format"),
+        (["--format", "cvs"], "no format called 'cvs'; did you mean 'csv'?"),
+        (["--format", "parquet"], "parquet needs a file"),
+        (["-o", "run.farm.zip", "--scheme", "int8"], "--scheme does not go with an archive"),
+        (["-o", "nowhere/results.csv"], "nowhere/results.csv: No such file or directory"),
+        (["--run", "nope"], "no run called 'nope'"),
+    ],
+)
+def test_an_export_that_can_not_be_made_says_why(folder, argv, words):
+    done = farm(folder, "export", *argv)
+
+    assert done.returncode == 2
+    assert words in done.stderr
+
+
+def test_filters_narrow_what_is_exported(folder):
+    assert exported(folder, "--scheme", "float32", "--device", "loc*")
+    assert exported(folder, "--scheme", "int8") == ""
+
+
+def test_an_archive_goes_to_another_farm_once(folder, tmp_path):
+    printed = exported(folder, "--run", "latest", "-o", str(tmp_path / "run.farm.zip"))
+    first = farm(tmp_path, "import", "run.farm.zip", "--rename", "local=lab2")
+    again = farm(tmp_path, "import", "run.farm.zip", "--rename", "local=lab2")
+
+    assert re.search(r"run run-1: .*run\.farm\.zip, [\d.]+ kB\nsha256 [0-9a-f]{64}", printed)
+    assert (first.returncode, again.returncode) == (0, 0)
+    assert "run run-1 imported: 2 cases, 3 attempts, 1 scorings\n  device local is called lab2 here" in first.stdout
+    assert "run run-1 is there already, with the same content" in again.stdout
+    assert [row["device"] for row in json.loads(farm(tmp_path, "list", "--json").stdout)] == ["lab2"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["gone.farm.zip"], "gone.farm.zip: No such file"),
+        (["run.farm.zip", "--rename", "local"], "--rename local: must be OLD=NEW"),
+        (["run.farm.zip", "--rename", "locl=x"], "no device in the archive called 'locl'; did you mean 'local'?"),
+    ],
+)
+def test_an_import_that_can_not_be_made_says_why(folder, tmp_path, argv, words):
+    exported(folder, "--run", "latest", "-o", str(tmp_path / "run.farm.zip"))
+
+    done = farm(tmp_path, "import", *argv)
+
+    assert done.returncode == 2
+    assert words in done.stderr
+
+
+def test_the_page_s_own_reader_reads_an_archive(folder, tmp_path):
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    exported(folder, "--run", "latest", "-o", str(tmp_path / "run.farm.zip"))
+
+    done = subprocess.run([sys.executable, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == ["local float32 1 1000000 ns", "local float32 2 501 ns"]
