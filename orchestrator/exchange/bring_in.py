@@ -13,7 +13,7 @@ from orchestrator.exchange import unpack
 from orchestrator.exchange.contents import IDENTITY, Contents, devices, differing
 from orchestrator.exchange.records import CASE
 from orchestrator.exchange.stored import StoredRun
-from orchestrator.store import schema
+from orchestrator.store import case_links, schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -136,6 +136,10 @@ class _Insertion:
         ids = self._cases()
         self._attempts(ids)
         self._profiles(ids)
+        judged = [
+            (self._contents.run, id_) for id_, case in zip(ids, self._contents.cases, strict=True) if case["judged_at"]
+        ]
+        case_links.refresh(self._session.connection(), judged)
         self._add(schema.Scores, (self._of_run(each) for each in self._contents.records("scores")))
         self._session.flush()
         return taken

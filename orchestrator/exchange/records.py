@@ -42,6 +42,8 @@ CASE = "case"
 #: Tables that a record of another kind carries.
 CARRIED = frozenset({"samples", "metrics", "operators"})
 
+#: Columns that only a database knows: keys, and links that it keeps right by itself.
+_KEYS = frozenset({"run", "case_id", "profile", "baseline_case_id", "is_current"})
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _ID = re.compile(r"[A-Za-z0-9][\w.:/@+-]{0,199}", re.ASCII)
 _SMALL, _LARGE = 1 << 31, 1 << 63
@@ -51,7 +53,7 @@ def columns(kind: str) -> Iterator[Column[Any]]:
     """Yield the columns that a record has as they are: neither keys that only a database knows, nor blobs."""
     for table in TABLES[kind]:
         for column in table.__table__.columns:
-            if column.name in {"run", "case_id", "profile"} or isinstance(column.type, LargeBinary):
+            if column.name in _KEYS or isinstance(column.type, LargeBinary):
                 continue
             if column.name == "id" and isinstance(column.type, Integer):
                 continue

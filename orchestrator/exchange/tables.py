@@ -5,22 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.analysis.stats import percentile
+from sqlalchemy import select
+
 from orchestrator.domain.case import Case
 from orchestrator.domain.result import Measurement
 from orchestrator.errors import UsageError
 from orchestrator.exchange.files import replacing
+from orchestrator.store import schema
 from orchestrator.store.rows import ResultRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from orchestrator.store.queries import Queries
+    from orchestrator.store.store import Store
 
 _PLAIN = {"str": str, "int": int, "float": float, "bool": bool, "datetime": datetime}
 #: Rows of a batch in a Parquet file.
@@ -45,28 +47,29 @@ def of_results(results: Sequence[ResultRow]) -> Table:
     return Table(columns=columns, rows=({name: getattr(row, name) for name in columns} for row in results))
 
 
-def of_attempts(results: Sequence[ResultRow], store: Queries) -> Table:
+def of_attempts(results: Sequence[ResultRow], store: Store) -> Table:
     """Return a row for each attempt behind ``results``, failed ones too."""
     own = {name: kind for name, kind in _columns(Measurement).items() if name not in _BULK}
     columns = {"case": str, "run": str} | _columns(Case) | own
-    columns |= {"samples": int, "p10_ns": float, "p50_ns": float, "p90_ns": float}
+    columns |= {"samples": int, "p10_ns": float, "p50_ns": float}
     return Table(columns=columns, rows=_attempts(results, store, tuple(own)))
 
 
-def _attempts(results: Sequence[ResultRow], store: Queries, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _attempts(results: Sequence[ResultRow], store: Store, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    wanted: dict[str, set[str]] = {}
     for result in results:
-        case = Case.parse(result.case)
-        identity = {field.name: getattr(case, field.name) for field in fields(Case)}
-        for attempt in store.measurements(result.run, case):
-            times = attempt.per_invocation_ns
-            shares = {"p10_ns": 0.1, "p50_ns": 0.5, "p90_ns": 0.9}
-            yield (
-                {"case": result.case, "run": result.run}
-                | identity
-                | {name: getattr(attempt, name) for name in names}
-                | {"samples": len(times)}
-                | {name: percentile(times, share) for name, share in shares.items()}
-            )
+        wanted.setdefault(result.run, set()).add(result.case)
+    attempt = schema.Attempt
+    with store.reading() as session:
+        for run, cases in wanted.items():
+            query = select(attempt, schema.Case).join(schema.Case).where(attempt.run == run)
+            query = query.order_by(attempt.case_id, attempt.number, attempt.id).execution_options(yield_per=1_000)
+            for row, of in session.execute(query):
+                case = of.as_value()
+                if str(case) in cases:
+                    values = {name: getattr(row, name) for name in names if name != "attempt"} | {"attempt": row.id}
+                    values |= {"samples": row.count, "p10_ns": row.p10_ns, "p50_ns": row.p50_ns}
+                    yield {"case": str(case), "run": run} | asdict(case) | values
 
 
 def _columns(kind: type) -> dict[str, type]:

@@ -50,7 +50,11 @@ def rows(url):
             for table in schema.Base.metadata.sorted_tables:
                 content[table.name] = sorted(
                     json.dumps(
-                        {key: value for key, value in row._mapping.items() if key not in ("id", "case_id")},
+                        {
+                            key: value
+                            for key, value in row._mapping.items()
+                            if key not in ("id", "case_id", "baseline_case_id")
+                        },
                         default=repr,
                         sort_keys=True,
                     )
