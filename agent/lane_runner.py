@@ -85,7 +85,7 @@ class StepRunner:
                 break  # not the step's fault
             self._writer.append(record)
 
-    def _take(self, step: wire.Step) -> Union[wire.AttemptDone, wire.ScoringDone]:
+    def _take(self, step: wire.Step) -> Union[wire.AttemptDone, wire.ScoringDone, wire.ProfileDone]:
         step = self._settled(step)
         began_at, began = time.time_ns(), time.monotonic_ns()
         key = step.artifact, step.runtime, step.environment
@@ -95,14 +95,13 @@ class StepRunner:
             answer = self._spawn(step)
         if answer.get("unloadable"):
             self._unloadable[key] = str(answer["error"])
-        kind = wire.AttemptDone if step.kind == "measure" else wire.ScoringDone
         common = {
             "id": step.id,
             "began_at_ns": began_at,
             "ended_at_ns": time.time_ns(),
             "wall_ns": time.monotonic_ns() - began,
         }
-        return wire.from_json(kind, {**common, **answer})  # type: ignore[no-any-return]  # it builds any kind
+        return wire.from_json(wire.RECORD_OF[step.kind], {**common, **answer})  # type: ignore[no-any-return]  # it builds any kind
 
     def _settled(self, step: wire.Step) -> wire.Step:
         """Wait until the device is cool enough for ``step``; return the step with that temperature."""

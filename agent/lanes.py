@@ -115,7 +115,7 @@ def _check(workdir: Workdir, request: wire.LaneRequest) -> None:
         raise Refused(wire.BAD_REQUEST, "the agent speaks version %d, not %d" % (wire.VERSION, request.version))
     absent = []
     for step in request.steps:
-        if step.kind not in ("measure", "score"):
+        if step.kind not in wire.RECORD_OF:
             raise Refused(wire.BAD_REQUEST, "step %s: unknown kind %r" % (step.id, step.kind))
         if not knows(step.runtime):
             message = "step %s: unknown runtime %r; there are %s" % (step.id, step.runtime, ", ".join(names()))

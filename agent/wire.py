@@ -95,7 +95,7 @@ class Preprocess:
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """One worker process: ``kind`` is ``measure`` (time one case once) or ``score`` (score every image)."""
+    """One worker process: ``kind`` is ``measure`` (time a case once), ``score`` (score images) or ``profile`` (operators)."""
 
     id: str
     kind: str
@@ -235,6 +235,39 @@ class ScoringDone:
 
 
 @dataclasses.dataclass(frozen=True)
+class Operator:
+    """One operator of a profile, timed over the profile's invocations."""
+
+    kind: str
+    types: str
+    delegate: str | None
+    median_ns: int
+    total_ns: int
+
+
+@dataclasses.dataclass(frozen=True)
+class ProfileDone:
+    """A profiling worker ended. ``error`` is ``None`` exactly when it succeeded."""
+
+    id: str
+    began_at_ns: int
+    ended_at_ns: int
+    wall_ns: int
+    error: str | None = None
+    unloadable: bool = False
+    #: The runtime has no profiler to ask.
+    unsupported: bool = False
+    #: Those that count; the others were interrupted.
+    invocations: int = 0
+    interrupted: int = 0
+    #: Those that count, together; and the median with the profiler off.
+    total_ns: int = 0
+    quiet_ns: int = 0
+    operators: tuple[Operator, ...] = ()
+    versions: dict[str, str] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Tuned:
     """Settings were changed or put back; ``answer`` is that of the commands ``tune`` or ``restore``."""
 
@@ -250,7 +283,9 @@ class LaneDone:
     error: str | None = None
 
 
-RECORDS = {kind.__name__: kind for kind in (LaneBegan, StepBegan, AttemptDone, ScoringDone, Tuned, LaneDone)}
+#: Kind of a step -> what its worker's answer becomes.
+RECORD_OF = {"measure": AttemptDone, "score": ScoringDone, "profile": ProfileDone}
+RECORDS = {kind.__name__: kind for kind in (LaneBegan, StepBegan, *RECORD_OF.values(), Tuned, LaneDone)}
 
 
 def encode_line(record: object) -> bytes:
@@ -310,5 +345,6 @@ NESTED = {
     (LaneRequest, "steps"): Step,
     (LaneRequest, "tune"): TuneRequest,
     (Step, "preprocess"): Preprocess,
+    (ProfileDone, "operators"): Operator,
     (EnvironmentRequest, "wheels"): Wheel,
 }

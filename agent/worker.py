@@ -1,4 +1,4 @@
-"""A fresh process that does one step: measure one case once, or score every image."""
+"""A fresh process that does one step: measures a case once, scores every image, or times operators."""
 
 from __future__ import annotations
 
@@ -44,18 +44,29 @@ def main(arguments: list[str]) -> int:
         resource.setrlimit(resource.RLIMIT_DATA, (step.memory_bytes, step.memory_bytes))
     if step.environment is not None:
         sys.path.insert(0, workdir.environment(step.environment))
-    from agent.scoring import Unscorable  # numpy may come from the environment
-
-    try:
-        answer = measure(workdir, step) if step.kind == "measure" else score(workdir, step)
-    except Unscorable as error:
-        answer = {"error": str(error)}
-    except Unloadable as error:
-        traceback.print_exc()
-        answer = {"error": "%s can't load the artifact: %s" % (step.runtime, error), "unloadable": True}
+    answer = _profile(workdir, step) if step.kind == "profile" else _compute(workdir, step)
     with open(answers, "wb") as out:
         out.write(json.dumps(answer, allow_nan=False).encode() + b"\n")
     return 0
+
+
+def _profile(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
+    """Return the fields of `ProfileDone` that only the worker knows; nothing but the standard library is imported."""
+    from agent import profile
+
+    return profile.profile(workdir.blob(step.artifact), step.runtime, step.threads)
+
+
+def _compute(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
+    from agent.scoring import Unscorable  # numpy may come from the environment
+
+    try:
+        return measure(workdir, step) if step.kind == "measure" else score(workdir, step)
+    except Unscorable as error:
+        return {"error": str(error)}
+    except Unloadable as error:
+        traceback.print_exc()
+        return {"error": "%s can't load the artifact: %s" % (step.runtime, error), "unloadable": True}
 
 
 def measure(workdir: Workdir, step: wire.Step) -> dict[str, Any]:

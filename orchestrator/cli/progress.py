@@ -179,6 +179,19 @@ class Screen:
         self._step(event.device)
 
     @_show.register
+    def _(self, event: happened.ProfileStarted) -> None:
+        case = event.case
+        self._describe(event.device, f"profiling {case.model} {case.scheme} {case.runtime}")
+
+    @_show.register
+    def _(self, event: happened.Profiled) -> None:
+        profile = event.profile
+        if profile.error is not None:
+            how = "not possible" if profile.unsupported else "failed"
+            self._say(f"[yellow]{plain(str(profile.case))}  profile {how}:[/] {plain(_last_line(profile.error))}")
+        self._step(event.device)
+
+    @_show.register
     def _(self, event: happened.AttemptStarted) -> None:
         case = event.case
         self._describe(event.device, f"attempt {event.number}: {case.model} {case.scheme} {case.runtime}")

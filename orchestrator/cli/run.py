@@ -106,6 +106,9 @@ def run(
         typer.Option("--tune", help="Set the governor to performance meanwhile, where you may: farm devices tune."),
     ] = False,
     accuracy: AccuracyOption = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Time the operators of each case too, after its attempts.")
+    ] = False,
     seed: Annotated[int | None, typer.Option(help="Seed of the order of attempts.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and what is skipped, and stop.")] = False,
     resume: ResumeOption = None,
@@ -131,6 +134,7 @@ def run(
         "compare": compare,
         "tune": tune,
         "accuracy": accuracy,
+        "profile": profile,
         "seed": seed,
     }
     if resume is not None:
@@ -277,41 +281,17 @@ def _show_results(run: str, store: Store, *, as_json: bool) -> None:
 
 
 def _show_plan(plan: Plan, *, as_json: bool) -> None:
-    from orchestrator.domain.plan import Attempt
+    from orchestrator.reports import plan as report
 
     if as_json:
-        import json
-
-        lanes = {
-            lane.device: [
-                f"{step.case} attempt {step.number}"
-                if isinstance(step, Attempt)
-                else f"score {step.model} {step.scheme}"
-                for step in lane.steps
-            ]
-            for lane in plan.lanes
-        }
-        skips = [{"case": str(skip.case), "reason": skip.reason} for skip in plan.skips]
-        typer.echo(
-            json.dumps({"effort": plan.effort.name, "seed": plan.seed, "lanes": lanes, "skips": skips}, indent=2)
-        )
+        typer.echo(report.as_json(plan))
         return
     out = console()
     if not plan.lanes and not plan.skips:
         out.print("nothing is left to do")
     for lane in plan.lanes:
-        steps = sum(isinstance(step, Attempt) for step in lane.steps)
-        least = plan.effort.seconds * len(lane.cases)
-        out.print(
-            f"[bold]{lane.device}[/]  {len(lane.cases)} cases, {steps} attempts, "
-            f"{len(lane.steps) - steps} scorings, at least {least:.0f} s of timed inference"
-        )
-        for number, step in enumerate(lane.steps, 1):
-            what = (
-                f"attempt {step.number}  {step.case}"
-                if isinstance(step, Attempt)
-                else f"scores     {step.device}/{step.model}/{step.scheme}/{step.runtime}"
-            )
-            out.print(f"  {number:3}  {what}", soft_wrap=True)
+        out.print(f"[bold]{lane.device}[/]  {report.summary(lane, plan)}")
+        for line in report.lines(lane):
+            out.print(line, soft_wrap=True)
     for skip in plan.skips:
         out.print(f"[yellow]skipped[/]  {skip.case}: {plain(skip.reason)}", soft_wrap=True)

@@ -79,6 +79,7 @@ def narrow(
     effort: str | None = None,
     compare: bool = False,
     tune: bool = False,
+    profile: bool = False,
     seed: int | None = None,
     accuracy: str | None = None,
 ) -> Suite:
@@ -119,6 +120,7 @@ def narrow(
         effort=effort or suite.effort,
         compare=compare or suite.compare,
         tune=tune or suite.tune,
+        profile=profile or suite.profile,
         seed=suite.seed if seed is None else seed,
         accuracy=accuracy or suite.accuracy,
     )

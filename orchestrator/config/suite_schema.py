@@ -103,5 +103,6 @@ class SuiteFile(pydantic.BaseModel, extra="forbid", strict=True):
     compare: bool = False
     attempts: _Count | None = None
     tune: bool = False
+    profile: bool = False
     seed: Annotated[int, pydantic.Field(ge=0, le=MAX_SEED)] = 0
     accuracy: Accuracy = "all"

@@ -55,12 +55,16 @@ class Profiling:
         return self.case
 
 
+#: What a lane does, one fresh process each.
+Step = Scoring | Attempt | Profiling
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
     """All the work of one device in one run, in order."""
 
     device: str
-    steps: tuple[Scoring | Attempt, ...]
+    steps: tuple[Step, ...]
 
     @property
     def cases(self) -> tuple[Case, ...]:

@@ -55,6 +55,8 @@ class Suite:
     attempts: int | None = None
     #: Whether devices are tuned while their lanes run, where the user may.
     tune: bool = False
+    #: Whether the operators of each case are timed too, after every attempt.
+    profile: bool = False
     seed: int = 0
     #: ``all`` scores every evaluation image on every device; ``none`` measures latency alone.
     accuracy: str = "all"

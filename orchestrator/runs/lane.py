@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 from orchestrator.devices.remote.journal import JournalReader
 from orchestrator.devices.remote.orders import longest_line_bytes, order_of
 from orchestrator.devices.remote.silence import SilenceLimit
-from orchestrator.domain.event import AttemptEnded, BlobSent, LaneEnded, LaneSkipped, LaneStarted, LinkLost, Scored
+from orchestrator.domain.event import (
+    AttemptEnded,
+    BlobSent,
+    LaneEnded,
+    LaneSkipped,
+    LaneStarted,
+    LinkLost,
+    Profiled,
+    Scored,
+)
 from orchestrator.errors import AgentFailed, ConnectionLost, FarmError, NoAnswer, Overdue, Transient
 from orchestrator.runs import retry as policy
 
@@ -17,10 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
     from orchestrator.devices.remote.client import AgentClient
-    from orchestrator.devices.remote.orders import LaneInputs, Step
+    from orchestrator.devices.remote.orders import LaneInputs
     from orchestrator.domain.blob import Environment
     from orchestrator.domain.event import Cursor, Event
-    from orchestrator.domain.plan import Lane
+    from orchestrator.domain.plan import Lane, Step
 
 
 class LaneRunner:
@@ -176,6 +185,8 @@ class LaneRunner:
             self._done.add(event.measurement.attempt)
         elif isinstance(event, Scored):
             self._done.add(event.scores.scoring)
+        elif isinstance(event, Profiled):
+            self._done.add(event.profile.profile)
 
     def _gone(self, name: str) -> LaneEnded:
         self._current = None

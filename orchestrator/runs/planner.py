@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from orchestrator import registry
 from orchestrator.domain.case import Case
 from orchestrator.domain.effort import effort
-from orchestrator.domain.plan import Attempt, Lane, Plan, Scoring, Skip
+from orchestrator.domain.plan import Attempt, Lane, Plan, Profiling, Scoring, Skip, Step
 from orchestrator.models.base import DEFAULT_SCHEMES, FORM_NAMES, default_schemes, forms_of
 from orchestrator.runtimes import catalogue
 
@@ -49,9 +49,10 @@ def plan(
             else:
                 skips.append(Skip(case=case, reason=reason))
         if wanted:
-            steps: tuple[Scoring | Attempt, ...] = (
+            steps: tuple[Step, ...] = (
                 *_scorings(run, [case for case in wanted if suite.is_scored(case.model)]),
                 *_attempts(run, wanted, how_long.attempts, suite.seed),
+                *(_profilings(run, wanted) if suite.profile else ()),
             )
             lanes.append(Lane(device=device, steps=steps))
     return Plan(run=run, effort=how_long, seed=suite.seed, lanes=tuple(lanes), skips=tuple(skips), tune=suite.tune)
@@ -126,6 +127,11 @@ def _attempts(run: str, cases: Sequence[Case], rounds: int, seed: int) -> list[A
         random.Random(f"{seed}/{order[0].device}/{number}").shuffle(order)  # noqa: S311  an order, no secret
         steps += [Attempt(id=_step_id(run, "attempt", case, number), case=case, number=number) for case in order]
     return steps
+
+
+def _profilings(run: str, cases: Sequence[Case]) -> list[Profiling]:
+    """Return one for each case of single-stream latency, to be done when every attempt of the lane is over."""
+    return [Profiling(id=_step_id(run, "profile", case), case=case) for case in cases if not case.interpreters]
 
 
 def _step_id(run: str, *parts: object) -> str:

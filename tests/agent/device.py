@@ -194,7 +194,7 @@ class Device:
         """Follow a lane to its end and return what became of its steps, by id."""
         records = self.records(lane)
         assert records[-1] == wire.LaneDone(at_ns=records[-1].at_ns)
-        return {record.id: record for record in records if isinstance(record, wire.AttemptDone | wire.ScoringDone)}
+        return {record.id: record for record in records if isinstance(record, tuple(wire.RECORD_OF.values()))}
 
     def pid(self, lane: str = "lane-1") -> int:
         """Return the process of the lane that holds the device."""

@@ -22,7 +22,7 @@ from orchestrator.domain.artifact import ImageSet
 from orchestrator.domain.device import Device
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.event import Event
-from orchestrator.domain.plan import Attempt
+from orchestrator.domain.plan import Attempt, Profiling
 from orchestrator.errors import AgentFailed, AnswerRefused, DeviceBusy, DeviceUnfit, FarmError
 from orchestrator.runs import planner
 from orchestrator.testing import HALVES, make_artifact, make_golden, make_suite
@@ -268,7 +268,7 @@ def ordered(tmp_path_factory):
     np.save(blobs / "labels.npy", np.array([[0], [1]], np.uint8))
     (blobs / "labels.npy").rename(blobs / ("c" * 64))
     artifact = make_artifact(sha256="1" * 64, golden=make_golden())
-    steps = planner.plan("r", make_suite(schemes=("float32",)), ["pi"]).lanes[0].steps
+    steps = planner.plan("r", make_suite(schemes=("float32",), profile=True), ["pi"]).lanes[0].steps
     inputs = LaneInputs(
         effort=EFFORTS["smoke"],
         artifacts={("tiny-cxr", "float32", 1): artifact},
@@ -298,6 +298,10 @@ def honest(steps):
                 versions={"python": "3.11.2"},
                 **HALVES,
             )
+        elif isinstance(step, Profiling):
+            operator = wire.Operator(kind="CONV_2D", types="float32", delegate=None, median_ns=2, total_ns=2)
+            one = {"invocations": 1, "total_ns": 3, "operators": (operator,)}
+            yield wire.ProfileDone(id=step.id, **times, **one, versions={"python": "3.11.2"})
         else:
             yield wire.ScoringDone(id=step.id, **times, scores=packing.pack_bytes(bytes(8)), shape=(2, 1), auc=(0.5,))
     yield wire.LaneDone(at_ns=4)

@@ -20,6 +20,7 @@ from orchestrator.domain.event import (
     LaneSkipped,
     LaneStarted,
     LinkLost,
+    Profiled,
     Scored,
 )
 from orchestrator.errors import AgentFailed, ConnectionLost, DeviceBusy, DeviceUnfit, NoAnswer, TransferBroken
@@ -50,8 +51,8 @@ def inputs(tmp_path):
     )
 
 
-def make_runner(remote, inputs, **changes):
-    lane = planner.plan("r", make_suite(), ["pi"]).lanes[0]
+def make_runner(remote, inputs, *, suite=None, **changes):
+    lane = planner.plan("r", suite or make_suite(), ["pi"]).lanes[0]
     ticks = itertools.count()
     settings = {"patience_s": 1000.0, "clock": lambda: next(ticks), "sleep": lambda _: None} | changes
     return LaneRunner("r", lane, remote, inputs, **settings)
@@ -336,6 +337,80 @@ def test_an_attempt_that_does_not_fit_ends_the_lane_with_the_reason_and_not_the_
 
     assert isinstance(events[-1], LaneSkipped)
     assert words in events[-1].reason
+
+
+@pytest.mark.parametrize("records", range(12))
+def test_a_link_that_is_cut_loses_and_repeats_no_profile(inputs, records):
+    remote = FakeAgentClient()
+    remote.cut_after = [(records, ConnectionLost("cut"))]
+
+    events = list(make_runner(remote, inputs, suite=make_suite(profile=True)).events())
+
+    profiled = [event.profile.profile for event in events if isinstance(event, Profiled)]
+    assert len(profiled) == len(set(profiled)) == 2
+
+
+def test_a_profile_that_is_done_is_not_done_again(inputs):
+    suite = make_suite(profile=True)
+    steps = planner.plan("r", suite, ["pi"]).lanes[0].steps
+    remote = FakeAgentClient()
+
+    events = list(make_runner(remote, inputs, suite=suite, done=frozenset(step.id for step in steps[:-1])).events())
+
+    assert [event.profile.profile for event in events if isinstance(event, Profiled)] == [steps[-1].id]
+    assert not any(isinstance(event, AttemptEnded) for event in events)
+
+
+OPERATOR = wire.Operator(kind="CONV_2D", types="float32", delegate=None, median_ns=900, total_ns=900)
+ODD_PROFILES = {
+    "operators that take longer than their invocation": ({"total_ns": 800}, "operators take 900 ns of invocations"),
+    "no operators": ({"operators": ()}, "neither an error nor operators"),
+    "no invocations": ({"invocations": 0}, "neither an error nor operators"),
+    "an error beside operators": ({"error": "x"}, "an error beside operators"),
+    "more operators than a graph has": (
+        {"operators": (replace(OPERATOR, total_ns=0),) * 10_001},
+        "more than 10000 operators",
+    ),
+    "a time below 0": ({"operators": (replace(OPERATOR, median_ns=-1),)}, "operators.0.median_ns"),
+    "a number for a name": ({"operators": (replace(OPERATOR, kind=3),)}, "operators.0.kind"),
+    "an operator without a name": ({"operators": (replace(OPERATOR, kind=""),)}, "operators.0.kind"),
+    "part of a nanosecond": ({"operators": (replace(OPERATOR, total_ns=1.5),)}, "operators.0.total_ns"),
+    "a number for operators": ({"operators": 3}, "operators: Input should be a valid list"),
+    "invocations that no column holds": ({"invocations": 1 << 31}, "invocations: Input should be less"),
+    "words for versions": ({"versions": "x"}, "versions"),
+}
+
+
+@pytest.mark.parametrize(("misfit", "words"), ODD_PROFILES.values(), ids=ODD_PROFILES)
+def test_a_profile_that_does_not_fit_ends_the_lane_with_the_reason(inputs, misfit, words):
+    remote = FakeAgentClient()
+    real = FakeAgentClient._journal
+    remote._journal = lambda request: [
+        replace(record, **misfit) if isinstance(record, wire.ProfileDone) else record for record in real(request)
+    ]
+
+    events = list(make_runner(remote, inputs, suite=make_suite(profile=True)).events())
+
+    assert isinstance(events[-1], LaneSkipped)
+    assert words in events[-1].reason
+
+
+def test_a_name_that_a_terminal_obeys_is_harmless_and_short(inputs):
+    remote = FakeAgentClient()
+    real = FakeAgentClient._journal
+    odd = replace(OPERATOR, kind="\x1b[2J" + "x" * 1000, types="a\nb", delegate="\x07")
+    remote._journal = lambda request: [
+        replace(record, operators=(odd,)) if isinstance(record, wire.ProfileDone) else record
+        for record in real(request)
+    ]
+
+    events = list(make_runner(remote, inputs, suite=make_suite(profile=True)).events())
+
+    profile = next(event.profile for event in events if isinstance(event, Profiled))
+    (operator,) = profile.operators
+    assert operator.kind.isprintable()
+    assert len(operator.kind) == 200
+    assert (operator.types, operator.delegate) == ("a b", "\ufffd")
 
 
 @pytest.mark.parametrize("error", [3, {"no": "words"}, ["x"]], ids=str)

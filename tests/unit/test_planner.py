@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.domain.model import DatasetSpec, ModelSpec
-from orchestrator.domain.plan import Attempt, Scoring
+from orchestrator.domain.plan import Attempt, Profiling, Scoring
 from orchestrator.domain.suite import Suite, Throughput
 from orchestrator.runs import planner
 from orchestrator.runtimes.catalogue import scheme_for
@@ -24,6 +24,25 @@ def test_every_point_of_the_matrix_is_measured_as_often_as_the_effort_says():
     assert len(plan.cases) == 2 * 2 * 2
     for case in plan.cases:
         assert [step.number for step in attempts_of(plan) if step.case == case] == [1, 2, 3, 4, 5]
+
+
+def test_operators_are_timed_when_every_attempt_of_the_device_is_over():
+    suite = make_suite(effort="standard", profile=True, throughput=Throughput(interpreters=(2,)))
+
+    steps = planner.plan("r", suite, ["a"]).lanes[0].steps
+
+    kinds = [type(step) for step in steps]
+    first = kinds.index(Profiling)
+    assert set(kinds[first:]) == {Profiling}
+    assert Profiling not in kinds[:first]
+    assert [step.case.scheme for step in steps[first:]] == ["float32", "int8"]
+    assert not any(step.case.interpreters for step in steps[first:])
+
+
+def test_operators_are_timed_only_where_that_is_asked_for():
+    plan = planner.plan("r", make_suite(), ["a"])
+
+    assert not any(isinstance(step, Profiling) for lane in plan.lanes for step in lane.steps)
 
 
 def test_cases_take_turns_in_rounds_so_that_heat_is_not_confounded_with_the_scheme():

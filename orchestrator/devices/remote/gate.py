@@ -39,6 +39,10 @@ TEXT_CHARACTERS = 4_000
 MOST_ITEMS = 36_000
 #: Of the scores of golden images: four images of a thousand classes are 16 kB.
 GOLDEN_BYTES = 1 << 20
+#: Of a graph; the largest classifiers have some thousand.
+MOST_OPERATORS = 10_000
+#: Of the name of an operator or a type; the longest of XNNPACK's are some fifty.
+NAME_CHARACTERS = 200
 #: Of an object: the blobs of a lane are some hundred.
 MOST_KEYS = 10_000
 _SHOWN = 200
@@ -60,6 +64,8 @@ Text = Annotated[str, AfterValidator(_clean_text)]
 Exact = Annotated[str, Field(min_length=1, max_length=TEXT_CHARACTERS), AfterValidator(_expect_printable)]
 #: Base64; its length is bounded by that of its line, what it unpacks to by the step's order.
 Packed = Annotated[str, "base64"]
+#: A name of an operator, a type, a delegate: one line, cut where it is long.
+Name = Annotated[str, AfterValidator(lambda text: " ".join(printable(text[:NAME_CHARACTERS]).split()))]
 Settings = Annotated[dict[str, Any], Field(max_length=MOST_KEYS), AfterValidator(sanitize_settings)]
 OneReading = Annotated[dict[str, Any], AfterValidator(expect_reading)]
 
@@ -140,6 +146,11 @@ _FIELDS: dict[tuple[type, str], Any] = {
     (wire.AttemptDone, "latency_ns"): Packed,
     (wire.AttemptDone, "golden_scores"): Packed,
     (wire.ScoringDone, "scores"): Packed,
+    (wire.ProfileDone, "invocations"): Annotated[int, Field(ge=0, le=LARGEST_OF_A_COLUMN)],
+    (wire.ProfileDone, "interrupted"): Annotated[int, Field(ge=0, le=LARGEST_OF_A_COLUMN)],
+    (wire.Operator, "kind"): Annotated[Name, Field(min_length=1)],
+    (wire.Operator, "types"): Name,
+    (wire.Operator, "delegate"): Name | None,
     (wire.ScoringDone, "auc"): tuple[Annotated[float, Field(ge=0, le=1)] | None, ...],
 }
 #: What a plain type of a field stands for.
@@ -243,6 +254,10 @@ def _fitted(kind: type[T], fields: dict[str, Any], source: str) -> T:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(str(part)[:40] for part in first["loc"])
         raise AnswerRefused(f"{source} does not fit: {place}: {first['msg']}") from error
+    return _value(kind, checked)
+
+
+def _value(kind: type[T], checked: BaseModel) -> T:
     return kind(**{name: getattr(checked, name) for name in type(checked).model_fields})
 
 
@@ -268,14 +283,14 @@ def _bounded(hint: Any) -> Any:
     if hint in _PLAIN:
         return _PLAIN[hint]
     arguments = get_args(hint)
-    if get_origin(hint) is tuple and arguments[-1] is ...:
-        bounds = Field(max_length=MOST_ITEMS)
-        return Annotated[list[_bounded(arguments[0])], bounds, FailFast(), AfterValidator(tuple)]  # type: ignore[misc]
     if get_origin(hint) is tuple:
-        bounds = Field(min_length=len(arguments), max_length=len(arguments))
+        count = None if arguments[-1] is ... else len(arguments)
+        bounds = Field(min_length=count or 0, max_length=count or MOST_ITEMS)
         return Annotated[list[_bounded(arguments[0])], bounds, FailFast(), AfterValidator(tuple)]  # type: ignore[misc]
     if get_origin(hint) is dict:
         return Annotated[dict[Text, _bounded(arguments[1])], Field(max_length=MOST_KEYS)]  # type: ignore[misc]
+    if dataclasses.is_dataclass(hint):
+        return Annotated[_model(hint), AfterValidator(lambda checked: _value(hint, checked))]  # type: ignore[arg-type]
     if get_origin(hint) in (Union, UnionType):
         return Union[tuple(_bounded(argument) for argument in arguments)]  # noqa: UP007  made of a tuple
     return hint

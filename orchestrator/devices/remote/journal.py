@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,7 +13,14 @@ import numpy as np
 from agent import wire
 from orchestrator.analysis import auc as metrics
 from orchestrator.analysis import golden
-from orchestrator.devices.remote.gate import GOLDEN_BYTES, read_record, unpack, unpack_samples, unpack_scores
+from orchestrator.devices.remote.gate import (
+    GOLDEN_BYTES,
+    MOST_OPERATORS,
+    read_record,
+    unpack,
+    unpack_samples,
+    unpack_scores,
+)
 from orchestrator.devices.remote.orders import most_samples, most_warmup
 from orchestrator.domain.event import (
     AttemptEnded,
@@ -22,10 +29,13 @@ from orchestrator.domain.event import (
     DeviceTuned,
     Event,
     LaneEnded,
+    Profiled,
+    ProfileStarted,
     Scored,
     ScoringStarted,
 )
-from orchestrator.domain.plan import Attempt, Scoring
+from orchestrator.domain.plan import Attempt, Profiling, Scoring
+from orchestrator.domain.profile import Operator, Profile
 from orchestrator.domain.result import Measurement, Scores
 from orchestrator.domain.tuning import Tuning
 from orchestrator.errors import AnswerRefused
@@ -33,14 +43,17 @@ from orchestrator.errors import AnswerRefused
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from orchestrator.devices.remote.orders import LaneInputs, Step
+    from orchestrator.devices.remote.orders import LaneInputs
     from orchestrator.domain.artifact import Artifact
+    from orchestrator.domain.plan import Step
     from orchestrator.domain.readings import Reading
 
 #: Of what a login shell prints before the journal.
 NOISE_BYTES = 1 << 20
 #: Of a journal: a lane tunes once, puts back once, and mends before that what a dead one left.
 MOST_TUNED = 8
+#: Operators follow one another, so that they take no longer than their invocation; the agent allows for clocks, too.
+OPERATOR_SLACK = 1.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,17 +97,25 @@ class JournalReader:
         match recorded.record:
             case wire.StepBegan() as record:
                 return _began(self._steps[record.id], common | {"at": _utc(record.at_ns)})
-            case wire.AttemptDone() as record:
-                at = _utc(record.ended_at_ns)
-                return AttemptEnded(measurement=self._measurement(record), **common, at=at)
-            case wire.ScoringDone() as record:
-                return Scored(scores=self._scores(record), **common, at=_utc(record.ended_at_ns))
+            case wire.AttemptDone() | wire.ScoringDone() | wire.ProfileDone() as record:
+                return self._ended(record, common | {"at": _utc(record.ended_at_ns)})
             case wire.Tuned() as record:
                 self._expect_tuning(record)
                 return DeviceTuned(answer=record.answer, **common, at=_utc(record.at_ns))
             case wire.LaneDone() as record:
                 return LaneEnded(lane=self._lane, error=_one_line(record.error), **common, at=_utc(record.at_ns))
         return None
+
+    def _ended(
+        self, record: wire.AttemptDone | wire.ScoringDone | wire.ProfileDone, common: Mapping[str, Any]
+    ) -> Event:
+        match record:
+            case wire.AttemptDone():
+                return AttemptEnded(measurement=self._measurement(record), **common)
+            case wire.ScoringDone():
+                return Scored(scores=self._scores(record), **common)
+            case wire.ProfileDone():
+                return Profiled(profile=self._profile(record), **common)
 
     def _expect_tuning(self, record: wire.Tuned) -> None:
         try:
@@ -176,6 +197,41 @@ class JournalReader:
             image_list=images.image_list,
         )
 
+    def _profile(self, record: wire.ProfileDone) -> Profile:
+        step = self._steps[record.id]
+        artifact = self._inputs.artifact(step)
+        if not isinstance(step, Profiling) or artifact is None:
+            raise AnswerRefused(f"{self._source} has a profile of {record.id}, which is no profiling")
+        _expect_accounts(record, f"{self._source}: ProfileDone")
+        return Profile(
+            profile=step.id,
+            case=step.case,
+            artifact=artifact.sha256,
+            started_at=_utc(record.began_at_ns),
+            ended_at=_utc(record.ended_at_ns),
+            error=_one_line(record.error),
+            unsupported=record.unsupported,
+            invocations=record.invocations,
+            interrupted=record.interrupted,
+            total_ns=record.total_ns,
+            quiet_ns=record.quiet_ns,
+            operators=tuple(Operator(**asdict(operator)) for operator in record.operators),
+            versions=record.versions or {},
+        )
+
+
+def _expect_accounts(record: wire.ProfileDone, source: str) -> None:
+    """Raise `AnswerRefused` where operators and invocations can't be those of one profile."""
+    counted_ns = sum(operator.total_ns for operator in record.operators)
+    if len(record.operators) > MOST_OPERATORS:
+        raise AnswerRefused(f"{source} has more than {MOST_OPERATORS} operators")
+    if record.error is None and not (record.operators and record.invocations and record.total_ns):
+        raise AnswerRefused(f"{source} has neither an error nor operators with times")
+    if record.error is not None and record.operators:
+        raise AnswerRefused(f"{source} has an error beside operators")
+    if counted_ns > OPERATOR_SLACK * record.total_ns:
+        raise AnswerRefused(f"{source}: operators take {counted_ns} ns of invocations of {record.total_ns} ns")
+
 
 def _golden_difference(
     record: wire.AttemptDone, artifact: Artifact, source: str
@@ -192,6 +248,8 @@ def _golden_difference(
 def _began(step: Step, common: Mapping[str, Any]) -> Event:
     if isinstance(step, Attempt):
         return AttemptStarted(attempt=step.id, case=step.case, number=step.number, **common)
+    if isinstance(step, Profiling):
+        return ProfileStarted(profile=step.id, case=step.case, **common)
     return ScoringStarted(scoring=step.id, model=step.model, scheme=step.scheme, runtime=step.runtime, **common)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from agent import wire
 from orchestrator.domain.blob import Blob
 from orchestrator.domain.device import Limits
-from orchestrator.domain.plan import Attempt, Scoring
+from orchestrator.domain.plan import Attempt, Profiling, Scoring, Step
 from orchestrator.domain.runtime import RuntimeChoice
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from orchestrator.domain.blob import Environment
     from orchestrator.domain.effort import Effort
 
-Step = Scoring | Attempt
+_KINDS: Mapping[type[Step], str] = {Attempt: "measure", Scoring: "score", Profiling: "profile"}
 
 #: Of warm-up, and of timed invocations: the agent stops there (`agent.timing.MAX_SAMPLES`, which a test compares).
 MOST_SAMPLES = 1 << 20
@@ -104,7 +104,7 @@ def longest_line_bytes(steps: Sequence[Step], inputs: LaneInputs) -> int:
         if isinstance(step, Attempt):
             samples = most_warmup(step) + most_samples(step, inputs.effort)
             packed.append(PACKED_SAMPLE_BYTES * samples)
-        else:
+        elif isinstance(step, Scoring):
             images = inputs.images[step.model]
             packed.append(4 * images.images * len(images.classes) * 4 // 3)
     return RECORD_BYTES + max(packed)
@@ -137,15 +137,15 @@ def _step(step: Step, inputs: LaneInputs) -> wire.Step | None:
     measure = isinstance(step, Attempt)
     seconds = effort.seconds / effort.attempts
     limits = inputs.limits
-    timeout_s = SPARE_S + effort.warmup_max_s + seconds if measure else 6 * SPARE_S
+    timeout_s = 6 * SPARE_S if isinstance(step, Scoring) else SPARE_S + effort.warmup_max_s + seconds
     return wire.Step(
         id=step.id,
-        kind="measure" if measure else "score",
-        label=str(step.case) if isinstance(step, Attempt) else f"scores of {of.model} {of.scheme} {of.runtime}",
+        kind=_KINDS[type(step)],
+        label=_label(step),
         artifact=artifact.sha256,
         runtime=RuntimeChoice.parse(of.runtime).on_device,
         environment=environment.name if environment else None,
-        threads=step.case.threads if isinstance(step, Attempt) else 1,
+        threads=1 if isinstance(step, Scoring) else step.case.threads,
         batch=of.batch,
         pixels=images.pixels_sha256,
         labels=images.labels_sha256,
@@ -162,3 +162,9 @@ def _step(step: Step, inputs: LaneInputs) -> wire.Step | None:
         settle_at_most_s=limits.settle_at_most_s,
         golden=artifact.golden.pixels_sha256 if measure and artifact.golden else None,
     )
+
+
+def _label(step: Step) -> str:
+    if isinstance(step, Scoring):
+        return f"scores of {step.model} {step.scheme} {step.runtime}"
+    return f"operators of {step.case}" if isinstance(step, Profiling) else str(step.case)

@@ -1,0 +1,52 @@
+"""What a run would do, step by step."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from orchestrator.domain.plan import Attempt, Profiling, Scoring
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orchestrator.domain.plan import Lane, Plan, Step
+
+
+def as_json(plan: Plan) -> str:
+    """Return effort, seed, the steps of each device, and each skipped case with its reason."""
+    lanes = {lane.device: [_words(step) for step in lane.steps] for lane in plan.lanes}
+    skips = [{"case": str(skip.case), "reason": skip.reason} for skip in plan.skips]
+    return json.dumps({"effort": plan.effort.name, "seed": plan.seed, "lanes": lanes, "skips": skips}, indent=2)
+
+
+def summary(lane: Lane, plan: Plan) -> str:
+    """Return in one line how much a device will do."""
+    kinds = [type(step) for step in lane.steps]
+    profilings = kinds.count(Profiling)
+    least = plan.effort.seconds * len(lane.cases)
+    return (
+        f"{len(lane.cases)} cases, {kinds.count(Attempt)} attempts, {kinds.count(Scoring)} scorings, "
+        + (f"{profilings} profilings, " if profilings else "")
+        + f"at least {least:.0f} s of timed inference"
+    )
+
+
+def lines(lane: Lane) -> Iterator[str]:
+    """Yield a numbered line for each step of a device."""
+    for number, step in enumerate(lane.steps, 1):
+        yield f"  {number:3}  {_line(step)}"
+
+
+def _words(step: Step) -> str:
+    if isinstance(step, Attempt):
+        return f"{step.case} attempt {step.number}"
+    return f"{step.case} profile" if isinstance(step, Profiling) else f"score {step.model} {step.scheme}"
+
+
+def _line(step: Step) -> str:
+    if isinstance(step, Attempt):
+        return f"attempt {step.number}  {step.case}"
+    if isinstance(step, Profiling):
+        return f"profile    {step.case}"
+    return f"scores     {step.device}/{step.model}/{step.scheme}/{step.runtime}"
