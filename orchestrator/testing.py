@@ -245,7 +245,7 @@ class FakeAgentClient:
                 )
             elif step.kind == "profile":
                 operator = wire.Operator(kind="CONV_2D", types="float32", delegate=None, median_ns=900, total_ns=900)
-                one = {"invocations": 1, "total_ns": 1000, "operators": (operator,)}
+                one: dict[str, Any] = {"invocations": 1, "total_ns": 1000, "operators": (operator,)}
                 records.append(wire.ProfileDone(step.id, began_at_ns=2, ended_at_ns=3, wall_ns=1, **one))
             else:
                 records.append(wire.ScoringDone(step.id, began_at_ns=2, ended_at_ns=3, wall_ns=1, error="no images"))
