@@ -218,8 +218,8 @@ class Profiler:
 def operators_in(raw: bytes, count: int, tag_at: Optional[Callable[[int], bytes]] = None) -> Iterator[Ran]:
     """Yield the operators among ``count`` events in ``raw``; raises `NoProfiler` where another layout was written.
 
-    What was written is told from the pattern that the buffer had: events of another size have other fields, so that an
-    address of theirs may be none. ``tag_at`` reads the text at an address.
+    The pattern that the buffer had shows how much was written. Events of another size have other fields: none is read.
+    ``tag_at`` reads the text at an address.
     """
     written = len(raw.rstrip(_PATTERN))
     # The last event may end in padding that was not written.
