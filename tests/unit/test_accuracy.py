@@ -10,28 +10,14 @@ from sklearn.metrics import roc_auc_score
 from orchestrator.analysis.accuracy import intervals, margin, resampling
 from orchestrator.analysis.accuracy.intervals import Estimate, Spread, auc_estimates, change_estimates
 from orchestrator.analysis.accuracy.reader import AccuracyReader
-from orchestrator.analysis.accuracy.scored import Scored
 from orchestrator.analysis.stats import Interval, tails
 from orchestrator.domain import event as happened
-from orchestrator.domain.image_list import ImageList
 from orchestrator.store.store import Store
 from orchestrator.testing import make_case, make_scores
-from tests.lab.telling import RUN, ready, started, tell
+from tests.lab.scorings import make_scored, tell_scores
+from tests.lab.telling import RUN, tell
 
 REPLICATES = 40
-
-
-def make_scored(labels, scores, patients=None):
-    labels, scores = np.asarray(labels), np.asarray(scores, np.float32)
-    images = ImageList.of(
-        dataset="mine",
-        task="multi-label",
-        classes=[f"finding {column}" for column in range(labels.shape[1])],
-        names=[f"{number}.png" for number in range(len(labels))],
-        patients=[str(patient) for patient in (range(len(labels)) if patients is None else patients)],
-        labels=labels,
-    )
-    return Scored(images=images, scores=scores)
 
 
 def random_pair(*, images=240, classes=4, patients=80, seed=1):
@@ -282,18 +268,8 @@ def store(tmp_path):
     other = make_scored(a.labels, a.scores)
     sides = {"float32": a, "int8": b, "float16": other}
     with Store.open(f"sqlite:///{tmp_path / 'farm.db'}") as opened:
-        tell(opened, started(), ready())
         for scheme, of in sides.items():
-            tell(opened, happened.ImagesListed(run=RUN, image_list=of.images))
-            scores = make_scores(
-                scoring=scheme,
-                scheme=scheme,
-                scores=of.scores.astype("<f4").tobytes(),
-                shape=of.scores.shape,
-                classes=of.images.classes,
-                image_list=of.images.sha256,
-            )
-            tell(opened, happened.Scored(run=RUN, device="local", scores=scores))
+            tell_scores(opened, of, scheme=scheme)
         yield opened, sides
 
 

@@ -6,6 +6,7 @@ import typer
 
 from orchestrator.cli.context import Db, InventoryFile, Json, existing_store
 from orchestrator.cli.results import (
+    accuracy,
     best,
     breakeven,
     check,
@@ -35,6 +36,7 @@ app.command("check", epilog=check.EPILOG)(check.check)
 app.command("gate", epilog=gate.EPILOG)(gate.gate)
 app.command("plot", epilog=plot.EPILOG)(plot.plot)
 app.command("compare", epilog=compare.EPILOG)(compare.compare)
+app.command("accuracy", epilog=accuracy.EPILOG)(accuracy.accuracy)
 app.command("export", epilog=export.EPILOG)(export.export)
 app.command("import", epilog=import_.EPILOG)(import_.import_run)
 
