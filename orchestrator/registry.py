@@ -36,6 +36,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "dynamic": "orchestrator.models.schemes.dynamic:Dynamic",
         "float16": "orchestrator.models.schemes.float16:Float16",
         "int8": "orchestrator.models.schemes.int8:Int8",
+        "int16x8": "orchestrator.models.schemes.int16x8:Int16x8",
         "keras": "orchestrator.models.schemes.keras:Keras",
         "as-is": "orchestrator.models.schemes.as_is:AsIs",
         "onnx": "orchestrator.models.schemes.onnx:Onnx",

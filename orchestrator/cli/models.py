@@ -26,6 +26,11 @@ SHOW_EPILOG = """Examples:
 \b
   farm models show mine.tflite
   farm models show mobilenet.keras --schemes float32,int8 --json"""
+DEBUG_EPILOG = """Examples:
+
+\b
+  farm models debug tiny-cxr
+  farm models debug mobilenet --suite suite.yaml --images 200 --worst 20"""
 TRAIN_EPILOG = """Examples:
 
 \b
@@ -81,6 +86,39 @@ def show(
         typer.echo(report.as_json(view))
     else:
         report.show(view, console())
+
+
+@app.command("debug", epilog=DEBUG_EPILOG)
+def debug(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model of the suite.")],
+    suite: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The suite.yaml with the model and its images (default: built in)."),
+    ] = None,
+    scheme: Annotated[
+        str, typer.Option(metavar="NAME", help="int8, int16x8, or one that the suite makes of them.")
+    ] = "int8",
+    images: Annotated[int, typer.Option(min=1, help="Calibration images to compare on.")] = 50,
+    worst: Annotated[int, typer.Option(min=1, help="Layers to show.")] = 10,
+    *,
+    json: Json = False,
+) -> None:
+    """Show which layers of a quantized model lose accuracy.
+
+    Each layer's output is compared with float32 on calibration images, worst first.
+    """
+    from orchestrator.config import suite as suites
+    from orchestrator.models.debug_process import debug as measure
+    from orchestrator.reports import layer_errors as report
+
+    whole = suites.load(suite) if suite else suites.built_in()
+    chosen = suites.narrow(whole, models=model, schemes=scheme)
+    options = whole.scheme_options.get(scheme, {})
+    layers = measure(chosen.models[0], chosen.dataset, scheme, options, images=images)
+    if json:
+        typer.echo(report.as_json(layers))
+    else:
+        report.show(layers, console(), scheme=scheme, worst=worst)
 
 
 @app.command("train", epilog=TRAIN_EPILOG)

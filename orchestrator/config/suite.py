@@ -23,7 +23,7 @@ from orchestrator.runtimes.catalogue import RUNTIMES
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from orchestrator.config.suite_schema import ModelKeys, PlugInKeys, PreprocessKeys
+    from orchestrator.config.suite_schema import ModelKeys, PlugInKeys, PreprocessKeys, SchemeKeys
 
     Location = tuple[str | int, ...]
 
@@ -43,13 +43,13 @@ def load(path: Path) -> Suite:
         wrong = names.misfit(word)
         if wrong is not None:
             raise document.complain(("runtimes", position), wrong)
-    for position, word in enumerate(written.schemes):
-        if word not in registry.names("scheme"):
-            raise document.complain(("schemes", position), no_such("scheme", word, registry.names("scheme")))
     if "effort" in written.model_fields_set and written.effort not in EFFORTS:
         raise document.complain(("effort",), no_such("effort", written.effort, EFFORTS))
-    plain = written.model_fields_set - {"models", "dataset", "throughput"}
+    plain = written.model_fields_set - {"models", "dataset", "throughput", "schemes"}
+    schemes = _schemes(document, written.schemes)
     return Suite(
+        schemes=tuple(schemes),
+        scheme_options={name: options for name, options in schemes.items() if options},
         models=_models(document, written.models),
         dataset=_dataset(document, written.dataset),
         throughput=None if written.throughput is None else Throughput(**written.throughput.model_dump()),
@@ -92,7 +92,7 @@ def narrow(
     chosen_runtimes, counts, interpreters = one_or_more(runtimes), one_or_more(threads), one_or_more(throughput)
     by_name = {model.name: model for model in suite.models}
     _require("model", one_or_more(models), by_name)
-    _require("scheme", one_or_more(schemes), registry.names("scheme"))
+    _require("scheme", one_or_more(schemes), (*registry.names("scheme"), *suite.scheme_options))
     _require("runtime", [names.name_in(word) for word in chosen_runtimes], RUNTIMES)
     for word in chosen_runtimes:
         wrong = names.misfit(word)
@@ -132,6 +132,32 @@ def _require(kind: str, asked: Sequence[str], existing: Sequence[str] | Mapping[
             raise UnknownName(kind, name, existing)
 
 
+def _schemes(document: documents.Document, written: Sequence[str | SchemeKeys]) -> dict[str, dict[str, Any]]:
+    """Return the schemes by name, each with its kind and options where it has any."""
+    schemes: dict[str, dict[str, Any]] = {}
+    for position, entry in enumerate(written):
+        at = ("schemes", position)
+        if isinstance(entry, str):
+            name, options = entry, {}
+            _check_kind(document, at, "scheme", name)
+        else:
+            name = entry.name
+            options = _options(document, at, "scheme", entry.kind, entry.model_extra or {}) | {"kind": entry.kind}
+            _check_name(document, at, "scheme", name)
+            if name in registry.names("scheme"):
+                raise document.complain(at, f"{name!r} is a scheme of farm's own; give this one another `name:`")
+        if name in schemes:
+            raise document.complain(at, f"a second scheme called {name!r}")
+        schemes[name] = options
+    return schemes
+
+
+def _check_name(document: documents.Document, location: Location, what: str, name: str) -> None:
+    if not name.strip() or not name.isprintable() or re.search("[/,]", name):
+        words = f"{name!r} can't be the name of a {what}: printable, without slash and comma; give it a `name:`"
+        raise document.complain(location, words)
+
+
 def _models(document: documents.Document, written: Sequence[str | ModelKeys]) -> tuple[ModelSpec, ...]:
     specs: list[ModelSpec] = []
     for position, entry in enumerate(written):
@@ -139,9 +165,7 @@ def _models(document: documents.Document, written: Sequence[str | ModelKeys]) ->
         if spec.name in [other.name for other in specs]:
             words = f"a second model called {spec.name!r}; give it a `name:` of its own"
             raise document.complain(("models", position), words)
-        if not spec.name.strip() or not spec.name.isprintable() or re.search("[/,]", spec.name):
-            words = f"{spec.name!r} can't be the name of a model: printable, without slash and comma; give it a `name:`"
-            raise document.complain(("models", position), words)
+        _check_name(document, ("models", position), "model", spec.name)
         specs.append(spec)
     return tuple(specs)
 

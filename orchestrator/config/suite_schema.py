@@ -12,9 +12,14 @@ def _as_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
-def _one_or_more(value: tuple[Any, ...]) -> tuple[Any, ...]:
+def _some(value: tuple[Any, ...]) -> tuple[Any, ...]:
     if not value:
         raise ValueError("at least one is needed")
+    return value
+
+
+def _one_or_more(value: tuple[Any, ...]) -> tuple[Any, ...]:
+    _some(value)
     if len(set(value)) != len(value):
         raise ValueError("the same one twice")
     return value
@@ -81,6 +86,16 @@ class ModelKeys(PlugInKeys):
     preprocess: PreprocessKeys | None = None
 
 
+class SchemeKeys(pydantic.BaseModel, extra="allow", strict=True):
+    """An entry of ``schemes`` with options, which are checked against its signature later."""
+
+    kind: str
+    name: str
+
+
+_Schemes = Annotated[tuple[str | SchemeKeys, ...], pydantic.BeforeValidator(_as_tuple), pydantic.AfterValidator(_some)]
+
+
 class ThroughputKeys(pydantic.BaseModel, extra="forbid", strict=True):
     """`orchestrator.domain.suite.Throughput`."""
 
@@ -93,7 +108,7 @@ class SuiteFile(pydantic.BaseModel, extra="forbid", strict=True):
 
     models: Annotated[tuple[str | ModelKeys, ...], pydantic.BeforeValidator(_as_tuple)]
     dataset: str | PlugInKeys
-    schemes: _Words = ()
+    schemes: _Schemes = ()
     runtimes: _Words = ()
     threads: _Counts = ()
     batches: _Counts = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.domain.model import DatasetSpec, ModelSpec
@@ -60,6 +60,8 @@ class Suite:
     seed: int = 0
     #: ``all`` scores every evaluation image on every device; ``none`` measures latency alone.
     accuracy: str = "all"
+    #: Scheme of `schemes` with options -> its ``kind``, and what that takes. JSON values only.
+    scheme_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("models", "schemes", "runtimes", "threads", "batches", "devices"):
@@ -69,6 +71,10 @@ class Suite:
         """Check whether the accuracy of the model called ``model`` is asked for; that of an untrained one never is."""
         untrained = {spec.name for spec in self.models if spec.options.get("untrained")}
         return self.accuracy != "none" and model not in untrained
+
+    def scheme_kind(self, scheme: str) -> str:
+        """Return the plug-in behind a scheme of this suite."""
+        return str(self.scheme_options.get(scheme, {}).get("kind", scheme))
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values from which `from_json` makes the same suite."""

@@ -11,19 +11,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from orchestrator import registry
 from orchestrator.datasets.base import make_dataset
 from orchestrator.domain.artifact import Artifact, Golden, ImageSet
 from orchestrator.domain.image_list import ImageList
 from orchestrator.domain.model import Preprocess
 from orchestrator.errors import FarmError, brief
 from orchestrator.models.base import make_model
+from orchestrator.models.schemes.base import make_scheme
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -47,6 +47,8 @@ class Build:
     model: ModelSpec
     scheme: str
     batch: int
+    #: What a suite gives the scheme: `orchestrator.domain.suite.Suite.scheme_options`.
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,7 +284,7 @@ def key_of(build: Build, dataset: DatasetSpec) -> str:
 
 
 def _recipe(build: Build, fingerprint: Callable[[], str]) -> dict[str, Any]:
-    model, scheme = make_model(build.model), registry.find("scheme", build.scheme)()
+    model, scheme = make_model(build.model), make_scheme(build.scheme, build.options)
     recipe: dict[str, Any] = {
         "conversion": CONVERSION,
         "model": build.model.name,

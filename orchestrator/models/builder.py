@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from agent import scoring
-from orchestrator import registry
 from orchestrator.analysis import golden
 from orchestrator.datasets.base import make_dataset
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
@@ -25,9 +24,10 @@ from orchestrator.models import doubt
 from orchestrator.models.artifacts import CALIBRATION_IMAGES
 from orchestrator.models.base import FORM_NAMES, make_model
 from orchestrator.models.kernels import BY_FORMAT
+from orchestrator.models.schemes.base import make_scheme
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -56,7 +56,7 @@ def main() -> int:
             if builder is None or builder[0] != spec.name:
                 builder = spec.name, ModelBuilder(make_model(spec), dataset)
             path = Path(order["folder"]) / f"{number}.tflite"
-            answer = builder[1].build(plain["scheme"], plain["batch"], path)
+            answer = builder[1].build(plain["scheme"], plain["batch"], path, plain["options"])
         except FarmError as error:
             answer = {"error": str(error)}
         except Exception as error:  # noqa: BLE001  a converter may raise anything; the others go on
@@ -90,9 +90,11 @@ class ModelBuilder:
         )
         self._calibration: NDArray[np.uint8] | None = None
 
-    def build(self, scheme_name: str, batch: int, path: Path) -> dict[str, Any]:
+    def build(
+        self, scheme_name: str, batch: int, path: Path, options: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Convert to ``path``, check what came out, and return what the recipe needs; raises `BuildError`."""
-        scheme: Scheme = registry.find("scheme", scheme_name)()
+        scheme = make_scheme(scheme_name, options)
         if scheme.takes not in self._formats:
             raise BuildError(
                 f"scheme {scheme.name} takes {FORM_NAMES[scheme.takes]}; this model is "

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import re
-import subprocess
 import sys
 import zipfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.errors import FarmError, ModelError, brief
-from orchestrator.models import situations
+from orchestrator.errors import ModelError, brief
+from orchestrator.models import child, situations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,21 +48,7 @@ def how_to_install() -> str:
 def export(path: Path, folder: Path) -> None:
     """Write the model in the file at ``path`` as a SavedModel to ``folder``; raises `ModelError`."""
     refuse_code(path)
-    done = subprocess.run(
-        [sys.executable, "-m", "orchestrator.models.legacy_keras"],
-        input=json.dumps({"path": str(path), "folder": str(folder)}),
-        capture_output=True,
-        text=True,
-        errors="replace",
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1", "TF_USE_LEGACY_KERAS": "1"},
-        check=False,
-    )
-    if done.returncode:
-        last = brief(Exception((done.stderr.strip().splitlines() or ["no words"])[-1]))
-        raise ModelError(f"{path}: legacy Keras ended with status {done.returncode}: {last}")
-    answer = json.loads(done.stdout)
-    if answer:
-        raise ModelError(answer["error"], hint=answer["hint"])
+    child.ask(__name__, {"path": str(path), "folder": str(folder)}, str(path))
 
 
 def refuse_code(path: Path) -> None:
@@ -141,21 +125,5 @@ def _write(path: Path, folder: Path) -> None:
         ) from error
 
 
-def main() -> int:
-    """Export what standard input names; print an error as JSON, or an empty object."""
-    order = json.load(sys.stdin)
-    # TensorFlow prints to descriptor 1 whatever Python thinks of it; from here on that is standard error.
-    ours = os.dup(1)
-    os.dup2(2, 1)
-    answer: dict[str, str | None] = {}
-    try:
-        _write(Path(order["path"]), Path(order["folder"]))
-    except FarmError as error:
-        answer = {"error": error.message, "hint": error.hint}
-    with os.fdopen(ours, "w") as answers:
-        json.dump(answer, answers)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(child.answer(lambda order: _write(Path(order["path"]), Path(order["folder"]))))

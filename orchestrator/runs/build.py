@@ -40,7 +40,10 @@ def build(context: RunContext, plan: Plan, announced: Mapping[Key, str]) -> Stag
     suite = context.suite
     specs = {model.name: model for model in suite.models}
     keys = dict.fromkeys((case.model, case.scheme, case.batch) for case in plan.cases)
-    builds = [Build(model=specs[model], scheme=scheme, batch=batch) for model, scheme, batch in keys]
+    builds = [
+        Build(model=specs[model], scheme=scheme, batch=batch, options=suite.scheme_options.get(scheme, {}))
+        for model, scheme, batch in keys
+    ]
     yield BuildStarted(run=context.run, total=len(context.artifacts.missing(builds, suite.dataset)))
     artifacts: dict[Key, Artifact] = {}
     failures: dict[Key, str] = {}

@@ -42,7 +42,9 @@ def plan(
         wanted = []
         for case in _cases(suite, device):
             reason = (
-                unreachable.get(device) or _misfit(case, forms[case.model]) or unsupported.get((device, case.runtime))
+                unreachable.get(device)
+                or _misfit(case, suite.scheme_kind(case.scheme), forms[case.model])
+                or unsupported.get((device, case.runtime))
             )
             if reason is None:
                 wanted.append(case)
@@ -58,12 +60,12 @@ def plan(
     return Plan(run=run, effort=how_long, seed=suite.seed, lanes=tuple(lanes), skips=tuple(skips), tune=suite.tune)
 
 
-def _misfit(case: Case, forms: Sequence[Form]) -> str | None:
+def _misfit(case: Case, kind: str, forms: Sequence[Form]) -> str | None:
     """Return why model, scheme and runtime of a case don't fit together, ``None`` where they do.
 
     ``forms`` are what its model can be written as; with none, it is asked when its artifact is built.
     """
-    scheme = registry.find("scheme", case.scheme)
+    scheme = registry.find("scheme", kind)
     if forms and scheme.takes not in forms:
         what, fitting = " or ".join(FORM_NAMES[form] for form in forms), " or ".join(DEFAULT_SCHEMES[forms[0]])
         return f"scheme {case.scheme} takes {FORM_NAMES[scheme.takes]}, model {case.model} is {what}: use {fitting}"

@@ -224,3 +224,34 @@ def test_another_accuracy_is_refused_with_the_nearest(tmp_path):
         suites.narrow(suites.built_in(), accuracy="nonne")
     with pytest.raises(SuiteError, match="accuracy"):
         suites.load(write(tmp_path, "models: tiny-cxr\ndataset: phantom\naccuracy: some\n"))
+
+
+MIXED = "models: tiny-cxr\ndataset: phantom\nschemes: [float32, {kind: int8, name: mixed, float_layers: [first]}]\n"
+
+
+def test_a_scheme_with_options_has_a_name_of_its_own(tmp_path):
+    suite = suites.load(write(tmp_path, MIXED))
+
+    assert suite.schemes == ("float32", "mixed")
+    assert suite.scheme_options == {"mixed": {"kind": "int8", "float_layers": ["first"]}}
+    assert (suite.scheme_kind("mixed"), suite.scheme_kind("float32")) == ("int8", "float32")
+    assert suites.narrow(suite, schemes="mixed").schemes == ("mixed",)
+    assert Suite.from_json(json.loads(json.dumps(suite.to_json()))) == suite
+
+
+@pytest.mark.parametrize(
+    ("schemes", "words"),
+    [
+        ("[{kind: int9, name: a}]", "int8"),
+        ("[{kind: int8}]", "name"),
+        ("[{kind: int8, name: int8, float_io: true}]", "scheme of farm's own"),
+        ("[{kind: int8, name: a/b}]", "can't be the name of a scheme"),
+        ("[{kind: int8, name: a, float_layer: [x]}]", "float_layers"),
+        ("[{kind: int8, name: a}, {kind: int8, name: a, float_io: true}]", "a second scheme called 'a'"),
+        ("[int8, int8]", "a second scheme called 'int8'"),
+        ("[{kind: float32, name: a, float_io: true}]", "float_io"),
+    ],
+)
+def test_a_wrong_scheme_is_refused(tmp_path, schemes, words):
+    with pytest.raises(SuiteError, match=re.escape(words)):
+        suites.load(write(tmp_path, f"models: tiny-cxr\ndataset: phantom\nschemes: {schemes}\n"))

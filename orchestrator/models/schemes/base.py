@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from orchestrator import registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +21,15 @@ if TYPE_CHECKING:
 
 #: Largest plausible difference of a score from the model's own, for scores within 0..1, where a scheme knows no better.
 PLAUSIBLE = 0.6
+
+
+def make_scheme(name: str, options: Mapping[str, Any] | None = None) -> Scheme:
+    """Return the scheme called ``name`` in a suite; ``options`` hold its ``kind`` where that is another, and what the kind takes.
+
+    Raises `UnknownName`.
+    """
+    settings = dict(options or {})
+    return cast("Scheme", registry.find("scheme", settings.pop("kind", name))(**settings))
 
 
 class Scheme(Protocol):

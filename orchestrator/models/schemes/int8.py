@@ -8,13 +8,17 @@ from orchestrator.domain.artifact import Tolerance
 from orchestrator.models.schemes.tflite import TFLiteScheme
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from orchestrator.models.schemes.base import Calibration
 
 
 class Int8(TFLiteScheme):
-    """Full integer quantization: no operator may stay in floating point."""
+    """Full integer quantization: no operator may stay in floating point but those that a suite names.
+
+    With ``float_io`` input and output are float32. ``float_layers`` are kept in float32, and so are input and output then: names
+    of layers as `farm models debug` lists them, ``first`` or ``last``.
+    """
 
     name = "int8"
     needs_calibration = True
@@ -25,6 +29,13 @@ class Int8(TFLiteScheme):
     #: quantized with a zero point off by 4) and more; off by 1 (0.0067) is as far away as other kernels are, and passes.
     tolerance = Tolerance(largest=0.15, mean=6e-3, times_kernels=3.0)
 
+    def __init__(self, *, float_io: bool = False, float_layers: Sequence[str] = ()) -> None:
+        self._float_io, self._float_layers = float_io, tuple(float_layers)
+        if float_io or float_layers:
+            self.options = {**type(self).options, "input": "float32", "output": "float32"}
+        if float_layers:
+            self.options = {**self.options, "float_layers": list(float_layers)}
+
     def configure(self, converter: Any, calibration: Calibration) -> None:
         """Give the converter images to find the ranges with, and allow int8 kernels alone."""
         import tensorflow as tf
@@ -32,5 +43,14 @@ class Int8(TFLiteScheme):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         converter.representative_dataset = lambda: ([batch] for batch in calibration())
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = tf.int8
-        converter.inference_output_type = tf.int8
+        if not (self._float_io or self._float_layers):
+            converter.inference_input_type = tf.int8
+            converter.inference_output_type = tf.int8
+
+    def convert_with(self, converter: Any, calibration: Calibration) -> bytes:
+        """Return the file, without the layers that stay float."""
+        if not self._float_layers:
+            return super().convert_with(converter, calibration)
+        from orchestrator.models import layer_errors
+
+        return layer_errors.keep_float(converter, calibration, self._float_layers)

@@ -1,4 +1,4 @@
-"""TensorFlow's converter to ``.tflite``, as four schemes use it."""
+"""TensorFlow's converter to ``.tflite``, as several schemes use it."""
 
 from __future__ import annotations
 
@@ -32,6 +32,10 @@ class TFLiteScheme:
     def configure(self, converter: Any, calibration: Calibration) -> None:
         """Set up a ``tf.lite.TFLiteConverter``."""
 
+    def convert_with(self, converter: Any, calibration: Calibration) -> bytes:
+        """Return the file that a configured converter makes."""
+        return bytes(converter.convert())
+
     def convert(self, source: Source, batch: int, calibration: Calibration, path: Path) -> None:
         """Convert from a SavedModel: converting a Keras 3 model directly was seen to give files without weights."""
         import tensorflow as tf
@@ -41,6 +45,6 @@ class TFLiteScheme:
                 source.write("saved_model", batch, Path(folder))
                 converter = tf.lite.TFLiteConverter.from_saved_model(folder)
                 self.configure(converter, calibration)
-                path.write_bytes(converter.convert())
+                path.write_bytes(self.convert_with(converter, calibration))
             except Exception as error:  # the converter raises what it likes
                 raise situations.translated(error, situations.CONVERTING, BuildError, f"scheme {self.name}") from error

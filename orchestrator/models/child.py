@@ -1,0 +1,52 @@
+"""Questions that a process of its own answers: a crash stays in it, as does what TensorFlow prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.errors import FarmError, ModelError, brief
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+def ask(module: str, order: Mapping[str, Any], subject: str) -> Any:
+    """Return the JSON that ``python -m module`` answers to ``order``; raises `ModelError` about ``subject``."""
+    done = subprocess.run(
+        [sys.executable, "-m", module],
+        input=json.dumps(order),
+        capture_output=True,
+        text=True,
+        errors="replace",
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"},
+        check=False,
+    )
+    if done.returncode < 0:
+        words = f"{subject}: it crashes the process that looks into it (signal {-done.returncode})"
+        raise ModelError(words, hint="copy it again, or convert the model again")
+    if done.returncode:
+        last = brief(Exception((done.stderr.strip().splitlines() or ["no words"])[-1]))
+        raise ModelError(f"{subject}: the process that looks into it ended with status {done.returncode}: {last}")
+    answer = json.loads(done.stdout)
+    if "error" in answer:
+        raise ModelError(answer["error"], hint=answer["hint"])
+    return answer["answer"]
+
+
+def answer(work: Callable[[dict[str, Any]], Any]) -> int:
+    """Print what ``work`` returns for the order on standard input, or its `FarmError`, as JSON; return the exit status."""
+    order = json.load(sys.stdin)
+    # TensorFlow prints to descriptor 1 whatever Python thinks of it; from here on that is standard error.
+    ours = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        result: dict[str, Any] = {"answer": work(order)}
+    except FarmError as error:
+        result = {"error": error.message, "hint": error.hint}
+    with os.fdopen(ours, "w") as answers:
+        json.dump(result, answers)
+    return 0
