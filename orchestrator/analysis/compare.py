@@ -129,7 +129,7 @@ def compare(store: Queries, wanted: Sequence[tuple[ResultRow, ResultRow]], label
     """
     runs = MeasuredRuns(store)
     both = [(runs.measured(a), runs.measured(b)) for a, b in wanted]
-    pairs = [_comparison(store, a, b, labels) for a, b in both]
+    pairs = [_comparison(runs, a, b, labels) for a, b in both]
     contrasts = [_contrast(a, b) for a, b in both]
     tested = {
         place: contrast
@@ -208,8 +208,8 @@ def _without_verdict(pair: Comparison, contrast: Contrast | None) -> Comparison:
     return pair if contrast is None else replace(pair, difference=significance.differences([contrast])[0])
 
 
-def _comparison(store: Queries, a: Measured, b: Measured, labels: Path) -> Comparison:
-    auc = _auc(store, a.row, b.row, labels)
+def _comparison(runs: MeasuredRuns, a: Measured, b: Measured, labels: Path) -> Comparison:
+    auc = _auc(runs, a.row, b.row, labels)
     means = a.row.auc_mean, b.row.auc_mean
     change = means[1] - means[0] if means[0] is not None and means[1] is not None else None
     return Comparison(
@@ -220,7 +220,7 @@ def _comparison(store: Queries, a: Measured, b: Measured, labels: Path) -> Compa
         notes=tuple(_notes(a, b)),
         compared="time per image" if _per_image(a, b) else "latency",
         difference=None,
-        floors={device: store.noise_floor(device) for device in (a.row.device, b.row.device)},
+        floors={device: runs.noise_floor(device) for device in (a.row.device, b.row.device)},
         size_ratio=a.row.size_bytes / b.row.size_bytes if a.row.size_bytes and b.row.size_bytes else None,
         auc_change=auc.difference if auc else change,
         auc=auc,
@@ -280,9 +280,9 @@ def _notes(a: Measured, b: Measured) -> Iterator[str]:
         yield f"{b.row.case}: {', '.join(changed)}"
 
 
-def _auc(store: Queries, a: ResultRow, b: ResultRow, folder: Path) -> AucDifference | None:
+def _auc(runs: MeasuredRuns, a: ResultRow, b: ResultRow, folder: Path) -> AucDifference | None:
     """Return how far apart the AUCs are, ``None`` unless both scored the same images whose labels are here."""
-    one, other = store.scores(a.run, Case.parse(a.case)), store.scores(b.run, Case.parse(b.case))
+    one, other = runs.scores(a), runs.scores(b)
     if one is None or other is None or one.error or other.error or one.shape != other.shape:
         return None
     if (one.pixels_sha256, one.labels_sha256) != (other.pixels_sha256, other.labels_sha256):

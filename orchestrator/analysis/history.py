@@ -40,14 +40,9 @@ def history(store: Queries, case: Case, labels: Path, last: int) -> tuple[Point,
     Each run is compared with the one before by all cases that both have on the device, so that what the device did to all of
     them is not taken for a change of this one. ``labels`` is the folder of farm's own files by sha256.
     """
-    found: list[tuple[ResultRow, datetime]] = []
-    for run in store.runs():  # the newest first
-        rows = store.results(run=run.id, **asdict(case))
-        if rows:
-            found.append((rows[0], run.started_at))
-        if len(found) == last:
-            break
-    found.reverse()
+    started = {run.id: run.started_at for run in store.runs()}
+    rows = store.results(every=True, **asdict(case))
+    found = sorted(((row, started[row.run]) for row in rows), key=lambda each: each[1])[-last:]
     points = []
     for place, (row, started_at) in enumerate(found):
         change = _change(store, found[place - 1][0], row, labels) if place else None

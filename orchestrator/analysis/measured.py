@@ -13,6 +13,7 @@ from orchestrator.domain.case import Case
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from orchestrator.domain.result import Scores
     from orchestrator.store.attempt_times import AttemptTime
     from orchestrator.store.queries import Queries
     from orchestrator.store.rows import ResultRow
@@ -46,6 +47,8 @@ class MeasuredRuns:
     def __init__(self, store: Queries) -> None:
         self._store = store
         self._read: dict[tuple[str, str], Mapping[str, Measured]] = {}
+        self._floors: dict[str, float | None] = {}
+        self._scores: dict[tuple[str | int, ...], Scores | None] = {}
 
     def measured(self, row: ResultRow) -> Measured:
         """Return what is known of ``row``."""
@@ -53,6 +56,19 @@ class MeasuredRuns:
         if key not in self._read:
             self._read[key] = self._all(*key)
         return self._read[key][row.case]
+
+    def noise_floor(self, device: str) -> float | None:
+        """Return the relative difference that is noise on a device; ``None`` where it was never calibrated as it is."""
+        if device not in self._floors:
+            self._floors[device] = self._store.noise_floor(device)
+        return self._floors[device]
+
+    def scores(self, row: ResultRow) -> Scores | None:
+        """Return the scoring behind ``row``, which cases that differ in threads alone share."""
+        key = row.run, row.device, row.model, row.scheme, row.runtime, row.batch
+        if key not in self._scores:
+            self._scores[key] = self._store.scores(row.run, Case.parse(row.case))
+        return self._scores[key]
 
     def run_variance(self, before: ResultRow, after: ResultRow, *, shifts_apart: bool) -> RunVariance | None:
         """Return how much runs of the device differed up to ``before``, ``None`` where too few show it.

@@ -109,7 +109,7 @@ class Measurement:
         samples.sort()
         below = int(share * (len(samples) - 1))
         low, high = float(samples[below]), float(samples[min(below + 1, len(samples) - 1)])
-        return (low + (high - low) * (share * (len(samples) - 1) - below)) / self.invocations_per_sample
+        return (low + (high - low) * (share * (len(samples) - 1) - below)) / max(1, self.invocations_per_sample)
 
     @property
     def governors(self) -> tuple[str, ...]:

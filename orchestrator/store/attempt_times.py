@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from orchestrator.domain.readings import sanitize_readings
-from orchestrator.domain.samples import Samples
 from orchestrator.store import schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sqlalchemy.orm import Session
+
+    from orchestrator.domain.case import Case
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +36,12 @@ class AttemptTime:
 
 def attempt_times(session: Session, device: str, runs: Sequence[str]) -> list[AttemptTime]:
     """Return the successful attempts of judged cases that are not INVALID or, of one run alone, of all its cases."""
-    attempt, samples, case = schema.Attempt, schema.Samples, schema.Case
+    attempt, case = schema.Attempt, schema.Case
+    columns = [attempt.run, attempt.number, attempt.artifact, attempt.readings, attempt.versions, attempt.span_ns]
+    columns += [attempt.p10_ns, attempt.p50_ns, attempt.count, attempt.invocations_per_sample]
     query = (
-        select(attempt, case, samples.data)
+        select(case, *columns)
         .join(case, case.id == attempt.case_id)
-        .outerjoin(samples, (samples.attempt == attempt.id) & (samples.kind == "latency"))
         .where(case.device == device, attempt.run.in_(runs), attempt.error.is_(None))
         .order_by(attempt.run, attempt.case_id, attempt.number)
     )
@@ -47,7 +49,7 @@ def attempt_times(session: Session, device: str, runs: Sequence[str]) -> list[At
         judged = schema.RunCase
         query = query.join(judged, (judged.run == attempt.run) & (judged.case_id == attempt.case_id))
         query = query.where(judged.verdict != "INVALID")
-    return [_time(row, case.as_value(), data) for row, case, data in session.execute(query)]
+    return [_time(row, row.Case.as_value()) for row in session.execute(query)]
 
 
 def earlier_runs(session: Session, device: str, run: str, most: int) -> list[str]:
@@ -70,16 +72,11 @@ def earlier_runs(session: Session, device: str, run: str, most: int) -> list[str
     return [earlier for earlier, key in found.items() if key == hardware][:most]
 
 
-def _time(row: schema.Attempt, case: Any, data: bytes | None) -> AttemptTime:
-    import numpy as np
-
-    latency_ns = Samples(data or b"").array() / max(1, row.invocations_per_sample)
+def _time(row: Any, case: Case) -> AttemptTime:
+    time_ns, p10_ns = row.p50_ns, row.p10_ns
     if case.interpreters:
-        images = len(latency_ns) * max(1, row.invocations_per_sample) * case.batch
+        images = row._mapping["count"] * max(1, row.invocations_per_sample) * case.batch  # noqa: SLF001  a tuple has `count`
         time_ns, p10_ns = (row.span_ns / images if row.span_ns and images else None), None
-    else:
-        time_ns = float(np.median(latency_ns)) if len(latency_ns) else None
-        p10_ns = float(np.quantile(latency_ns, 0.1, method="inverted_cdf")) if len(latency_ns) else None
     readings = sanitize_readings(row.readings)
     return AttemptTime(
         run=row.run,

@@ -52,7 +52,8 @@ def results_of(connection: Connection, chosen: Selection) -> list[ResultRow]:
     rows = connection.execute(_chosen(connection, chosen, *_COLUMNS)).all()
     if not rows:
         return []
-    asked = _chosen(connection, chosen, *_KEYS).subquery("asked")
+    keys = _narrowed(chosen, *_KEYS) if chosen.limit is None else _chosen(connection, chosen, *_KEYS)
+    asked = keys.subquery("asked")
     figures = _figures(connection, asked, asked.c.case_id)
     base = _figures(connection, asked, asked.c.baseline_case_id, _METRICS.c.name.in_(COMPARED))
     return [_result(row, figures, base) for row in rows]

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from orchestrator.domain.artifact import Artifact, Golden
@@ -46,28 +46,24 @@ class Queries:
         """Return every run, newest first."""
         with Session(self._engine) as session:
             rows = session.scalars(select(schema.Run).order_by(schema.Run.started_at.desc())).all()
-            return tuple(_run_row(session, row) for row in rows)
+            return _run_rows(session, rows)
 
     def devices(self) -> tuple[DeviceRow, ...]:
         """Return every device that ever answered, with its latest facts."""
         with Session(self._engine) as session:
             rows = session.scalars(select(schema.Device).order_by(schema.Device.name)).all()
-            newest = {
-                row.device: row for row in session.scalars(select(schema.Calibration).order_by(schema.Calibration.id))
-            }
-            return tuple(
-                DeviceRow(
-                    name=row.name,
-                    last_seen_at=row.last_seen_at,
-                    facts=row.facts or {},
-                    calibration=_calibration(newest.get(row.name)),
-                )
-                for row in rows
-            )
+            last = select(func.max(schema.Calibration.id)).group_by(schema.Calibration.device)
+            calibrations = session.scalars(select(schema.Calibration).where(schema.Calibration.id.in_(last)))
+            newest = {row.device: row for row in calibrations}
+            return tuple(_device_row(row, newest.get(row.name)) for row in rows)
 
     def noise_floor(self, device: str) -> float | None:
         """Return the relative difference that is noise on a device; ``None`` where it was never calibrated as it is."""
-        return next((row.noise_floor for row in self.devices() if row.name == device), None)
+        calibration = schema.Calibration
+        with Session(self._engine) as session:
+            row = session.get(schema.Device, device)
+            query = select(calibration).where(calibration.device == device).order_by(calibration.id.desc()).limit(1)
+            return None if row is None else _device_row(row, session.scalars(query).first()).noise_floor
 
     def run(self, name: str) -> RunRow:
         """Return the run with this id, name or unique beginning of an id, or ``latest``; raises `UnknownName`."""
@@ -85,7 +81,7 @@ class Queries:
                 if len(found) > 1:
                     raise UnknownName("run", name, [row.id for row in found], hint="give more of its id: farm runs")
                 raise UnknownName("run", name, known, hint="farm runs" if known else "no run yet: farm run")
-            return _run_row(session, found[0])
+            return _run_rows(session, found)[0]
 
     def lanes(self, run: str) -> tuple[LaneRow, ...]:
         """Return the lanes of a run in the order they were started."""
@@ -127,7 +123,11 @@ class Queries:
         with Session(self._engine) as session:
             query = _of_case(select(schema.Attempt).join(schema.Case), case).where(schema.Attempt.run == run)
             rows = session.scalars(query.order_by(schema.Attempt.number)).all()
-            return tuple(_measurement(session, row, case) for row in rows)
+            of_attempts = schema.Samples.attempt.in_([row.id for row in rows])
+            samples: dict[str, dict[str, Samples]] = {row.id: {} for row in rows}
+            for each in session.scalars(select(schema.Samples).where(of_attempts)):
+                samples[each.attempt][each.kind] = _samples(each.data)
+            return tuple(_measurement(row, case, samples[row.id]) for row in rows)
 
     def profiles(self, run: str | None, case: Case) -> tuple[Profile, ...]:
         """Return the profiles of ``case`` in ``run``, or in every run where that is ``None``, newest first."""
@@ -145,7 +145,9 @@ class Queries:
                 runtime=case.runtime,
                 batch=case.batch,
             )
-            row = session.scalars(query).one_or_none()
+            # a run that went on under another plan has scored twice
+            newest_good = schema.Scores.error.is_not(None), schema.Scores.id.desc()
+            row = session.scalars(query.order_by(*newest_good).limit(1)).first()
             if row is None:
                 return None
             own = {
@@ -246,32 +248,41 @@ def _of_case(query: Select[Any], case: Case) -> Select[Any]:
     return query
 
 
-def _run_row(session: Session, row: schema.Run) -> RunRow:
-    cases = session.execute(
-        select(schema.RunCase.verdict, schema.Case.device)
-        .join(schema.Case, schema.Case.id == schema.RunCase.case_id)
-        .where(schema.RunCase.run == row.id)
-    ).all()
-    own = {
-        field.name: getattr(row, field.name)
-        for field in fields(RunRow)
-        if field.name not in ("devices", "cases", "verdicts")
-    }
-    return RunRow(
-        **own,
-        devices=tuple(sorted({device for _, device in cases})),
-        cases=len(cases),
-        verdicts=dict(Counter(verdict for verdict, _ in cases if verdict is not None)),
+def _device_row(row: schema.Device, calibration: schema.Calibration | None) -> DeviceRow:
+    facts, newest = row.facts or {}, _calibration(calibration)
+    return DeviceRow(name=row.name, last_seen_at=row.last_seen_at, facts=facts, calibration=newest)
+
+
+def _run_rows(session: Session, rows: Sequence[schema.Run]) -> tuple[RunRow, ...]:
+    """Return runs with what became of their cases: one statement for all of them."""
+    result = schema.RunCase
+    query = (
+        select(result.run, schema.Case.device, result.verdict, func.count())
+        .join(schema.Case, schema.Case.id == result.case_id)
+        .where(result.run.in_([row.id for row in rows]))
+        .group_by(result.run, schema.Case.device, result.verdict)
+    )
+    devices: dict[str, set[str]] = {row.id: set() for row in rows}
+    cases, verdicts = Counter[str](), {row.id: Counter[str]() for row in rows}
+    for run, device, verdict, count in session.execute(query):
+        devices[run].add(device)
+        cases[run] += count
+        if verdict is not None:
+            verdicts[run][verdict] += count
+    counted = ("devices", "cases", "verdicts")
+    names = [field.name for field in fields(RunRow) if field.name not in counted]
+    return tuple(
+        RunRow(
+            **{name: getattr(row, name) for name in names},
+            devices=tuple(sorted(devices[row.id])),
+            cases=cases[row.id],
+            verdicts=dict(verdicts[row.id]),
+        )
+        for row in rows
     )
 
 
-def _measurement(session: Session, row: schema.Attempt, case: Case) -> Measurement:
-    samples = {
-        kind: _samples(data)
-        for kind, data in session.execute(
-            select(schema.Samples.kind, schema.Samples.data).where(schema.Samples.attempt == row.id)
-        )
-    }
+def _measurement(row: schema.Attempt, case: Case, samples: Mapping[str, Samples]) -> Measurement:
     apart = ("attempt", "case", "warmup_ns", "latency_ns", "readings", "requested", "effective", "versions")
     own = {field.name: getattr(row, field.name) for field in fields(Measurement) if field.name not in apart}
     own["invocations_per_sample"] = max(1, own["invocations_per_sample"])
