@@ -12,6 +12,7 @@ from orchestrator.domain.effort import effort
 from orchestrator.domain.event import CaseJudgedAgain
 from orchestrator.domain.result import Reason, Verdict
 from orchestrator.domain.suite import Suite
+from orchestrator.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -84,8 +85,15 @@ def judge(
 
 
 def rejudge(store: Store, run: str) -> Iterator[Rejudged]:
-    """Judge the cases of a run by the rules of today, store what comes out, and yield each; raises `UnknownName`."""
+    """Judge the cases of a run by the rules of today, store what comes out, and yield each.
+
+    Raises `UnknownName`, or `UsageError` where samples were pruned: the figures that stay were made of them.
+    """
     row = store.run(run)
+    if store.samples_pruned(row.id):
+        raise UsageError(
+            f"run {row.id} can't be judged again: its samples were pruned", hint="its figures stay as they are"
+        )
     suite = Suite.from_json(row.suite)
     accuracies = AccuracyReader(store)
     for before in store.results(run=row.id):

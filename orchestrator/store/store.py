@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy.orm import Session
 
+from orchestrator.domain.units import format_bytes
 from orchestrator.store import engine as engines
-from orchestrator.store import migrate, schema
+from orchestrator.store import migrate, pruning, schema
 from orchestrator.store.queries import Queries
 from orchestrator.store.writer import Writer
 
@@ -62,6 +64,26 @@ class Store(Queries, Writer):
             session.flush()
         self._cases.forget()
 
+    def samples_pruned(self, run: str) -> bool:
+        """Return whether samples of the run were pruned, so that nothing can be derived from them again."""
+        with self.reading() as session:
+            return pruning.are_pruned(session, run)
+
+    def reclaim(self) -> str:
+        """Give the space of deleted rows back to the disk where that is ours to do; return what came of it, for people."""
+        if self._engine.dialect.name != "sqlite":
+            return "; PostgreSQL's autovacuum gives the space to what comes next"
+        connection = self._engine.raw_connection()
+        try:
+            before = _file_bytes(connection)
+            connection.cursor().execute("VACUUM")
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            return f"; the file had {format_bytes(before)}, it has {format_bytes(_file_bytes(connection))}"
+        except sqlite3.OperationalError as error:  # somebody else reads, or the disk lacks room for the copy
+            return f"; its space is used again, but not given back to the disk: {error}"
+        finally:
+            connection.close()
+
     def close(self) -> None:
         """Give all connections back."""
         self._engine.dispose()
@@ -71,3 +93,10 @@ class Store(Queries, Writer):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self.close()
+
+
+def _file_bytes(connection: Any) -> int:
+    pages, page_bytes = (
+        connection.cursor().execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size")
+    )
+    return int(pages * page_bytes)

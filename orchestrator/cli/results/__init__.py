@@ -16,6 +16,7 @@ from orchestrator.cli.results import (
     history,
     import_,
     plot,
+    prune,
     rejudge,
     show,
 )
@@ -39,6 +40,7 @@ app.command("compare", epilog=compare.EPILOG)(compare.compare)
 app.command("accuracy", epilog=accuracy.EPILOG)(accuracy.accuracy)
 app.command("export", epilog=export.EPILOG)(export.export)
 app.command("import", epilog=import_.EPILOG)(import_.import_run)
+app.command("prune", epilog=prune.EPILOG)(prune.prune)
 
 
 @app.callback(invoke_without_command=True, epilog="Example: farm results --json")
