@@ -37,7 +37,7 @@ def mean_auc(per_class: Sequence[float | None]) -> float | None:
 def mean_auc_error(labels: NDArray[Any], scores: NDArray[Any]) -> float | None:
     """Return the standard error of the mean AUC of scores [n, classes], by structural components as in `auc_difference`.
 
-    ``None`` where no class has an AUC, or one hangs on a single image, or every class is separated without a mistake: how
+    Classes with a single image of a label are left out. ``None`` where no other has an AUC, or every class is separated without a mistake: how
     often there would be one in other images, that does not say. Raises `ValueError` for shapes that differ.
     """
     if labels.shape != scores.shape or labels.ndim != 2:
@@ -73,10 +73,14 @@ class AucDifference:
     difference: float
     #: The standard error; 0 where every class has the same order of images on both sides.
     error: float
+    #: The ends of its 95 % interval where they are known otherwise than by the error.
+    ends: tuple[float, float] | None = None
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Where the difference is with 95 %, by the normal distribution."""
+        """Where the difference is with 95 %: its ends, else by the normal distribution."""
+        if self.ends is not None:
+            return self.ends
         return self.difference - NORMAL * self.error, self.difference + NORMAL * self.error
 
     def p_beyond(self, bound: float) -> float:
@@ -87,21 +91,26 @@ class AucDifference:
         return math.erfc(far / self.error / math.sqrt(2)) / 2
 
 
-def auc_difference(labels: NDArray[Any], a: NDArray[Any], b: NDArray[Any]) -> AucDifference | None:
+def auc_difference(
+    labels: NDArray[Any], a: NDArray[Any], b: NDArray[Any], patients: NDArray[np.intp] | None = None
+) -> AucDifference | None:
     """Return the difference of the mean AUCs of scores ``a`` and ``b`` [n, classes] of the same n images.
 
     The error is by structural components (DeLong, DeLong, Clarke-Pearson, Biometrics 44, 1988): what each image adds to the
     difference, squared and summed, because images are independent of each other and the two scores of one are not. It is
-    theirs exactly for one class; for several, what an image adds to every class is added first. ``None`` where no class has
-    an AUC, or one hangs on a single image. Raises `ValueError` for shapes that differ.
+    theirs exactly for one class; for several, what an image adds to every class is added first. Where ``patients`` [n], numbers
+    from 0, have several images, what those add is added before it is squared (N. Obuchowski, Biometrics 53, 1997). Classes with
+    a single image of a label are left out; ``None`` where no other has an AUC. Raises `ValueError` for shapes that differ.
     """
     if not labels.shape == a.shape == b.shape or labels.ndim != 2:
         raise ValueError(f"labels {labels.shape} and scores {a.shape} and {b.shape} must all be [images, classes]")
-    columns = _columns(labels)
+    columns = _columns(labels, patients)
     if columns is None:
         return None
     (auc_a, of_a), (auc_b, of_b) = (_mean_components(labels, scores, columns) for scores in (a, b))
-    return AucDifference(difference=auc_b - auc_a, error=float(np.sqrt(((of_b - of_a) ** 2).sum())))
+    added = of_b - of_a
+    of_each = added if patients is None else np.bincount(patients, weights=added).astype(np.float64)
+    return AucDifference(difference=auc_b - auc_a, error=float(np.sqrt((of_each**2).sum())))
 
 
 def auc_components(labels: NDArray[Any], scores: NDArray[Any]) -> NDArray[np.float64]:
@@ -121,13 +130,12 @@ def auc_components(labels: NDArray[Any], scores: NDArray[Any]) -> NDArray[np.flo
     )
 
 
-def _columns(labels: NDArray[Any]) -> NDArray[np.intp] | None:
-    """Return the classes that have an AUC, ``None`` where there is none, or one with a single image of a label."""
-    counts = (labels > 0).sum(axis=0)
-    columns = np.flatnonzero((counts > 0) & (counts < len(labels)))
-    if not len(columns) or min(counts[columns].min(), len(labels) - counts[columns].max()) < 2:
-        return None
-    return columns
+def _columns(labels: NDArray[Any], patients: NDArray[np.intp] | None = None) -> NDArray[np.intp] | None:
+    """Return the classes with two patients or more of each label, ``None`` where there is none."""
+    of = np.arange(len(labels)) if patients is None else patients
+    counts = [min(len(np.unique(of[shown])), len(np.unique(of[~shown]))) for shown in (labels > 0).T]
+    columns = np.flatnonzero(np.array(counts) > 1)
+    return columns if len(columns) else None
 
 
 def _mean_components(

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orchestrator.analysis import significance
-from orchestrator.analysis.auc import auc_difference
+from orchestrator.analysis.auc import NORMAL, AucDifference, auc_difference
 from orchestrator.analysis.measured import MeasuredRuns
 from orchestrator.analysis.run_variance import with_run_variance
 from orchestrator.analysis.stats import LEAST_ATTEMPTS
 from orchestrator.domain.case import Case
 from orchestrator.domain.effort import ATTEMPTS_TO_COMPARE
 from orchestrator.errors import UnknownName, UsageError
+from orchestrator.runtimes.catalogue import BASELINES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from orchestrator.analysis.auc import AucDifference
     from orchestrator.analysis.measured import Measured
     from orchestrator.analysis.run_variance import RunVariance
     from orchestrator.analysis.significance import Contrast, Difference
@@ -280,11 +280,33 @@ def _notes(a: Measured, b: Measured) -> Iterator[str]:
         yield f"{b.row.case}: {', '.join(changed)}"
 
 
+def _is_float32_of(a: ResultRow, b: ResultRow) -> bool:
+    """Check whether A is the float32 result of B's setting in the same run."""
+    setting = [field.name for field in fields(Case) if field.name != "scheme"]
+    same = all(getattr(a, name) == getattr(b, name) for name in (*setting, "run"))
+    return same and a.scheme in BASELINES and b.scheme not in BASELINES
+
+
 def _auc(runs: MeasuredRuns, a: ResultRow, b: ResultRow, folder: Path) -> AucDifference | None:
     """Return how far apart the AUCs are, ``None`` unless both scored the same images whose labels are here."""
+    if (
+        b.auc_change_low is not None
+        and b.auc_change_high is not None
+        and b.auc_change is not None
+        and _is_float32_of(a, b)
+    ):
+        # As it was judged: by patients drawn again.
+        error = (b.auc_change_high - b.auc_change_low) / (2 * NORMAL)
+        ends = b.auc_change_low, b.auc_change_high
+        return AucDifference(difference=b.auc_change, error=error, ends=ends)
     one, other = runs.scores(a), runs.scores(b)
     if one is None or other is None or one.error or other.error or one.shape != other.shape:
         return None
+    scores = [np.frombuffer(side.scores, "<f4").reshape(side.shape) for side in (one, other)]
+    if one.image_list is not None and one.image_list == other.image_list:
+        images = runs.image_list(one.image_list)
+        patients = np.array(images.patients) if images else None
+        return auc_difference(images.labels(), scores[0], scores[1], patients) if images else None
     if (one.pixels_sha256, one.labels_sha256) != (other.pixels_sha256, other.labels_sha256):
         # The pixels of another model may have another size; without the same ones it is unknown whether images are the same.
         return None
@@ -292,5 +314,4 @@ def _auc(runs: MeasuredRuns, a: ResultRow, b: ResultRow, folder: Path) -> AucDif
     if not path.is_file():
         return None
     labels = np.load(path, allow_pickle=False)
-    scores = [np.frombuffer(side.scores, "<f4").reshape(side.shape) for side in (one, other)]
     return auc_difference(labels, *scores) if labels.shape == one.shape else None

@@ -13,6 +13,7 @@ from orchestrator.domain.case import Case
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from orchestrator.domain.image_list import ImageList
     from orchestrator.domain.result import Scores
     from orchestrator.store.attempt_times import AttemptTime
     from orchestrator.store.queries import Queries
@@ -49,6 +50,7 @@ class MeasuredRuns:
         self._read: dict[tuple[str, str], Mapping[str, Measured]] = {}
         self._floors: dict[str, float | None] = {}
         self._scores: dict[tuple[str | int, ...], Scores | None] = {}
+        self._image_lists: dict[str, ImageList | None] = {}
 
     def measured(self, row: ResultRow) -> Measured:
         """Return what is known of ``row``."""
@@ -69,6 +71,12 @@ class MeasuredRuns:
         if key not in self._scores:
             self._scores[key] = self._store.scores(row.run, Case.parse(row.case))
         return self._scores[key]
+
+    def image_list(self, sha256: str) -> ImageList | None:
+        """Return the images that scores name."""
+        if sha256 not in self._image_lists:
+            self._image_lists[sha256] = self._store.image_list(sha256)
+        return self._image_lists[sha256]
 
     def run_variance(self, before: ResultRow, after: ResultRow, *, shifts_apart: bool) -> RunVariance | None:
         """Return how much runs of the device differed up to ``before``, ``None`` where too few show it.

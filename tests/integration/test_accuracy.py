@@ -87,3 +87,23 @@ def test_what_can_not_be_shown_is_refused_with_the_next_command(project, words, 
 
     assert done.returncode == 2
     assert message in done.stderr
+
+
+def test_compare_says_of_the_change_what_was_judged(project):
+    with Store.open(f"sqlite:///{project.folder / 'farm.db'}") as store:
+        int8 = make_case(scheme="int8")
+        tell(store, judged(int8, auc_mean=0.8, auc_change_low=-0.2, auc_change_high=-0.05))
+
+    (row,) = project.json("results", "compare", str(make_case()), INT8)
+
+    assert (row["auc_change"], row["auc_change_low"], row["auc_change_high"]) == (pytest.approx(-0.1), -0.2, -0.05)
+
+
+def test_compare_of_two_models_of_any_input_size_is_paired_by_the_names_of_their_images(project):
+    good, _ = a_rare_finding()
+    with Store.open(f"sqlite:///{project.folder / 'farm.db'}") as store:
+        tell_scores(store, good, run="run-2", model="other", scheme="float32")
+
+    (row,) = project.json("results", "compare", INT8, str(make_case(model="other")))
+
+    assert row["auc_change_low"] < row["auc_change"] < row["auc_change_high"]

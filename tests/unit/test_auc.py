@@ -129,3 +129,32 @@ def test_scores_that_rank_alike_differ_by_nothing_and_one_image_of_a_kind_tells_
     assert auc.auc_difference(np.zeros((4, 1)), scores, scores) is None
     with pytest.raises(ValueError, match="images, classes"):
         auc.auc_difference(labels, scores, scores[:2])
+
+
+def test_the_error_of_a_difference_by_patient_is_that_of_drawing_patients_again():
+    random = np.random.default_rng(8)
+    owner = np.repeat(np.arange(120), 4)
+    labels = random.random((480, 2)) < 0.4
+    a = random.normal(labels, 1.0)
+    b = a + np.repeat(random.normal(0, 1.0, (120, 2)), 4, axis=0) * (
+        2 * labels - 1
+    )  # patients are all hard, or all easy
+    drawn = []
+    for _ in range(400):
+        rows = (random.integers(0, 120, 120)[:, None] * 4 + np.arange(4)).ravel()
+        means = [auc.mean_auc(auc.auc_per_class(labels[rows], each[rows])) for each in (a, b)]
+        drawn.append(means[1] - means[0])
+
+    by_patient, by_image = auc.auc_difference(labels, a, b, owner), auc.auc_difference(labels, a, b)
+
+    assert by_patient.error == pytest.approx(np.std(drawn), rel=0.15)
+    assert by_patient.error > 1.1 * by_image.error
+
+
+def test_a_class_with_one_image_of_a_kind_erases_no_other_ones_interval():
+    random = np.random.default_rng(9)
+    labels = np.stack([np.arange(40) % 2, np.arange(40) == 7], axis=1)
+    a, b = random.random((2, 40, 2))
+
+    assert auc.auc_difference(labels, a, b) == auc.auc_difference(labels[:, :1], a[:, :1], b[:, :1])
+    assert auc.mean_auc_error(labels, a) == auc.mean_auc_error(labels[:, :1], a[:, :1])
