@@ -9,6 +9,7 @@ settings.register_profile("farm", deadline=None)
 settings.load_profile("farm")
 
 pytest_plugins = [
+    "tests.lab.browser",
     "tests.lab.postgres",
     "tests.lab.sshd",
     "tests.lab.laboratory",

@@ -10,19 +10,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def roc(positive: NDArray[np.bool_], scores: NDArray[Any], points: int) -> list[tuple[float, float]]:
-    """Return (false alarms, found) of one class, from (0, 0) to (1, 1), at most ``points`` of them.
+def roc(positive: NDArray[np.bool_], scores: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the corners of the ROC curve of one class, (false alarms, found) of shape [corners, 2], from (0, 0) to (1, 1).
 
     ``positive`` and ``scores`` are of shape [n]; images with the same score are one step (Fawcett, Pattern Recognition
-    Letters 27, 2006). Empty where all labels are alike.
+    Letters 27, 2006). Without a row where all labels are alike.
     """
     positives = int(positive.sum())
     if positives in (0, len(positive)):
-        return []
+        return np.empty((0, 2))
     order = np.argsort(-scores.astype(np.float64), kind="stable")
-    found, alarms = np.cumsum(positive[order]), np.cumsum(~positive[order])
+    found, alarms = (np.cumsum(each[order], dtype=np.int64) for each in (positive, ~positive))
     steps = np.flatnonzero(np.append(np.diff(scores[order].astype(np.float64)) != 0, True))
-    curve = np.stack([alarms[steps] / alarms[-1], found[steps] / positives], axis=1)
-    curve = np.concatenate([np.zeros((1, 2)), curve])
-    places = np.unique(np.linspace(0, len(curve) - 1, min(points, len(curve))).round().astype(int))
-    return [(float(x), float(y)) for x, y in curve[places]]
+    counts = np.concatenate([np.zeros((1, 2), np.int64), np.stack([alarms[steps], found[steps]], axis=1)])
+    right, up = np.diff(counts, axis=0).T
+    turns = np.flatnonzero(right[:-1] * up[1:] != right[1:] * up[:-1]) + 1
+    corners: NDArray[np.float64] = counts[[0, *turns, len(counts) - 1]] / (alarms[-1], positives)
+    return corners

@@ -39,6 +39,7 @@ class Kind(StrEnum):
     COURSE = "course"
     START = "start"
     BREAKEVEN = "breakeven"
+    OPERATORS = "operators"
     HISTORY = "history"
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from orchestrator.analysis.auc import auc_interval, auc_per_class, mean_auc_error
 from orchestrator.analysis.roc import roc
 from orchestrator.reports.charts.chart import Chart, chart_spec, colour_of, height_of, tooltip
@@ -11,11 +13,10 @@ from orchestrator.reports.charts.chart import Chart, chart_spec, colour_of, heig
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
 #: Of a ROC curve.
-POINTS = 60
+POINTS = 120
 
 
 def findings(
@@ -85,12 +86,16 @@ def roc_curves(
     name: str, title: str, scores: Mapping[str, NDArray[Any]], labels: NDArray[np.uint8], classes: Sequence[str]
 ) -> Chart | None:
     """Return the ROC curves of all schemes with a choice of the finding; ``None`` where no class has both labels."""
-    values = []
+    values: list[dict[str, Any]] = []
+    most = 0
     for column, finding in enumerate(classes):
         for scheme, every in scores.items():
+            corners = roc(labels[:, column] > 0, every[:, column])
+            most = max(most, len(corners))
+            kept = np.unique(np.linspace(0, len(corners) - 1, min(POINTS, len(corners))).round().astype(int))
             values += [
                 {"finding": finding, "scheme": scheme, "x": round(alarms, 4), "y": round(found, 4)}
-                for alarms, found in roc(labels[:, column] > 0, every[:, column], POINTS)
+                for alarms, found in corners[kept].tolist()
             ]
     shown = list(dict.fromkeys(row["finding"] for row in values))
     if not shown:

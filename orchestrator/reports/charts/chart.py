@@ -31,6 +31,7 @@ CONFIG: Mapping[str, Any] = {
         "titleFontWeight": "normal",
         "labelLimit": 150,
     },
+    "axisQuantitative": {"tickCount": 7},
     "legend": {
         "labelColor": _INK,
         "titleColor": _INK,

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _GREEN, _RED, _GREY = "#12a37f", "#d9534f", "#8b95a5"
 #: Colours of the map are full from 4 times on, either way.
 _FULL = math.log2(4)
+#: What is called a difference is seen as one, however small.
+_FAINTEST = 0.5
 
 
 def heatmap(comparisons: Sequence[Comparison]) -> Chart | None:
@@ -130,7 +132,7 @@ def _value(pair: Comparison, label: str) -> dict[str, Any] | None:
         "times": times,
         "low": low,
         "high": high,
-        "log2": math.log2(times) if called else 0.0,
+        "log2": math.copysign(max(_FAINTEST, abs(math.log2(times))), times - 1) if called else 0.0,
         "cell": format_ratio(times) + ("" if called else " ?"),
         "speed": time_words(pair),
         "verdict": pair.verdict,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from orchestrator.analysis.claims import Answered
     from orchestrator.analysis.compare import Comparison
     from orchestrator.domain.artifact import Artifact
+    from orchestrator.domain.profile import Profile
     from orchestrator.domain.result import Measurement, Scores
     from orchestrator.store.queries import Queries
     from orchestrator.store.rows import ResultRow, RunRow
@@ -46,6 +47,8 @@ class Dossier:
     facts: Mapping[str, Mapping[str, Any]]
     #: By sha256.
     artifacts: Mapping[str, Artifact]
+    #: By case, the newest that succeeded; of those that were profiled.
+    profiles: Mapping[str, Profile] = field(default_factory=dict, repr=False)
     skips: tuple[tuple[Case, str], ...] = ()
     claims: tuple[Answered, ...] = ()
 
@@ -86,6 +89,7 @@ def gather(store: Queries, run: str, labels: Path, limits: best.Limits | None = 
         labels=_labels({each.labels_sha256 for each in scores.values()}, labels),
         facts={device: store.facts(row.id, device) for device in sorted({each.device for each in rows})},
         artifacts={sha256: found for sha256, found in artifacts.items() if found is not None},
+        profiles=_profiles(store, row.id, cases),
         skips=store.skips(row.id),
     )
 
@@ -98,6 +102,14 @@ def _pairs(rows: Sequence[ResultRow]) -> list[tuple[ResultRow, ResultRow]]:
         return compare.by(rows, "scheme", compare.FLOAT32)
     except UsageError:
         return []
+
+
+def _profiles(store: Queries, run: str, cases: Mapping[str, Case]) -> dict[str, Profile]:
+    newest = {
+        name: next((each for each in store.profiles(run, case) if each.error is None), None)
+        for name, case in cases.items()
+    }
+    return {name: profile for name, profile in newest.items() if profile is not None}
 
 
 def _labels(wanted: set[str], folder: Path) -> dict[str, NDArray[np.uint8]]:

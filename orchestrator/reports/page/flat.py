@@ -77,6 +77,7 @@ def markdown(dossier: Dossier) -> str:
     sources = [f"{number}. {_escaped(source)}" for number, source in enumerate(methods.SOURCES, 1)]
     parts = [
         f"# {_escaped(answer.text)}",
+        _escaped(answer.lead),
         *(f"{_escaped(sentence)}." for sentence in answer.sentences),
         *(["Synthetic images: no figure of accuracy here applies to patients."] if dossier.run.synthetic else []),
         *(
@@ -128,13 +129,8 @@ def latex(dossier: Dossier) -> str:
 def _table(dossier: Dossier) -> tuple[list[str], list[list[str]]]:
     """Return the table of results without the columns in which all rows are alike."""
     against = {pair.b.case: pair for pair in dossier.comparisons}
-    texts = [[cell.text for cell in line.cells] for line in view.results(dossier.rows, against)]
-    kept = [
-        place
-        for place, name in enumerate(view.RESULTS)
-        if name in ("scheme", "verdict") or len(texts) == 1 or len({line[place] for line in texts}) > 1
-    ]
-    return [view.RESULTS[place] for place in kept], [[line[place] for place in kept] for line in texts]
+    columns, lines, _ = view.without_common(view.results(dossier.rows, against))
+    return list(columns), [[cell.text for cell in line.cells] for line in lines]
 
 
 def _attempt(one: Measurement) -> dict[str, Any]:

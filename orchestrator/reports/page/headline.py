@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.analysis.compare import FLOAT32
+from orchestrator.analysis.significance import CANT_TELL, FASTER
+from orchestrator.domain.units import format_ns, format_ratio
 from orchestrator.reports.best import fleet_sentence, sentence
+from orchestrator.reports.difference_words import auc_change_words, time_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from orchestrator.analysis.best import Choice, FleetChoice
+    from orchestrator.analysis.best import Candidate, Choice, FleetChoice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +22,8 @@ class Headline:
     """What stands above everything else."""
 
     text: str
+    #: What that means against float32, in one sentence.
+    lead: str
     #: Its evidence, one sentence for each model, device or fleet.
     sentences: tuple[str, ...]
     #: ``good``, ``warn`` where it was measured with warnings, ``none`` where nothing can be recommended.
@@ -26,13 +31,15 @@ class Headline:
 
 
 def headline(choices: Sequence[Choice], fleet: Sequence[FleetChoice], most: int = 3) -> Headline:
-    """Return what to deploy; at most ``most`` sentences of evidence, the fleet's first."""
+    """Return what to deploy; at most ``most`` sentences of evidence, those on a whole fleet if there are any."""
     chosen = [choice.chosen for choice in choices if choice.chosen is not None]
-    sentences = (*map(fleet_sentence, fleet), *map(sentence, choices))[:most]
+    sentences = tuple(map(fleet_sentence, fleet) if fleet else map(sentence, choices))[:most]
     if not chosen:
-        return Headline(text="No variant can be recommended", sentences=sentences, tone="none")
+        lead = "Every result is refused by a limit or by its verdict; the reasons are below."
+        return Headline(text="No variant can be recommended", lead=lead, sentences=sentences, tone="none")
     warned = len(chosen) < len(choices) or any(each.row.verdict != "VALID" for each in chosen)
-    return Headline(text=_text(choices, fleet), sentences=sentences, tone="warn" if warned else "good")
+    lead = _lead(chosen[0]) if len(choices) == 1 else _lead_of_several(choices)
+    return Headline(text=_text(choices, fleet), lead=lead, sentences=sentences, tone="warn" if warned else "good")
 
 
 def _text(choices: Sequence[Choice], fleet: Sequence[FleetChoice]) -> str:
@@ -52,6 +59,35 @@ def _text(choices: Sequence[Choice], fleet: Sequence[FleetChoice]) -> str:
         for choice in choices
     ]
     return f"Deploy {', '.join(parts)}" if len(parts) <= 3 else f"{len(schemes)} schemes for {len(devices)} devices"
+
+
+def _lead(chosen: Candidate) -> str:
+    """Return what the chosen variant gains or costs against float32."""
+    row, pair = chosen.row, chosen.against
+    if pair is None:
+        return f"It takes {format_ns(chosen.p50_per_image_ns)} an image; no other variant within the limits is better."
+    words = time_words(pair)
+    speed = "whether it is faster than float32 " if words.startswith(CANT_TELL) else "against float32: "
+    words = words.replace(CANT_TELL, "can't be told", 1)
+    smaller = f"; its file is {_size_words(row.size_ratio)}" if row.size_ratio else ""
+    accuracy = f"; mean AUC changes by {auc_change_words(pair)}" if pair.auc_change is not None else ""
+    text = f"{speed}{words}{smaller}{accuracy}."
+    return text[0].upper() + text[1:]
+
+
+def _size_words(size_ratio: float) -> str:
+    factor, word = (size_ratio, "smaller") if size_ratio >= 1 else (1 / size_ratio, "larger")
+    return f"{format_ratio(factor)} {word}"
+
+
+def _lead_of_several(choices: Sequence[Choice]) -> str:
+    """Return how many devices gain how much."""
+    pairs = [choice.chosen.against for choice in choices if choice.chosen and choice.chosen.against]
+    faster = [pair.difference.speedup for pair in pairs if pair.verdict == FASTER and pair.difference]
+    if not faster:
+        return "Nowhere is the best variant shown to be faster than float32."
+    ends = sorted({format_ratio(min(faster)), format_ratio(max(faster))})
+    return f"The best of each is faster than float32 on {len(faster)} of {len(choices)}: {' to '.join(ends)}."
 
 
 def _of(choice: Choice, choices: Sequence[Choice]) -> str:

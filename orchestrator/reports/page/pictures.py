@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestrator.reports.charts import accuracy, course, ecdf, pareto, speed, start
+from orchestrator.reports.charts import accuracy, course, ecdf, operators, pareto, speed, start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,6 +34,7 @@ def charts(dossier: Dossier) -> dict[str, tuple[Chart, ...]]:
         **_accuracies(dossier),
         "start": [start.cold_start(dossier.rows, dossier.attempts)],
         "breakeven": list(_totals(dossier)),
+        "operators": list(_operators(dossier)),
     }
     return {kind: tuple(filter(None, each)) for kind, each in drawn.items() if any(each)}
 
@@ -60,6 +61,12 @@ def _courses(dossier: Dossier) -> Iterator[Chart]:
         rows = [row for row in dossier.rows if row.device == device]
         cores = dossier.facts[device].get("cores")
         yield from course.course(f"course-{number}", rows, dossier.attempts, cores if isinstance(cores, int) else 0)
+
+
+def _operators(dossier: Dossier) -> Iterator[Chart | None]:
+    for number, (title, rows) in enumerate(list(settings(dossier.rows).items())[:SETTINGS]):
+        profiles = {row.scheme: dossier.profiles[row.case] for row in rows if row.case in dossier.profiles}
+        yield operators.operators(f"operators-{number}", title, profiles, device=rows[0].device)
 
 
 def _totals(dossier: Dossier) -> Iterator[Chart | None]:

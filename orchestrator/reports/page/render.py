@@ -40,6 +40,7 @@ def content(dossier: Dossier) -> dict[str, Any]:
     """Return what the template of a run shows, without styles and scripts."""
     against = {pair.b.case: pair for pair in dossier.comparisons}
     counts = Counter(row.verdict for row in dossier.rows)
+    columns, lines, common = view.without_common(view.results(dossier.rows, against))
     return {
         "version": version("edge-farm"),
         "run": dossier.run,
@@ -51,8 +52,9 @@ def content(dossier: Dossier) -> dict[str, Any]:
         "schemes": dossier.schemes,
         "matrix": view.matrix(dossier.rows, against, dossier.schemes),
         "charts": charts(dossier),
-        "result_columns": view.RESULTS,
-        "results": view.results(dossier.rows, against),
+        "result_columns": columns,
+        "results": lines,
+        "result_common": common,
         "verdict_counts": [(word, counts[word]) for word in ("VALID", "WARN", "INVALID") if counts[word]],
         "reasons": view.reasons(dossier.rows),
         "skips": [(str(case), reason) for case, reason in dossier.skips],

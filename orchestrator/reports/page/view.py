@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.analysis.compare import FLOAT32
 from orchestrator.analysis.significance import FASTER, SLOWER
 from orchestrator.domain.units import format_bytes, format_ns
 from orchestrator.reports.charts.speed import setting
@@ -53,12 +54,28 @@ RESULTS = (
     *("AUC", "AUC change (95 %)", "peak memory", "verdict"),
 )
 
+#: Columns that stand in every table.
+ALWAYS = ("scheme", "p50 (95 %)", "verdict")
+
 
 def results(rows: Sequence[ResultRow], against: Mapping[str, Comparison]) -> tuple[Line, ...]:
     """Return a line for each result, with the cells of `RESULTS`."""
     return tuple(
         Line(device=row.device, scheme=row.scheme, cells=tuple(_cells(row, against.get(row.case)))) for row in rows
     )
+
+
+def without_common(lines: Sequence[Line]) -> tuple[tuple[str, ...], tuple[Line, ...], str]:
+    """Return columns and lines of `results` without the columns in which all lines are alike, and what those hold."""
+    alike = {
+        place: lines[0].cells[place].text
+        for place, name in enumerate(RESULTS)
+        if name not in ALWAYS and len({line.cells[place].text for line in lines}) == 1
+    }
+    kept = [place for place in range(len(RESULTS)) if place not in alike]
+    narrowed = tuple(replace(line, cells=tuple(line.cells[place] for place in kept)) for line in lines)
+    common = ", ".join(f"{RESULTS[place]} {text}" for place, text in alike.items() if text != MISSING)
+    return tuple(RESULTS[place] for place in kept), narrowed, common
 
 
 def _cells(row: ResultRow, pair: Comparison | None) -> Iterable[Cell]:
@@ -113,14 +130,17 @@ def matrix(
     return [
         (
             next(iter(by.values())).device,
-            name,
-            [
-                (scheme, by.get(scheme), difference(against.get(by[scheme].case)) if scheme in by else Cell(text=""))
-                for scheme in schemes
-            ],
+            name.removeprefix(f"{next(iter(by.values())).device} · "),
+            [(scheme, by.get(scheme), _in_matrix(by.get(scheme), against)) for scheme in schemes],
         )
         for name, by in settings.items()
     ]
+
+
+def _in_matrix(row: ResultRow | None, against: Mapping[str, Comparison]) -> Cell:
+    if row is None:
+        return Cell(text="")
+    return Cell(text="reference") if row.scheme == FLOAT32 else difference(against.get(row.case))
 
 
 def cards(choices: Sequence[Choice]) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@
       const { view } = await vegaEmbed(place, spec, options);
       views.push(view);
       place.dataset.state = "drawn";
+      view.logLevel(1); // errors: a chart that is narrowed to nothing warns of its empty axes
       await narrowView(view);
     } catch (error) {
       place.dataset.state = "failed";
