@@ -25,9 +25,8 @@ if TYPE_CHECKING:
     from orchestrator.analysis.accuracy.scored import Scored
     from orchestrator.store.rows import ResultRow
 
-#: Of a ROC curve, in characters; and its points.
+#: Of a ROC curve, in characters.
 WIDTH, HEIGHT = 48, 16
-POINTS = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,7 +221,7 @@ def _most_changed(found: Accuracy) -> str | None:
 
 
 def _points(of: Scored, column: int) -> list[tuple[float, float]]:
-    return roc(of.labels[:, column] > 0, of.scores[:, column], POINTS)
+    return [(alarms, found) for alarms, found in roc(of.labels[:, column] > 0, of.scores[:, column]).tolist()]
 
 
 def _curve(shown: Shown, finding: str) -> Iterator[str]:

@@ -11,6 +11,7 @@ import numpy as np
 from orchestrator.analysis.auc import auc_per_class, mean_auc
 from orchestrator.domain import event as happened
 from orchestrator.domain.device import LOCAL
+from orchestrator.domain.image_list import ImageList
 from orchestrator.domain.result import CaseResult, Reason, Verdict
 from orchestrator.store.store import Store
 from orchestrator.testing import (
@@ -49,6 +50,14 @@ def fill(folder: Path, fleet: dict[str, dict[str, float]] | None = None, *, host
     labels = (random.random((200, len(FINDINGS))) < 0.3).astype(np.uint8)
     with (blobs / ("c" * 64)).open("wb") as file:
         np.save(file, labels)
+    images = ImageList.of(
+        dataset="phantom",
+        task="multi-label",
+        classes=(HOSTILE, *FINDINGS[1:]) if hostile else FINDINGS,
+        names=[f"{number}.png" for number in range(len(labels))],
+        patients=[str(number // 2) for number in range(len(labels))],
+        labels=labels,
+    )
     url = f"sqlite:///{folder / 'farm.db'}"
     shown = dict(fleet or FLEET)
     if hostile:
@@ -66,6 +75,7 @@ def fill(folder: Path, fleet: dict[str, dict[str, float]] | None = None, *, host
                 farm_version="0.1.0",
             )
         )
+        store.record(happened.ImagesListed(run=RUN, image_list=images))
         for device, schemes in shown.items():
             facts = {"cores": 4, "cpu_model": HOSTILE if hostile else "Cortex-A76", "hostname": "secret-host"}
             store.record(happened.DeviceProbed(run=RUN, device=device, at=MIDNIGHT, entry=LOCAL, facts=facts))
@@ -75,7 +85,7 @@ def fill(folder: Path, fleet: dict[str, dict[str, float]] | None = None, *, host
                     device=device,
                     scheme=scheme,
                     p50_ns=milliseconds * 1e6,
-                    labels=labels,
+                    images=images,
                     random=random,
                     hostile=hostile,
                 )
@@ -83,7 +93,8 @@ def fill(folder: Path, fleet: dict[str, dict[str, float]] | None = None, *, host
     return url
 
 
-def _record(store, *, device, scheme, p50_ns, labels, random, hostile):
+def _record(store, *, device, scheme, p50_ns, images, random, hostile):
+    labels = images.labels()
     case = make_case(device=device, scheme=scheme)
     common = {"run": RUN, "device": device, "at": MIDNIGHT}
     sha256, size = (
@@ -128,7 +139,8 @@ def _record(store, *, device, scheme, p50_ns, labels, random, hostile):
         artifact=sha256,
         scores=scores.astype("<f4").tobytes(),
         shape=labels.shape,
-        classes=(HOSTILE, *FINDINGS[1:]) if hostile else FINDINGS,
+        classes=images.classes,
+        image_list=images.sha256,
         auc=auc,
         device_auc=auc,
     )

@@ -6,41 +6,34 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from orchestrator.analysis.auc import auc_interval, auc_per_class, mean_auc_error
 from orchestrator.analysis.roc import roc
 from orchestrator.reports.charts.chart import Chart, chart_spec, colour_of, height_of, tooltip
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import NDArray
+    from orchestrator.analysis.accuracy.intervals import Estimates
+    from orchestrator.analysis.accuracy.scored import Scored
 
 #: Of a ROC curve.
 POINTS = 120
 
 
-def findings(
-    scores: Mapping[str, NDArray[Any]], labels: NDArray[np.uint8], classes: Sequence[str]
-) -> list[dict[str, Any]]:
-    """Return for each finding and scheme the AUC with its 95 % interval, which is ``None`` where it has none.
-
-    ``scores`` of each scheme and ``labels`` are of shape [images, classes].
-    """
+def findings(estimates: Mapping[str, Estimates], scored: Mapping[str, Scored]) -> list[dict[str, Any]]:
+    """Return for each finding and scheme the AUC with the ends of its 95 % interval, which are ``None`` where it has none."""
     rows = []
-    for column, name in enumerate(classes):
-        one = labels[:, [column]]
-        for scheme, every in scores.items():
-            (auc,) = auc_per_class(one, every[:, [column]])
-            if auc is None:
-                continue
-            error = mean_auc_error(one, every[:, [column]])
-            low, high = auc_interval(auc, error) if error else (None, None)
-            positives = int((one > 0).sum())
-            rows.append({"finding": name, "scheme": scheme, "auc": auc, "low": low, "high": high, "images": positives})
+    for scheme, each in estimates.items():
+        of = scored[scheme]
+        for column, (name, one) in enumerate(zip(of.images.classes, each.classes, strict=True)):
+            if one is not None:
+                low, high = (one.interval.low, one.interval.high) if one.interval else (None, None)
+                positives = int((of.labels[:, column] > 0).sum())
+                row = {"finding": name, "scheme": scheme, "auc": one.value, "low": low, "high": high}
+                rows.append(row | {"images": positives})
     return rows
 
 
-def accuracy(name: str, title: str, rows: Sequence[Mapping[str, Any]]) -> Chart | None:
+def accuracy(name: str, title: str, rows: Sequence[Mapping[str, Any]], method: str) -> Chart | None:
     """Return a line with its interval for each finding and scheme of `findings`; ``None`` without one."""
     if not rows:
         return None
@@ -76,21 +69,19 @@ def accuracy(name: str, title: str, rows: Sequence[Mapping[str, Any]]) -> Chart 
         values, narrows=("scheme",), height=height_of(values, "finding", step=10 * len(schemes) + 6), layer=layers
     )
     caption = (
-        "95 % intervals by DeLong's method: how far the AUC would move with other images of the same kind. Schemes saw the same "
+        f"95 % intervals ({method}): how far the AUC would move with other images of the same kind. Schemes saw the same "
         "images, so that their differences are known far better than these intervals suggest."
     )
     return Chart(kind="accuracy", name=name, title=title, caption=caption, spec=spec)
 
 
-def roc_curves(
-    name: str, title: str, scores: Mapping[str, NDArray[Any]], labels: NDArray[np.uint8], classes: Sequence[str]
-) -> Chart | None:
+def roc_curves(name: str, title: str, scored: Mapping[str, Scored]) -> Chart | None:
     """Return the ROC curves of all schemes with a choice of the finding; ``None`` where no class has both labels."""
     values: list[dict[str, Any]] = []
     most = 0
-    for column, finding in enumerate(classes):
-        for scheme, every in scores.items():
-            corners = roc(labels[:, column] > 0, every[:, column])
+    for scheme, of in scored.items():
+        for column, finding in enumerate(of.images.classes):
+            corners = roc(of.labels[:, column] > 0, of.scores[:, column])
             most = max(most, len(corners))
             kept = np.unique(np.linspace(0, len(corners) - 1, min(POINTS, len(corners))).round().astype(int))
             values += [
@@ -113,7 +104,7 @@ def roc_curves(
             "x": {"field": "x", "type": "quantitative", "title": "false alarms", "axis": axis},
             "y": {"field": "y", "type": "quantitative", "title": "found", "axis": axis},
             "order": {"value": None},
-            "color": colour_of(list(scores)),
+            "color": colour_of(list(scored)),
             "tooltip": [
                 *tooltip("finding", "scheme"),
                 {"field": "y", "type": "quantitative", "title": "found", "format": ".1%"},

@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from orchestrator.analysis import best, compare
+from orchestrator.analysis.accuracy.reader import AccuracyReader
 from orchestrator.domain.case import Case
 from orchestrator.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
+    from orchestrator.analysis.accuracy.intervals import Estimates
+    from orchestrator.analysis.accuracy.scored import Scored
     from orchestrator.analysis.best import Choice, FleetChoice
     from orchestrator.analysis.claims import Answered
     from orchestrator.analysis.compare import Comparison
@@ -25,6 +24,16 @@ if TYPE_CHECKING:
     from orchestrator.domain.result import Measurement, Scores
     from orchestrator.store.queries import Queries
     from orchestrator.store.rows import ResultRow, RunRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelAccuracy:
+    """The accuracy of a model, by scheme, on the first device that scored it."""
+
+    model: str
+    device: str
+    scored: Mapping[str, Scored] = field(repr=False)
+    estimates: Mapping[str, Estimates] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +50,13 @@ class Dossier:
     attempts: Mapping[str, tuple[Measurement, ...]] = field(repr=False)
     #: By case; those of one scoring are shared by several.
     scores: Mapping[str, Scores] = field(repr=False)
-    #: By sha256, uint8 [images, classes]: those that are still here.
-    labels: Mapping[str, NDArray[np.uint8]] = field(repr=False)
     #: By device, as they were in the run.
     facts: Mapping[str, Mapping[str, Any]]
     #: By sha256.
     artifacts: Mapping[str, Artifact]
     #: By case, the newest that succeeded; of those that were profiled.
     profiles: Mapping[str, Profile] = field(default_factory=dict, repr=False)
+    accuracies: tuple[ModelAccuracy, ...] = ()
     skips: tuple[tuple[Case, str], ...] = ()
     claims: tuple[Answered, ...] = ()
 
@@ -86,7 +94,7 @@ def gather(store: Queries, run: str, labels: Path, limits: best.Limits | None = 
         comparisons=comparisons,
         attempts={name: store.measurements(row.id, case) for name, case in cases.items()},
         scores=scores,
-        labels=_labels({each.labels_sha256 for each in scores.values()}, labels),
+        accuracies=tuple(_accuracies(store, rows, cases)),
         facts={device: store.facts(row.id, device) for device in sorted({each.device for each in rows})},
         artifacts={sha256: found for sha256, found in artifacts.items() if found is not None},
         profiles=_profiles(store, row.id, cases),
@@ -112,9 +120,20 @@ def _profiles(store: Queries, run: str, cases: Mapping[str, Case]) -> dict[str, 
     return {name: profile for name, profile in newest.items() if profile is not None}
 
 
-def _labels(wanted: set[str], folder: Path) -> dict[str, NDArray[np.uint8]]:
-    paths = {sha256: folder / sha256 for sha256 in wanted}
-    return {sha256: np.load(path, allow_pickle=False) for sha256, path in paths.items() if path.is_file()}
+def _accuracies(store: Queries, rows: Sequence[ResultRow], cases: Mapping[str, Case]) -> Iterator[ModelAccuracy]:
+    reader = AccuracyReader(store)
+    for model in dict.fromkeys(row.model for row in rows):
+        device = ""
+        scored: dict[str, Scored] = {}
+        estimates: dict[str, Estimates] = {}
+        for row in rows:
+            if row.model != model or row.scheme in scored or row.device != (device or row.device):
+                continue
+            of, auc = reader.scored(row.run, cases[row.case]), reader.estimates(row.run, cases[row.case])
+            if of is not None and auc is not None and all(of.images == other.images for other in scored.values()):
+                device, scored[row.scheme], estimates[row.scheme] = row.device, of, auc
+        if scored:
+            yield ModelAccuracy(model=model, device=device, scored=scored, estimates=estimates)
 
 
 def _order(scheme: str) -> tuple[int, str]:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from orchestrator.reports.charts import accuracy, course, ecdf, operators, pareto, speed, start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from orchestrator.domain.result import Scores
     from orchestrator.reports.charts.chart import Chart
     from orchestrator.reports.page.dossier import Dossier
     from orchestrator.store.rows import ResultRow
@@ -82,29 +79,10 @@ def _accuracies(dossier: Dossier) -> dict[str, list[Chart | None]]:
     """Return AUC by finding with the ROC curves, of each model on the first device that scored it."""
     bars: list[Chart | None] = []
     curves: list[Chart | None] = []
-    for number, (model, device, scores) in enumerate(scored(dossier)):
-        first = next(iter(scores.values()))
-        labels = dossier.labels[first.labels_sha256]
-        each = {scheme: np.frombuffer(one.scores, "<f4").reshape(one.shape) for scheme, one in scores.items()}
-        where = f"{model}, scored on {device}"
-        rows = accuracy.findings(each, labels, first.classes)
-        bars.append(accuracy.accuracy(f"accuracy-{number}", where, rows))
-        curves.append(accuracy.roc_curves(f"roc-{number}", where, each, labels, first.classes))
+    for number, each in enumerate(dossier.accuracies):
+        where = f"{each.model}, scored on {each.device}"
+        rows = accuracy.findings(each.estimates, each.scored)
+        method = " and ".join(sorted({one.method for one in each.estimates.values()}))
+        bars.append(accuracy.accuracy(f"accuracy-{number}", where, rows, method))
+        curves.append(accuracy.roc_curves(f"roc-{number}", where, each.scored))
     return {"accuracy": bars, "roc": curves}
-
-
-def scored(dossier: Dossier) -> Iterator[tuple[str, str, Mapping[str, Scores]]]:
-    """Yield each model with the first device that scored it, and its scorings by scheme, on images whose labels are here."""
-    found: dict[str, tuple[str, dict[str, Scores]]] = {}
-    for row in dossier.rows:
-        one = dossier.scores.get(row.case)
-        if one is None or one.error or one.labels_sha256 not in dossier.labels:
-            continue
-        if dossier.labels[one.labels_sha256].shape != one.shape:
-            continue
-        device, schemes = found.setdefault(row.model, (row.device, {}))
-        first = next(iter(schemes.values()), one)
-        if device == row.device and first.labels_sha256 == one.labels_sha256:
-            schemes.setdefault(row.scheme, one)
-    for model, (device, schemes) in found.items():
-        yield model, device, schemes
