@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.analysis.compare import FLOAT32
-from orchestrator.analysis.significance import CANT_TELL, FASTER
+from orchestrator.analysis.significance import FASTER
 from orchestrator.domain.units import format_ns, format_ratio
 from orchestrator.reports.best import fleet_sentence, sentence
 from orchestrator.reports.difference_words import auc_change_words, time_words
@@ -66,13 +66,9 @@ def _lead(chosen: Candidate) -> str:
     row, pair = chosen.row, chosen.against
     if pair is None:
         return f"It takes {format_ns(chosen.p50_per_image_ns)} an image; no other variant within the limits is better."
-    words = time_words(pair)
-    speed = "whether it is faster than float32 " if words.startswith(CANT_TELL) else "against float32: "
-    words = words.replace(CANT_TELL, "can't be told", 1)
     smaller = f"; its file is {_size_words(row.size_ratio)}" if row.size_ratio else ""
     accuracy = f"; mean AUC changes by {auc_change_words(pair)}" if pair.auc_change is not None else ""
-    text = f"{speed}{words}{smaller}{accuracy}."
-    return text[0].upper() + text[1:]
+    return f"Against float32: {time_words(pair)}{smaller}{accuracy}."
 
 
 def _size_words(size_ratio: float) -> str:
