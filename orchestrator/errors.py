@@ -26,6 +26,7 @@
         ├── BuildError            a scheme can't build its artifact
         ├── ArchiveError          an archive of a run is damaged, newer, hostile, or contradicts what is stored
         └── StoreError            the results database is missing, old or refuses
+            └── StoreUnavailable  it is out of reach for now: stopped, locked, full
 """
 
 from __future__ import annotations
@@ -177,6 +178,10 @@ class ArchiveError(Stable):
 
 class StoreError(Stable):
     """The results database is missing, too old, too new, or refuses."""
+
+
+class StoreUnavailable(StoreError):  # noqa: N818  what is unavailable is the store
+    """The results database is out of reach for now: its server stopped, its file is locked or away, its disk is full."""
 
 
 #: Names that a message lists where none of them is near.

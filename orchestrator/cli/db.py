@@ -43,3 +43,18 @@ def check(*, db: Db = None, inventory: InventoryFile = None) -> None:
     console().print(f"{name}: schema {revision or 'none yet'}, this farm needs {migrate.NEWEST}", markup=False)
     if revision not in (None, migrate.NEWEST):
         raise typer.Exit(1)
+
+
+@app.command("replay", epilog="Example: farm db replay")
+def replay(*, db: Db = None, inventory: InventoryFile = None) -> None:
+    """Store what happened in runs while the database was out of reach.
+
+    Each event is stored exactly once, however often this is interrupted. A run whose devices were not judged goes on
+    with: farm run --resume RUN.
+    """
+    from orchestrator.cli.waiting import replay_all
+
+    files = project(db, inventory)
+    with files.open_store() as store:
+        if not replay_all(files, store, console()):
+            console().print("no events wait for a database")

@@ -214,6 +214,15 @@ class Screen:
         )
 
     @_show.register
+    def _(self, event: happened.DatabaseLost) -> None:
+        self._say(f"[yellow]database lost, measuring goes on:[/] {plain(event.reason)}")
+        self._say(f"      what happens waits in {plain(event.file)}")
+
+    @_show.register
+    def _(self, event: happened.DatabaseBack) -> None:
+        self._say(f"database back: {event.events} events that waited are stored")
+
+    @_show.register
     def _(self, event: happened.LaneEnded) -> None:
         if event.error is not None:
             self._say(f"[yellow]{event.device}  lane ended early:[/] {plain(event.error)}")

@@ -20,6 +20,7 @@ from orchestrator.cli.context import (
     project,
 )
 from orchestrator.cli.terminal import plain
+from orchestrator.cli.waiting import replay_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -145,6 +146,7 @@ def run(
         return
     begin = _beginning(farm, files, suite, narrowing) if resume is None else _resuming(farm, files, resume)
     with files.open_store(create=resume is None) as store:
+        replay_all(files, store, errors_console())
         raise typer.Exit(_show_run(begin(store), store, as_json=json))
 
 
@@ -258,7 +260,8 @@ def _show_run(events: Iterator[Event], store: Store, *, as_json: bool) -> int:
             raise
         raise StoreError(
             f"run {run} stopped: {error.message}",
-            hint=f"devices keep what they measured; once the database is free or back: farm run --resume {run}",
+            hint="devices keep what they measured; once the database is free or back: "
+            f"farm run --resume {run} (farm db replay stores what waits, and no more)",
         ) from error
     assert run is not None  # noqa: S101  a run begins with its own event
     _show_results(run, store, as_json=as_json)

@@ -220,6 +220,21 @@ class LinkLost(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseLost(Event):
+    """The results database is out of reach; what happens waits in ``file`` from here on, this event too."""
+
+    reason: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseBack(Event):
+    """The results database is back; ``events`` that waited are stored."""
+
+    events: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LaneEnded(Event):
     """A lane is over. ``error`` is ``None`` when it walked all its steps."""
 

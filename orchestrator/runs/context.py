@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from orchestrator.models.artifacts import Artifacts
 
     T = TypeVar("T")
-    #: Yields what happens, then returns what the next stages need.
-    Stage = Generator[Event, None, T]
+    #: Yields what happens, events that arrive together as one tuple; then returns what the next stages need.
+    Stage = Generator[Event | tuple[Event, ...], None, T]
+    #: Yields the events of one device, one by one.
+    DeviceStage = Generator[Event, None, T]
     #: Runs stages of several devices; yields what they yield and returns what they return, in order.
-    RunParallel = Callable[[Sequence[Callable[[], Stage[T]]]], Stage[tuple[T, ...]]]
+    RunParallel = Callable[[Sequence[Callable[[], DeviceStage[T]]]], Stage[tuple[T, ...]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,8 @@ from orchestrator.runs.context import RunContext
 from orchestrator.runs.judge import judge
 from orchestrator.runs.measure import measure
 from orchestrator.runs.probe import probe
+from orchestrator.runs.recorder import Recorder
+from orchestrator.store import spool
 from orchestrator.transports.connector import Connector
 
 if TYPE_CHECKING:
@@ -36,10 +38,12 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 NOTHING_RAN = 3
+#: In farm's own folder: where events wait while the database is out of reach.
+SPOOL = "spool"
 
 
 class Farm:
-    """Carries out suites: every event is in the store before it is yielded.
+    """Carries out suites: every event is in the store, or in a file that it waits in, before it is yielded.
 
     ``state`` is farm's own folder (artifacts, wheels, known_hosts); ``connector`` holds unlocked keys; ``patience_s``
     is how long a device may be silent in the middle of a lane before it is given up; ``wheelhouse`` is looked into
@@ -98,22 +102,30 @@ class Farm:
     def resume(self, run: str, devices: Sequence[Device], store: Store) -> Iterator[Event]:
         """Go on with a run that stopped: collect what the devices finished meanwhile, measure only the rest.
 
-        Raises `UnknownName` where ``store`` has no such run.
+        What waits in a file since the database was out of reach is stored first. Raises `UnknownName` where ``store``
+        has no such run.
         """
         row = store.run(run)
+        for file in spool.waiting(self._state / SPOOL):
+            if file.run == row.id and file.database == store.name:
+                file.replay(store)
         return self._recorded((RunResumed(run=row.id),), Suite.from_json(row.suite), devices, store, None)
 
     def _recorded(
         self, first: tuple[Event, ...], suite: Suite, devices: Sequence[Device], store: Store, session: Session | None
     ) -> Iterator[Event]:
         ours = session or Session(self._connector)
-        stages = _stages(self._context(first[0].run, suite, ours), devices, store)
+        run = first[0].run
+        recorder = Recorder(store, self._state / SPOOL, run)
+        stages = _stages(self._context(run, suite, ours), devices, store, recorder)
         try:
-            for event in chain(first, stages):
-                store.record(event)
-                yield event
+            for events in chain((first,), stages):
+                yield from recorder.record(events if isinstance(events, tuple) else (events,))
+            while (back := recorder.wait(self._patience_s)) is not None:
+                yield from recorder.record((back,))
         finally:
             stages.close()  # stops lanes on their devices where the store refused an event
+            recorder.close()
             if session is None:
                 ours.close()
 
@@ -130,19 +142,25 @@ class Farm:
         )
 
 
-def _stages(context: RunContext, devices: Sequence[Device], store: Store) -> Stage[None]:
-    """Probe, plan, build, measure; judge each device once it is finished."""
+def _stages(context: RunContext, devices: Sequence[Device], store: Store, recorder: Recorder) -> Stage[None]:
+    """Probe, plan, build, measure; judge each device once it is finished.
+
+    What the store holds of the run is asked first: measuring needs no database.
+    """
     run = context.run
     before = store.devices()
+    announced, done, earlier = store.artifacts_announced(run), store.done_steps(run), store.lanes(run)
     probed = yield from probe(context, devices)
     plan = probed.plan(context)
     yield Planned(run=run, plan=plan)
-    for skip in plan.skips:
-        yield CaseSkipped(run=run, device=skip.case.device, case=skip.case, reason=skip.reason)
+    if plan.skips:
+        yield tuple(
+            CaseSkipped(run=run, device=skip.case.device, case=skip.case, reason=skip.reason) for skip in plan.skips
+        )
     if not plan.lanes:
         yield RunEnded(run=run, exit_status=1 if probed.has_crashed else NOTHING_RAN)
         return
-    built = yield from build(context, plan, store.artifacts_announced(run))
+    built = yield from build(context, plan, announced)
     cases = {lane.device: lane.cases for lane in plan.lanes}
     replaced = probed.replaced(before)
 
@@ -150,7 +168,7 @@ def _stages(context: RunContext, devices: Sequence[Device], store: Store) -> Sta
         return judge(context, cases[name], built, store, stranger_since=replaced.get(name))
 
     failed, verdicts = yield from measure(
-        context, plan, probed, built, done=store.done_steps(run), earlier=store.lanes(run), judge=judge_device
+        context, plan, probed, built, done=done, earlier=earlier, judge=judge_device, recorder=recorder
     )
     fine = not failed and not probed.unreachable and Verdict.INVALID not in verdicts
     yield RunEnded(run=run, exit_status=0 if fine else 1)

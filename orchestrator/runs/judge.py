@@ -16,9 +16,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from orchestrator.domain.case import Case
+    from orchestrator.domain.event import Event
     from orchestrator.runs.build import BuildResults
     from orchestrator.runs.context import RunContext, Stage
     from orchestrator.store.store import Store
+
+#: Events that are stored together.
+TOGETHER = 32
 
 
 def judge(
@@ -28,8 +32,9 @@ def judge(
 
     ``stranger_since`` says until when the device's name belonged to another machine.
     """
-    verdicts = []
     accuracies = AccuracyReader(store)
+    verdicts: list[Verdict] = []
+    events: list[Event] = []
     for case in cases:
         key = case.model, case.scheme, case.batch
         if key in built.failures:
@@ -43,10 +48,15 @@ def judge(
                 raise
             except Exception as error:  # noqa: BLE001  the other cases get their verdicts, whatever it is
                 crash = crashed(context.run, case.device, context.state, error)
-                yield crash
+                events.append(crash)
                 result = _unjudged(context.run, case, crash)
         verdicts.append(result.verdict)
-        yield CaseJudged(run=context.run, device=case.device, result=result)
+        events.append(CaseJudged(run=context.run, device=case.device, result=result))
+        if len(events) >= TOGETHER:
+            yield tuple(events)
+            events = []
+    if events:
+        yield tuple(events)
     return tuple(verdicts)
 
 

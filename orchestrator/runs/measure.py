@@ -9,7 +9,7 @@ from orchestrator.devices.fleet import for_each
 from orchestrator.devices.remote.orders import LaneInputs
 from orchestrator.devices.session import connect
 from orchestrator.domain.event import DeviceFinished, LaneSkipped
-from orchestrator.errors import FarmError, Unreachable
+from orchestrator.errors import FarmError, StoreUnavailable, Unreachable
 from orchestrator.runs.crash import contained
 from orchestrator.runs.lane import LaneRunner
 
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from orchestrator.domain.plan import Lane, Plan
     from orchestrator.domain.result import Verdict
     from orchestrator.runs.build import BuildResults
-    from orchestrator.runs.context import RunContext, Stage
+    from orchestrator.runs.context import DeviceStage, RunContext, Stage
     from orchestrator.runs.probe import ProbeResults
+    from orchestrator.runs.recorder import Recorder
     from orchestrator.store.rows import LaneRow
 
 
@@ -34,11 +35,12 @@ def measure(
     done: frozenset[str],
     earlier: Sequence[LaneRow],
     judge: Callable[[str], Stage[tuple[Verdict, ...]]],
+    recorder: Recorder,
 ) -> Stage[tuple[frozenset[str], tuple[Verdict, ...]]]:
     """Run all lanes side by side; return the names of devices that did not finish theirs, with the verdicts.
 
     ``done`` are steps that need no doing, ``earlier`` the lanes of the run that were started before. ``judge`` gets the
-    name of each device as soon as that one is finished. Whoever stops listening (Ctrl-C, a full disk) stops the lanes
+    name of each device as soon as that one is finished, or later when ``recorder`` has the database back. Whoever stops listening (Ctrl-C, a full disk) stops the lanes
     on their devices too.
     """
     runners = [
@@ -48,24 +50,49 @@ def measure(
         for lane in plan.lanes
     ]
     failed = set()
+    finished: list[str] = []
     verdicts: list[Verdict] = []
-    finished = False
+    is_done = False
     try:
         lanes = context.run_parallel([partial(_events, context, runner) for runner in runners])
-        for event in lanes:
-            if isinstance(event, LaneSkipped):
-                failed.add(event.device or "")
-            yield event
-            if isinstance(event, DeviceFinished) and event.device is not None:
-                verdicts += yield from judge(event.device)
-        finished = True
+        for events in lanes:
+            yield events
+            for event in events if isinstance(events, tuple) else (events,):
+                if isinstance(event, LaneSkipped):
+                    failed.add(event.device or "")
+                elif isinstance(event, DeviceFinished) and event.device is not None:
+                    finished.append(event.device)
+            if finished and not recorder.is_away:
+                verdicts += yield from _judged(finished, judge, recorder)
+        is_done = True
+        while finished:
+            back = recorder.wait(context.patience_s)
+            if back is not None:
+                yield back
+            verdicts += yield from _judged(finished, judge, recorder)
     finally:
-        if not finished:
+        if not is_done:
             _stop(context, probed, runners)
     return frozenset(failed), tuple(verdicts)
 
 
-def _events(context: RunContext, runner: LaneRunner) -> Stage[None]:
+def _judged(
+    finished: list[str], judge: Callable[[str], Stage[tuple[Verdict, ...]]], recorder: Recorder
+) -> Stage[list[Verdict]]:
+    """Judge the devices that ``finished`` names, which leave it; those stay that a lost database leaves unjudged."""
+    verdicts: list[Verdict] = []
+    while finished:
+        try:
+            verdicts += yield from judge(finished[0])
+        except StoreUnavailable as error:
+            if not recorder.is_away:
+                yield recorder.lose(error)
+            break
+        del finished[0]
+    return verdicts
+
+
+def _events(context: RunContext, runner: LaneRunner) -> DeviceStage[None]:
     yield from contained(context.run, runner.device, context.state, runner.events())
     yield DeviceFinished(run=context.run, device=runner.device)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from orchestrator.domain.blob import Environment
     from orchestrator.domain.plan import Plan
-    from orchestrator.runs.context import RunContext, Stage
+    from orchestrator.runs.context import DeviceStage, RunContext, Stage
     from orchestrator.store.rows import DeviceRow
 
 
@@ -93,12 +93,12 @@ def probe(context: RunContext, devices: Sequence[Device], *, fetch: bool = True)
     return ProbeResults(devices=found)
 
 
-def _probe_contained(context: RunContext, device: Device, *, fetch: bool) -> Stage[Probed]:
+def _probe_contained(context: RunContext, device: Device, *, fetch: bool) -> DeviceStage[Probed]:
     probed = yield from contained(context.run, device.name, context.state, _probe_one(context, device, fetch=fetch))
     return probed or Probed(device=device, error=f"{device.name}: probing failed unexpectedly", is_crash=True)
 
 
-def _probe_one(context: RunContext, device: Device, *, fetch: bool) -> Stage[Probed]:
+def _probe_one(context: RunContext, device: Device, *, fetch: bool) -> DeviceStage[Probed]:
     client = context.session.client(device)
     try:
         sent = client.ensure_agent()

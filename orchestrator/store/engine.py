@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from orchestrator.errors import StoreError
+from orchestrator.errors import StoreError, StoreUnavailable
 from orchestrator.store import exceptions
 
 if TYPE_CHECKING:
@@ -74,6 +74,14 @@ def parse_url(text: str) -> URL:
     return url
 
 
+def name_of(url: URL) -> str:
+    """Return what names a database whoever asks, from wherever: no user, no password, the whole path of a file."""
+    if url.get_backend_name() == "sqlite":
+        return f"sqlite:///{Path(url.database).resolve()}" if url.database else "sqlite://"
+    place = {key: value for key, value in url.query.items() if key in {"host", "port", "service"}}
+    return sqlalchemy.URL.create(url.drivername, None, None, url.host, url.port, url.database, place).render_as_string()
+
+
 def _no_url(text: str) -> str:
     """Return a sentence; what may hold a password is not in it."""
     return "a database is named by its URL" + ("" if set("@:=") & set(text) else f", not {text!r}")
@@ -133,7 +141,7 @@ def _sqlite(url: URL, *, create: bool) -> Engine:
         # A writer that begins by reading could not be made to wait for another writer.
         immediate = connection.get_execution_options().get("writes", False)
         if immediate and connection.info.get(INODE) != _inode(path):  # SQLite would write into a file without a name
-            raise StoreError(
+            raise StoreUnavailable(
                 f"{exceptions.shown(url)}: the file was moved or deleted since it was opened", hint="put it back"
             )
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from dataclasses import asdict, fields, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -52,6 +54,29 @@ def store(connection: Connection, cases: CaseIds, events: Sequence[Event]) -> No
         connection.execute(_ADVANCE, [{"lane": lane, "read": offset} for lane, offset in sorted(offsets.items())])
     if news:
         connection.execute(insert(TABLES["events"]), [row_of(event) for event in news])
+
+
+def missing(connection: Connection, events: Sequence[Event]) -> list[Event]:
+    """Return those of ``events``, all of one run, that are not stored: no row has their moment, kind, device and detail."""
+    if not events:
+        return []
+    table = TABLES["events"]
+    moments = [event.at for event in events]
+    columns = table.c.at, table.c.kind, table.c.device, table.c.detail
+    where = table.c.run == events[0].run, table.c.at.between(min(moments), max(moments))
+    stored = Counter(_identity(row._asdict()) for row in connection.execute(select(*columns).where(*where)))
+    absent = []
+    for event in events:
+        identity = _identity(row_of(event))
+        if stored[identity]:
+            stored[identity] -= 1
+        else:
+            absent.append(event)
+    return absent
+
+
+def _identity(row: dict[str, Any]) -> tuple[object, ...]:
+    return row["at"], row["kind"], row["device"], json.dumps(row["detail"], sort_keys=True)
 
 
 def seen(connection: Connection, device: Device, facts: Mapping[str, Any], at: datetime) -> None:

@@ -84,6 +84,11 @@ class Store(Queries, Writer):
         finally:
             connection.close()
 
+    @property
+    def name(self) -> str:
+        """What names the database whoever asks; it shows no user and no password."""
+        return engines.name_of(self._engine.url)
+
     def close(self) -> None:
         """Give all connections back."""
         self._engine.dispose()

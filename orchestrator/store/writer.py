@@ -41,17 +41,26 @@ class Writer:
 
         All of them are one transaction. Raises `StoreError` where the database refuses (disk full, server gone).
         """
-        for left in reversed(range(TRIES)):
+        self._record(events, once=False)
+
+    def record_missing(self, *events: Event) -> int:
+        """Store those of ``events`` that are not stored yet, in one transaction; return how many that were."""
+        return self._record(events, once=True)
+
+    def _record(self, events: Sequence[Event], *, once: bool) -> int:
+        left = TRIES
+        while True:
+            left -= 1
             try:
                 with self._transaction() as connection:
-                    ingest.store(connection, self._cases, events)
+                    news = ingest.missing(connection, events) if once else events
+                    ingest.store(connection, self._cases, news)
+                    return len(news)
             except StoreError as error:
                 if left and _raced(error):
                     continue
-                raise StoreError(
-                    f"the results database refused {_named(events)}: {error.message}", hint=error.hint
-                ) from error
-            return
+                message = f"the results database refused {_named(events)}: {error.message}"
+                raise type(error)(message, hint=error.hint) from error
 
     def record_facts(self, device: Device, facts: Mapping[str, Any], at: datetime) -> None:
         """Store the facts of a device that was probed outside any run."""

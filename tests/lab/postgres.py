@@ -31,6 +31,18 @@ class Postgres:
 
     folder: Path
     password: str = PASSWORD
+    #: ``pg_ctl`` with what every use of it takes.
+    control: tuple[str | Path, ...] = ()
+
+    def start(self) -> None:
+        """Start the server; it has stopped, or never ran."""
+        settings = FAST | {"unix_socket_directories": str(self.folder), "listen_addresses": ""}
+        options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
+        _run(*self.control, "-l", self.folder / "log", "-o", options, "start", cwd=self.folder)
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop the server: everybody's connection ends, and new ones are refused."""
+        _run(*self.control, "-m", mode, "stop", cwd=self.folder)
 
     def url(self, database: str, *, user: str = "farm", password: str | None = None) -> str:
         """Return a database URL as farm takes it."""
@@ -87,14 +99,12 @@ def serving(programs: Path, encoding: str | None = "UTF8") -> Iterator[Postgres]
             *("--auth=scram-sha-256", f"--pwfile={secret}"),
             cwd=folder,
         )
-        settings = FAST | {"unix_socket_directories": str(folder), "listen_addresses": ""}
-        options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
-        control = (programs / "pg_ctl", "-D", data, "-w", "-t", "60")
-        _run(*control, "-l", folder / "log", "-o", options, "start", cwd=folder)
+        server = Postgres(folder=folder, control=(programs / "pg_ctl", "-D", data, "-w", "-t", "60"))
+        server.start()
         try:
-            yield Postgres(folder=folder)
+            yield server
         finally:
-            _run(*control, "-m", "immediate", "stop", cwd=folder)
+            server.stop("immediate")
     finally:
         shutil.rmtree(folder)
 

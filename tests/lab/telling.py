@@ -123,6 +123,8 @@ def everything_that_can_happen():
         happened.ProfileStarted(**common, profile="profile-1", case=case),
         happened.Profiled(**common, profile=make_profile()),
         happened.LinkLost(**common, reason="the cable"),
+        happened.DatabaseLost(run=RUN, at=MIDNIGHT, reason="its server stopped", file=".farm/spool/run-1.jsonl"),
+        happened.DatabaseBack(run=RUN, at=MIDNIGHT, events=3),
         happened.LaneEnded(**common, lane="lane-1"),
         happened.DeviceFinished(**common),
         judged(case, verdict=Verdict.WARN, reasons=(SMOKE,)),

@@ -13,11 +13,17 @@ if TYPE_CHECKING:
     R = TypeVar("R")
 
 
-def run_parallel(stages: Sequence[Callable[[], Generator[T, None, R]]]) -> Generator[T, None, tuple[R, ...]]:
-    """Yield what all ``stages`` yield, as it comes; return what they return, in order.
+#: So many at most are yielded together.
+MOST = 256
 
-    An exception in one is raised here, at once. The threads are daemons: whoever stops early must make the stages
-    end by other means.
+
+def run_parallel(
+    stages: Sequence[Callable[[], Generator[T, None, R]]],
+) -> Generator[tuple[T, ...], None, tuple[R, ...]]:
+    """Yield what all ``stages`` yield, as it comes: what waits at the same moment together.
+
+    Returns what they return, in order. An exception in one is raised here, after what came before it. The threads are
+    daemons: whoever stops early must make the stages end by other means.
     """
     arrived: queue.SimpleQueue[tuple[T] | BaseException | None] = queue.SimpleQueue()
     returned: dict[int, R] = {}
@@ -38,11 +44,14 @@ def run_parallel(stages: Sequence[Callable[[], Generator[T, None, R]]]) -> Gener
         threading.Thread(target=drive, args=(index, stage), daemon=True).start()
     running = len(stages)
     while running:
-        item = arrived.get()
-        if item is None:
-            running -= 1
-        elif isinstance(item, BaseException):
-            raise item
-        else:
-            yield item[0]
+        waiting = [arrived.get()]
+        while len(waiting) < MOST and not arrived.empty():  # we alone take from it
+            waiting.append(arrived.get())
+        error = next((item for item in waiting if isinstance(item, BaseException)), None)
+        items = tuple(item[0] for item in waiting[: waiting.index(error) if error else None] if isinstance(item, tuple))
+        running -= waiting.count(None)
+        if items:
+            yield items
+        if error is not None:
+            raise error
     return tuple(returned[index] for index in range(len(stages)))
