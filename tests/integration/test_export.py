@@ -159,3 +159,75 @@ def test_the_page_s_own_reader_reads_an_archive(folder, tmp_path):
 
     assert done.stderr == ""
     assert done.stdout.splitlines() == ["local float32 1 1000000 ns", "local float32 2 501 ns"]
+
+
+def test_the_benchmark_json_has_the_keys_that_litert_s_own_tool_writes(folder, tmp_path):
+    tool = [
+        sys.executable,
+        "-m",
+        "ai_edge_litert.tools.benchmark_litert_model",
+        "--num_runs",
+        "3",
+        "--warmup_runs",
+        "1",
+    ]
+    model = PAGE.parents[1] / "tests" / "data" / "float32.tflite"
+    subprocess.run(
+        [*tool, "--model", str(model), "--result_json", str(tmp_path / "tool.json")], check=True, capture_output=True
+    )
+    theirs = json.loads((tmp_path / "tool.json").read_text())
+
+    (ours,) = json.loads(exported(folder, "--json-benchmark"))
+
+    assert set(ours) - {"farm"} == set(theirs)
+    assert set(ours["latency"]) == set(theirs["latency"])
+    for name, value in theirs["latency"].items():
+        assert isinstance(ours["latency"][name], int | float), (name, value)
+    times = [1_000_000] * 128 + list(range(1, 1001))
+    assert ours["latency"]["num_runs"] == len(times)
+    assert ours["latency"]["avg_ms"] == pytest.approx(sum(times) / len(times) / 1e6)
+    assert ours["latency"]["median_ms"] == pytest.approx(564.5e-6)
+    assert ours["latency"]["init_ms"] == 5.0
+    assert (ours["fully_accelerated"], ours["num_threads"], ours["farm"]["verdict"]) == (True, 1, "WARN")
+
+
+def test_google_benchmark_s_json_has_an_iteration_for_each_attempt(folder):
+    written = json.loads(exported(folder, "--format", "google-benchmark"))
+
+    assert [(each["run_type"], each["iterations"], each["real_time"]) for each in written["benchmarks"]] == [
+        ("iteration", 128, 1e6),
+        ("iteration", 1000, 500.5),
+        ("aggregate", 2, 500_250.25),
+        ("aggregate", 2, 500_250.25),
+        ("aggregate", 2, pytest.approx(706_752.9, rel=1e-6)),
+    ]
+    assert {each["run_name"] for each in written["benchmarks"]} == {str(make_case())}
+    assert written["context"]["host_name"] == "local"
+
+
+def test_pyperf_itself_reads_what_is_written_for_it(folder, tmp_path):
+    import pyperf
+
+    exported(folder, "--format", "pyperf", "-o", str(tmp_path / "suite.json"))
+
+    suite = pyperf.BenchmarkSuite.load(str(tmp_path / "suite.json"))
+    (benchmark,) = suite.get_benchmarks()
+    assert benchmark.get_name() == str(make_case())
+    assert (benchmark.get_nrun(), benchmark.get_nvalue(), benchmark.get_unit()) == (2, 1128, "second")
+    assert benchmark.get_values()[:1] == (0.001,)
+    assert benchmark.get_runs()[0].warmups == ((1, 0.0011), (1, 0.00105))
+    assert benchmark.get_metadata()["farm_run"] == RUN
+    stats = subprocess.run(
+        [sys.executable, "-m", "pyperf", "stats", str(tmp_path / "suite.json")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "Total number of values: 1128" in stats.stdout
+
+
+def test_an_empty_benchmark_is_refused(folder):
+    done = farm(folder, "export", "--format", "pyperf", "--scheme", "int8")
+
+    assert done.returncode == 2
+    assert "no result has latencies to export" in done.stderr

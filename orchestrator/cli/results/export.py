@@ -23,9 +23,11 @@ EPILOG = """Examples:
   farm results export --run latest --attempts -o attempts.parquet
   farm results export --run latest -o run.farm.zip"""
 
-FORMATS = ("csv", "jsonl", "parquet", "archive")
+FORMATS = ("csv", "jsonl", "parquet", "archive", "litert", "google-benchmark", "pyperf")
 #: What a file's name says about its format.
 ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet", ".zip": "archive"}
+#: Forms of other benchmark programs.
+_BENCHMARKS = frozenset({"litert", "google-benchmark", "pyperf"})
 _TO_FILES = frozenset({"parquet", "archive"})
 
 
@@ -35,7 +37,9 @@ def export(
     ] = None,
     format: Annotated[  # noqa: A002  the option's name
         str | None,
-        typer.Option("--format", metavar="|".join(FORMATS), help="Default: what FILE ends with, else jsonl."),
+        typer.Option(
+            "--format", metavar="FORMAT", help=f"{', '.join(FORMATS)}. Default: what FILE ends with, else jsonl."
+        ),
     ] = None,
     run: Annotated[str | None, typer.Option(metavar="RUN", help="Default: the newest result of every case.")] = None,
     device: Annotated[str | None, typer.Option(metavar="A,B", help="Only these devices, as for list.")] = None,
@@ -44,6 +48,9 @@ def export(
     runtime: Annotated[str | None, typer.Option(help="Only this runtime.")] = None,
     *,
     attempts: Annotated[bool, typer.Option("--attempts", help="A row for each attempt.")] = False,
+    json_benchmark: Annotated[
+        bool, typer.Option("--json-benchmark", help="As LiteRT's own benchmark tool writes it: --format litert.")
+    ] = False,
     images: Annotated[
         bool, typer.Option("--images", help="Archive: with names, labels and patients' numbers of the images.")
     ] = False,
@@ -54,7 +61,7 @@ def export(
 
     CSV, JSON Lines, Parquet; an archive is what another farm imports.
     """
-    chosen = _format(format, output)
+    chosen = _format("litert" if json_benchmark else format, output)
     filters: dict[str, Any] = {"model": model, "scheme": scheme, "runtime": runtime}
     with existing_store(db, inventory) as store:
         if chosen == "archive":
@@ -66,7 +73,10 @@ def export(
         if device:
             names = selected_devices(device, rows, store, project(db, inventory))
             rows = [row for row in rows if row.device in names]
-        _table(store, rows, chosen, output, attempts=attempts)
+        if chosen in _BENCHMARKS:
+            _benchmarks(store, rows, chosen, output)
+        else:
+            _table(store, rows, chosen, output, attempts=attempts)
 
 
 def _format(asked: str | None, output: Path | None) -> str:
@@ -76,7 +86,7 @@ def _format(asked: str | None, output: Path | None) -> str:
         raise UnknownName("format", asked, FORMATS)
     chosen = asked or ("jsonl" if output is None else ENDINGS.get(output.suffix.lower()))
     if chosen is None:
-        raise UsageError(f"{output}: its name does not say which format", hint=f"--format {'|'.join(FORMATS)}")
+        raise UsageError(f"{output}: its name does not say which format", hint=f"--format {', '.join(FORMATS)}")
     if output is None and chosen in _TO_FILES:
         raise UsageError(
             f"{chosen} needs a file", hint="-o run.farm.zip" if chosen == "archive" else "-o results.parquet"
@@ -118,6 +128,15 @@ def _table(store: Store, rows: Sequence[ResultRow], chosen: str, output: Path | 
         errors_console().print("no results to export: farm results says why", markup=False)
     elif output is not None:
         console().print(f"{len(rows)} results: {output}", markup=False)
+
+
+def _benchmarks(store: Store, rows: Sequence[ResultRow], chosen: str, output: Path | None) -> None:
+    from orchestrator.exchange import benchmark_json
+
+    cases = benchmark_json.timed_cases(rows, store)
+    _write([benchmark_json.WRITERS[chosen](cases)], output)
+    if len(cases) < len(rows):
+        errors_console().print(f"{len(rows) - len(cases)} results without latencies are left out", markup=False)
 
 
 def _write(lines: Iterable[str], output: Path | None) -> None:
