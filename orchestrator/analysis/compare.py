@@ -66,6 +66,23 @@ class Comparison:
     auc: AucDifference | None = None
 
     @property
+    def attempts_needed(self) -> int | None:
+        """Attempts a side that would tell, where these can't: for the difference that shows itself, else for 10 %.
+
+        With less than three nothing shows how many it takes: then what a run for comparisons makes.
+        """
+        if self.verdict != significance.CANT_TELL:
+            return None
+        if self.blockers or self.difference is None:
+            return ATTEMPTS_TO_COMPARE
+        found = self.difference
+        if found.smallest > significance.WORTH_FINDING:
+            return found.attempts_needed
+        attempts = min(self.a.attempts, self.b.attempts)
+        ratio = math.log1p(found.smallest) / abs(math.log(found.ratio))
+        return max(attempts + 1, math.ceil(attempts * ratio**2))
+
+    @property
     def noise_floor(self) -> float | None:
         """The relative difference that is noise: that of the noisier device."""
         return max((floor for floor in self.floors.values() if floor is not None), default=None)
@@ -193,18 +210,17 @@ def _with_verdict(pair: Comparison, difference: Difference) -> Comparison:
     answer = significance.verdict(difference, pair.noise_floor)
     notes = pair.notes
     if answer == significance.CANT_TELL:
+        answered = replace(pair, verdict=answer, difference=difference)
         seen = "" if difference.interval.low <= 1 <= difference.interval.high else "it looks different, but "
-        worth, attempts = f"{significance.WORTH_FINDING:.0%}", difference.attempts_needed
-        notes += (
-            (f"{seen}one case in a table of so many may differ by chance; more attempts decide: {ENOUGH}",)
-            if seen and difference.smallest <= significance.WORTH_FINDING
-            else (f"{seen}{attempts} attempts a side would show a difference of {worth}",)
-        )
+        what = "this difference" if difference.smallest <= significance.WORTH_FINDING else "a difference of 10%"
+        notes += (f"{seen}it takes {answered.attempts_needed} attempts a side to show {what}",)
     return replace(pair, verdict=answer, difference=difference, notes=notes)
 
 
 def _without_verdict(pair: Comparison, contrast: Contrast | None) -> Comparison:
-    """Return a pair that is not comparable with its ratio, as far as there is one."""
+    """Return a pair that is not comparable, or of too few attempts, with its ratio, as far as there is one."""
+    few = len(pair.blockers) == 1 and ENOUGH in pair.blockers[0]
+    pair = replace(pair, verdict=significance.CANT_TELL) if few else pair
     return pair if contrast is None else replace(pair, difference=significance.differences([contrast])[0])
 
 

@@ -23,6 +23,13 @@ def format_ns(ns: float) -> str:
     return f"{ns:.0f} ns"
 
 
+def format_ns_interval(ns: float, low_ns: float, high_ns: float) -> str:
+    """Return a duration and where it is, all in one unit: ``213 µs (199–247)``."""
+    text, unit = format_ns(ns).rsplit(" ", 1)
+    size = {"s": NS_PER_S, "ms": NS_PER_MS, "µs": NS_PER_US, "ns": 1}[unit]
+    return f"{text} {unit} ({_three(low_ns / size)}–{_three(high_ns / size)})"
+
+
 def format_bytes(count: float) -> str:
     """Return a size in decimal units with three significant digits, such as ``3.54 MB``."""
     for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):

@@ -11,43 +11,55 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.analysis.stats import samples_needed
-from orchestrator.domain.units import format_bytes, format_ns, format_ratio, format_speedup
+from orchestrator.domain.effort import ATTEMPTS_TO_COMPARE
+from orchestrator.domain.units import format_bytes, format_ns, format_ns_interval
+from orchestrator.reports import reason_lines
+from orchestrator.reports.difference_words import auc_change_words, smaller_words, time_words
 from orchestrator.reports.whole_table import UNLIMITED, print_whole
+from orchestrator.runtimes.catalogue import BASELINES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from rich.console import Console
 
+    from orchestrator.analysis.table_rows import TableRow
     from orchestrator.store.rows import ResultRow
 
 #: What stands where a percentile is missing, after the number of invocations that are.
 MORE = "more"
-COLOURS = {"VALID": "green", "WARN": "yellow", "INVALID": "red"}
+COLOURS = reason_lines.COLOURS
+#: Below it, the ends are those of the attempts themselves: an interval from so few covers too little.
+LEAST_FOR_INTERVAL = 5
+#: Narrower terminals get the verdict below the scheme.
+LEAST_FOR_VERDICT = 75
 
 
-def show(rows: Sequence[ResultRow], console: Console) -> None:
-    """Print one table for everything but the scheme, with the reasons of its verdicts below."""
+def show(rows: Sequence[TableRow], console: Console) -> None:
+    """Print one table for everything but the scheme, one run a table, with the reasons of its verdicts below."""
     for number, (_, group) in enumerate(groupby(sorted(rows, key=_setting), key=_setting)):
         if number:
             console.print()
         together = list(group)
-        console.print(_title(together[0]), soft_wrap=True)
+        console.print(_title([each.row for each in together]))
         print_whole(_fitting(together, console), console)
-        lines = [*_needs(together), *_reasons(together)]
+        plain = [each.row for each in together]
+        lines = [*_notes(together), *reason_lines.lines(plain)]
         if lines:
             console.print()
         for line in lines:
             console.print(line)
 
 
-def _setting(row: ResultRow) -> tuple[Any, ...]:
-    """Return what the title says; the newest results of some cases may come from different datasets or efforts."""
+def _setting(each: TableRow) -> tuple[Any, ...]:
+    """Return what the title names; the newest results of some cases may come from different runs."""
+    row = each.row
     case = row.device, row.model, row.runtime, row.threads, row.batch, row.interpreters
-    return *case, row.dataset, row.synthetic, row.effort
+    return *case, row.dataset, row.synthetic, row.effort, row.run
 
 
-def _title(row: ResultRow) -> str:
+def _title(rows: Sequence[ResultRow]) -> str:
+    row = rows[0]
     words = [f"[bold]{escape(row.model)}[/] on [bold]{escape(row.device)}[/]", escape(row.runtime)]
     words.append(f"{row.threads} thread{'s' if row.threads > 1 else ''}")
     if row.batch > 1:
@@ -55,115 +67,127 @@ def _title(row: ResultRow) -> str:
     if row.interpreters:
         words.append(f"throughput of {row.interpreters} interpreter{'s side by side' if row.interpreters > 1 else ''}")
     synthetic = " (synthetic images)" if row.synthetic else ""
-    words += [f"dataset {escape(row.dataset)}{synthetic}", f"effort {row.effort}"]
+    words += [f"dataset {escape(row.dataset)}{synthetic}", f"effort {row.effort}", f"run {row.run}"]
     return ", ".join(words)
 
 
-def _fitting(rows: Sequence[ResultRow], console: Console) -> Table:
-    """Return the table with one blank between columns where two are too many for the terminal."""
-    table = _table(rows)
+def _fitting(rows: Sequence[TableRow], console: Console) -> Table:
+    """Return the table with a line for each row or, where the terminal is too narrow, with intervals below their figures."""
     unlimited = console.options.update_width(UNLIMITED)
-    if console.measure(table, options=unlimited).maximum > console.width:
-        table.padding = (0, 0, 0, 0)
+    for two_lines, blanks in ((False, 2), (False, 1), (True, 2), (True, 1)):
+        table = _table(rows, two_lines=two_lines, verdict=not two_lines or console.width >= LEAST_FOR_VERDICT)
+        table.padding = (0, blanks - 1, 0, 0)
+        if console.measure(table, options=unlimited).maximum <= console.width:
+            break
     return table
 
 
-def _table(rows: Sequence[ResultRow]) -> Table:
+def _table(rows: Sequence[TableRow], *, two_lines: bool, verdict: bool) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    offline = rows[0].row.interpreters > 0
+    ends = "range" if all(_is_range(each.row) for each in rows) else "95 %"
+
+    def lines(text: str) -> str:
+        """Break a figure from its interval."""
+        return text.replace(" (", "\n(").replace(" ±", "\n±") if two_lines else text
+
     table.add_column("scheme", style="bold", overflow="fold")
-    offline = rows[0].interpreters > 0
-    figures = ("images/s",) if offline else ("p50", "p90")
-    for name in ("size", "ratio", *figures, "speed", "AUC", "change"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    for row in rows:
+    table.add_column("size", justify="left", no_wrap=True)
+    table.add_column(lines(f"{'images/s' if offline else 'p50'} ({ends})"), no_wrap=True)
+    table.add_column(lines("against float32 (95 %)"), overflow="fold")
+    table.add_column(lines("AUC change (95 %)"), no_wrap=True)
+    if verdict:
+        table.add_column("verdict", no_wrap=True)
+    for each in rows:
+        row = each.row
+        word = Text(row.verdict, style=COLOURS.get(row.verdict, ""))
         table.add_row(
-            escape(row.scheme),
-            _or_dash(row.size_bytes, format_bytes),
-            _or_dash(row.size_ratio, format_ratio),
-            *(_throughput(row) if offline else _latencies(row)),
-            _or_dash(row.speedup, format_speedup),
-            _or_dash(row.auc_mean, "{:.4f}".format),
-            _or_dash(row.auc_change, _change),
-            Text(row.verdict, style=COLOURS.get(row.verdict, "")),
+            Text(row.scheme) if verdict else Text.assemble(row.scheme, "\n", word),
+            lines(_size(row)),
+            lines(_throughput(row, mixed=ends != "range") if offline else _latency(row, mixed=ends != "range")),
+            lines(_against(each)),
+            lines(_auc(each)),
+            *([word] if verdict else []),
         )
     return table
 
 
-def _latencies(row: ResultRow) -> tuple[str, str]:
-    p50 = _latency(row.p50_ns, row.samples, 0.50) + _margin(row.p50_low_ns, row.p50_ns, row.p50_high_ns)
-    return p50, _latency(row.p90_ns, row.samples, 0.90)
+def _size(row: ResultRow) -> str:
+    if not row.size_bytes:
+        return "-"
+    smaller = "" if row.scheme in BASELINES or not row.size_ratio else f" ({smaller_words(row.size_ratio)})"
+    return f"{format_bytes(row.size_bytes)}{smaller}"
 
 
-def _throughput(row: ResultRow) -> tuple[str]:
-    margin = _margin(row.images_per_s_low, row.images_per_s, row.images_per_s_high)
-    return (_or_dash(row.images_per_s, "{:,.1f}".format) + margin,)
+def _against(each: TableRow) -> str:
+    if each.against is not None:
+        return time_words(each.against)
+    return "" if each.row.scheme in BASELINES else "-"
 
 
-def _margin(low: float | None, value: float | None, high: float | None) -> str:
-    """Return the interval as how far it reaches, on the side on which it reaches farther: `` ±3%``."""
-    if low is None or high is None or not value:
-        return ""
-    return f" ±{max(high - value, value - low) / value:.0%}"
+def _auc(each: TableRow) -> str:
+    if each.against is not None and each.against.auc_change is not None:
+        return auc_change_words(each.against)
+    return "-" if each.row.auc_mean is None else f"AUC {each.row.auc_mean:.4f}"
 
 
-def _change(value: float) -> str:
-    text = f"{value:+.4f}"
-    return text if float(text) else "0.0000"
+def _is_range(row: ResultRow) -> bool:
+    return row.attempts < LEAST_FOR_INTERVAL
 
 
-def _latency(value: float | None, samples: int, share: float) -> str:
-    """Return a latency, or how many more invocations it would take."""
-    if value is not None:
-        return format_ns(value)
-    missing = samples_needed(share) - samples
-    return f"+{missing} {MORE}" if samples > 0 and missing > 0 else "-"
+def _latency(row: ResultRow, *, mixed: bool) -> str:
+    """Return p50 with where it is, or how many more invocations it takes."""
+    if row.p50_ns is None:
+        missing = samples_needed(0.5) - row.samples
+        return f"+{missing} {MORE}" if row.samples > 0 and missing > 0 else "-"
+    if row.p50_low_ns is None or row.p50_high_ns is None:
+        return format_ns(row.p50_ns)
+    return _marked(row, format_ns_interval(row.p50_ns, row.p50_low_ns, row.p50_high_ns), mixed=mixed)
 
 
-def _needs(rows: Sequence[ResultRow]) -> list[str]:
-    """Explain `_latency`'s other answer where it was given."""
+def _throughput(row: ResultRow, *, mixed: bool) -> str:
+    if row.images_per_s is None:
+        return "-"
+    text = f"{row.images_per_s:,.1f}"
+    if row.images_per_s_low is None or row.images_per_s_high is None:
+        return text
+    return _marked(row, f"{text} ({row.images_per_s_low:,.1f}–{row.images_per_s_high:,.1f})", mixed=mixed)
+
+
+def _marked(row: ResultRow, text: str, *, mixed: bool) -> str:
+    """Mark a range among intervals."""
+    return f"{text[:-1]}, range)" if mixed and _is_range(row) else text
+
+
+def _notes(rows: Sequence[TableRow]) -> list[str]:
+    """Explain what a cell can't."""
     lines = []
-    if any(row.p90_ns is None and 0 < row.samples < samples_needed(0.9) for row in rows):
-        lines.append(f"[dim]+N {MORE}: a p50 takes {samples_needed(0.5)} invocations, a p90 {samples_needed(0.9)}[/]")
-    batched = sorted({round(count) for row in rows if (count := row.invocations_per_sample or 1) > 1})
+    plain = [each.row for each in rows]
+    if any(row.p50_ns is None and 0 < row.samples < samples_needed(0.5) for row in plain):
+        lines.append(f"[dim]+N {MORE}: a p50 takes {samples_needed(0.5)} invocations[/]")
+    if any(_is_range(row) and row.p50_low_ns is not None for row in plain):
+        lines.append(f"[dim]range: of the attempts; an interval takes {LEAST_FOR_INTERVAL}[/]")
+    if any(each.against is None and each.row.scheme not in BASELINES for each in rows):
+        lines.append("[dim]-: the run has no float32 of this setting to compare with[/]")
+    batched = sorted({round(count) for row in plain if (count := row.invocations_per_sample or 1) > 1})
     if batched:
         lines.append(
             f"[dim]invocations too short for the clock, or too many, were timed {listed(batched)} at a time: "
             "percentiles are those of their means[/]"
         )
-    return lines
+    return [*lines, *(f"[dim]{line}[/]" for line in _cant_tell(rows))]
+
+
+def _cant_tell(rows: Sequence[TableRow]) -> list[str]:
+    """Return with how many attempts what can't be told could be, one line for all."""
+    asked = [each.against for each in rows if each.against is not None and each.against.attempts_needed is not None]
+    if not asked:
+        return []
+    most = max(pair.attempts_needed or 0 for pair in asked)
+    return [f"can't tell: {most} attempts a side would; farm run --compare makes {ATTEMPTS_TO_COMPARE}"]
 
 
 def listed(counts: Sequence[int]) -> str:
     """Return ``4``, ``4 or 15``, ``4, 15 or 16``."""
     *first, last = map(str, sorted(counts))
     return f"{', '.join(first)} or {last}" if first else last
-
-
-def _or_dash(value: float | None, form: Callable[[float], str]) -> str:
-    return "-" if value is None else form(value)
-
-
-def _reasons(rows: Sequence[ResultRow]) -> list[str]:
-    """Return every reason once, with the schemes it concerns and what to do."""
-    found: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
-    for row in rows:
-        for reason in row.reasons:
-            key = reason["verdict"], reason["code"]
-            found.setdefault(key, []).append((row.scheme, reason["message"], reason["advice"]))
-    lines = []
-    for (verdict, _), same in found.items():
-        schemes = "all" if len(same) == len(rows) > 1 else ", ".join(scheme for scheme, _, _ in same)
-        _, message, advice = same[0]
-        more = f" (and {len(same) - 1} like it)" if len({message for _, message, _ in same}) > 1 else ""
-        colour = COLOURS[verdict]
-        lines.append(
-            f"[{colour}]{verdict}[/] {escape(schemes)}: {escape(_short(message))}{more}; [dim]{escape(advice)}[/]"
-        )
-    return lines
-
-
-def _short(message: str, most: int = 300) -> str:
-    """Return a message on one line: a worker's last words may be many."""
-    flat = " ".join(message.split())
-    return flat if len(flat) <= most else flat[: most - 1] + "…"

@@ -20,6 +20,9 @@ def time_words(pair: Comparison) -> str:
     ``no difference`` comes with the smallest one that would have been found; what is not comparable is only a ratio.
     """
     found = pair.difference
+    if pair.blockers and pair.verdict == significance.CANT_TELL:
+        attempts = min(pair.a.attempts, pair.b.attempts)
+        return f"{pair.verdict} ({attempts} attempt{'' if attempts == 1 else 's'})"
     if found is None:
         return pair.verdict
     if pair.blockers:

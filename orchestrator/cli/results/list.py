@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, existing_store, project
+from orchestrator.cli.results.filters import (
+    Batch,
+    Devices,
+    Filters,
+    Models,
+    Run,
+    Runtimes,
+    Schemes,
+    Since,
+    Threads,
+    Verdicts,
+    filters,
+    warn_of_unknown,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from orchestrator.cli.context import Project
     from orchestrator.domain.case import Case
@@ -21,58 +35,101 @@ EPILOG = """Examples:
 
 \b
   farm results list --run latest
-  farm results list --device pi5-a --scheme int8 --json"""
+  farm results list --devices pi5-a --schemes int8,float16 --json
+  farm results list --since 7d --verdict VALID,WARN --sort p50 --limit 10"""
+#: Results on a terminal, unless --limit asks for more.
+PAGE = 60
+
+Sort = Annotated[
+    str,
+    typer.Option(
+        metavar="ORDER",
+        help="case, size, p50, p90, p99, speed, throughput, auc, change, memory, energy or newest; -p50 is the other way round.",
+    ),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help=f"Results at most.", show_default=f"{PAGE} on a terminal, else all"),
+]
 
 
 def list_results(
-    run: Annotated[
-        str | None, typer.Option(metavar="RUN", help="A run: its id, its beginning, its name, or latest.")
-    ] = None,
-    device: Annotated[
-        str | None, typer.Option(metavar="A,B", help="Only these devices: names, pi5-*, tag:x, arch:x, !name.")
-    ] = None,
-    model: Annotated[str | None, typer.Option(help="Only this model.")] = None,
-    scheme: Annotated[str | None, typer.Option(help="Only this scheme.")] = None,
-    runtime: Annotated[str | None, typer.Option(help="Only this runtime.")] = None,
-    threads: Annotated[int | None, typer.Option(help="Only this number of threads.")] = None,
+    run: Run = None,
+    devices: Devices = None,
+    models: Models = None,
+    schemes: Schemes = None,
+    runtimes: Runtimes = None,
+    threads: Threads = None,
+    batch: Batch = None,
+    verdicts: Verdicts = None,
+    since: Since = None,
+    sort: Sort = "case",
+    limit: Limit = None,
     *,
     db: Db = None,
     inventory: InventoryFile = None,
     json: Json = False,
 ) -> None:
     """Show results of one run, or the newest of every case, narrowed."""
-    name = device if device and re.fullmatch(r"[\w.-]+", device) and device != "all" else None
-    filters: dict[str, Any] = {"device": name, "model": model, "scheme": scheme, "runtime": runtime, "threads": threads}
+    narrowed = filters(
+        devices=devices,
+        models=models,
+        schemes=schemes,
+        runtimes=runtimes,
+        threads=threads,
+        batch=batch,
+        verdicts=verdicts,
+        since=since,
+    )
+    print_results(narrowed, run=run, sort=sort, limit=limit, db=db, inventory=inventory, as_json=json)
+
+
+def print_results(
+    narrowed: Filters,
+    *,
+    run: str | None = None,
+    sort: str = "case",
+    limit: int | None = None,
+    db: str | None,
+    inventory: Path | None,
+    as_json: bool,
+) -> None:
+    """Print what is asked for, a page of it on a terminal, or why there is nothing."""
+    page = limit or (PAGE if console().is_terminal and not as_json else None)
     with existing_store(db, inventory) as store:
         of_run = store.run(run) if run else None
         run_id = of_run.id if of_run else None
-        rows = store.results(run=run_id, **filters)
-        if device and not name:
-            selected = selected_devices(device, rows, store, project(db, inventory))
-            rows = [row for row in rows if row.device in selected]
-        if json or rows:
-            print_rows(rows, as_json=json)
+        chosen = narrowed.of(store, run_id, inventory, db)
+        rows = store.results(run=run_id, since=narrowed.since, sort=sort, limit=page, **chosen)
+        warn_of_unknown(store, run_id, chosen, of_run)
+        if as_json or rows:
+            print_rows(store, rows, project(db, inventory), as_json=as_json)
         else:
-            print_why_empty(store.results(run=run_id), filters, of_run)
-        if run_id and not json:
-            _print_skips(store.skips(run_id), filters)
+            print_why_empty(store.results(run=run_id), chosen, of_run)
+        if page is not None and len(rows) == page and not as_json:
+            _print_more(page, store.count_results(run=run_id, since=narrowed.since, **chosen))
+        if run_id and not as_json:
+            _print_skips(store.skips(run_id), chosen)
 
 
-def print_rows(rows: Sequence[ResultRow], *, as_json: bool) -> None:
-    """Print results as a table, or as JSON."""
+def print_rows(store: Queries, rows: Sequence[ResultRow], files: Project, *, as_json: bool) -> None:
+    """Print results as tables with the answer below, or as JSON."""
+    from orchestrator.analysis.table_rows import table_rows
+
+    shown = table_rows(store, rows, files.state / "blobs")
     if as_json:
         from orchestrator.reports import json as json_report
 
-        typer.echo(json_report.render(rows))
+        typer.echo(json_report.render(shown))
         return
-    from orchestrator.reports import case_table
+    from orchestrator.reports import answer, case_table
 
-    case_table.show(rows, console())
+    out = console()
+    case_table.show(shown, out)
+    answer.show(shown, out)
 
 
-def print_why_empty(
-    rows: Sequence[ResultRow], filters: Mapping[str, str | int | None], run: RunRow | None = None
-) -> None:
+def print_why_empty(rows: Sequence[ResultRow], filters: Mapping[str, Any], run: RunRow | None = None) -> None:
     """Print on standard error why ``filters`` leave none of the ``rows``."""
     from rich.markup import escape
 
@@ -94,11 +151,17 @@ def selected_devices(words: str, rows: Sequence[ResultRow], store: Queries, file
     return frozenset(device.name for device in select(every, words.split(","), facts))
 
 
-def _print_skips(skips: Sequence[tuple[Case, str]], filters: Mapping[str, str | int | None]) -> None:
+def _print_more(page: int, count: int) -> None:
+    """Print on standard error that a page is not all, and how to ask for less or for more."""
+    if count > page:
+        text = f"{page} of {count:,} results; narrow them (--run latest, --devices, --schemes, --since 7d) or see all: --limit {count}"
+        errors_console().print(text, soft_wrap=True)
+
+
+def _print_skips(skips: Sequence[tuple[Case, str]], chosen: Mapping[str, Any]) -> None:
     from rich.markup import escape
 
-    chosen = {name: value for name, value in filters.items() if value is not None}
     for case, reason in skips:
-        if any(getattr(case, name) != value for name, value in chosen.items()):
+        if any(name != "verdict" and getattr(case, name) not in values for name, values in chosen.items()):
             continue
         console().print(f"[yellow]skipped[/]  {escape(str(case))}: {escape(reason)}", soft_wrap=True)
