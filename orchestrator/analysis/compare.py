@@ -76,7 +76,7 @@ class Comparison:
         if self.blockers or self.difference is None:
             return ATTEMPTS_TO_COMPARE
         found = self.difference
-        if found.smallest > significance.WORTH_FINDING:
+        if found.smallest > significance.WORTH_FINDING or found.interval.low <= 1 <= found.interval.high:
             return found.attempts_needed
         attempts = min(self.a.attempts, self.b.attempts)
         ratio = math.log1p(found.smallest) / abs(math.log(found.ratio))

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperCommand
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    import click
-
 
 class Aliased(TyperCommand):
     """A command that takes ``--device`` for its ``--devices``, and the other way round; its help shows its own name alone."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Spell options as this command does."""
         return super().parse_args(ctx, spelled(args, (name for param in self.params for name in param.opts)))
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
+from orchestrator.cli.aliases import Aliased
 from orchestrator.cli.context import (
     Db,
     InventoryFile,
@@ -74,7 +74,7 @@ EffortOption = Annotated[
 ]
 
 
-class ResumeLatest(TyperCommand):
+class ResumeLatest(Aliased):
     """A command whose ``--resume`` without a run goes on with the latest one."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -147,7 +147,7 @@ def run(
     begin = _beginning(farm, files, suite, narrowing) if resume is None else _resuming(farm, files, resume)
     with files.open_store(create=resume is None) as store:
         replay_all(files, store, errors_console())
-        raise typer.Exit(_show_run(begin(store), store, as_json=json))
+        raise typer.Exit(_show_run(begin(store), store, files, as_json=json))
 
 
 def _beginning(
@@ -237,7 +237,7 @@ def _counts(option: str, text: str) -> list[int]:
         raise UsageError(f"{option} {text}: whole numbers, separated by commas") from None
 
 
-def _show_run(events: Iterator[Event], store: Store, *, as_json: bool) -> int:
+def _show_run(events: Iterator[Event], store: Store, files: Project, *, as_json: bool) -> int:
     from orchestrator.cli.progress import Screen
     from orchestrator.domain.event import RunEnded
     from orchestrator.errors import StoreError
@@ -264,20 +264,18 @@ def _show_run(events: Iterator[Event], store: Store, *, as_json: bool) -> int:
             f"farm run --resume {run} (farm db replay stores what waits, and no more)",
         ) from error
     assert run is not None  # noqa: S101  a run begins with its own event
-    _show_results(run, store, as_json=as_json)
+    _show_results(run, store, files, as_json=as_json)
     return status
 
 
-def _show_results(run: str, store: Store, *, as_json: bool) -> None:
-    from orchestrator.reports import case_table as table
-    from orchestrator.reports import json as json_report
+def _show_results(run: str, store: Store, files: Project, *, as_json: bool) -> None:
+    from orchestrator.cli.results.list import print_rows
 
     rows = store.results(run=run)
+    print_rows(store, rows, files, as_json=as_json)
     if as_json:
-        typer.echo(json_report.render(rows))
         return
     out = console()
-    table.show(rows, out)
     if rows:
         out.print(f"\nMore:          farm results show {rows[0].case}", soft_wrap=True)
     out.print("A real device: farm devices add pi5 --address pi@192.168.1.20", soft_wrap=True)

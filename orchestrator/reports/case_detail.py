@@ -15,9 +15,11 @@ from rich.table import Table
 
 from orchestrator.analysis import explain as slower
 from orchestrator.analysis.stats import early_stopping_estimate, samples_needed
+from orchestrator.analysis.table_rows import TableRow
 from orchestrator.domain.samples import Samples
 from orchestrator.domain.units import format_bytes, format_ns, format_seconds
 from orchestrator.reports import case_table as tables
+from orchestrator.reports.json import plain
 from orchestrator.reports.whole_table import print_whole
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.console import Console
 
+    from orchestrator.analysis.compare import Comparison
     from orchestrator.domain.artifact import Artifact
     from orchestrator.domain.result import Measurement, Scores
     from orchestrator.store.rows import ResultRow
@@ -58,10 +61,11 @@ def show(  # noqa: PLR0917  everything there is about a case
     console: Console,
     *,
     of_float32: Sequence[Measurement] = (),
+    against: Comparison | None = None,
 ) -> None:
     """Print everything that explains the figures of ``row``; ``of_float32`` are attempts of that scheme, else the same."""
     console.print(f"[bold]{escape(row.case)}[/]  run {row.run}, {row.measured_at:%Y-%m-%d %H:%M} UTC", soft_wrap=True)
-    tables.show([row], console)
+    tables.show([TableRow(row=row, against=against)], console)
     why = slower.than_float32(row, measurements, of_float32)
     if why is not None:
         console.print(f"\n{escape(why)}", soft_wrap=True)
@@ -94,6 +98,8 @@ def as_json(
     scores: Scores | None,
     facts: Mapping[str, Any],
     artifact: Artifact | None,
+    *,
+    against: Comparison | None = None,
 ) -> str:
     """Return the same as JSON, with every sample: the row's keys, and ``attempt_list auc_by_class facts recipe checks``."""
     by_class = dict(zip(scores.classes, scores.auc, strict=False)) if scores else {}
@@ -104,7 +110,7 @@ def as_json(
         "recipe": artifact.recipe if artifact else None,
         "checks": artifact.checks if artifact else None,
     }
-    return json.dumps(row.to_json() | more, indent=1)
+    return json.dumps(plain(TableRow(row=row, against=against)) | more, indent=1)
 
 
 def _object(attempt: Measurement) -> dict[str, Any]:
@@ -209,7 +215,7 @@ def _sentences(row: ResultRow, good: Sequence[Measurement]) -> list[str]:
 
 def _attempts(measurements: Sequence[Measurement]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
-    for name in ("no.", "load", "first", "warm-ups", "timed", "p50", "min", "max", "memory", "°C"):
+    for name in ("no.", "load", "first", "warm-ups", "timed", "p10", "p50", "max", "memory", "°C"):
         table.add_column(name, justify="right", no_wrap=True)
     for attempt in measurements:
         samples = attempt.per_invocation_ns if attempt.latency_ns else np.zeros(1)
@@ -220,8 +226,8 @@ def _attempts(measurements: Sequence[Measurement]) -> Table:
             format_ns(attempt.first_ns or 0),
             str(len(attempt.warmup_ns)),
             str(len(attempt.latency_ns)),
+            format_ns(float(np.quantile(samples, 0.1))),
             format_ns(float(np.median(samples))),
-            format_ns(float(samples.min())),
             format_ns(float(samples.max())),
             format_bytes(attempt.peak_rss_bytes or 0),
             f"{max(warmest):.0f}" if warmest else "-",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -31,16 +31,21 @@ MORE = "more"
 COLOURS = reason_lines.COLOURS
 #: Below it, the ends are those of the attempts themselves: an interval from so few covers too little.
 LEAST_FOR_INTERVAL = 5
+RANGE, INTERVAL = " (range)", " (95 %)"
 #: Narrower terminals get the verdict below the scheme.
 LEAST_FOR_VERDICT = 75
+#: Before these a cell may be broken: between a figure and its interval, then within what the interval is.
+BREAKS = ("(", "±", "to ", "would ")
 
 
 def show(rows: Sequence[TableRow], console: Console) -> None:
-    """Print one table for everything but the scheme, one run a table, with the reasons of its verdicts below."""
-    for number, (_, group) in enumerate(groupby(sorted(rows, key=_setting), key=_setting)):
+    """Print one table for everything but the scheme, one run a table, with the reasons of its verdicts below; in the order of ``rows``."""
+    tables: dict[tuple[Any, ...], list[TableRow]] = {}
+    for each in rows:
+        tables.setdefault(_setting(each), []).append(each)
+    for number, together in enumerate(tables.values()):
         if number:
             console.print()
-        together = list(group)
         console.print(_title([each.row for each in together]))
         print_whole(_fitting(together, console), console)
         plain = [each.row for each in together]
@@ -74,26 +79,29 @@ def _title(rows: Sequence[ResultRow]) -> str:
 def _fitting(rows: Sequence[TableRow], console: Console) -> Table:
     """Return the table with a line for each row or, where the terminal is too narrow, with intervals below their figures."""
     unlimited = console.options.update_width(UNLIMITED)
-    for two_lines, blanks in ((False, 2), (False, 1), (True, 2), (True, 1)):
-        table = _table(rows, two_lines=two_lines, verdict=not two_lines or console.width >= LEAST_FOR_VERDICT)
+    for breaks, blanks in product(((), BREAKS[:2], BREAKS), (2, 1)):
+        table = _table(rows, breaks=breaks, verdict=not breaks or console.width >= LEAST_FOR_VERDICT)
         table.padding = (0, blanks - 1, 0, 0)
         if console.measure(table, options=unlimited).maximum <= console.width:
             break
     return table
 
 
-def _table(rows: Sequence[TableRow], *, two_lines: bool, verdict: bool) -> Table:
+def _table(rows: Sequence[TableRow], *, breaks: Sequence[str], verdict: bool) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     offline = rows[0].row.interpreters > 0
-    ends = "range" if all(_is_range(each.row) for each in rows) else "95 %"
+    ends = _ends([each.row for each in rows])
+
+    mixed = ends == INTERVAL
 
     def lines(text: str) -> str:
-        """Break a figure from its interval."""
-        return text.replace(" (", "\n(").replace(" ±", "\n±") if two_lines else text
+        for mark in breaks:
+            text = text.replace(f" {mark}", f"\n{mark}")
+        return text
 
     table.add_column("scheme", style="bold", overflow="fold")
     table.add_column("size", justify="left", no_wrap=True)
-    table.add_column(lines(f"{'images/s' if offline else 'p50'} ({ends})"), no_wrap=True)
+    table.add_column(lines(f"{'images/s' if offline else 'p50'}{ends}"), no_wrap=True)
     table.add_column(lines("against float32 (95 %)"), overflow="fold")
     table.add_column(lines("AUC change (95 %)"), no_wrap=True)
     if verdict:
@@ -104,7 +112,7 @@ def _table(rows: Sequence[TableRow], *, two_lines: bool, verdict: bool) -> Table
         table.add_row(
             Text(row.scheme) if verdict else Text.assemble(row.scheme, "\n", word),
             lines(_size(row)),
-            lines(_throughput(row, mixed=ends != "range") if offline else _latency(row, mixed=ends != "range")),
+            lines(_throughput(row, mixed=mixed) if offline else _latency(row, mixed=mixed)),
             lines(_against(each)),
             lines(_auc(each)),
             *([word] if verdict else []),
@@ -126,9 +134,17 @@ def _against(each: TableRow) -> str:
 
 
 def _auc(each: TableRow) -> str:
-    if each.against is not None and each.against.auc_change is not None:
-        return auc_change_words(each.against)
+    if each.against is not None and (words := auc_change_words(each.against)) != "-":
+        return words
     return "-" if each.row.auc_mean is None else f"AUC {each.row.auc_mean:.4f}"
+
+
+def _ends(rows: Sequence[ResultRow]) -> str:
+    """Return what the brackets of a column hold."""
+    having = [row for row in rows if row.p50_low_ns is not None or row.images_per_s_low is not None]
+    if not having:
+        return ""
+    return RANGE if all(map(_is_range, having)) else INTERVAL
 
 
 def _is_range(row: ResultRow) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.analysis import significance
+from orchestrator.runtimes.catalogue import BASELINES
 
 if TYPE_CHECKING:
     from orchestrator.analysis.compare import Comparison
@@ -65,13 +66,27 @@ def smaller_words(size_ratio: float) -> str:
 
 
 def auc_change_words(pair: Comparison) -> str:
-    """Return ``−0.0007 ± 0.0005``, without the interval where there is none."""
-    if pair.auc_change is None:
+    """Return ``−0.0007 ± 0.0005``, the interval reaching as far as its farther end; without it where there is none."""
+    change, low, high = auc_change(pair)
+    if change is None:
         return "-"
-    text = signed(pair.auc_change, 4)
-    if pair.auc is None or not pair.auc.error:
+    text = signed(change, 4)
+    if low is None or high is None or low == high:
         return text
-    return f"{text} ± {pair.auc.interval[1] - pair.auc.difference:.4f}"
+    return f"{text} ± {max(high - change, change - low):.4f}"
+
+
+def auc_change(pair: Comparison) -> tuple[float | None, float | None, float | None]:
+    """Return by how much the mean AUC of B differs from that of A, with the ends of its 95 % interval.
+
+    Against float32 of the same run it is the one that was stored with the verdict, which knows which images are of one patient.
+    """
+    row = pair.b
+    stored = row.auc_change, row.auc_change_low, row.auc_change_high
+    if pair.a.run == row.run and pair.a.scheme in BASELINES and None not in stored:
+        return stored
+    low, high = pair.auc.interval if pair.auc else (None, None)
+    return pair.auc_change, low, high
 
 
 def signed(value: float, decimals: int) -> str:

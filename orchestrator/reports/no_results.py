@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import suggestion
 
@@ -12,8 +12,11 @@ if TYPE_CHECKING:
     from orchestrator.store.rows import ResultRow, RunRow
 
 
-def explain(rows: Sequence[ResultRow], filters: Mapping[str, str | int | None], run: RunRow | None = None) -> str:
-    """Return a sentence; ``rows`` are the results without ``filters``, of ``run`` where one was given."""
+def explain(rows: Sequence[ResultRow], filters: Mapping[str, Any], run: RunRow | None = None) -> str:
+    """Return a sentence; ``rows`` are the results without ``filters``, of ``run`` where one was given.
+
+    A filter is a value, or several of which any may match.
+    """
     if not rows and run is None:
         return "no results here yet; start with: farm run"
     if not rows and run is not None:
@@ -24,6 +27,7 @@ def explain(rows: Sequence[ResultRow], filters: Mapping[str, str | int | None], 
     of_run = f" in run {run.id}" if run else ""
     for name, value in chosen.items():
         there = {str(getattr(row, name)) for row in rows}
-        if str(value) not in there:
-            return f"no result with {name} {str(value)!r}{of_run}; {suggestion(str(value), there)}"
+        values = [str(each) for each in (value if isinstance(value, tuple | list) else (value,))]
+        if values and not there & set(values):
+            return f"no result with {name} {' or '.join(map(repr, values))}{of_run}; {suggestion(values[0], there)}"
     return f"no result has all of this at once{of_run}; farm results shows what there is"

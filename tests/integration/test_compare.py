@@ -248,10 +248,19 @@ def test_a_difference_below_the_noise_floor_is_said_to_be_noise(store, tmp_path)
     assert "differ by up to 20.0%" in screen.file.getvalue()
 
 
+def test_too_few_attempts_can_not_tell_and_name_how_many_would(store, tmp_path):
+    tell(store, OLD, {INT8: 1e6}, attempts=4)
+    tell(store, NEW, {INT8: 2e6}, attempts=2)
+
+    (pair,) = between(store, OLD, NEW, tmp_path)
+
+    assert (pair.verdict, pair.attempts_needed) == ("can't tell", 7)
+    assert "farm run --compare makes 7 attempts" in pair.blockers[0]
+
+
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"attempts": 2}, "farm run --compare makes 7 attempts"),
         ({"verdict": Verdict.INVALID}, "is INVALID"),
         ({"effort": "quick"}, "efforts differ: standard and quick"),
         ({"dataset": "other"}, "datasets differ"),

@@ -122,11 +122,16 @@ def test_results_are_a_table_for_people(measured):
 
     assert (done.returncode, done.stderr) == (0, "")
     title, header, _, float32, int8, _, *below = done.stdout.splitlines()
-    assert title == "tiny-cxr on local, litert, 1 thread, dataset phantom (synthetic images), effort smoke"
-    assert header.split() == ["scheme", "size", "ratio", "p50", "p90", "speed", "AUC", "change", "verdict"]
-    assert float32.split() == ["float32", "8.00", "kB", "1.00×", "1.00", "ms", "+44", "more", "same", "1.0000", "0.0000", "WARN"]  # fmt: skip
-    assert int8.split() == ["int8", "4.00", "kB", "2.00×", "500", "µs", "+44", "more", "2.00×", "faster", "1.0000", "0.0000", "WARN"]  # fmt: skip
-    assert below[-1] == "WARN all: the wiring holds; measure with --effort standard"
+    assert title == f"tiny-cxr on local, litert, 1 thread, dataset phantom (synthetic images), effort smoke, run {RUN}"
+    assert header.split() == ["scheme", "size", "p50", "against", "float32", "(95", "%)", "AUC", "change", "(95", "%)", "verdict"]  # fmt: skip
+    assert float32.split() == ["float32", "8.00", "kB", "1.00", "ms", "AUC", "1.0000", "WARN"]
+    assert int8.split() == ["int8", "4.00", "kB", "(−50", "%)", "500", "µs", "can't", "tell", "(1", "attempt)", "0.0000", "WARN"]  # fmt: skip
+    assert below == [
+        "can't tell: 7 attempts a side would; farm run --compare makes 7",
+        "WARN all: the wiring holds; measure with --effort standard",
+        "",
+        "effort smoke shows that tiny-cxr works on local, not what to deploy: farm run decides",
+    ]
 
 
 def test_a_run_is_judged_again_and_what_changed_is_said(measured):
@@ -155,6 +160,55 @@ def test_a_list_can_be_narrowed(measured):
     assert measured.json("results", "list", "--threads", "4") == []
     assert measured.json("results", "list", "--run", "latest") == []
     assert len(measured.json("results", "list", "--device", "local", "--model", "tiny-cxr", "--runtime", "litert")) == 2
+
+
+def test_every_filter_takes_a_list_and_either_spelling(measured):
+    def cases(*argv):
+        return [row["scheme"] for row in measured.json("results", "list", *argv)]
+
+    assert cases("--schemes", "int8,float32") == cases("--scheme=int8,float32") == ["float32", "int8"]
+    assert cases("--threads", "1,4", "--batch", "1", "--verdict", "warn,VALID") == ["float32", "int8"]
+    assert cases("--verdict", "INVALID") == cases("--batch", "8") == cases("--since", "1h") == []
+    assert cases("--since", "2025-12-31") == ["float32", "int8"]
+    assert cases("--sort", "p50") == ["int8", "float32"]
+    assert cases("--sort", "p50", "--limit", "1") == ["int8"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["--since", "20.11.2026"], ("neither a date nor an age", "did you mean 2026-11-20?")),
+        (["--since", "yesterday"], ("write it as 2026-11-20, 2026-11-20T14:30, 7d or 12h",)),
+        (["--verdict", "WARM"], ("no verdict called 'WARM'; did you mean 'WARN'?",)),
+        (["--threads", "1,x"], ("--threads 1,x: expected whole numbers",)),
+        (["--sort", "p5"], ("no order called 'p5'; did you mean 'p50'?",)),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_a_malformed_filter_is_refused_with_the_nearest_form(measured, argv, words):
+    refused(measured.farm("results", "list", *argv), 2, *words)
+
+
+def test_a_value_that_no_result_has_is_named_beside_those_that_some_have(measured):
+    done = measured.farm("results", "list", "--schemes", "int8,int9")
+
+    assert "\nint8 " in done.stdout
+    assert "no result with scheme 'int9'; did you mean 'int8'?" in done.stderr
+
+
+def test_a_terminal_gets_a_page_and_how_to_narrow(measured, monkeypatch, capsys):
+    from orchestrator.cli.results import list as listing
+
+    monkeypatch.setattr(listing, "PAGE", 1)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    listing.print_results(
+        listing.filters(), db=f"sqlite:///{measured.folder / 'farm.db'}", inventory=None, as_json=False
+    )
+
+    shown = capsys.readouterr()
+    assert "int8" not in shown.out
+    assert "1 of 2 results; narrow them" in shown.err
+    assert "--limit 2" in shown.err
 
 
 def test_devices_of_a_list_are_selected_like_anywhere_else(measured):

@@ -12,6 +12,10 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
+from orchestrator.analysis.compare import Comparison
+from orchestrator.analysis.significance import CANT_TELL, FASTER, NOTHING_SEEN, SLOWER, Difference
+from orchestrator.analysis.stats import Interval
+from orchestrator.analysis.table_rows import TableRow
 from orchestrator.reports import case_detail as show
 from orchestrator.reports import case_table as table
 from orchestrator.reports import json as json_report
@@ -21,6 +25,7 @@ from orchestrator.store.rows import ResultRow, RunRow
 from orchestrator.testing import MIDNIGHT, make_artifact, make_case, make_measurement, make_scores
 
 #: The contract with everybody's programs: a key may be added, never renamed or taken away.
+AGAINST_FLOAT32 = ("speedup_low", "speedup_high", "difference", "smallest", "attempts_needed")
 KEYS = [
     *("case", "run", "device", "model", "scheme", "runtime", "threads", "batch", "interpreters"),
     *("dataset", "synthetic", "effort"),
@@ -33,6 +38,7 @@ KEYS = [
     *("energy_j", "energy_low_j", "energy_high_j", "energy_idle_j"),
     *("first_minute_ns", "last_minute_ns", "import_ns", "auc_low", "auc_high"),
     *("auc_change_low", "auc_change_high", "auc_findings", "auc_findings_left_out"),
+    *AGAINST_FLOAT32,
 ]
 SHOW_KEYS = ["attempt_list", "auc_by_class", "facts", "recipe", "checks"]
 ATTEMPT_KEYS = [
@@ -80,6 +86,36 @@ def reason(verdict="WARN", code="drift", message="2 of 3 attempts got slower", a
     return {"verdict": verdict, "code": code, "message": message, "advice": advice}
 
 
+def make_pair(row, speedup=None, verdict=NOTHING_SEEN, **changes):
+    """Return a comparison with float32 of which the interval reaches 10 % to either side."""
+    ratio = 1 / (speedup or 1)
+    difference = Difference(
+        ratio=ratio,
+        interval=Interval(low=ratio / 1.1, high=ratio * 1.1),
+        p_value=0.001,
+        p_adjusted=0.002,
+        smallest=0.04,
+        attempts_needed=9,
+        error=0.05,
+        df=20.0,
+    )
+    fields = {"a": make_row(), "b": row, "verdict": verdict, "blockers": (), "notes": (), "compared": "latency"}
+    return Comparison(**(fields | {"difference": difference, "floors": {}, "auc_change": row.auc_change} | changes))
+
+
+def beside(row, **changes):
+    """Return a row of a table: float32 stands alone, others are compared with it."""
+    if row.scheme == "float32":
+        return TableRow(row=row, against=None)
+    speedup = row.speedup
+    verdict = NOTHING_SEEN if speedup in (None, 1.0) else FASTER if speedup > 1 else SLOWER
+    return TableRow(row=row, against=make_pair(row, speedup, **({"verdict": verdict} | changes)))
+
+
+def shown(rows, screen):
+    table.show([each if isinstance(each, TableRow) else beside(each) for each in rows], screen)
+
+
 def printed(render, *arguments, width=80):
     """Return what a person sees in a terminal of this width, line by line, without colours."""
     screen = Console(file=io.StringIO(), width=width, color_system=None, highlight=False)
@@ -100,28 +136,27 @@ def widest_rows():
     ]
 
 
-@pytest.mark.parametrize("width", [80, 120])
-def test_no_cell_is_cut_short(width):
-    lines = printed(table.show, widest_rows(), width=width)
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_no_figure_is_cut_short(width):
+    text = "\n".join(printed(shown, widest_rows(), width=width))
 
-    text = "\n".join(lines)
     assert "…" not in text
-    assert all(len(line) <= width for line in lines if "─" in line or "float" in line)
-    header, rows = lines[1], [line for line in lines if line.startswith(("float32", "dynamic", "int16x8", "float16"))]
-    assert len(rows) == 4, "every row is one line"
-    for name in ("scheme", "size", "ratio", "p50", "p90", "speed", "AUC", "change", "verdict"):
-        assert name in header
-    for words in ("123 MB", "123×", "123 ms", "0.5000", "-0.1234", "INVALID"):
-        assert words in rows[0]
+    for words in (
+        "123 MB",
+        "123 ms",
+        "-99 %".replace("-", "−"),
+        "81.3×",
+        "AUC 0.5000",
+        "−0.1234",
+        "INVALID",
+        "int16x8",
+    ):
+        assert words in text
 
 
-def test_a_terminal_too_narrow_for_the_table_cuts_no_figure_and_no_scheme():
-    narrow, wide = (printed(table.show, widest_rows(), width=width) for width in (40, 80))
-
-    def figures(lines):
-        return [line.split() for line in lines if line.startswith(("float32", "dynamic", "int16x8", "float16"))]
-
-    assert figures(narrow) == figures(wide)
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_table_is_no_wider_than_the_terminal(width):
+    assert all(len(line) <= width for line in printed(shown, widest_rows(), width=width))
 
 
 def test_a_history_on_a_narrow_terminal_breaks_no_word():
@@ -136,31 +171,66 @@ def test_a_history_on_a_narrow_terminal_breaks_no_word():
 
 
 TABLE = {
+    60: """\
+tiny-cxr on local, litert, 1 thread, dataset phantom
+(synthetic images), effort standard, run
+20260101-000000-abcd
+                  p50          against float32  AUC change
+scheme   size     (95 %)       (95 %)           (95 %)
+──────────────────────────────────────────────────────────
+float32  123 kB   1.23 ms                       AUC 0.9123
+VALID
+float16  123 kB   1.23 ms      no difference    −0.0001
+WARN     (−47 %)  (1.20–1.25)  (4 %
+                               would show)
+dynamic  123 kB   1.23 ms      2.1× faster      0.0000
+VALID    (−49 %)               (1.9–2.3)
+int8     123 kB   +6 more      can't tell       −0.0321
+INVALID  (−74 %)               (10 % faster
+                               to 10 % slower)
+
++N more: a p50 takes 11 invocations
+can't tell: 9 attempts a side would; farm run --compare
+makes 7
+INVALID int8: 1 of 5 attempts failed: Killed by signal 9;
+these are its last words
+WARN float16, int8: 2 of 3 attempts got slower; let it cool
+down
+""",
     80: """\
-scheme    size ratio         p50      p90        speed    AUC  change verdict
-─────────────────────────────────────────────────────────────────────────────
-float32 123 kB 1.00×     1.23 ms  2.35 ms         same 0.9123  0.0000 VALID
-float16 123 kB 1.90× 1.23 ms ±3%  2.35 ms 1.02× slower 0.9123 -0.0001 WARN
-dynamic 123 kB 1.95×     1.23 ms  2.35 ms 2.10× faster 0.9123  0.0000 VALID
-int8    123 kB 3.90×     +6 more +59 more            - 0.8802 -0.0321 INVALID
+tiny-cxr on local, litert, 1 thread, dataset phantom (synthetic images), effort
+standard, run 20260101-000000-abcd
+                  p50          against float32               AUC change
+scheme   size     (95 %)       (95 %)                        (95 %)      verdict
+────────────────────────────────────────────────────────────────────────────────
+float32  123 kB   1.23 ms                                    AUC 0.9123  VALID
+float16  123 kB   1.23 ms      no difference                 −0.0001     WARN
+         (−47 %)  (1.20–1.25)  (4 % would show)
+dynamic  123 kB   1.23 ms      2.1× faster                   0.0000      VALID
+         (−49 %)               (1.9–2.3)
+int8     123 kB   +6 more      can't tell                    −0.0321     INVALID
+         (−74 %)               (10 % faster to 10 % slower)
+
++N more: a p50 takes 11 invocations
+can't tell: 9 attempts a side would; farm run --compare makes 7
+INVALID int8: 1 of 5 attempts failed: Killed by signal 9; these are its last
+words
+WARN float16, int8: 2 of 3 attempts got slower; let it cool down
 """,
     120: """\
-scheme     size  ratio          p50       p90         speed     AUC   change  verdict
-─────────────────────────────────────────────────────────────────────────────────────
-float32  123 kB  1.00×      1.23 ms   2.35 ms          same  0.9123   0.0000  VALID
-float16  123 kB  1.90×  1.23 ms ±3%   2.35 ms  1.02× slower  0.9123  -0.0001  WARN
-dynamic  123 kB  1.95×      1.23 ms   2.35 ms  2.10× faster  0.9123   0.0000  VALID
-int8     123 kB  3.90×      +6 more  +59 more             -  0.8802  -0.0321  INVALID
-""",
-}
-TITLE = "tiny-cxr on local, litert, 1 thread, dataset phantom (synthetic images), effort standard\n"
-NEEDS = """
-+N more: a p50 takes 11 invocations, a p90 64
+tiny-cxr on local, litert, 1 thread, dataset phantom (synthetic images), effort standard, run 20260101-000000-abcd
+scheme   size            p50 (95 %)           against float32 (95 %)                   AUC change (95 %)  verdict
+─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+float32  123 kB          1.23 ms                                                       AUC 0.9123         VALID
+float16  123 kB (−47 %)  1.23 ms (1.20–1.25)  no difference (4 % would show)           −0.0001            WARN
+dynamic  123 kB (−49 %)  1.23 ms              2.1× faster (1.9–2.3)                    0.0000             VALID
+int8     123 kB (−74 %)  +6 more              can't tell (10 % faster to 10 % slower)  −0.0321            INVALID
+
++N more: a p50 takes 11 invocations
+can't tell: 9 attempts a side would; farm run --compare makes 7
+INVALID int8: 1 of 5 attempts failed: Killed by signal 9; these are its last words
 WARN float16, int8: 2 of 3 attempts got slower; let it cool down
-"""
-REASON = {
-    80: "INVALID int8: 1 of 5 attempts failed: Killed by signal 9; these are the worker's\nlast words of all\n",
-    120: "INVALID int8: 1 of 5 attempts failed: Killed by signal 9; these are the worker's last words of all\n",
+""",
 }
 
 
@@ -169,106 +239,124 @@ def test_throughput_is_a_table_of_its_own_with_images_per_second():
         interpreters=2, batch=8, images_per_s=18_346.87, images_per_s_low=18_000.0, images_per_s_high=19_000.0
     )
 
-    lines = printed(table.show, [make_row(), offline])
+    lines = printed(shown, [make_row(), offline], width=160)
 
     title, header, _, row = lines[-4:]
     assert title.startswith("tiny-cxr on local, litert, 1 thread, batch 8, throughput of 2 interpreters side by side,")
-    assert header.split() == ["scheme", "size", "ratio", "images/s", "speed", "AUC", "change", "verdict"]
-    assert "18,346.9 ±4%" in row
-    assert lines[1].split()[3:5] == ["p50", "p90"], "the latency of one after the other stays apart"
+    assert "images/s (range)" in header
+    assert "18,346.9 (18,000.0–19,000.0)" in row
+    assert "p50" in lines[1], "the latency of one after the other stays apart"
 
 
 def test_short_invocations_that_were_timed_together_are_told():
-    lines = printed(table.show, [make_row(invocations_per_sample=3.0), make_row(scheme="int8")], width=120)
+    lines = printed(shown, [make_row(invocations_per_sample=3.0), make_row(scheme="int8")], width=120)
 
     assert any("were timed 3 at a time: percentiles are those of their means" in line for line in lines)
-    assert not any("at a time" in line for line in printed(table.show, [make_row(invocations_per_sample=1.0)]))
+    assert not any("at a time" in line for line in printed(shown, [make_row(invocations_per_sample=1.0)]))
 
 
-@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("width", [60, 80, 120])
 def test_a_table_looks_like_this(width):
-    own = {"effort": "standard", "synthetic": True}
+    own = {"effort": "standard", "synthetic": True, "attempts": 5}
     failed = reason(
-        "INVALID",
-        "attempt-failed",
-        "1 of 5 attempts failed: Killed by signal 9",
-        "these are the worker's last words of all",
+        "INVALID", "attempt-failed", "1 of 5 attempts failed: Killed by signal 9", "these are its last words"
     )
-    rows = [
-        make_row(**own),
-        make_row(
-            scheme="float16", size_ratio=1.9, speedup=0.98, auc_change=-0.0001, verdict="WARN", reasons=(reason(),),
-            p50_low_ns=1_200_000.0, p50_high_ns=1_250_000.0, **own,
-        ),
-        make_row(scheme="dynamic", size_ratio=1.95, speedup=2.1, **own),
-        make_row(
-            scheme="int8", size_ratio=3.9, p50_ns=None, p90_ns=None, samples=5, speedup=None, auc_mean=0.8802,
-            auc_change=-0.0321, verdict="INVALID", reasons=(reason(), failed), **own,
-        ),
-    ]  # fmt: skip
+    float16 = make_row(
+        scheme="float16", size_ratio=1.9, speedup=1.0, auc_change=-0.0001, verdict="WARN", reasons=(reason(),),
+        p50_low_ns=1_200_000.0, p50_high_ns=1_250_000.0, **own,
+    )  # fmt: skip
+    int8 = make_row(
+        scheme="int8", size_ratio=3.9, p50_ns=None, p90_ns=None, samples=5, speedup=None, auc_mean=0.8802,
+        auc_change=-0.0321, verdict="INVALID", reasons=(reason(), failed), **own,
+    )  # fmt: skip
+    rows = [make_row(**own), float16, make_row(scheme="dynamic", size_ratio=1.95, speedup=2.1, **own)]
+    rows.append(TableRow(row=int8, against=make_pair(int8, 1.0, CANT_TELL)))
 
-    lines = printed(table.show, rows, width=width)
+    lines = printed(shown, rows, width=width)
 
-    assert "\n".join(line.rstrip() for line in lines) + "\n" == TITLE + TABLE[width] + NEEDS + REASON[width]
+    assert "\n".join(line.rstrip() for line in lines) + "\n" == TABLE[width]
 
 
 def test_a_scheme_with_a_long_name_is_shown_whole():
     name = "int8-with-per-channel-weights-and-a-float-head"
 
-    text = "\n".join(printed(table.show, [make_row(scheme=name), make_row(scheme="int8")]))
+    text = "\n".join(printed(shown, [make_row(scheme=name), make_row(scheme="int8")]))
 
     assert "…" not in text
     parts = [line.split(" ")[0] for line in text.splitlines() if line[:1].isalnum() or line[:1] == "-"]
     assert name in "".join(parts)
 
 
-def test_a_percentile_that_the_sample_does_not_carry_says_how_many_are_missing():
+def test_a_median_that_the_sample_does_not_carry_says_how_many_are_missing():
     few = make_row(p50_ns=None, p90_ns=None, samples=10)
-    some = make_row(p90_ns=None, samples=63, scheme="int8")
     none = make_row(p50_ns=None, p90_ns=None, samples=0, scheme="float16", auc_mean=None)
 
-    lines = printed(table.show, [few, some, none])
+    lines = printed(shown, [few, none], width=160)
 
     (first,) = [line for line in lines if line.startswith("float32")]
-    (second,) = [line for line in lines if line.startswith("int8")]
-    (third,) = [line for line in lines if line.startswith("float16")]
+    (second,) = [line for line in lines if line.startswith("float16")]
     assert "+1 more" in first
-    assert "+54 more" in first
-    assert "1.23 ms" in second
-    assert "+1 more" in second
-    assert "more" not in third
-    assert third.split().count("-") == 3
-    assert lines[-1] == "+N more: a p50 takes 11 invocations, a p90 64"
+    assert "more" not in second
+    assert "+N more: a p50 takes 11 invocations" in lines
 
 
-def test_cells_say_size_ratio_latency_and_accuracy():
-    (line,) = [
-        line
-        for line in printed(table.show, [make_row(size_ratio=3.456, speedup=0.5, auc_change=-0.00001)])
-        if line.startswith("float32")
-    ]
+def test_cells_are_size_interval_difference_and_accuracy_in_words():
+    row = make_row(
+        scheme="int8", size_ratio=2.34, speedup=0.5, auc_change=-0.0123, attempts=5, p50_low_ns=1.1e6, p50_high_ns=1.3e6
+    )
 
-    assert line.split() == [
-        *("float32", "123", "kB", "3.46×", "1.23", "ms", "2.35", "ms", "2.00×", "slower", "0.9123", "0.0000", "VALID"),
+    (line,) = [line for line in printed(shown, [row], width=160) if line.startswith("int8")]
+
+    assert [cell.strip() for cell in line.split("  ") if cell.strip()] == [
+        *("int8", "123 kB (−57 %)", "1.23 ms (1.10–1.30)", "2.0× slower (1.8–2.2)", "−0.0123", "VALID"),
     ]
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [(0.0123, "+0.0123"), (-0.0123, "-0.0123"), (0.00001, "0.0000"), (-0.00001, "0.0000"), (None, "-")],
-)
-def test_a_change_has_a_sign_unless_it_is_nothing(change, words):
-    (line,) = [line for line in printed(table.show, [make_row(auc_change=change)]) if line.startswith("float32")]
+def test_below_five_attempts_the_brackets_are_a_range():
+    ends = {"p50_low_ns": 1.1e6, "p50_high_ns": 1.3e6}
+    few, enough = make_row(attempts=4, **ends), make_row(scheme="int8", attempts=5, **ends)
 
-    assert line.split()[-2] == words
+    alone = "\n".join(printed(shown, [few], width=160))
+    mixed = "\n".join(printed(shown, [few, enough], width=160))
+
+    assert "p50 (range)" in alone
+    assert "range: of the attempts; an interval takes 5" in alone
+    assert "p50 (95 %)" in mixed
+    assert "1.23 ms (1.10–1.30, range)" in mixed
+    assert "1.23 ms (1.10–1.30)  2" not in mixed
+
+
+def test_what_can_not_be_told_comes_with_the_attempts_that_would():
+    row = make_row(scheme="int8")
+    pair = make_pair(row, 0.9, CANT_TELL, difference=replace(make_pair(row, 0.9).difference, smallest=0.3))
+
+    lines = printed(shown, [make_row(), TableRow(row=row, against=pair)], width=160)
+
+    assert "can't tell (1 % slower to 22 % slower)" in "\n".join(lines)
+    assert lines[-1] == "can't tell: 9 attempts a side would; farm run --compare makes 7"
+
+
+def test_a_run_without_float32_has_nothing_to_compare_with():
+    lines = printed(shown, [TableRow(row=make_row(scheme="int8"), against=None)], width=160)
+
+    assert lines[-1] == "-: the run has no float32 of this setting to compare with"
+
+
+def test_results_of_two_runs_never_share_a_table():
+    lines = printed(shown, [make_row(), make_row(scheme="int8", run="20260202-000000-abcd")], width=160)
+
+    assert [line.split()[-1] for line in lines if " on " in line] == ["20260101-000000-abcd", "20260202-000000-abcd"]
 
 
 def test_synthetic_images_are_said_above_the_table():
-    drawn = printed(table.show, [make_row(synthetic=True)])[0]
-    real = printed(table.show, [make_row()])[0]
+    drawn = printed(shown, [make_row(synthetic=True)], width=160)[0]
+    real = printed(shown, [make_row()], width=160)[0]
 
-    assert drawn == "tiny-cxr on local, litert, 1 thread, dataset phantom (synthetic images), effort quick"
-    assert real == "tiny-cxr on local, litert, 1 thread, dataset phantom, effort quick"
+    assert (
+        drawn
+        == "tiny-cxr on local, litert, 1 thread, dataset phantom (synthetic images), effort quick, run 20260101-000000-abcd"
+    )
+    assert real == "tiny-cxr on local, litert, 1 thread, dataset phantom, effort quick, run 20260101-000000-abcd"
 
 
 def test_every_setting_has_a_table_of_its_own():
@@ -280,55 +368,33 @@ def test_every_setting_has_a_table_of_its_own():
         make_row(device="pi5-a", dataset="other", synthetic=True),
     ]
 
-    lines = printed(table.show, rows)
+    lines = printed(shown, rows, width=160)
 
     titles = [line for line in lines if " on " in line]
     assert titles == [
-        "tiny-cxr on local, litert, 1 thread, dataset phantom, effort quick",
-        "tiny-cxr on local, litert, 1 thread, dataset phantom, effort smoke",
-        "tiny-cxr on local, litert, 4 threads, dataset phantom, effort quick",
-        "tiny-cxr on pi5-a, litert, 1 thread, dataset other (synthetic images), effort quick",
+        "tiny-cxr on local, litert, 1 thread, dataset phantom, effort quick, run 20260101-000000-abcd",
+        "tiny-cxr on local, litert, 1 thread, dataset phantom, effort smoke, run 20260101-000000-abcd",
+        "tiny-cxr on local, litert, 4 threads, dataset phantom, effort quick, run 20260101-000000-abcd",
+        "tiny-cxr on pi5-a, litert, 1 thread, dataset other (synthetic images), effort quick, run 20260101-000000-abcd",
     ]
     assert [line.split()[0] for line in lines if "kB" in line] == ["float32", "dynamic", "int8", "float32", "float32"]
 
 
 def test_drawn_and_real_images_never_share_a_table_even_under_one_name():
-    lines = printed(table.show, [make_row(), make_row(scheme="int8", synthetic=True)])
+    lines = printed(shown, [make_row(), make_row(scheme="int8", synthetic=True)])
 
     assert [" (synthetic images)" in line for line in lines if " on " in line] == [False, True]
 
 
 def test_a_batch_is_said_where_there_is_one():
-    assert ", 1 thread, batch 8, dataset" in printed(table.show, [replace(make_row(), batch=8)])[0]
-
-
-def test_equal_reasons_are_one_line_with_their_schemes():
-    rows = [
-        make_row(verdict="WARN", reasons=(reason(), reason(code="smoke", message="wiring only", advice="more"))),
-        make_row(scheme="int8", verdict="WARN", reasons=(reason(code="smoke", message="wiring only", advice="more"),)),
-        make_row(
-            scheme="dynamic",
-            verdict="WARN",
-            reasons=(
-                reason(message="1 of 3 attempts got slower"),
-                reason(code="smoke", message="wiring only", advice="more"),
-            ),
-        ),
-    ]
-
-    lines = printed(table.show, rows, width=200)
-
-    assert lines[-2:] == [
-        "WARN float32, dynamic: 2 of 3 attempts got slower (and 1 like it); let it cool down",
-        "WARN all: wiring only; more",
-    ]
+    assert ", 1 thread, batch 8, dataset" in printed(shown, [replace(make_row(), batch=8)])[0]
 
 
 def test_last_words_of_many_lines_become_one_short_line():
     words = "Traceback\n  File x\n" + "y" * 5000
     rows = [make_row(verdict="INVALID", reasons=(reason("INVALID", "attempt-failed", words),))]
 
-    (line,) = [line for line in printed(table.show, rows, width=1000) if line.startswith("INVALID")]
+    (line,) = [line for line in printed(shown, rows, width=1000) if line.startswith("INVALID")]
 
     assert line.startswith("INVALID float32: Traceback File x yyy")
     assert "…; let it cool down" in line
@@ -336,7 +402,7 @@ def test_last_words_of_many_lines_become_one_short_line():
 
 
 def test_without_reasons_nothing_is_below_the_table():
-    assert printed(table.show, [make_row()])[-1].startswith("float32")
+    assert printed(shown, [make_row()])[-1].startswith("float32")
 
 
 MARKUP = "[red]x[/] [/] [bold"
@@ -348,15 +414,15 @@ def test_names_that_look_like_markup_are_shown_as_they_are():
     )
     row = replace(row, dataset="[link=x]", runtime="[dim]")
 
-    text = "\n".join(printed(table.show, [row], width=200))
+    text = "\n".join(printed(shown, [row], width=200))
 
-    assert "[/] on [pi], [dim], 1 thread, dataset [link=x], effort quick" in text
+    assert "[/] on [pi], [dim], 1 thread, dataset [link=x], effort quick, run" in text
     assert "\n[b] " in text
     assert f"WARN [b]: {MARKUP}; {MARKUP}" in text
 
 
 def test_no_rows_are_no_table():
-    assert printed(table.show, []) == []
+    assert printed(shown, []) == []
 
 
 def make_run(**changes):
@@ -410,7 +476,7 @@ def test_an_empty_list_says_why(known, filters, run, words):
 
 
 def test_json_keys_stay():
-    (found,) = json.loads(json_report.render([make_row(reasons=(reason(),))]))
+    (found,) = json.loads(json_report.render([beside(make_row(reasons=(reason(),)))]))
 
     assert list(found) == KEYS
     assert found["measured_at"] == "2026-01-01T00:00:00+00:00"
@@ -561,7 +627,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "results.md").read_text(encoding="u
 
 
 def test_every_key_is_on_the_page_about_results():
-    assert [field.name for field in fields(ResultRow)] == KEYS
+    assert [*(field.name for field in fields(ResultRow)), *AGAINST_FLOAT32] == KEYS
 
     names = {*KEYS, *SHOW_KEYS, *ATTEMPT_KEYS, *(field.name for field in fields(RunRow)), *reason()}
     assert not [name for name in sorted(names) if f"`{name}`" not in PAGE]

@@ -49,7 +49,7 @@ Sort = Annotated[
 ]
 Limit = Annotated[
     int | None,
-    typer.Option(min=1, metavar="N", help=f"Results at most.", show_default=f"{PAGE} on a terminal, else all"),
+    typer.Option(min=1, metavar="N", help="Results at most.", show_default=f"{PAGE} on a terminal, else all"),
 ]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.context import Db, InventoryFile, Json, console, existing_store
+from orchestrator.cli.context import Db, InventoryFile, Json, console, existing_store, project
 from orchestrator.cli.results.case import find_result, parse_case
 
 EPILOG = "Example: farm results show local/tiny-cxr/int8/litert/t1/b1 --run latest"
@@ -26,6 +26,7 @@ def show_case(
     """
     from dataclasses import replace
 
+    from orchestrator.analysis.table_rows import table_rows
     from orchestrator.reports import case_detail
 
     chosen = parse_case(case)
@@ -38,8 +39,9 @@ def show_case(
             store.facts(row.run, row.device),
             store.artifact(row.artifact) if row.artifact else None,
         )
+        (shown,) = table_rows(store, [row], project(db, inventory).state / "blobs")
         if json:
-            typer.echo(case_detail.as_json(*everything))
+            typer.echo(case_detail.as_json(*everything, against=shown.against))
         else:
             of_float32 = store.measurements(row.run, replace(chosen, scheme="float32"))
-            case_detail.show(*everything, console(), of_float32=of_float32)
+            case_detail.show(*everything, console(), of_float32=of_float32, against=shown.against)

@@ -1,0 +1,123 @@
+"""What to deploy, in a sentence below the tables, or why the measurements can't decide it."""
+
+from __future__ import annotations
+
+import math
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+
+from orchestrator.analysis import significance
+from orchestrator.analysis.best import Limits, choose, for_fleet
+from orchestrator.reports.best import fleet_sentence
+from orchestrator.reports.difference_words import auc_change, range_words, time_words
+from orchestrator.reports.reason_lines import busiest
+from orchestrator.runtimes.catalogue import BASELINES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import Console
+
+    from orchestrator.analysis.best import Candidate, Choice
+    from orchestrator.analysis.table_rows import TableRow
+
+#: A fleet gets so many sentences; `farm results best` has all.
+MOST = 5
+
+
+def show(rows: Sequence[TableRow], console: Console) -> None:
+    """Print a sentence for each model on each device, one for a fleet."""
+    lines = list(sentences(rows))
+    if not lines:
+        return
+    console.print()
+    for line in lines[:MOST]:
+        console.print(escape(line))
+    if len(lines) > MOST:
+        console.print(f"[dim]{len(lines) - MOST} more: farm results best[/]")
+
+
+def sentences(rows: Sequence[TableRow]) -> Iterator[str]:
+    """Yield the answers; nothing for what has one scheme only, where there is nothing to choose."""
+    choices = []
+    latency = sorted((each for each in rows if not each.row.interpreters), key=_group)
+    for _, group in groupby(latency, key=_group):
+        of_one = list(group)
+        if len({each.row.scheme for each in of_one}) < 2:
+            continue
+        against = {each.row.case: each.against for each in of_one if each.against is not None}
+        (choice,) = choose([each.row for each in of_one], against, Limits())
+        choices.append((choice, of_one))
+    several = len({choice.model for choice, _ in choices}) > 1
+    yield from (_sentence(choice, of_one, several=several) for choice, of_one in choices)
+    yield from map(fleet_sentence, for_fleet([choice for choice, _ in choices]))
+
+
+def _group(each: TableRow) -> tuple[str, str]:
+    return each.row.device, each.row.model
+
+
+def _sentence(choice: Choice, rows: Sequence[TableRow], *, several: bool) -> str:
+    """Return the answer for one model on one device, the model by name where there are several."""
+    if all(any(reason["code"] == "smoke" for reason in each.row.reasons) for each in rows):
+        return f"effort smoke shows that {choice.model} works on {choice.device}, not what to deploy: farm run decides"
+    busy = busiest([each.row for each in rows])
+    pairs = [each.against for each in rows if each.against is not None]
+    if busy and all(pair.verdict in (significance.CANT_TELL, significance.NOT_COMPARABLE) for pair in pairs):
+        return f"{choice.device} was too busy to tell: {busy}"
+    if choice.chosen is None:
+        count = len(choice.candidates)
+        return f"no scheme of {choice.model} can be recommended on {choice.device}: all {count} are refused; farm results best explains"
+    where = f"{choice.model} on {choice.device}" if several else choice.device
+    return _recommended(choice, choice.chosen, where)
+
+
+def _recommended(choice: Choice, chosen: Candidate, where: str) -> str:
+    name = _name(choice, chosen)
+    if chosen.row.scheme in BASELINES:
+        return f"{name} is the one to deploy on {where}: no other is as fast and within 0.01 AUC of it"
+    if chosen.against is None:
+        return f"{name} is the fastest on {where}; without float32 in its run nothing shows what it costs"
+    words = ", ".join([_time(chosen), *_size(chosen)])
+    return f"{name} is {words}{_accuracy(chosen)}; on {where} it is the one to deploy"
+
+
+def _name(choice: Choice, chosen: Candidate) -> str:
+    """Return the scheme, with what tells it from other candidates of the scheme."""
+    row = chosen.row
+    alike = [each.row for each in choice.candidates if each.row.scheme == row.scheme]
+    words = [row.runtime] if len({each.runtime for each in alike}) > 1 else []
+    words += [f"{row.threads} threads"] if len({each.threads for each in alike}) > 1 else []
+    words += [f"batch {row.batch}"] if len({each.batch for each in alike}) > 1 else []
+    return f"{row.scheme} ({', '.join(words)})" if words else row.scheme
+
+
+def _time(chosen: Candidate) -> str:
+    pair = chosen.against
+    assert pair is not None  # noqa: S101  asked before
+    if pair.difference is None or pair.blockers:
+        return "as fast as can be told from float32"
+    if pair.verdict in (significance.FASTER, significance.SLOWER):
+        return time_words(pair)
+    if pair.verdict == significance.CANT_TELL:
+        return f"{range_words(pair.difference.speedup_interval)}"
+    return "as fast"
+
+
+def _size(chosen: Candidate) -> list[str]:
+    ratio = chosen.row.size_ratio
+    if not ratio or ratio < 1.05:
+        return []
+    return [f"{ratio:.1f}× smaller" if ratio >= 1.5 else f"{1 - 1 / ratio:.0%} smaller"]
+
+
+def _accuracy(chosen: Candidate) -> str:
+    """Return within how much AUC of float32 it is, by the worse end of the interval, rounded up."""
+    assert chosen.against is not None  # noqa: S101  asked before
+    change, low, high = auc_change(chosen.against)
+    if change is None or low is None or high is None:
+        return ""
+    farthest = math.ceil(max(abs(low), abs(high)) * 1000) / 1000
+    return f", and within {farthest:.3f} AUC of float32" if farthest else ", and as accurate as float32"

@@ -1,0 +1,66 @@
+"""The answer below the tables."""
+
+from __future__ import annotations
+
+from orchestrator.analysis.auc import AucDifference
+from orchestrator.analysis.significance import CANT_TELL, FASTER
+from orchestrator.analysis.table_rows import TableRow
+from orchestrator.reports import answer
+from tests.unit.test_reports import make_pair, make_row, printed, reason
+
+
+def beside(row, speedup, verdict=FASTER, **changes):
+    auc = AucDifference(difference=-0.0007, error=0.0005)
+    return TableRow(row=row, against=make_pair(row, speedup, verdict, auc=auc, **changes))
+
+
+def rows(*, difference=FASTER, speedup=2.1, **changes):
+    int8 = make_row(scheme="int8", p50_ns=1_234_567 / speedup, size_ratio=3.9, size_bytes=31_000, **changes)
+    return [TableRow(row=make_row(**changes), against=None), beside(int8, speedup, difference)]
+
+
+def test_the_one_to_deploy_is_named_with_its_evidence():
+    assert list(answer.sentences(rows())) == [
+        "int8 is 2.1× faster (1.9–2.3), 3.9× smaller, and within 0.002 AUC of float32; on local it is the one to deploy"
+    ]
+
+
+def test_float32_stays_where_nothing_is_better():
+    slower = beside(make_row(scheme="int8", p50_ns=3e6, size_ratio=3.9), 0.4)
+
+    (sentence,) = answer.sentences([TableRow(row=make_row(), against=None), slower])
+
+    assert sentence == "float32 is the one to deploy on local: no other is as fast and within 0.01 AUC of it"
+
+
+def test_a_busy_machine_is_the_answer_where_nothing_can_be_told():
+    busy = reason(code="other-load", message="other processes used up to 84% of the CPU (1.7 of 2 cores)")
+
+    (sentence,) = answer.sentences(rows(difference=CANT_TELL, speedup=1.1, reasons=(busy,)))
+
+    assert sentence == "local was too busy to tell: other processes used up to 84% of the CPU (1.7 of 2 cores)"
+
+
+def test_smoke_decides_nothing():
+    (sentence,) = answer.sentences(rows(reasons=(reason(code="smoke"),)))
+
+    assert sentence == "effort smoke shows that tiny-cxr works on local, not what to deploy: farm run decides"
+
+
+def test_what_is_invalid_is_not_recommended():
+    (sentence,) = answer.sentences(rows(verdict="INVALID", reasons=(reason("INVALID", "attempt-failed", "it failed"),)))
+
+    assert sentence.startswith("no scheme of tiny-cxr can be recommended on local: all 2 are refused")
+
+
+def test_a_fleet_gets_a_sentence_for_each_device_and_one_for_all():
+    both = [*rows(), *rows(device="pi5")]
+
+    lines = list(answer.sentences(both))
+
+    assert [" on local " in lines[0], " on pi5 " in lines[1]] == [True, True]
+    assert "one artifact for all 2 devices: int8" in lines[2]
+
+
+def test_one_scheme_alone_is_no_choice():
+    assert printed(answer.show, [TableRow(row=make_row(), against=None)]) == []
