@@ -1,4 +1,4 @@
-"""Options that take one value under one name and several under another, each understood by both."""
+"""Options that are understood with a plural s as well as without."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def _time(chosen: Candidate) -> str:
     pair = chosen.against
     assert pair is not None  # noqa: S101  asked before
     if pair.difference is None or pair.blockers:
-        return "as fast as can be told from float32"
+        return "of unknown speed against float32"
     if pair.verdict in (significance.FASTER, significance.SLOWER):
         return time_words(pair)
     if pair.verdict == significance.CANT_TELL:

@@ -195,7 +195,7 @@ def _notes(rows: Sequence[TableRow]) -> list[str]:
 
 
 def _cant_tell(rows: Sequence[TableRow]) -> list[str]:
-    """Return with how many attempts what can't be told could be, one line for all."""
+    """Return how many attempts would decide, one line for all."""
     asked = [each.against for each in rows if each.against is not None and each.against.attempts_needed is not None]
     if not asked:
         return []
