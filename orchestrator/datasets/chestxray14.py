@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.datasets.decoding import shown
+from orchestrator.datasets.file_names import shown
 from orchestrator.datasets.labelled_files import NO_FINDING, LabelledFile, LabelledFiles, by_patient
 from orchestrator.errors import DatasetError, no_such
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.datasets.decoding import shown
-from orchestrator.datasets.image_files import shown_name
+from orchestrator.datasets.file_names import shown, shown_name
 from orchestrator.datasets.labelled_files import LabelledFile, LabelledFiles, by_patient
 from orchestrator.errors import DatasetError, no_such
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from orchestrator.datasets import dicom
+from orchestrator.datasets.file_names import shown
 from orchestrator.errors import DatasetError, brief
 
 if TYPE_CHECKING:
@@ -81,11 +82,6 @@ def dimensions(path: Path) -> tuple[int, int]:
     return _read(path, lambda image: image.size)
 
 
-def shown(path: Path) -> str:
-    """Return a path that can be printed, also where its bytes are no UTF-8."""
-    return os.fsencode(path).decode(errors="backslashreplace")
-
-
 def _is_deep(image: Image.Image) -> bool:
     """Return whether a grey image has more than 8 bits."""
     return image.mode.startswith(("I", "F"))
@@ -120,7 +116,7 @@ def _read(path: Path, use: Callable[[Image.Image], Result]) -> Result:
     from PIL import Image
 
     try:
-        with Image.open(path) as image:
+        with dicom.picture(path) if dicom.is_dicom(path) else Image.open(path) as image:
             return use(image)
     except DatasetError:
         raise

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.datasets.decoding import shown
-from orchestrator.datasets.image_files import class_files, shown_name
+from orchestrator.datasets import dicom
+from orchestrator.datasets.file_names import shown, shown_name
+from orchestrator.datasets.image_files import class_files
 from orchestrator.datasets.labelled_files import LabelledFile, LabelledFiles
 from orchestrator.errors import DatasetError, no_such
 
@@ -26,7 +27,7 @@ class Folder(LabelledFiles):
 
     Two classes are binary: ``positive`` names the positive one (by default the last in the alphabet); more are
     one-of-n. ``patient`` is a regular expression that finds the patient in a file's name: what its first group matched,
-    or all it matched; files it does not match are patients of their own. ``test/`` is the evaluation part. Of the
+    or all it matched; of a DICOM file it does not match, the patient is its ``PatientID``; other files are patients of their own. ``test/`` is the evaluation part. Of the
     patients of ``train/`` that are not also in ``test/``, ``validation`` and ``calibration`` are shares set aside for those
     parts, chosen by ``seed``. ``grey`` reads images in one channel, the right thing for radiographs. ``bits`` is how
     many bits the values of 16-bit images use.
@@ -52,6 +53,7 @@ class Folder(LabelledFiles):
             self._pattern = re.compile(patient)
         except re.error as error:
             raise DatasetError(f"{self.name}: patient {patient!r} is not a regular expression: {error}") from error
+        self._unmatched = 0
         self._folders = {side: self._subfolders(side) for side in ("train", "test")}
         self.classes = self._classes(positive)
         self.task = "binary" if len(self.classes) == 1 else "one-of-n"
@@ -59,8 +61,7 @@ class Folder(LabelledFiles):
 
     def summary(self) -> DatasetSummary:
         """Return the images of each class and part, how patients were found, and what a few images are like."""
-        unmatched = sum(self._pattern.search(file.path.name) is None for file in self._files)
-        return replace(super().summary(), pattern=self._pattern.pattern, unmatched=unmatched)
+        return replace(super().summary(), pattern=self._pattern.pattern, unmatched=self._unmatched)
 
     def _classes(self, positive: str | None) -> tuple[str, ...]:
         names = tuple(self._folders["train"])
@@ -117,7 +118,11 @@ class Folder(LabelledFiles):
 
     def _patient(self, path: Path) -> str:
         match = self._pattern.search(path.name)
+        in_file = dicom.patient(path) if match is None and dicom.is_dicom(path) else None
+        if in_file is not None:
+            return in_file
         if match is None:
+            self._unmatched += 1
             # with its side and class: many sets number the files of every folder from 1
             return path.relative_to(self._root).as_posix()
         return match[1] if self._pattern.groups and match[1] else match[0]

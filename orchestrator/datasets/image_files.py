@@ -6,17 +6,19 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.datasets.decoding import shown
+from orchestrator.datasets import dicom
+from orchestrator.datasets.file_names import shown, shown_name
 from orchestrator.errors import DatasetError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-#: Endings that Pillow decodes; of files with several frames the first is read.
+#: Endings that Pillow or pydicom decodes; of files with several frames the first is read.
 ENDINGS = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm", ".pnm"}
     | {".jp2", ".j2k"}
+    | dicom.ENDINGS
 )
 #: A folder inside a class that holds its images; masks and the like lie beside it.
 IMAGE_FOLDERS = frozenset({"images", "image", "imgs", "img"})
@@ -34,13 +36,20 @@ class ClassFiles:
 def class_files(folder: Path) -> ClassFiles:
     """Return the images in ``folder``, or one level deeper in ``images/`` or its only folder with images.
 
-    Hidden files do not count. Raises `DatasetError` where there is no image, or it is unclear which folder holds them.
+    Hidden files do not count, nor do DICOM files beside pictures. Raises `DatasetError` where there is no image, or it is unclear which folder holds them.
     """
     entries = sorted(entry for entry in folder.iterdir() if entry.name[0] != ".")
     files = [entry for entry in entries if not entry.is_dir()]
+    inner = {entry: sorted(_visible_files(entry)) for entry in entries if entry.is_dir()}
+    everything = [*files, *(path for paths in inner.values() for path in paths)]
+    # DICOM beside pictures is most often where they were made from: read both, and images would count twice
+    taken = ENDINGS - dicom.ENDINGS if any(_has(path, ENDINGS - dicom.ENDINGS) for path in everything) else ENDINGS
+
+    def _is_image(path: Path) -> bool:
+        return _has(path, taken)
+
     images = [path for path in files if _is_image(path)]
     left_out = Counter(_ending(path) for path in files if not _is_image(path))
-    inner = {entry: sorted(_visible_files(entry)) for entry in entries if entry.is_dir()}
     with_images = [entry for entry, paths in inner.items() if any(map(_is_image, paths))]
     chosen = [entry for entry in with_images if entry.name.lower() in IMAGE_FOLDERS]
     if not images and not chosen and len(with_images) == 1:
@@ -58,7 +67,7 @@ def class_files(folder: Path) -> ClassFiles:
         elif paths:
             left_out[f"in {shown_name(entry)}/"] += len(paths)
     if not images:
-        raise DatasetError(f"{shown(folder)}: no image in it{_instead(left_out)}", hint=_remedy(left_out))
+        raise DatasetError(f"{shown(folder)}: no image in it{_instead(left_out)}", hint=_remedy())
     return ClassFiles(images=tuple(images), left_out=left_out)
 
 
@@ -79,13 +88,8 @@ def spread(groups: Sequence[object], limit: int) -> list[int]:
     )
 
 
-def shown_name(path: Path) -> str:
-    """Return the last part of a path so that it can be printed."""
-    return path.name.encode(errors="surrogateescape").decode(errors="backslashreplace")
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in ENDINGS
+def _has(path: Path, endings: frozenset[str]) -> bool:
+    return path.suffix.lower() in endings
 
 
 def _ending(path: Path) -> str:
@@ -100,7 +104,5 @@ def _instead(left_out: Counter[str]) -> str:
     return f" ({', '.join(f'{count} {why}' for why, count in left_out.most_common(3))})" if left_out else ""
 
 
-def _remedy(left_out: Counter[str]) -> str:
-    if ".dcm" in left_out:
-        return "farm reads no DICOM: save the images as PNG (with their window applied, or as 16 bits with `bits: 12`)"
+def _remedy() -> str:
     return f"expected files that end in {', '.join(sorted(ENDINGS))}"

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orchestrator.datasets.base import Images
-from orchestrator.datasets.decoding import BITS, decode, sample, shown
+from orchestrator.datasets.decoding import BITS, decode, sample
+from orchestrator.datasets.file_names import shown
 from orchestrator.datasets.image_files import spread
 from orchestrator.domain.dataset import DatasetSummary, PartSummary
 from orchestrator.errors import DatasetError

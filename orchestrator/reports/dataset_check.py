@@ -10,7 +10,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from orchestrator.datasets.decoding import shown
+from orchestrator.datasets.file_names import shown
 from orchestrator.reports.dataset import lines
 from orchestrator.reports.whole_table import print_whole
 

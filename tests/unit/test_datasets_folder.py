@@ -311,14 +311,6 @@ def test_images_in_several_folders_of_a_class_are_refused_with_the_folders(root)
         Folder(str(root))
 
 
-def test_a_class_of_dicom_files_is_refused_with_what_to_do(root):
-    for path in (root / "test" / "SICK").iterdir():
-        path.rename(path.with_suffix(".dcm"))
-
-    with pytest.raises(DatasetError, match=r"no image in it \(4 \.dcm\)\n.*save the images as PNG"):
-        Folder(str(root))
-
-
 def test_names_in_latin1_bytes_are_read_and_can_be_printed(tmp_path):
     toys.write(tmp_path)
     test = os.fsencode(tmp_path / "test")
