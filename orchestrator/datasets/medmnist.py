@@ -1,4 +1,4 @@
-"""A MedMNIST set: the official ``.npz`` with images and labels of three parts."""
+"""A MedMNIST set: one official ``.npz``, three parts in it."""
 
 from __future__ import annotations
 
