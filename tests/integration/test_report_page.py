@@ -62,7 +62,7 @@ def test_every_chart_is_drawn_without_a_word_on_the_console_or_a_request(opened)
 
 
 def test_the_first_screen_has_the_answer(screen):
-    assert screen.locator("h1").inner_text() == "Deploy int8 on all 2 devices"
+    assert screen.locator("h1").inner_text() == "Deploy int8 on both devices"
     assert screen.locator("h1").bounding_box()["y"] < 200
     assert "faster than float32 on 2 of 2" in screen.locator(".lead").inner_text()
     assert screen.locator(".card").count() == 2

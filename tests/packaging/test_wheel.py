@@ -34,6 +34,8 @@ def test_migrations_weights_pins_and_the_agent_are_inside_and_nothing_else_at_th
         "orchestrator/store/migrations/env.py",
         "orchestrator/models/weights/tiny-cxr.keras",
         "orchestrator/runtimes/wheels/litert.sha256",
+        "orchestrator/reports/page/templates/report.html.j2",
+        "orchestrator/reports/page/templates/page.js",
         "orchestrator/py.typed",
         "agent/py.typed",
         "agent/__main__.py",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -37,9 +38,18 @@ def bundle() -> str:
 
 
 def as_json(value: Any) -> str:
-    """Return JSON that can stand inside a page's ``<script>``: no tag in it, no NaN."""
-    text = json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    """Return JSON that can stand inside a page's ``<script>``: without a tag or NaN."""
+    text = json.dumps(finite(value), allow_nan=False, separators=(",", ":"), ensure_ascii=False)
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e").replace("\u2028", "\\u2028")
+
+
+def finite(value: Any) -> Any:
+    """Return a JSON value with ``None`` in place of NaN and infinity, which JSON does not have."""
+    if isinstance(value, dict):
+        return {key: finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _library() -> Any:

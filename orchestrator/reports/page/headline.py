@@ -48,10 +48,10 @@ def _text(choices: Sequence[Choice], fleet: Sequence[FleetChoice]) -> str:
     everywhere = all(choice.chosen is not None for choice in choices)
     if len(schemes) == 1 and everywhere:
         (scheme,) = schemes
-        where = f"on {next(iter(devices))}" if len(devices) == 1 else f"on all {len(devices)} devices"
+        where = f"on {next(iter(devices))}" if len(devices) == 1 else f"on {_all(len(devices))}"
         return f"Keep {scheme} {where}" if scheme == FLOAT32 else f"Deploy {scheme} {where}"
     if len(fleet) == 1 and len(choices) == len(fleet[0].ratios):
-        return f"One artifact for all {len(devices)} devices: {fleet[0].scheme}"
+        return f"One artifact for {_all(len(devices))}: {fleet[0].scheme}"
     parts = [
         f"{choice.chosen.row.scheme} for {_of(choice, choices)}"
         if choice.chosen
@@ -84,6 +84,10 @@ def _lead_of_several(choices: Sequence[Choice]) -> str:
         return "Nowhere is the best variant shown to be faster than float32."
     ends = sorted({format_ratio(min(faster)), format_ratio(max(faster))})
     return f"The best of each is faster than float32 on {len(faster)} of {len(choices)}: {' to '.join(ends)}."
+
+
+def _all(count: int) -> str:
+    return "both devices" if count == 2 else f"all {count} devices"
 
 
 def _of(choice: Choice, choices: Sequence[Choice]) -> str:

@@ -66,7 +66,7 @@ def content(dossier: Dossier) -> dict[str, Any]:
         "methods": methods.paragraph(dossier),
         "sources": methods.SOURCES,
         "csv_base64": _base64(flat.csv(dossier)),
-        "json_base64": _base64(json.dumps(flat.plain(dossier), allow_nan=False)),
+        "json_base64": _base64(json.dumps(draw.finite(flat.plain(dossier)), allow_nan=False)),
     }
 
 
