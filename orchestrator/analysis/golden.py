@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,14 +24,43 @@ def choose(scores: NDArray[np.float32], count: int = IMAGES) -> list[int]:
     Images with nearly equal scores would not tell a constant answer from a right one. The first is the one farthest from
     the mean, each further one is farthest from its nearest neighbour among those before.
     """
+    return _farthest(scores, [], count)
+
+
+def choose_checked(labels: NDArray[Any], scores: NDArray[np.float32], count: int) -> list[int]:
+    """Return the rows of ``labels`` and ``scores`` [n, columns] that an artifact is checked on, ``count`` or as many as there are.
+
+    Half of them are taken in turn from images with different labels, the others are those whose scores differ most: neither a
+    dataset sorted by class nor one whose images all score alike hides a constant answer.
+    """
+    turns: dict[bytes, int] = {}
+    order = []
+    for row, label in enumerate(np.asarray(labels, np.uint8)):
+        turn = turns.get(label.tobytes(), 0)
+        turns[label.tobytes()] = turn + 1
+        order.append((turn, row))
+    return sorted(_farthest(scores, [row for _, row in sorted(order)[: count // 2]], count))
+
+
+def _farthest(scores: NDArray[np.float32], chosen: list[int], count: int) -> list[int]:
+    """Add to ``chosen`` the row farthest from the mean, or from its nearest neighbour among those before, and so on."""
     if not len(scores):
         return []
-    distances = np.abs(scores - scores.mean(axis=0)).sum(axis=1)
-    chosen: list[int] = []
+
+    def from_row(row: int) -> NDArray[np.float32]:
+        apart: NDArray[np.float32] = np.abs(scores - scores[row]).sum(axis=1)
+        return apart
+
+    distances = (
+        np.min([from_row(row) for row in chosen], axis=0)
+        if chosen
+        else np.abs(scores - scores.mean(axis=0)).sum(axis=1)
+    )
+    distances[chosen] = -1.0
     while len(chosen) < min(count, len(scores)):
         chosen.append(int(np.argmax(distances)))
-        nearest = [np.abs(scores - scores[row]).sum(axis=1) for row in chosen]
-        distances = np.min(nearest, axis=0)
+        nearest = from_row(chosen[-1])
+        distances = nearest if len(chosen) == 1 else np.minimum(distances, nearest)
         distances[chosen] = -1.0  # also where all others are their equals
     return chosen
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 #: Images of the calibration part that int8 looks at.
 CALIBRATION_IMAGES = 200
 #: Raised whenever the way artifacts are converted or checked changes: older ones are then built anew.
-CONVERSION = 4
+CONVERSION = 5
 #: The fields of an `ImageSet` that are blobs.
 BLOBS_OF_IMAGES = ("pixels_sha256", "labels_sha256", "image_list")
 #: Statuses of a builder that crashed, not of one that was killed.
@@ -294,9 +294,8 @@ def _recipe(build: Build, fingerprint: Callable[[], str]) -> dict[str, Any]:
         "options": dict(scheme.options),
         "batch": build.batch,
     }
-    if scheme.takes == "tflite":  # nothing is converted: what a build costs is the check, and that is of one dataset
-        recipe["checked_on"] = fingerprint()
-    else:
+    recipe["checked_on"] = fingerprint()  # checks and golden images are of one dataset
+    if scheme.takes != "tflite":
         recipe |= {"tensorflow": _version("tensorflow-cpu", "tensorflow"), "keras": _version("keras")}
     if scheme.needs_calibration:
         recipe["calibration"] = {"dataset": fingerprint(), "images": CALIBRATION_IMAGES}

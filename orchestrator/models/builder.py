@@ -20,10 +20,9 @@ from orchestrator.analysis import golden
 from orchestrator.datasets.base import make_dataset
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
 from orchestrator.errors import BuildError, FarmError, ModelError, brief
-from orchestrator.models import doubt
+from orchestrator.models import doubt, kernels
 from orchestrator.models.artifacts import CALIBRATION_IMAGES
 from orchestrator.models.base import FORM_NAMES, make_model
-from orchestrator.models.kernels import BY_FORMAT
 from orchestrator.models.schemes.base import make_scheme
 
 if TYPE_CHECKING:
@@ -36,8 +35,10 @@ if TYPE_CHECKING:
     from orchestrator.models.base import Model
     from orchestrator.models.schemes.base import Scheme
 
-#: Images that every artifact is compared with the model itself on; of every class where the dataset knows them.
+#: Images that every artifact is compared with the model itself on: over classes and the range of scores.
 CHECKED_IMAGES = 16
+#: Images, of every class where the dataset knows them, that those are chosen among.
+CONSIDERED_IMAGES = 64
 #: No scheme stores a weight in less than a byte; half of that leaves room for what the converter folds away.
 BYTES_PER_WEIGHT = 0.5
 
@@ -80,8 +81,10 @@ class ModelBuilder:
                 f"the model gives {columns} score{'s' if columns > 1 else ''} for an image, the dataset {dataset.name} has {classes} classes",
                 hint="measure it on the dataset it was trained for",
             )
-        self._pixels = self._load("evaluation", CHECKED_IMAGES).pixels
-        self._expected = self.source.scores(scoring.preprocess(self._pixels, self._preprocess))
+        seen = self._load("evaluation", CONSIDERED_IMAGES)
+        scores = self.source.scores(scoring.preprocess(seen.pixels, self._preprocess))
+        chosen = golden.choose_checked(seen.labels, scores, CHECKED_IMAGES)
+        self._pixels, self._expected = seen.pixels[chosen], scores[chosen]
         # scores are within 0..1, but a model may well answer with logits
         self._spread = max(1.0, float(np.ptp(self._expected)))
         self._golden = golden.choose(self._expected)
@@ -119,7 +122,8 @@ class ModelBuilder:
         if size < weights * BYTES_PER_WEIGHT:
             raise BuildError(f"the {name} artifact has {size} bytes for {weights} weights: they are not in it")
         try:
-            scores = self._scores(BY_FORMAT[scheme.format].usual(str(path)), self._pixels, batch)
+            loaded = kernels.load(scheme.format, str(path))
+            scores = self._scores(loaded.first, self._pixels, batch)
         except scoring.Unscorable as error:
             raise BuildError(f"the {name} artifact can't be scored: {error}") from error
         difference, mean = golden.difference(scores, self._expected)
@@ -132,6 +136,8 @@ class ModelBuilder:
         if self._trained and varies and np.ptp(scores, axis=0).max() == 0:
             raise BuildError(f"the {name} artifact answers the same to every image")
         odd = {} if self._doubt is None else {"doubt": self._doubt}
+        if loaded.refusal is not None:
+            odd["refusal"] = loaded.refusal
         return odd | {
             "max_abs_difference": difference,
             "mean_abs_difference": mean,
@@ -143,16 +149,16 @@ class ModelBuilder:
         """Return what `orchestrator.domain.artifact.Golden` holds, the pixels as the ``path`` of a ``.npy`` beside it.
 
         The scores are those of the runtime that devices use by default. How much they depend on rounding is found with
-        other kernels: on the golden images or on all that artifacts are checked with, whichever is more.
+        other kernels, where they take it: on the golden images or on all that artifacts are checked with, whichever is more.
         """
-        load = BY_FORMAT[scheme.format]
-        usual, other = load.usual(str(path)), load.other(str(path))
-        one, another = (self._scores(loaded, self._pixels, batch) for loaded in (usual, other))
+        loaded = kernels.load(scheme.format, str(path))
+        one = self._scores(loaded.first, self._pixels, batch)
+        another = one if loaded.second is None else self._scores(loaded.second, self._pixels, batch)
         on_all, on_golden = golden.difference(one, another), golden.difference(one[self._golden], another[self._golden])
-        kernels = max(on_all[0], on_golden[0]), max(on_all[1], on_golden[1])
+        between = max(on_all[0], on_golden[0]), max(on_all[1], on_golden[1])
         pixels = np.ascontiguousarray(self._pixels[self._golden])
-        scores = self._scores(usual, pixels, batch)
-        largest, mean = golden.bound(scheme.tolerance, scores, kernels, self._spread)
+        scores = self._scores(loaded.first, pixels, batch)
+        largest, mean = golden.bound(scheme.tolerance, scores, between, self._spread)
         file = path.with_suffix(".npy")
         np.save(file, pixels, allow_pickle=False)
         return {

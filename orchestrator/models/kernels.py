@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from orchestrator.errors import brief
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -17,6 +19,39 @@ class Kernels:
 
     usual: Callable[[str], Loaded]
     other: Callable[[str], Loaded]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Available:
+    """What of the kernels takes an artifact."""
+
+    #: Those that devices use by default, else the others.
+    first: Loaded
+    #: The other ones beside; ``None`` where only one set takes it.
+    second: Loaded | None
+    #: Why one set does not take the artifact, with its name; ``None`` where both do.
+    refusal: str | None
+
+
+def load(form: str, path: str) -> Available:
+    """Load an artifact with the kernels that take it: what one runtime's delegate refuses, another runtime may run.
+
+    Raises what the usual kernels raise where none takes it.
+    """
+    kernels = BY_FORMAT[form]
+    try:
+        first = kernels.usual(path)
+    except Exception as error:  # noqa: BLE001  interpreters raise what they like
+        try:
+            return Available(
+                first=kernels.other(path), second=None, refusal=f"the default kernels refuse it: {brief(error)}"
+            )
+        except Exception:  # noqa: BLE001
+            raise error from None
+    try:
+        return Available(first=first, second=kernels.other(path), refusal=None)
+    except Exception as error:  # noqa: BLE001
+        return Available(first=first, second=None, refusal=f"the kernels without a delegate refuse it: {brief(error)}")
 
 
 def _litert(path: str) -> Loaded:

@@ -11,8 +11,7 @@ import numpy as np
 
 from agent import scoring
 from orchestrator.errors import BuildError, ModelError
-from orchestrator.models import situations, tflite_graph
-from orchestrator.models.kernels import BY_FORMAT
+from orchestrator.models import kernels, situations, tflite_graph
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,7 +30,7 @@ class TfliteSource:
         self._path = path
         self.precision = graph.precision
         try:
-            loaded = BY_FORMAT["tflite"].usual(str(path))
+            loaded = kernels.load("tflite", str(path)).first
         except Exception as error:  # interpreters raise what they like
             raise situations.translated(error, situations.INTERPRETING, ModelError, str(path)) from error
         assert loaded.input is not None  # noqa: S101  the interpreter has both
@@ -74,7 +73,7 @@ class TfliteSource:
             return
         try:
             path.write_bytes(tflite_graph.resized(self._path.read_bytes(), self._shapes(batch)))
-            written = BY_FORMAT["tflite"].usual(str(path))
+            written = kernels.load("tflite", str(path)).first
             assert written.output is not None  # noqa: S101  the interpreter has one
             columns = math.prod(written.output.shape) / batch
         except Exception as error:  # interpreters raise what they like
@@ -92,8 +91,8 @@ class TfliteSource:
         """Return the shape that every tensor of the graph has for batches of ``batch`` images."""
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-        kernels = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES  # a delegate hides the tensors inside it
-        interpreter = Interpreter(model_path=str(self._path), experimental_op_resolver_type=kernels, num_threads=1)
+        plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES  # a delegate hides the tensors inside it
+        interpreter = Interpreter(model_path=str(self._path), experimental_op_resolver_type=plain, num_threads=1)
         [image] = interpreter.get_input_details()
         interpreter.resize_tensor_input(image["index"], (batch, *self._input.shape[1:]))
         interpreter.allocate_tensors()

@@ -168,7 +168,6 @@ def _input(**changes):
         ("float", _custom, "kernels lack its operator Sharpen"),
         ("float", _flex, r"needs TensorFlow's own operators \(Flex\)"),
         ("float", _too_new, "kernels lack its operator CONV_2D"),
-        ("int8", _zero_point_of_a_bias, "default delegate, XNNPACK, fails to prepare it"),
         ("float", _two_outputs, r"2 outputs: .* \(1, 1\), .*; farm reads one"),
         ("float", _class_numbers, "output is int64, class numbers instead of scores"),
         ("uint8", _input(quantization=None), "uint8 input has no scale"),
@@ -188,6 +187,19 @@ def test_a_file_that_cannot_be_measured_is_refused_in_one_sentence(files, tmp_pa
 
     assert "\n" not in caught.value.message
     assert str(path) in caught.value.message
+
+
+def test_a_file_that_the_default_delegate_refuses_is_built_for_the_runtimes_without_it(files, images, tmp_path):
+    path = tmp_path / "mine.tflite"
+    path.write_bytes(ready.edited(files["int8"], _zero_point_of_a_bias))
+
+    answer = ModelBuilder(make_model(spec(path)), images).build("as-is", 1, tmp_path / "made.tflite")
+
+    assert "the default kernels refuse it" in answer["checks"]["refusal"]
+    assert len(answer["golden"]["scores"]) == 4
+    with pytest.raises(RuntimeError):
+        BY_FORMAT["tflite"].usual(str(tmp_path / "made.tflite"))
+    BY_FORMAT["tflite"].other(str(tmp_path / "made.tflite")).invoke()
 
 
 @pytest.mark.parametrize(

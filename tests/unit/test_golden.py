@@ -28,6 +28,29 @@ def test_no_image_is_golden_twice_and_no_more_are_than_there_are():
     assert golden.choose(np.zeros((0, 2), np.float32)) == []
 
 
+def test_images_to_check_are_over_all_classes_of_a_dataset_that_is_sorted_by_class():
+    labels = np.repeat(np.eye(4, dtype=np.uint8), [40, 20, 3, 1], axis=0)
+
+    chosen = golden.choose_checked(labels, np.full((64, 4), 0.5, np.float32), 16)
+
+    assert len(chosen) == len(set(chosen)) == 16
+    assert labels[chosen].any(axis=0).all()
+    assert labels[chosen][:, 2].sum() >= 2
+
+
+def test_images_to_check_are_over_the_range_of_scores_where_most_score_alike():
+    scores = np.full((64, 1), 0.02, np.float32)
+    scores[[31, 50]] = [[0.9], [0.4]]
+
+    chosen = golden.choose_checked(np.zeros((64, 1), np.uint8), scores, 16)
+
+    assert {31, 50} < set(chosen)
+
+
+def test_fewer_images_than_are_checked_are_all_checked():
+    assert golden.choose_checked(np.ones((3, 1)), np.zeros((3, 1), np.float32), 16) == [0, 1, 2]
+
+
 def test_the_difference_is_the_largest_and_the_mean():
     assert golden.difference([[0.5, 0.0]], [[0.25, 0.0]]) == (0.25, 0.125)
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from orchestrator.domain.model import DatasetSpec, ModelSpec
 from orchestrator.models import artifacts
 from orchestrator.models.artifacts import Artifacts, Build, key_of
@@ -19,6 +21,12 @@ def test_the_images_of_a_dataset_are_listed_once_for_all_artifacts_that_depend_o
 
     assert missing == tuple(builds)
     assert len(made) == 1
-    Artifacts(tmp_path / "state").missing(builds[:3], images)
-    assert len(made) == 1, "float32 depends on no images"
     assert len({key_of(build, images) for build in builds}) == 6
+
+
+@pytest.mark.parametrize("scheme", ["float32", "dynamic", "int8", "onnx"])
+def test_no_artifact_keeps_the_checks_and_golden_images_of_another_dataset(scheme):
+    build = Build(model=TINY, scheme=scheme, batch=1)
+    datasets = [DatasetSpec(kind="phantom", options={"seed": seed}) for seed in (0, 1)]
+
+    assert len({key_of(build, dataset) for dataset in datasets}) == 2
