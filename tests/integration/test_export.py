@@ -231,3 +231,40 @@ def test_an_empty_benchmark_is_refused(folder):
 
     assert done.returncode == 2
     assert "no result has latencies to export" in done.stderr
+
+
+@pytest.mark.filterwarnings("ignore")  # MLflow's own, of SQLAlchemy and of Python
+def test_mlflow_has_the_run_its_cases_and_the_report_once(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where MLflow keeps artifacts
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    argv = ("export", "--mlflow", uri, "--db", f"sqlite:///{folder / 'farm.db'}")
+
+    first, again = farm(tmp_path, *argv), farm(tmp_path, *argv)
+
+    assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
+    assert "run run-1 logged 1 cases, experiment farm" in first.stdout
+    assert "run run-1 is there already; nothing changed" in again.stdout
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(tracking_uri=uri)
+    runs = client.search_runs([client.get_experiment_by_name("farm").experiment_id])
+    (parent,) = [each for each in runs if "farm.run" in each.data.tags]
+    (child,) = [each for each in runs if each.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    assert len(runs) == 2
+    assert (parent.info.run_name, parent.data.params["effort"], parent.info.status) == (RUN, "smoke", "FINISHED")
+    assert child.data.metrics["p50_ns"] == 1e6
+    assert (child.data.params["scheme"], child.data.tags["farm.verdict"]) == ("float32", "WARN")
+    assert {each.path for each in client.list_artifacts(parent.info.run_id)} >= {"report.md", "results.jsonl"}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("uri", ["nonsense://secret", "http://u:hunter2@127.0.0.1:9"])
+def test_an_mlflow_that_is_not_there_is_a_sentence_without_the_password(folder, uri, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+
+    done = farm(folder, "export", "--mlflow", uri)
+
+    assert done.returncode == 2
+    assert "MLflow at " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "hunter2" not in done.stderr

@@ -13,6 +13,8 @@ from orchestrator.cli.results.list import selected_devices
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from orchestrator.cli.context import Project
+    from orchestrator.reports.page.dossier import Dossier
     from orchestrator.store.rows import ResultRow
     from orchestrator.store.store import Store
 
@@ -51,6 +53,10 @@ def export(
     json_benchmark: Annotated[
         bool, typer.Option("--json-benchmark", help="As LiteRT's own benchmark tool writes it: --format litert.")
     ] = False,
+    mlflow: Annotated[
+        str | None, typer.Option("--mlflow", metavar="URI", help="Log a run to MLflow: http://…, sqlite:///mlflow.db.")
+    ] = None,
+    experiment: Annotated[str, typer.Option(metavar="NAME", help="Of MLflow.")] = "farm",
     images: Annotated[
         bool, typer.Option("--images", help="Archive: with names, labels and patients' numbers of the images.")
     ] = False,
@@ -61,6 +67,10 @@ def export(
 
     CSV, JSON Lines, Parquet; an archive is what another farm imports.
     """
+    if mlflow is not None:
+        _refuse_filters({"output": output, "format": format, "attempts": attempts or None}, "--mlflow")
+        _mlflow(project(db, inventory), run or "latest", mlflow, experiment)
+        return
     chosen = _format("litert" if json_benchmark else format, output)
     filters: dict[str, Any] = {"model": model, "scheme": scheme, "runtime": runtime}
     with existing_store(db, inventory) as store:
@@ -94,12 +104,12 @@ def _format(asked: str | None, output: Path | None) -> str:
     return chosen
 
 
-def _refuse_filters(filters: dict[str, Any]) -> None:
+def _refuse_filters(filters: dict[str, Any], what: str = "an archive") -> None:
     from orchestrator.errors import UsageError
 
     given = [name for name, value in filters.items() if value is not None]
     if given:
-        raise UsageError(f"--{given[0]} does not go with an archive: it holds a run as a whole", hint="leave it out")
+        raise UsageError(f"--{given[0]} does not go with {what}: it is for a run as a whole", hint="leave it out")
 
 
 def _archive(store: Store, run: str, output: Path, *, images: bool) -> None:
@@ -114,6 +124,45 @@ def _archive(store: Store, run: str, output: Path, *, images: bool) -> None:
     console().print(
         f"run {packed.run}: {packed.path}, {format_bytes(packed.size_bytes)}\nsha256 {packed.sha256}", markup=False
     )
+
+
+def _mlflow(where: Project, run: str, uri: str, experiment: str) -> None:
+    import os
+
+    from orchestrator.cli.report import gathered
+    from orchestrator.exchange import tables
+    from orchestrator.exchange.mlflow_log import log
+    from orchestrator.reports.page import flat
+
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when it is imported: nothing leaves but to the URI
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # it tries for minutes
+    with where.open_store(create=False) as store:
+        row = store.run(run)
+        rows = store.results(run=row.id)
+        dossier = gathered(store, where, row.id)
+        files = {
+            "report.md": flat.markdown(dossier),
+            "results.jsonl": "".join(tables.to_json_lines(tables.of_results(rows))),
+        }
+        files |= _page(dossier)
+        done = log(uri, row, rows, files, experiment=experiment)
+    words = "logged" if done.new else "is there already; nothing changed:"
+    console().print(
+        f"run {row.id} {words} {done.cases} cases, experiment {done.experiment}, MLflow's run {done.run_id}",
+        markup=False,
+    )
+
+
+def _page(dossier: Dossier) -> dict[str, str]:
+    """Return the report as a page, nothing where what draws it is not installed."""
+    from orchestrator.errors import UsageError
+    from orchestrator.reports.page.render import page
+
+    try:
+        return {"report.html": page(dossier)}
+    except UsageError as error:
+        errors_console().print(f"without report.html: {error.message}", markup=False)
+        return {}
 
 
 def _table(store: Store, rows: Sequence[ResultRow], chosen: str, output: Path | None, *, attempts: bool) -> None:
