@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from orchestrator.store import migrate, views
 from orchestrator.store.schema import Base
 
 
@@ -11,7 +12,10 @@ def run() -> None:
     if connection is None:
         raise SystemExit("migrations are run by `farm db upgrade`, which knows the database")
     context.configure(connection=connection, target_metadata=Base.metadata, compare_type=True, transactional_ddl=False)
+    views.drop(connection)  # a table that a view asks can't be changed
     context.run_migrations()
+    if migrate.current(connection) == migrate.NEWEST:
+        views.create(connection)
 
 
 run()

@@ -104,7 +104,9 @@ def _fill_metrics(here: sa.Connection, run: str) -> None:
             medians["peak_rss_bytes"] = max(_present(peaks))
         rows += [{"run": run, "case": case_id, "name": name, "value": float(value)} for name, value in medians.items()]
     for some in _parts(rows):
-        statement = "INSERT INTO metrics (run, case_id, name, value) VALUES (:run, :case, :name, :value)"
+        statement = (
+            "INSERT INTO metrics (run, case_id, name, value) VALUES (:run, :case, :name, :value) ON CONFLICT DO NOTHING"
+        )
         here.execute(sa.text(statement), list(some))
 
 

@@ -18,7 +18,7 @@ from orchestrator.domain.result import Measurement, Scores
 from orchestrator.domain.run_name import LATEST
 from orchestrator.domain.samples import Samples
 from orchestrator.errors import StoreError, UnknownName
-from orchestrator.store import profiles, schema
+from orchestrator.store import profiles, schema, sql
 from orchestrator.store.attempt_times import AttemptTime, attempt_times, earlier_runs
 from orchestrator.store.case_results import IDENTITY, count_of, results_of
 from orchestrator.store.rows import DeviceRow, LaneRow, RunRow
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from orchestrator.domain.profile import Profile
     from orchestrator.store.rows import ResultRow
     from orchestrator.store.selection import Wanted
+    from orchestrator.store.sql import Answer
 
 
 class Queries:
@@ -206,6 +207,10 @@ class Queries:
         chosen = Selection.of(filters, run=run, every=every, since=since, sort=sort, limit=limit)
         with self._engine.connect() as connection:
             return results_of(connection, chosen)
+
+    def sql(self, statement: str, limit: int | None = None) -> Answer:
+        """Return what a person's own SELECT answers, at most ``limit`` rows of it; see `orchestrator.store.sql.ask`."""
+        return sql.ask(self._engine, statement, limit)
 
     def attempt_times(self, device: str, runs: Sequence[str]) -> list[AttemptTime]:
         """Return the successful attempts of a device in ``runs`` without their samples, by run, case and number.

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from orchestrator.domain.units import format_bytes
 from orchestrator.store import engine as engines
-from orchestrator.store import migrate, pruning, schema
+from orchestrator.store import migrate, pruning, schema, views
 from orchestrator.store.queries import Queries
 from orchestrator.store.writer import Writer
 
@@ -44,7 +44,9 @@ class Store(Queries, Writer):
         if not is_there:
             engine.dispose()
             engine = engines.connect("sqlite://")
-            schema.Base.metadata.create_all(engine)
+            with engine.begin() as connection:
+                schema.Base.metadata.create_all(connection)
+                views.create(connection)
         return cls(engine)
 
     @contextmanager

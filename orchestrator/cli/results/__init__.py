@@ -20,6 +20,7 @@ from orchestrator.cli.results import (
     prune,
     rejudge,
     show,
+    sql,
 )
 from orchestrator.cli.results import list as listing
 from orchestrator.cli.results.filters import filters
@@ -39,6 +40,7 @@ app.command("gate", cls=Aliased, epilog=gate.EPILOG)(gate.gate)
 app.command("plot", cls=Aliased, epilog=plot.EPILOG)(plot.plot)
 app.command("compare", cls=Aliased, epilog=compare.EPILOG)(compare.compare)
 app.command("accuracy", cls=Aliased, epilog=accuracy.EPILOG)(accuracy.accuracy)
+app.command("sql", cls=Aliased, epilog=sql.EPILOG)(sql.sql)
 app.command("export", cls=Aliased, epilog=export.EPILOG)(export.export)
 app.command("import", cls=Aliased, epilog=import_.EPILOG)(import_.import_run)
 app.command("prune", cls=Aliased, epilog=prune.EPILOG)(prune.prune)
