@@ -225,7 +225,7 @@ def test_the_table_fits_80_columns(store, folder):
         ({"max_auc_drop": "little"}, "--max-auc-drop: 'little' is not a number"),
         ({"max_auc_drop": "nan"}, "--max-auc-drop nan: must be 0 or more"),
         ({"max_energy": "-1"}, "--max-energy: '-1' is not an energy; write it as 5mJ or 0.2J"),
-        ({"max_energy": "5 mjs"}, "'5 mjs' is not an energy; did you mean '5mJ'"),
+        ({"max_energy": "5 mJs"}, "'5 mJs' is not an energy; did you mean '5mJ'"),
         ({"max_p90": "200 msec"}, "'200 msec' is not a duration; did you mean '200ms'"),
         ({"max_memory": "500 MBs"}, "'500 MBs' is not a size; did you mean '500MB'"),
         ({"device": "nothere"}, "no result with device 'nothere'; there is local"),
