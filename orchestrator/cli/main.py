@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import datasets, db, devices, models, report, results, run, runs
+from orchestrator.cli import datasets, db, devices, models, report, results, run, runs, web
 
 #: What a disk says that is full, read-only, somebody else's, or has something else where a file should be.
 PLACES = frozenset(
@@ -31,6 +31,7 @@ app.add_typer(devices.app)
 app.add_typer(results.app)
 app.command("report", epilog=report.EPILOG)(report.report)
 app.add_typer(runs.app)
+app.command("web", epilog=web.EPILOG)(web.web)
 app.add_typer(models.app)
 app.add_typer(datasets.app)
 app.add_typer(db.app)

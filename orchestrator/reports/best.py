@@ -9,8 +9,9 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from orchestrator.analysis.significance import FASTER, NOTHING_SEEN, SLOWER
-from orchestrator.domain.units import format_bytes, format_ns, format_speedup
+from orchestrator.analysis.significance import FASTER, SLOWER
+from orchestrator.domain.units import format_bytes, format_ns
+from orchestrator.reports.difference_words import time_words
 from orchestrator.reports.whole_table import print_whole
 
 if TYPE_CHECKING:
@@ -67,12 +68,18 @@ def fleet_sentence(fleet: FleetChoice) -> str:
     )
     alone = f"one each: {', '.join(suits)}"
     if fleet.scheme is None:
-        return f"{fleet.model}: no artifact fits all {len(fleet.each)} devices; {alone}"
-    text = f"{fleet.model}, one artifact for all {len(fleet.each)} devices: {_artifact(fleet.scheme, fleet.batch or 1)}"
+        return f"{fleet.model}: no artifact fits {all_devices(len(fleet.each))}; {alone}"
+    everywhere = _artifact(fleet.scheme, fleet.batch or 1)
+    text = f"{fleet.model}, one artifact for {all_devices(len(fleet.each))}: {everywhere}"
     device, worst = max(fleet.ratios.items(), key=lambda each: each[1])
     if worst <= SAME_TIME:
         return f"{text}, the best on each as well"
     return f"{text}, at most {worst:.2f}× the time of the best for each, on {device}; {alone}"
+
+
+def all_devices(count: int) -> str:
+    """Return ``both devices``, ``all 3 devices``."""
+    return "both devices" if count == 2 else f"all {count} devices"
 
 
 def as_json(choices: Sequence[Choice], fleet: Sequence[FleetChoice]) -> str:
@@ -167,11 +174,8 @@ def _interval(candidate: Candidate) -> str:
 def _against(candidate: Candidate) -> str:
     """Return how much faster than float32 it is, or that this is unknown."""
     assert candidate.against is not None  # noqa: S101  asked before
-    found, verdict = candidate.against.difference, candidate.against.verdict
-    if found is None or verdict not in (FASTER, SLOWER):
-        return f"{verdict} from float32" if verdict == NOTHING_SEEN else f"against float32: {verdict}"
-    ends = sorted((1 / found.interval.low, 1 / found.interval.high))
-    return f"{format_speedup(1 / found.ratio)} than float32 ({' to '.join(map(format_speedup, ends))})"
+    words = time_words(candidate.against)
+    return f"{words} than float32" if candidate.against.verdict in (FASTER, SLOWER) else f"against float32: {words}"
 
 
 def _accuracy(candidate: Candidate) -> str:

@@ -53,6 +53,15 @@ def connect(text: str, *, create: bool = True) -> Engine:
     return engine
 
 
+def refuse_writes(engine: Engine) -> None:
+    """Have the database itself refuse whatever writes from here on, where a page is served from it."""
+    statement = "PRAGMA query_only=ON" if engine.dialect.name == "sqlite" else "SET TRANSACTION READ ONLY"
+
+    @sqlalchemy.event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(statement)
+
+
 def parse_url(text: str) -> URL:
     """Return the URL of a database that farm can use; raises `StoreError`, whose message shows no part of a wrong one."""
     system = text.partition("://")[0].partition("+")[0]

@@ -112,7 +112,8 @@ def _(event: happened.DeviceProbed) -> dict[str, Any]:
 
 @_named.register
 def _(event: happened.Planned) -> dict[str, Any]:
-    return {"cases": len(event.plan.cases), "skips": len(event.plan.skips)}
+    steps = {lane.device: len(lane.steps) for lane in event.plan.lanes}
+    return {"cases": len(event.plan.cases), "skips": len(event.plan.skips), "steps": steps}
 
 
 def plain(value: Any) -> Any:

@@ -21,7 +21,7 @@ from orchestrator.errors import StoreError, UnknownName
 from orchestrator.store import profiles, schema, sql
 from orchestrator.store.attempt_times import AttemptTime, attempt_times, earlier_runs
 from orchestrator.store.case_results import IDENTITY, count_of, results_of
-from orchestrator.store.rows import DeviceRow, LaneRow, RunRow
+from orchestrator.store.rows import DeviceRow, EventRow, LaneRow, RunRow
 from orchestrator.store.selection import Selection
 
 if TYPE_CHECKING:
@@ -83,6 +83,19 @@ class Queries:
                     raise UnknownName("run", name, [row.id for row in found], hint="give more of its id: farm runs")
                 raise UnknownName("run", name, known, hint="farm runs" if known else "no run yet: farm run")
             return _run_rows(session, found)[0]
+
+    def events(self, run: str, after: int = 0) -> tuple[EventRow, ...]:
+        """Return what happened in a run, in order: the events whose id is above ``after``."""
+        with Session(self._engine) as session:
+            kind = schema.Event
+            query = select(kind.id, kind.at, kind.kind, kind.device, kind.detail)
+            rows = session.execute(query.where(kind.run == run, kind.id > after).order_by(kind.id))
+            return tuple(EventRow(**row._mapping) for row in rows)  # noqa: SLF001  SQLAlchemy's public name
+
+    def last_event(self, run: str) -> int:
+        """Return the id of the last event of a run, 0 before the first."""
+        with Session(self._engine) as session:
+            return session.scalars(select(func.max(schema.Event.id)).where(schema.Event.run == run)).one() or 0
 
     def lanes(self, run: str) -> tuple[LaneRow, ...]:
         """Return the lanes of a run in the order they were started."""

@@ -70,6 +70,18 @@ class LaneRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EventRow:
+    """What happened in a run; ``detail`` names what it is about."""
+
+    #: Grows in the order in which events of a run are stored.
+    id: int
+    at: datetime
+    kind: str
+    device: str | None
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResultRow:
     """The result of a case in a run; the fields are the keys of ``--json``, documented in docs/results.md."""
 

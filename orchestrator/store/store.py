@@ -30,10 +30,11 @@ class Store(Queries, Writer):
         self._engine = engine
 
     @classmethod
-    def open(cls, url: str, *, create: bool = True) -> Self:
+    def open(cls, url: str, *, create: bool = True, read_only: bool = False) -> Self:
         """Open the database at ``url``; raises `StoreError`.
 
-        A new one is created, or without ``create`` left alone: what is opened then is empty and in memory.
+        A new one is created, or without ``create`` left alone: what is opened then is empty and in memory. One that is
+        ``read_only`` refuses to write.
         """
         engine = engines.connect(url, create=create)
         try:
@@ -47,6 +48,8 @@ class Store(Queries, Writer):
             with engine.begin() as connection:
                 schema.Base.metadata.create_all(connection)
                 views.create(connection)
+        if read_only:
+            engines.refuse_writes(engine)
         return cls(engine)
 
     @contextmanager

@@ -84,7 +84,7 @@ def test_every_kind_of_event_is_stored_in_order(store, database_url):
         {"part": "evaluation", "images": 80, "by_class": {"WELL": 40, "SICK": 40}}
     ]
     assert (details["DatasetRead"]["left_out"], details["DatasetRead"]["pixel_range"]) == ({".dcm": 3}, [0, 255])
-    assert details["Planned"] == {"cases": 1, "skips": 0}
+    assert details["Planned"] == {"cases": 1, "skips": 0, "steps": {"local": 1}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from orchestrator.cli.results.answers import EXIT_STATUS, devices_of, finish
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from orchestrator.domain.claim import Claim
+    from orchestrator.analysis.gate import Bounds
 
 EPILOG = f"""Examples:
 
@@ -58,6 +58,7 @@ def gate(
     Times, files, accuracy; a case of the baseline that the run lacks is not enough evidence.
     """
     from orchestrator.analysis import claims as analysis
+    from orchestrator.analysis.gate import no_worse
     from orchestrator.config import claims as files
     from orchestrator.errors import UsageError
 
@@ -75,10 +76,7 @@ def gate(
                 f"run {after.id} is the baseline itself",
                 hint=f"farm run, then: farm results gate --baseline {baseline}",
             )
-        if claims is None:
-            written = _standard(before.name or before.id, before.id, bounds, words)
-        else:
-            written = files.load(claims, {"run": before.id})
+        written = no_worse(before, bounds, words) if claims is None else files.load(claims, {"run": before.id})
         rows = store.results(run=after.id)
         answered = tuple(analysis.check(store, written, rows, where.state / "blobs", devices_of(store, where)))
     if not json:
@@ -86,7 +84,8 @@ def gate(
     finish(answered, title="farm results gate", markdown=markdown, junit=junit, as_json=json)
 
 
-def _bounds(slower: str | None, larger: str | None, auc_drop: str | None) -> tuple[float, float, float]:
+def _bounds(slower: str | None, larger: str | None, auc_drop: str | None) -> Bounds:
+    from orchestrator.analysis.gate import Bounds
     from orchestrator.domain.units import parse_percent
     from orchestrator.errors import UsageError
 
@@ -105,35 +104,8 @@ def _bounds(slower: str | None, larger: str | None, auc_drop: str | None) -> tup
         except ValueError:
             raise ValueError(f"{text!r} is not a number such as {AUC_DROP}") from None
 
-    return (
-        read("--slower", slower or SLOWER, parse_percent),
-        read("--larger", larger or LARGER, parse_percent),
-        read("--max-auc-drop", auc_drop or AUC_DROP, drop),
-    )
-
-
-def _standard(
-    name: str, run: str, bounds: tuple[float, float, float], devices: tuple[str, ...] | None
-) -> tuple[Claim, ...]:
-    """Return what is claimed of a run that is no worse: `5 % slower` takes 1.05 times as long."""
-    from orchestrator.domain.claim import Claim
-
-    slower, larger, auc_drop = bounds
-    claims = (
-        (f"no case is more than {slower * 100:g} % slower than in {name}", "speedup", 1 / (1 + slower)),
-        (f"no file is more than {larger * 100:g} % larger than in {name}", "size_ratio", 1 / (1 + larger)),
-        (f"no case loses more than {auc_drop:g} of mean AUC against {name}", "auc_change", -auc_drop),
-    )
-    return tuple(
-        Claim(
-            text=text,
-            figure=figure,
-            at_least=least,
-            at_most=None,
-            about={},
-            devices=devices,
-            against={"run": run},
-            every=True,
-        )
-        for text, figure, least in claims
+    return Bounds(
+        slower=read("--slower", slower or SLOWER, parse_percent),
+        larger=read("--larger", larger or LARGER, parse_percent),
+        auc_drop=read("--max-auc-drop", auc_drop or AUC_DROP, drop),
     )

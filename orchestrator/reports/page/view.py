@@ -33,6 +33,8 @@ class Cell:
     text: str
     sort: float | str | None = None
     tone: str = ""
+    #: Where it leads, on a page that has others beside it.
+    href: str = ""
 
     @property
     def key(self) -> str:

@@ -1,0 +1,1 @@
+"""The store as pages that follow what happens."""
