@@ -1,15 +1,16 @@
-"""`farm results accuracy`, as a person asks how good a case is."""
+"""`farm results accuracy` with `divergence`, as a person asks how good a case is."""
 
 from __future__ import annotations
 
 import pytest
 
+from orchestrator.analysis.accuracy.scored import Scored
 from orchestrator.domain import event as happened
 from orchestrator.store.store import Store
-from orchestrator.testing import make_case, make_scores
+from orchestrator.testing import make_case, make_measurement, make_scores
 from tests.lab.project import Project
 from tests.lab.scorings import a_rare_finding, tell_scores
-from tests.lab.telling import RUN, judged, tell
+from tests.lab.telling import RUN, ended, judged, tell
 
 INT8 = str(make_case(scheme="int8"))
 
@@ -107,3 +108,56 @@ def test_compare_of_two_models_of_any_input_size_is_paired_by_the_names_of_their
     (row,) = project.json("results", "compare", INT8, str(make_case(model="other")))
 
     assert row["auc_change_low"] < row["auc_change"] < row["auc_change_high"]
+
+
+@pytest.fixture
+def fleet(tmp_path):
+    """Three devices with one artifact: two agree, the third is off on image 17; a fourth case of another artifact is alone."""
+    good, _ = a_rare_finding()
+    off = good.scores.copy()
+    off[17, 1] += 0.25
+    off[18, 0] += 0.125
+    with Store.open(f"sqlite:///{tmp_path / 'farm.db'}") as store:
+        for device, scores in (("local", good.scores), ("pi5", good.scores), ("pi6", off)):
+            tell_scores(store, Scored(images=good.images, scores=scores), device=device)
+        attempt = make_measurement(
+            case=make_case(device="pi6"), golden_max_difference=0.03, golden_mean_difference=0.01
+        )
+        tell(store, ended(attempt))
+        tell_scores(store, good, device="pi5", scheme="int8", artifact="b" * 64)
+    (tmp_path / "inventory.yaml").write_text("devices:\n  local: {transport: local}\n")
+    return Project(folder=tmp_path)
+
+
+def test_devices_that_answer_otherwise_are_named_with_their_worst_images(fleet):
+    alone, three = sorted(fleet.json("results", "divergence"), key=lambda each: len(each["sides"]))
+
+    assert (alone["scheme"], alone["worst"], alone["sides"][0]["farthest"]) == ("int8", [], None)
+    sides = {side["device"]: side for side in three["sides"]}
+    assert sides["local"]["largest"] == 0
+    assert sides["pi6"]["largest"] == pytest.approx(0.25)
+    assert sides["pi6"]["mean"] == pytest.approx(0.375 / 1200)
+    assert sides["local"]["farthest"] == "pi6 litert"
+    assert (sides["pi6"]["controller_largest"], sides["local"]["controller_largest"]) == (0.03, None)
+    assert [(image["image"], image["finding"]) for image in three["worst"]] == [
+        ("17.png", "Mass"),
+        ("18.png", "Nodule"),
+    ]
+    assert three["worst"][0]["high_side"] == "pi6 litert"
+
+
+def test_people_get_a_table_and_sentences(fleet):
+    done = fleet.farm("results", "divergence", "--worst", "1", COLUMNS="80")
+
+    assert done.returncode == 0, done.stderr
+    assert "17.png: Mass" in done.stdout
+    assert "18.png" not in done.stdout
+    assert "there is no other to differ from" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80 or "apart" in max(done.stdout.splitlines(), key=len)
+
+
+def test_without_scores_there_is_nothing_to_compare_and_it_says_so(project):
+    done = project.farm("results", "divergence", "--scheme", "float16")
+
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "none of these results has scores" in done.stderr

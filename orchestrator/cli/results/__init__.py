@@ -12,6 +12,7 @@ from orchestrator.cli.results import (
     breakeven,
     check,
     compare,
+    divergence,
     export,
     gate,
     history,
@@ -41,6 +42,7 @@ app.command("plot", cls=Aliased, epilog=plot.EPILOG)(plot.plot)
 app.command("compare", cls=Aliased, epilog=compare.EPILOG)(compare.compare)
 app.command("accuracy", cls=Aliased, epilog=accuracy.EPILOG)(accuracy.accuracy)
 app.command("sql", cls=Aliased, epilog=sql.EPILOG)(sql.sql)
+app.command("divergence", cls=Aliased, epilog=divergence.EPILOG)(divergence.divergence)
 app.command("export", cls=Aliased, epilog=export.EPILOG)(export.export)
 app.command("import", cls=Aliased, epilog=import_.EPILOG)(import_.import_run)
 app.command("prune", cls=Aliased, epilog=prune.EPILOG)(prune.prune)
