@@ -25,7 +25,7 @@ OUTSIDE |= {
     for path in ROOT.glob("examples/*/README.md")
 }
 #: What pages link to beside pages is in the site as it is.
-OUTSIDE |= {(name := str(path.relative_to(ROOT))): name for path in ROOT.glob("examples/**/*.yaml")}
+OUTSIDE |= {(name := str(path.relative_to(ROOT))): name for path in ROOT.glob("examples/**/*.y*ml")}
 INSIDE = {uri: name for name, uri in OUTSIDE.items()}
 LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<path>[^)#:\s]+)(?P<anchor>#[^)]*)?\)")
 
