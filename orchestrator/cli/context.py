@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestrator.cli.password_warning import warn_of_password
 from orchestrator.transports.connector import Connector
 from orchestrator.transports.ssh_lookup import SshLookup
 
@@ -129,6 +130,7 @@ def project(db: str | None = None, inventory: Path | None = None, *, creates_inv
             f"{inventory}: no such inventory",
             hint="name the file of --inventory or FARM_INVENTORY rightly, or make it: farm devices add NAME --inventory FILE",
         )
+    warn_of_password(db)
     path = inventory or DEFAULT_INVENTORY
     folder = path.absolute().parent
     state = folder / ".farm"

@@ -13,7 +13,7 @@ import sqlalchemy
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from orchestrator.errors import StoreError, StoreUnavailable
-from orchestrator.store import exceptions
+from orchestrator.store import damage, exceptions
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -132,7 +132,9 @@ def _sqlite(url: URL, *, create: bool) -> Engine:
     path = _path(url)
     if path is not None and not create and not path.exists():
         url, path = sqlalchemy.URL.create("sqlite"), None
-    engine = sqlalchemy.create_engine(url, json_deserializer=_json)
+    engine = sqlalchemy.create_engine(url)
+    if path is not None:
+        damage.guard(engine, path, _tables)
 
     @sqlalchemy.event.listens_for(engine, "connect")
     def _prepare(connection: Any, record: ConnectionPoolEntry) -> None:
@@ -156,6 +158,12 @@ def _sqlite(url: URL, *, create: bool) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     return engine
+
+
+def _tables() -> tuple[sqlalchemy.Table, ...]:
+    from orchestrator.store import schema
+
+    return tuple(schema.Base.metadata.tables.values())
 
 
 def _inode(path: Path | None) -> int | None:

@@ -71,7 +71,7 @@ SQLITE: Mapping[int, Meaning] = {
     ),
 }
 #: SQLite has one code for all that is wrong with a statement: a part of its words -> what they mean.
-SQLITE_WORDS: Mapping[str, Meaning] = {"no such": _NOT_OURS, "already exists": _TAKEN}
+SQLITE_WORDS: Mapping[str, Meaning] = {"no such": _NOT_OURS, "already exists": _TAKEN, "Could not decode": _DAMAGED}
 #: Classes and codes of PostgreSQL (Appendix A of its manual); of several that fit, the longest counts.
 POSTGRESQL: Mapping[str, Meaning] = {
     "08": _UNREACHABLE,
@@ -121,7 +121,7 @@ def meaning_of(error: BaseException) -> Meaning | None:
     if not hasattr(error, "sqlstate"):
         code = getattr(error, "sqlite_errorcode", None)
         if code is None:
-            return None if isinstance(error, sqlite3.Error) else _OPTIONS
+            return _by_words(SQLITE_WORDS, error) if isinstance(error, sqlite3.Error) else _OPTIONS
         return SQLITE.get(code & 0xFF) or _by_words(SQLITE_WORDS, error)
     code = getattr(error, "sqlstate", None)
     if code is None:

@@ -9,12 +9,16 @@ from orchestrator.errors import StoreError
 from orchestrator.store import exceptions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Connection, Engine
 
 #: The revision that this farm's code expects: the newest in migrations/, here so that a query need not import Alembic.
 NEWEST = "0011"
 #: Any number, the same for every farm: two that open a new PostgreSQL database at once take turns.
 ADVISORY_LOCK = 7_236_127
+#: In place of a revision while `orchestrator.store.copying` fills the database.
+COPYING = "copying"
 
 
 def folder() -> Path:
@@ -32,16 +36,26 @@ def current(connection: Connection) -> str | None:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def upgrade(engine: Engine) -> str:
+def stamp(connection: Connection, revision: str) -> None:
+    """Write which revision the database has."""
+    from sqlalchemy import text
+
+    connection.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+
+
+def upgrade(engine: Engine, *, before: Callable[[str], None] = lambda _: None) -> str:
     """Bring the schema to `NEWEST` and return that; two processes at once take turns.
 
-    Raises `StoreError` where a newer farm has been at the database, or another program.
+    ``before`` gets the revision of an old database before anything is changed, while other processes wait. Raises `StoreError` where a newer farm has been at the database, or another program.
     """
     from alembic import command
 
     with engine.connect().execution_options(writes=True) as connection:
         _take_turns(connection)
-        _refuse_foreign(connection)
+        refuse_foreign(connection)
+        revision = current(connection)
+        if revision not in (None, NEWEST):
+            before(str(revision))
         config = _config()
         config.attributes["connection"] = connection
         try:
@@ -62,7 +76,7 @@ def ensure(engine: Engine, *, create: bool = True) -> bool:
         revision = current(connection)
         if revision == NEWEST:
             return True
-        _refuse_foreign(connection)
+        refuse_foreign(connection)
     if revision is None:
         if create:
             upgrade(engine)
@@ -73,7 +87,7 @@ def ensure(engine: Engine, *, create: bool = True) -> bool:
     )
 
 
-def _refuse_foreign(connection: Connection) -> None:
+def refuse_foreign(connection: Connection) -> None:
     """Raise `StoreError` where the tables are those of a newer farm or of another program."""
     from sqlalchemy import inspect
 
@@ -83,6 +97,11 @@ def _refuse_foreign(connection: Connection) -> None:
         if tables - {"alembic_version"} and connection.dialect.name == "sqlite":
             raise _foreign(connection, tables)
         return
+    if revision == COPYING:
+        raise StoreError(
+            f"{exceptions.shown(connection.engine.url)}: a copy into this database is not finished",
+            hint="repeat the farm db copy that began it",
+        )
     if revision in {script.revision for script in _script().walk_revisions()}:
         return
     if "run_cases" not in tables:

@@ -340,7 +340,9 @@ def test_a_damaged_value_says_so(tmp_path):
         tell(store, started())
         write(url, "UPDATE runs SET suite = '{'")
 
-        with pytest.raises(StoreError, match="the database is damaged: it holds text that is not JSON"):
+        with pytest.raises(
+            StoreError, match="the database is damaged: table runs, column suite, row run-1: JSON is expected"
+        ):
             store.runs()
 
 
