@@ -10,16 +10,16 @@ import numpy as np
 
 from orchestrator.analysis import significance
 from orchestrator.analysis.auc import NORMAL, AucDifference, auc_difference
+from orchestrator.analysis.comparable import ENOUGH, blockers, notes
 from orchestrator.analysis.measured import MeasuredRuns
 from orchestrator.analysis.run_variance import with_run_variance
-from orchestrator.analysis.stats import LEAST_ATTEMPTS
 from orchestrator.domain.case import Case
 from orchestrator.domain.effort import ATTEMPTS_TO_COMPARE
 from orchestrator.errors import UnknownName, UsageError
 from orchestrator.runtimes.catalogue import BASELINES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from orchestrator.analysis.measured import Measured
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 #: What cases may differ in alone, as ``--by`` names it.
 DIMENSIONS = ("runtime", "scheme", "threads", "batch", "device", "model")
 FLOAT32 = "float32"
-ENOUGH = f"farm run --compare makes {ATTEMPTS_TO_COMPARE} attempts"
+#: A difference that lies right at the threshold would take no end of them.
+MOST_ATTEMPTS = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +65,14 @@ class Comparison:
     auc_change: float | None = None
     #: With an interval: both scored the same images, and their labels are still here.
     auc: AucDifference | None = None
+    #: The relative difference that must be exceeded; 0 where any counts.
+    threshold: float = 0.0
 
     @property
     def attempts_needed(self) -> int | None:
         """Attempts a side that would tell, where these can't: for the difference that shows itself, else for 10 %.
 
+        With a threshold, those that would put the interval of this difference to one side of it.
         With less than three nothing shows how many it takes: then what a run for comparisons makes.
         """
         if self.verdict != significance.CANT_TELL:
@@ -76,11 +80,16 @@ class Comparison:
         if self.blockers or self.difference is None:
             return ATTEMPTS_TO_COMPARE
         found = self.difference
+        attempts = min(self.a.attempts, self.b.attempts)
+        size, margin = abs(math.log(found.ratio)), math.log1p(self.threshold)
+        reach = math.log1p(found.smallest) - margin
+        if margin:
+            half = math.log(found.interval.high / found.ratio)
+            needed = (half / (margin - size) if size < margin else reach / max(size - margin, 1e-9)) ** 2
+            return max(attempts + 1, min(math.ceil(attempts * needed), MOST_ATTEMPTS))
         if found.smallest > significance.WORTH_FINDING or found.interval.low <= 1 <= found.interval.high:
             return found.attempts_needed
-        attempts = min(self.a.attempts, self.b.attempts)
-        ratio = math.log1p(found.smallest) / abs(math.log(found.ratio))
-        return max(attempts + 1, math.ceil(attempts * ratio**2))
+        return max(attempts + 1, math.ceil(attempts * (reach / size) ** 2))
 
     @property
     def noise_floor(self) -> float | None:
@@ -139,14 +148,17 @@ def float32_of(store: Queries, row: ResultRow) -> ResultRow | None:
     return next(iter(store.results(run=row.run, **filters)), None)
 
 
-def compare(store: Queries, wanted: Sequence[tuple[ResultRow, ResultRow]], labels: Path) -> tuple[Comparison, ...]:
+def compare(
+    store: Queries, wanted: Sequence[tuple[ResultRow, ResultRow]], labels: Path, *, threshold: float = 0.0
+) -> tuple[Comparison, ...]:
     """Compare B with A of every pair; what is called a difference is so for all of them together.
 
-    ``labels`` is the folder of farm's own files by sha256, where the labels of the images may still be.
+    ``labels`` is the folder of farm's own files by sha256, where the labels of the images may still be. A difference of at most
+    ``threshold``, a share, is none.
     """
     runs = MeasuredRuns(store)
     both = [(runs.measured(a), runs.measured(b)) for a, b in wanted]
-    pairs = [_comparison(runs, a, b, labels) for a, b in both]
+    pairs = [replace(_comparison(runs, a, b, labels), threshold=threshold) for a, b in both]
     contrasts = [_contrast(a, b) for a, b in both]
     tested = {
         place: contrast
@@ -166,7 +178,7 @@ def compare(store: Queries, wanted: Sequence[tuple[ResultRow, ResultRow]], label
             unusual = None if device is None else significance.shift_is_unusual(moved, device)
             for place in places:
                 pairs[place] = replace(pairs[place], device_shift=math.exp(moved), shift_is_unusual=unusual)
-    differences = dict(zip(tested, significance.differences(list(tested.values())), strict=True))
+    differences = dict(zip(tested, significance.differences(list(tested.values()), threshold), strict=True))
     return tuple(
         _with_verdict(pair, differences[place]) if place in differences else _without_verdict(pair, contrast)
         for place, (pair, contrast) in enumerate(zip(pairs, contrasts, strict=True))
@@ -207,14 +219,19 @@ def _per_image(a: Measured, b: Measured) -> bool:
 
 
 def _with_verdict(pair: Comparison, difference: Difference) -> Comparison:
-    answer = significance.verdict(difference, pair.noise_floor)
+    answer = significance.verdict(difference, pair.noise_floor, pair.threshold)
     notes = pair.notes
     if answer == significance.CANT_TELL:
         answered = replace(pair, verdict=answer, difference=difference)
         seen = "" if difference.interval.low <= 1 <= difference.interval.high else "it looks different, but "
-        what = "this difference" if difference.smallest <= significance.WORTH_FINDING else "a difference of 10%"
-        notes += (f"{seen}it takes {answered.attempts_needed} attempts a side to show {what}",)
+        notes += (f"{seen}it takes {answered.attempts_needed:,} attempts a side to show {_what(difference, pair)}",)
     return replace(pair, verdict=answer, difference=difference, notes=notes)
+
+
+def _what(difference: Difference, pair: Comparison) -> str:
+    if pair.threshold:
+        return f"whether it is more than {pair.threshold:.1%}"
+    return "this difference" if difference.smallest <= significance.WORTH_FINDING else "a difference of 10%"
 
 
 def _without_verdict(pair: Comparison, contrast: Contrast | None) -> Comparison:
@@ -232,8 +249,8 @@ def _comparison(runs: MeasuredRuns, a: Measured, b: Measured, labels: Path) -> C
         a=a.row,
         b=b.row,
         verdict=significance.NOT_COMPARABLE,
-        blockers=tuple(_blockers(a, b)),
-        notes=tuple(_notes(a, b)),
+        blockers=tuple(blockers(a, b)),
+        notes=tuple(notes(a, b)),
         compared="time per image" if _per_image(a, b) else "latency",
         difference=None,
         floors={device: runs.noise_floor(device) for device in (a.row.device, b.row.device)},
@@ -241,66 +258,6 @@ def _comparison(runs: MeasuredRuns, a: Measured, b: Measured, labels: Path) -> C
         auc_change=auc.difference if auc else change,
         auc=auc,
     )
-
-
-def _blockers(a: Measured, b: Measured) -> Iterator[str]:
-    """Return why A and B must not be compared."""
-    for side in (a, b):
-        if side.row.verdict == "INVALID":
-            codes = ", ".join(reason["code"] for reason in side.row.reasons if reason["verdict"] == "INVALID")
-            yield f"{side.row.case} is INVALID in run {side.row.run} ({codes})"
-    yield from _few_attempts(a, b)
-    if bool(a.case.interpreters) != bool(b.case.interpreters):
-        yield "one is the latency of single invocations, the other is throughput"
-    if a.row.effort != b.row.effort:
-        yield f"their efforts differ: {a.row.effort} and {b.row.effort}"
-    if (a.row.dataset, a.row.synthetic) != (b.row.dataset, b.row.synthetic):
-        yield f"their datasets differ: {a.row.dataset} and {b.row.dataset}"
-    if a.case.device != b.case.device:
-        return  # other hardware is what is compared then, with its governor
-    if a.hardware and b.hardware and a.hardware != b.hardware:
-        yield f"different hardware: {a.case.device} was another machine before"
-    if a.governors and b.governors and a.governors != b.governors:
-        yield f"their governors differ: {' and '.join(sorted(a.governors))}, then {' and '.join(sorted(b.governors))}"
-
-
-def _few_attempts(a: Measured, b: Measured) -> Iterator[str]:
-    counts = [len(each.side.rounds) if each.side else 0 for each in (a, b)]
-    if min(counts) >= LEAST_ATTEMPTS:
-        return
-    if min(len(each.good) for each in (a, b)) >= LEAST_ATTEMPTS:
-        yield "a median of 0 ns: there is nothing to divide by"
-    else:
-        few = " and ".join(str(len(each.good)) for each in (a, b))
-        yield f"{few} attempts are too few to separate a difference from chance: {ENOUGH}"
-
-
-def _notes(a: Measured, b: Measured) -> Iterator[str]:
-    """Return notes on a pair: verdicts, other runs, other artifacts, other versions."""
-    for side in (a, b):
-        if side.row.verdict == "WARN":
-            codes = ", ".join(reason["code"] for reason in side.row.reasons)
-            yield f"{side.row.case} is WARN ({codes})"
-    if a.row.run != b.row.run:
-        yield "they come from different runs: what changed for this case between the two is part of the difference"
-        if replace(a.case, runtime="", threads=1) == replace(b.case, runtime="", threads=1) and (
-            a.row.artifact != b.row.artifact
-        ):
-            yield f"{b.row.case}: not the same artifact in both runs; model, images or converter changed"
-    changed = [
-        f"{name} {a.versions[name]} → {b.versions[name]}"
-        for name in a.versions
-        if name in b.versions and a.versions[name] != b.versions[name]
-    ]
-    if changed:
-        yield f"{b.row.case}: {', '.join(changed)}"
-
-
-def _is_float32_of(a: ResultRow, b: ResultRow) -> bool:
-    """Check whether A is the float32 result of B's setting in the same run."""
-    setting = [field.name for field in fields(Case) if field.name != "scheme"]
-    same = all(getattr(a, name) == getattr(b, name) for name in (*setting, "run"))
-    return same and a.scheme in BASELINES and b.scheme not in BASELINES
 
 
 def _auc(runs: MeasuredRuns, a: ResultRow, b: ResultRow, folder: Path) -> AucDifference | None:
@@ -331,3 +288,10 @@ def _auc(runs: MeasuredRuns, a: ResultRow, b: ResultRow, folder: Path) -> AucDif
         return None
     labels = np.load(path, allow_pickle=False)
     return auc_difference(labels, *scores) if labels.shape == one.shape else None
+
+
+def _is_float32_of(a: ResultRow, b: ResultRow) -> bool:
+    """Check whether A is the float32 result of B's setting in the same run."""
+    setting = [field.name for field in fields(Case) if field.name != "scheme"]
+    same = all(getattr(a, name) == getattr(b, name) for name in (*setting, "run"))
+    return same and a.scheme in BASELINES and b.scheme not in BASELINES

@@ -32,6 +32,7 @@ CHANGED = 0.15
 FASTER, SLOWER = "faster", "slower"
 NOTHING_SEEN, BELOW_NOISE = "no difference seen", "smaller than the noise floor"
 CANT_TELL, NOT_COMPARABLE = "can't tell", "not comparable"
+WITHIN = "within the threshold"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,16 +154,19 @@ def without_shift(contrasts: Sequence[Contrast], shifted: float) -> tuple[Contra
     return tuple(replace(each, error=each.error * wider) for each in moved)
 
 
-def differences(contrasts: Sequence[Contrast]) -> tuple[Difference, ...]:
+def differences(contrasts: Sequence[Contrast], threshold: float = 0.0) -> tuple[Difference, ...]:
     """Return the differences of a table, corrected for how many there are.
 
-    Benjamini and Hochberg, J. R. Stat. Soc. B 57 (1995). Student's t gives p values and intervals alike.
+    Benjamini and Hochberg, J. R. Stat. Soc. B 57 (1995). Student's t gives p values and intervals alike. With a ``threshold``, a
+    relative difference, the p values are those of a difference of at most so much (McCarthy and Smyth, Testing significance
+    relative to a fold-change threshold is a TREAT, Bioinformatics 25, 2009).
     """
     from scipy import special, stats
 
     if not contrasts:
         return ()
-    p_values = [_p_value(each) for each in contrasts]
+    margin = math.log1p(threshold)
+    p_values = [_p_value(each, margin) for each in contrasts]
     adjusted = stats.false_discovery_control(p_values)
     called = sum(p <= LEVEL for p in adjusted)
     # one more than what is called already: the step that Benjamini and Hochberg's rule asks of the next
@@ -178,7 +182,7 @@ def differences(contrasts: Sequence[Contrast]) -> tuple[Difference, ...]:
                 interval=Interval(low=_exp(each.log - half), high=_exp(each.log + half)),
                 p_value=p_value,
                 p_adjusted=float(p_adjusted),
-                smallest=_exp(reach) - 1,
+                smallest=_exp(margin + reach) - 1,
                 attempts_needed=max(2, needed),
                 error=each.error,
                 df=each.df,
@@ -197,27 +201,35 @@ def p_beyond(found: Difference, ratio: float) -> float:
     return float(special.stdtr(found.df, -far / found.error))
 
 
-def verdict(found: Difference, floor: float | None) -> str:
-    """Return what to say of a difference on a device whose noise floor, a relative difference, is ``floor``.
+def verdict(found: Difference, floor: float | None, threshold: float = 0.0) -> str:
+    """Return the verdict on a difference of a table with this ``threshold``, on a device with this noise ``floor``.
 
-    Test and interval speak together: what the interval excludes is never called nothing.
+    Both are relative differences. Test and interval speak together: what the interval excludes is never called nothing, and
+    within a threshold is only what the interval is.
     """
     if found.p_adjusted <= LEVEL:
         # The floor is a difference up or down: 5 % slower and 1/1.05 as slow are equally far.
         if floor is not None and abs(math.log(found.ratio)) <= math.log1p(floor):
             return BELOW_NOISE
         return SLOWER if found.ratio > 1 else FASTER
+    if threshold:
+        within = 1 / (1 + threshold) <= found.interval.low and found.interval.high <= 1 + threshold
+        return WITHIN if within else CANT_TELL
     if found.smallest <= WORTH_FINDING and found.interval.low <= 1 <= found.interval.high:
         return NOTHING_SEEN
     return CANT_TELL
 
 
-def _p_value(each: Contrast) -> float:
+def _p_value(each: Contrast, margin: float = 0.0) -> float:
     from scipy import special
 
+    size = abs(each.log)
     if not each.error:
-        return 1.0 if not each.log else 0.0
-    return min(1.0, 2 * float(special.stdtr(each.df, -abs(each.log) / each.error)))
+        return 1.0 if size <= margin else 0.0
+    beyond = special.stdtr(each.df, (margin - size) / each.error) + special.stdtr(
+        each.df, -(margin + size) / each.error
+    )
+    return min(1.0, float(beyond))
 
 
 def _exp(value: float) -> float:

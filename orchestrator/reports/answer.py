@@ -11,7 +11,7 @@ from rich.markup import escape
 from orchestrator.analysis import significance
 from orchestrator.analysis.best import Limits, choose, for_fleet
 from orchestrator.reports.best import fleet_sentence
-from orchestrator.reports.difference_words import auc_change, range_words, time_words
+from orchestrator.reports.difference_words import range_words, time_words
 from orchestrator.reports.reason_lines import busiest
 from orchestrator.runtimes.catalogue import BASELINES
 
@@ -116,8 +116,8 @@ def _size(chosen: Candidate) -> list[str]:
 def _accuracy(chosen: Candidate) -> str:
     """Return within how much AUC of float32 it is, by the worse end of the interval, rounded up."""
     assert chosen.against is not None  # noqa: S101  asked before
-    change, low, high = auc_change(chosen.against)
-    if change is None or low is None or high is None:
+    if chosen.against.auc is None:
         return ""
+    low, high = chosen.against.auc.interval
     farthest = math.ceil(max(abs(low), abs(high)) * 1000) / 1000
     return f", and within {farthest:.3f} AUC of float32" if farthest else ", and as accurate as float32"

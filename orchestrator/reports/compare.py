@@ -13,7 +13,14 @@ from rich.text import Text
 
 from orchestrator.analysis import significance
 from orchestrator.domain.units import format_ratio
-from orchestrator.reports.difference_words import speedup_words
+from orchestrator.reports.difference_words import (
+    UNCHANGED,
+    auc_change_words,
+    percent,
+    smaller_words,
+    speedup_words,
+    time_words,
+)
 from orchestrator.reports.whole_table import print_whole
 
 if TYPE_CHECKING:
@@ -22,9 +29,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from orchestrator.analysis.compare import Comparison
-    from orchestrator.analysis.stats import Interval
 
-WIDTH = 31
+#: Of a bar, in a terminal wide enough for it and in a narrow one.
+WIDTH, NARROW, LEAST_FOR_WIDE = 31, 15, 78
 #: What a title and a label name, in this order.
 ORDER = ("model", "device", "scheme", "runtime", "threads", "batch", "interpreters")
 #: The scale reaches at least so far to both sides, so that a difference of nothing does not look like one.
@@ -34,36 +41,25 @@ COLOURS = {significance.FASTER: "green", significance.SLOWER: "red", significanc
 
 def show(pairs: Sequence[Comparison], console: Console) -> None:
     """Print what all pairs share, a line and a bar for each, and below what is to be known."""
-    reach = _reach(pairs)
+    reach, width = _reach(pairs), WIDTH if console.width >= LEAST_FOR_WIDE else NARROW
     against = {_apart(pair) for pair in pairs}
-    console.print(escape(_title(pairs, against)), soft_wrap=True)
+    console.print(escape(_title(pairs, against)))
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     table.add_column("", overflow="fold", style="bold")
-    table.add_column("time", justify="right", no_wrap=True)
-    table.add_column(_scale(reach), no_wrap=True)
-    table.add_column("95 %", justify="right", no_wrap=True)
-    table.add_column("verdict", overflow="fold")
+    table.add_column(_scale(reach, width), no_wrap=True)
+    table.add_column("time (95 %)", overflow="fold")
     for pair in pairs:
-        where = pair.difference.interval if pair.difference else None
-        label = _label(pair, pairs)
+        label, colour = _label(pair, pairs), COLOURS.get(pair.verdict, "")
+        others = _others(pair)
         table.add_row(
             escape(label if len(against) == 1 else f"{label} against {_apart(pair)}"),
-            format_ratio(pair.difference.ratio) if pair.difference else "-",
-            Text.assemble((_bar(pair, reach), COLOURS.get(pair.verdict, "")), "\n", (_others(pair), "dim")),
-            _range(where) if where else "-",
-            Text(_verdict(pair), style=COLOURS.get(pair.verdict, "")),
+            Text(_bar(pair, reach, width), style=colour),
+            Text.assemble((time_words(pair), colour), *[("\n" + line, "dim") for line in others]),
         )
     print_whole(table, console)
     console.print()
     for line in _below(pairs):
-        console.print(escape(line), soft_wrap=True)
-
-
-def _verdict(pair: Comparison) -> str:
-    """Return the verdict; what would have been a difference goes with "no difference seen"."""
-    if pair.verdict != significance.NOTHING_SEEN or pair.difference is None:
-        return pair.verdict
-    return f"{pair.verdict} ({pair.difference.smallest:.1%})"
+        console.print(escape(line))
 
 
 def as_json(pairs: Sequence[Comparison]) -> str:
@@ -89,11 +85,12 @@ def plain(pair: Comparison) -> dict[str, Any]:
         "p_value": found.p_value if found else None,
         "p_adjusted": found.p_adjusted if found and not pair.blockers else None,
         "smallest": found.smallest if found and not pair.blockers else None,
-        "attempts_needed": found.attempts_needed if found and not pair.blockers else None,
+        "attempts_needed": pair.attempts_needed,
         "device_shift": pair.device_shift,
         "device_shift_unusual": pair.shift_is_unusual,
         "earlier_runs": pair.earlier_runs,
         "noise_floor": pair.noise_floor,
+        "threshold": pair.threshold,
         "size_ratio": pair.size_ratio,
         "auc_change": pair.auc_change,
         "auc_change_low": low,
@@ -129,10 +126,14 @@ def _apart(pair: Comparison) -> str:
     return ", ".join(words)
 
 
-def _others(pair: Comparison) -> str:
+def _others(pair: Comparison) -> list[str]:
     """Return size and AUC of B against those of A, as far as they are known."""
-    size = [f"size {format_ratio(1 / pair.size_ratio)}"] if pair.size_ratio else []
-    return "  ".join([*size, *([f"AUC {_auc(pair)}"] if pair.auc_change is not None else [])])
+    words = auc_change_words(pair)
+    if pair.a.case == pair.b.case and pair.size_ratio == 1 and words in ("-", UNCHANGED):
+        return []
+    size = [f"size {smaller_words(pair.size_ratio)}"] if pair.size_ratio else []
+    together = [*size, *([f"AUC {words}"] if words != "-" else [])]
+    return [", ".join(together)] if together else []
 
 
 def _named(dimension: str, value: object) -> str:
@@ -156,48 +157,34 @@ def _ends(pair: Comparison) -> tuple[float, ...]:
     return (pair.difference.ratio, where.low, where.high) if where else (pair.difference.ratio,)
 
 
-def _range(where: Interval) -> str:
-    decimals = 2 if where.high - where.low >= 0.02 else 3
-    return f"{where.low:.{decimals}f}-{where.high:.{decimals}f}"
+def _place(ratio: float, reach: float, width: int) -> int:
+    return round((math.log(ratio) / reach + 1) / 2 * (width - 1))
 
 
-def _place(ratio: float, reach: float) -> int:
-    return round((math.log(ratio) / reach + 1) / 2 * (WIDTH - 1))
-
-
-def _scale(reach: float) -> str:
+def _scale(reach: float, width: int) -> str:
     """Return the line above the bars: a ratio at each end, 1 in the middle."""
     left, right = format_ratio(math.exp(-reach)), format_ratio(math.exp(reach))
-    middle = WIDTH // 2
-    return f"{left}{'1'.rjust(middle + 1 - len(left))}{right.rjust(WIDTH - middle - 1)}"
+    middle = width // 2
+    return f"{left}{'1'.rjust(middle + 1 - len(left))}{right.rjust(width - middle - 1)}"
 
 
-def _bar(pair: Comparison, reach: float) -> str:
+def _bar(pair: Comparison, reach: float, width: int) -> str:
     """Return ``├──●──┤``, with the noise floor as ``░`` around 1."""
     if pair.difference is None:
         return ""
-    cells = [" "] * WIDTH
+    cells = [" "] * width
     if pair.noise_floor:
-        first, last = (_place(ratio, reach) for ratio in (1 / (1 + pair.noise_floor), 1 + pair.noise_floor))
-        for place in range(max(first, 0), min(last, WIDTH - 1) + 1):
+        first, last = (_place(ratio, reach, width) for ratio in (1 / (1 + pair.noise_floor), 1 + pair.noise_floor))
+        for place in range(max(first, 0), min(last, width - 1) + 1):
             cells[place] = "░"
-    cells[WIDTH // 2] = "┊"
+    cells[width // 2] = "┊"
     where = pair.difference.interval
     if where is not None:
-        first, last = _place(where.low, reach), _place(where.high, reach)
+        first, last = _place(where.low, reach, width), _place(where.high, reach, width)
         cells[first : last + 1] = ["─"] * (last + 1 - first)
         cells[first], cells[last] = "├", "┤"
-    cells[_place(pair.difference.ratio, reach)] = "●"
+    cells[_place(pair.difference.ratio, reach, width)] = "●"
     return "".join(cells)
-
-
-def _auc(pair: Comparison) -> str:
-    assert pair.auc_change is not None  # noqa: S101  asked before
-    text = f"{pair.auc_change:+.4f}"
-    text = text if float(text) else "0.0000"
-    if pair.auc is None or not pair.auc.error:
-        return text
-    return f"{text} ±{pair.auc.interval[1] - pair.auc.difference:.4f}"
 
 
 def _of_runs(pairs: Sequence[Comparison]) -> Iterator[str]:
@@ -216,10 +203,12 @@ def _below(pairs: Sequence[Comparison]) -> Iterator[str]:
     tested = sum(not pair.blockers for pair in pairs)
     kinds = " and ".join(sorted({pair.compared for pair in pairs}))
     level = f"{significance.LEVEL:.0%} of {'tables' if tested > 1 else 'comparisons'} like this"
-    yield f"time: {kinds} ÷ what it is against, below 1 is faster; chance alone makes a difference in at most {level}"
+    threshold = next((pair.threshold for pair in pairs if pair.threshold), 0.0)
+    beyond = f" of more than {percent(threshold)}" if threshold else ""
+    yield f"time: {kinds}, left of 1 is faster; chance alone makes a difference{beyond} in at most {level}"
     yield from _of_runs(pairs)
     if any(pair.verdict == significance.NOTHING_SEEN for pair in pairs):
-        yield f"{significance.NOTHING_SEEN} (N%): a difference of N% would have shown in this table"
+        yield "no difference (N % would show): the smallest one that this table would have called one"
     floors = {device: floor for pair in pairs for device, floor in pair.floors.items()}
     for device, floor in sorted(floors.items()):
         yield (
@@ -229,7 +218,7 @@ def _below(pairs: Sequence[Comparison]) -> Iterator[str]:
         )
     cases_by_line: dict[str, list[str]] = {}
     for pair in pairs:
-        for line in (*(f"not comparable: {why}" for why in pair.blockers), *pair.notes):
+        for line in (*(f"{pair.verdict}: {why}" for why in pair.blockers), *pair.notes):
             cases_by_line.setdefault(line, []).append(pair.b.case)
     for line, cases in cases_by_line.items():
         yield line if len(cases) == len(pairs) or cases[0] in line else f"{', '.join(cases)}: {line}"

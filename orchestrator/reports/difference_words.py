@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.analysis import significance
-from orchestrator.runtimes.catalogue import BASELINES
 
 if TYPE_CHECKING:
     from orchestrator.analysis.compare import Comparison
@@ -13,6 +12,8 @@ if TYPE_CHECKING:
 
 #: From here on a difference is a factor, below a percentage: ``25 % slower``, ``1.8× slower``.
 LEAST_FACTOR = 1.5
+#: Of an AUC.
+UNCHANGED = "0.0000"
 
 
 def time_words(pair: Comparison) -> str:
@@ -21,20 +22,27 @@ def time_words(pair: Comparison) -> str:
     ``no difference`` comes with the smallest one that would have been found; what is not comparable is only a ratio.
     """
     found = pair.difference
-    if pair.blockers and pair.verdict == significance.CANT_TELL:
+    if pair.blockers or found is None:
+        return _unanswered(pair)
+    where = found.speedup_interval
+    plain = {
+        significance.CANT_TELL: f"{significance.CANT_TELL} ({range_words(where)})",
+        significance.NOTHING_SEEN: f"no difference ({percent(found.smallest)} would show)",
+        significance.WITHIN: f"within {percent(pair.threshold)} ({range_words(where)})",
+    }
+    if pair.verdict in plain:
+        return plain[pair.verdict]
+    words = f"{speedup_words(found.speedup, where)} ({_ends(found.speedup, where)})"
+    if pair.verdict == significance.BELOW_NOISE:
+        return f"{words}, {pair.verdict}"
+    return f"{words}, more than {percent(pair.threshold)}" if pair.threshold else words
+
+
+def _unanswered(pair: Comparison) -> str:
+    if pair.verdict == significance.CANT_TELL:
         attempts = min(pair.a.attempts, pair.b.attempts)
         return f"{pair.verdict} ({attempts} attempt{'' if attempts == 1 else 's'})"
-    if found is None:
-        return pair.verdict
-    if pair.blockers:
-        return f"{speedup_words(found.speedup)}, {pair.verdict}"
-    where = found.speedup_interval
-    if pair.verdict == significance.CANT_TELL:
-        return f"{significance.CANT_TELL} ({range_words(where)})"
-    if pair.verdict == significance.NOTHING_SEEN:
-        return f"no difference ({percent(found.smallest)} would show)"
-    words = f"{speedup_words(found.speedup, where)} ({_ends(found.speedup, where)})"
-    return f"{words}, {pair.verdict}" if pair.verdict == significance.BELOW_NOISE else words
+    return pair.verdict if pair.difference is None else f"{speedup_words(pair.difference.speedup)}, {pair.verdict}"
 
 
 def speedup_words(speedup: float, where: Interval | None = None) -> str:
@@ -67,26 +75,13 @@ def smaller_words(size_ratio: float) -> str:
 
 def auc_change_words(pair: Comparison) -> str:
     """Return ``−0.0007 ± 0.0005``, the interval reaching as far as its farther end; without it where there is none."""
-    change, low, high = auc_change(pair)
-    if change is None:
+    if pair.auc_change is None:
         return "-"
-    text = signed(change, 4)
-    if low is None or high is None or low == high:
+    text = signed(pair.auc_change, 4)
+    if pair.auc is None or not pair.auc.error:
         return text
-    return f"{text} ± {max(high - change, change - low):.4f}"
-
-
-def auc_change(pair: Comparison) -> tuple[float | None, float | None, float | None]:
-    """Return by how much the mean AUC of B differs from that of A, with the ends of its 95 % interval.
-
-    Against float32 of the same run it is the one that was stored with the verdict, which knows which images are of one patient.
-    """
-    row = pair.b
-    stored = row.auc_change, row.auc_change_low, row.auc_change_high
-    if pair.a.run == row.run and pair.a.scheme in BASELINES and None not in stored:
-        return stored
-    low, high = pair.auc.interval if pair.auc else (None, None)
-    return pair.auc_change, low, high
+    low, high = pair.auc.interval
+    return f"{text} ± {max(high - pair.auc_change, pair.auc_change - low):.4f}"
 
 
 def signed(value: float, decimals: int) -> str:

@@ -46,6 +46,7 @@ KEYS = [
     "device_shift_unusual",
     "earlier_runs",
     "noise_floor",
+    "threshold",
     "size_ratio",
     "auc_change",
     "auc_change_low",
@@ -222,7 +223,7 @@ def test_the_picture_has_a_bar_for_each_pair_and_says_what_is_unknown(measured):
     assert done.returncode == 0, done.stderr
     line, below = next(each for each in pairwise(done.stdout.splitlines()) if each[0].startswith("int8"))
     assert "●" in line.partition("┊")[0], "faster is left of 1"
-    assert "size 0.25×  AUC" in below
+    assert "size −75 %, AUC" in below
     assert "tiny-cxr, local, litert, 1 thread, batch 1, latency: against float32" in done.stdout
     assert "farm devices calibrate local" in done.stdout
 
@@ -401,7 +402,7 @@ def test_a_shift_of_the_device_is_held_against_those_of_earlier_runs(store, tmp_
     def shown(old, new):
         wanted = analysis.between(store.results(run=old), store.results(run=new))
         pairs = analysis.compare(store, wanted, tmp_path)
-        screen = Console(file=StringIO(), width=120, color_system=None)
+        screen = Console(file=StringIO(), width=200, color_system=None)
         report.show(pairs, screen)
         return pairs[0].shift_is_unusual, screen.file.getvalue()
 
@@ -422,3 +423,52 @@ def test_a_change_in_earlier_runs_is_no_variance_of_runs(store, tmp_path):
     first = next(pair for pair in analysis.compare(store, wanted, tmp_path) if pair.b.scheme == "float32")
 
     assert (first.verdict, first.earlier_runs) == ("slower", 5)
+
+
+def test_only_more_than_the_threshold_is_a_difference(measured):
+    def verdict(threshold):
+        argv = ["results", "compare", "--runs", OLD, NEW, "--schemes", "int8", "--threshold", threshold]
+        (pair,) = measured.json(*argv)
+        return pair["verdict"], pair["threshold"], pair["speedup_low"], pair["speedup_high"]
+
+    slower, threshold, _, high = verdict("3%")
+    assert (slower, threshold) == ("slower", 0.03)
+    assert 1 / high > 1.03, "the interval is beyond the threshold too"
+    within, _, low, _ = verdict("40%")
+    assert within == "within the threshold"
+    assert 1 / low < 1.4
+    assert verdict("15%")[0] == "can't tell"
+
+
+def test_a_threshold_is_in_the_words_of_the_table(measured):
+    done = measured.farm("results", "compare", "--runs", OLD, NEW, "--threshold", "3%", COLUMNS="120")
+
+    assert "more than 3 %" in next(line for line in done.stdout.splitlines() if line.startswith("int8"))
+    assert "within 3 % (" in next(line for line in done.stdout.splitlines() if line.startswith("float32"))
+    refused = measured.farm("results", "compare", "--runs", OLD, NEW, "--threshold", "3")
+    assert (refused.returncode, "'3' is not a percentage; write it as 5%" in refused.stderr) == (2, True)
+
+
+def test_comparisons_are_narrowed_by_filters_and_outcome(measured):
+    def cases(*argv):
+        return [pair["b"] for pair in measured.json("results", "compare", "--runs", OLD, NEW, *argv)]
+
+    assert cases("--verdict", "slower") == cases("--scheme", "int8") == [str(INT8)]
+    assert cases("--verdict", "same,slower", "--limit", "1") == [str(FLOAT32)]
+    unknown = measured.farm("results", "compare", "--runs", OLD, NEW, "--verdict", "slow")
+    assert "no outcome called 'slow'; did you mean 'slower'?" in unknown.stderr
+    nothing = measured.farm("results", "compare", "--runs", OLD, NEW, "--schemes", "int9")
+    assert (nothing.returncode, "did you mean 'int8'?" in nothing.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_comparison_fits_the_terminal(store, tmp_path, width):
+    tell(store, OLD, {FLOAT32: 3e6, INT8: 1e6})
+    screen = Console(file=StringIO(), width=width, color_system=None)
+
+    rows = store.results(run=OLD)
+    report.show(analysis.compare(store, analysis.by(rows, "scheme", None), tmp_path), screen)
+
+    text = screen.file.getvalue()
+    assert all(len(line) <= width for line in text.splitlines())
+    assert "faster (" in text

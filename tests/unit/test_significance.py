@@ -16,6 +16,7 @@ from orchestrator.analysis.significance import (
     FASTER,
     NOTHING_SEEN,
     SLOWER,
+    WITHIN,
     Contrast,
     contrast,
     differences,
@@ -240,3 +241,28 @@ def test_attempts_that_do_not_vary_at_all_are_no_division_by_zero():
 
 def test_one_attempt_is_no_side():
     assert sides([{0: 1.0}, {0: 1.0, 1: 1.1}])[0] is None
+
+
+@pytest.mark.parametrize("log", [-0.2, -0.05, -0.03, 0.0, 0.01, 0.03, 0.05, 0.2])
+@pytest.mark.parametrize("error", [0.001, 0.005, 0.02, 0.2])
+def test_interval_and_verdict_never_disagree_about_a_threshold(log, error):
+    (found,) = differences([make_contrast(log=log, error=error)], 0.03)
+
+    low, high = found.interval.low, found.interval.high
+    answer = verdict(found, None, 0.03)
+
+    assert answer in (SLOWER, FASTER, WITHIN, CANT_TELL)
+    assert answer != SLOWER or low > 1.03
+    assert answer != FASTER or high < 1 / 1.03
+    assert (answer == WITHIN) == (low >= 1 / 1.03 and high <= 1.03)
+    # 99 % decide, 95 % are shown: between the two it can't tell
+    if answer == CANT_TELL and not low <= 1.03 <= high and not low <= 1 / 1.03 <= high:
+        assert found.p_value > 0.01
+
+
+def test_at_the_threshold_itself_one_table_in_a_hundred_is_called():
+    random = np.random.default_rng(8)
+    logs = math.log(1.03) + random.normal(0, 0.01, 4000)
+    called = [verdict(*differences([make_contrast(log=log, error=0.01, df=1e6)], 0.03), None, 0.03) for log in logs]
+
+    assert called.count(SLOWER) / len(called) == pytest.approx(0.01, abs=0.005)

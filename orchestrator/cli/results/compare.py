@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.context import Db, InventoryFile, Json, console, existing_store, project
+from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, existing_store, project
 from orchestrator.cli.results.case import find_result, parse_case
+from orchestrator.cli.results.filters import Batch, Devices, Models, Runtimes, Schemes, Threads, filters, words_of
 
 if TYPE_CHECKING:
     from orchestrator.store.queries import Queries
@@ -19,7 +20,18 @@ EPILOG = """Examples:
   farm results compare --by scheme
   farm results compare --by runtime --baseline litert==1.4.0 --run latest
   farm results compare local/m/float32/litert/t1/b1 local/m/int8/litert/t1/b1
-  farm results compare --runs 20261023-080000-abcd latest"""
+  farm results compare --runs 20261023-080000-abcd latest
+  farm results compare --runs release-1 latest --threshold 3% --verdict slower,cant-tell"""
+#: As a command line names verdicts.
+OUTCOMES = {
+    "faster": "faster",
+    "slower": "slower",
+    "same": "no difference seen",
+    "within": "within the threshold",
+    "noise": "smaller than the noise floor",
+    "cant-tell": "can't tell",
+    "not-comparable": "not comparable",
+}
 CHOICES = "say what to compare: two cases A B, --by DIMENSION, or --runs OLD NEW"
 
 
@@ -40,6 +52,20 @@ def compare(
         str | None,
         typer.Option(metavar="RUN", help="The run of A and B (default: the newest of each) or of --by (latest)."),
     ] = None,
+    devices: Devices = None,
+    models: Models = None,
+    schemes: Schemes = None,
+    runtimes: Runtimes = None,
+    threads: Threads = None,
+    batch: Batch = None,
+    verdict: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help=f"Show only these outcomes: {', '.join(OUTCOMES)}."),
+    ] = None,
+    threshold: Annotated[
+        str | None, typer.Option(metavar="3%", help="Only more than this is a difference: slower by more than 3 %.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Comparisons at most.")] = None,
     *,
     db: Db = None,
     inventory: InventoryFile = None,
@@ -52,6 +78,7 @@ def compare(
     from orchestrator.analysis import compare as analysis
     from orchestrator.errors import UsageError
     from orchestrator.reports import compare as report
+    from orchestrator.reports import no_results
 
     if [a is not None, by is not None, runs is not None].count(True) != 1 or (a is None) != (b is None):
         raise UsageError(CHOICES, hint="farm results compare --help")
@@ -59,6 +86,8 @@ def compare(
         raise UsageError("--baseline goes with --by", hint="farm results compare --help")
     if run is not None and runs is not None:
         raise UsageError("--runs names both runs, --run is one more", hint="farm results compare --help")
+    narrowed = filters(devices=devices, models=models, schemes=schemes, runtimes=runtimes, threads=threads, batch=batch)
+    outcomes, margin = _outcomes(verdict), _share(threshold)
     with existing_store(db, inventory) as store:
         if a is not None and b is not None:
             wanted = [(_row(store, a, run), _row(store, b, run))]
@@ -69,11 +98,45 @@ def compare(
             wanted = analysis.between(old, new)
         if any((one.case, one.run) == (other.case, other.run) for one, other in wanted):
             raise UsageError("a result is not compared with itself", hint="farm devices calibrate tells what noise is")
-        found = analysis.compare(store, wanted, project(db, inventory).state / "blobs")
+        chosen = narrowed.of(store, None, inventory, db)
+        asked = [(a, b) for a, b in wanted if all(getattr(b, name) in values for name, values in chosen.items())]
+        if not asked:
+            raise UsageError(no_results.explain([b for _, b in wanted], chosen), hint="farm results list")
+        labels = project(db, inventory).state / "blobs"
+        found = analysis.compare(store, asked, labels, threshold=margin)
+    found = tuple(pair for pair in found if outcomes is None or pair.verdict in outcomes)[:limit]
     if json:
         typer.echo(report.as_json(found))
-    else:
+    elif found:
         report.show(found, console())
+    else:
+        errors_console().print(f"none of {len(asked)} comparisons is {verdict}")
+
+
+def _outcomes(text: str | None) -> frozenset[str] | None:
+    """Return the verdicts of comparisons that a person wants to see; raises `UnknownName`."""
+    from orchestrator.errors import UnknownName
+
+    if text is None:
+        return None
+    words = words_of(text)
+    for word in words:
+        if word not in OUTCOMES:
+            raise UnknownName("outcome", word, OUTCOMES)
+    return frozenset(OUTCOMES[word] for word in words)
+
+
+def _share(text: str | None) -> float:
+    """Return a percentage as a share; raises `UsageError`."""
+    from orchestrator.domain.units import parse_percent
+    from orchestrator.errors import UsageError
+
+    if text is None:
+        return 0.0
+    try:
+        return parse_percent(text)
+    except ValueError as error:
+        raise UsageError(f"--threshold: {error}", hint="farm results compare --threshold 3%") from None
 
 
 def _row(store: Queries, text: str, run: str | None) -> ResultRow:
