@@ -80,24 +80,11 @@ def compare(
     from orchestrator.reports import compare as report
     from orchestrator.reports import no_results
 
-    if [a is not None, by is not None, runs is not None].count(True) != 1 or (a is None) != (b is None):
-        raise UsageError(CHOICES, hint="farm results compare --help")
-    if baseline is not None and by is None:
-        raise UsageError("--baseline goes with --by", hint="farm results compare --help")
-    if run is not None and runs is not None:
-        raise UsageError("--runs names both runs, --run is one more", hint="farm results compare --help")
+    _refuse_combinations(a, b, by, baseline, run, runs)
     narrowed = filters(devices=devices, models=models, schemes=schemes, runtimes=runtimes, threads=threads, batch=batch)
     outcomes, margin = _outcomes(verdict), _share(threshold)
     with existing_store(db, inventory) as store:
-        if a is not None and b is not None:
-            wanted = [(_row(store, a, run), _row(store, b, run))]
-        elif by is not None:
-            wanted = analysis.by(store.results(run=store.run(run or "latest").id), by, baseline)
-        else:
-            old, new = (store.results(run=store.run(name).id) for name in runs or ())
-            wanted = analysis.between(old, new)
-        if any((one.case, one.run) == (other.case, other.run) for one, other in wanted):
-            raise UsageError("a result is not compared with itself", hint="farm devices calibrate tells what noise is")
+        wanted = _wanted(store, a, b, by, baseline, run, runs)
         chosen = narrowed.of(store, None, inventory, db)
         asked = [(a, b) for a, b in wanted if all(getattr(b, name) in values for name, values in chosen.items())]
         if not asked:
@@ -111,6 +98,44 @@ def compare(
         report.show(found, console())
     else:
         errors_console().print(f"none of {len(asked)} comparisons is {verdict}")
+
+
+def _refuse_combinations(
+    a: str | None, b: str | None, by: str | None, baseline: str | None, run: str | None, runs: tuple[str, str] | None
+) -> None:
+    from orchestrator.errors import UsageError
+
+    if [a is not None, by is not None, runs is not None].count(True) != 1 or (a is None) != (b is None):
+        raise UsageError(CHOICES, hint="farm results compare --help")
+    if baseline is not None and by is None:
+        raise UsageError("--baseline goes with --by", hint="farm results compare --help")
+    if run is not None and runs is not None:
+        raise UsageError("--runs names both runs, --run is one more", hint="farm results compare --help")
+
+
+def _wanted(
+    store: Queries,
+    a: str | None,
+    b: str | None,
+    by: str | None,
+    baseline: str | None,
+    run: str | None,
+    runs: tuple[str, str] | None,
+) -> list[tuple[ResultRow, ResultRow]]:
+    """Return the pairs that are asked for; raises `UsageError` for a result against itself."""
+    from orchestrator.analysis import compare as analysis
+    from orchestrator.errors import UsageError
+
+    if a is not None and b is not None:
+        wanted = [(_row(store, a, run), _row(store, b, run))]
+    elif by is not None:
+        wanted = analysis.by(store.results(run=store.run(run or "latest").id), by, baseline)
+    else:
+        old, new = (store.results(run=store.run(name).id) for name in runs or ())
+        wanted = analysis.between(old, new)
+    if any((one.case, one.run) == (other.case, other.run) for one, other in wanted):
+        raise UsageError("a result is not compared with itself", hint="farm devices calibrate tells what noise is")
+    return wanted
 
 
 def _outcomes(text: str | None) -> frozenset[str] | None:
