@@ -32,6 +32,11 @@ OUTCOMES = {
     "cant-tell": "can't tell",
     "not-comparable": "not comparable",
 }
+Outcome = Annotated[str | None, typer.Option(metavar="A,B", help=f"Show only these outcomes: {', '.join(OUTCOMES)}.")]
+Threshold = Annotated[
+    str | None, typer.Option(metavar="3%", help="Only more than this is a difference: slower by more than 3 %.")
+]
+Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="Comparisons at most.")]
 CHOICES = "say what to compare: two cases A B, --by DIMENSION, or --runs OLD NEW"
 
 
@@ -58,14 +63,9 @@ def compare(
     runtimes: Runtimes = None,
     threads: Threads = None,
     batch: Batch = None,
-    verdict: Annotated[
-        str | None,
-        typer.Option(metavar="A,B", help=f"Show only these outcomes: {', '.join(OUTCOMES)}."),
-    ] = None,
-    threshold: Annotated[
-        str | None, typer.Option(metavar="3%", help="Only more than this is a difference: slower by more than 3 %.")
-    ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Comparisons at most.")] = None,
+    verdict: Outcome = None,
+    threshold: Threshold = None,
+    limit: Limit = None,
     *,
     db: Db = None,
     inventory: InventoryFile = None,
