@@ -13,11 +13,13 @@ from orchestrator.cli.results import (
     check,
     compare,
     divergence,
+    explain,
     export,
     gate,
     history,
     import_,
     plot,
+    profile,
     prune,
     rejudge,
     show,
@@ -40,6 +42,8 @@ app.command("check", cls=Aliased, epilog=check.EPILOG)(check.check)
 app.command("gate", cls=Aliased, epilog=gate.EPILOG)(gate.gate)
 app.command("plot", cls=Aliased, epilog=plot.EPILOG)(plot.plot)
 app.command("compare", cls=Aliased, epilog=compare.EPILOG)(compare.compare)
+app.command("explain", cls=Aliased, epilog=explain.EPILOG)(explain.explain)
+app.command("profile", cls=Aliased, epilog=profile.EPILOG)(profile.profile_case)
 app.command("accuracy", cls=Aliased, epilog=accuracy.EPILOG)(accuracy.accuracy)
 app.command("sql", cls=Aliased, epilog=sql.EPILOG)(sql.sql)
 app.command("divergence", cls=Aliased, epilog=divergence.EPILOG)(divergence.divergence)
