@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orchestrator.datasets.base import Images
-from orchestrator.datasets.decoding import BITS, decode, sample
+from orchestrator.datasets.decoding import BITS, decode_all, sample
 from orchestrator.datasets.file_names import shown
 from orchestrator.datasets.image_files import spread
 from orchestrator.domain.dataset import DatasetSummary, PartSummary
@@ -126,10 +126,8 @@ class LabelledFiles:
             chosen = chosen[:limit]
         elif limit is not None:
             chosen = tuple(chosen[row] for row in spread(_groups(chosen), limit))
-        bits = self._bits
-        pixels = np.empty((len(chosen), height, width, 1 if self._grey else 3), np.uint8)
-        for number, file in enumerate(chosen):
-            pixels[number] = decode(file.path, height=height, width=width, grey=self._grey, bits=bits)
+        paths = [file.path for file in chosen]
+        pixels = decode_all(paths, height=height, width=width, grey=self._grey, bits=self._bits)
         labels = np.array([[name in file.findings for name in self.classes] for file in chosen], np.uint8)
         return Images(
             pixels=pixels,

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from orchestrator.datasets.base import make_dataset
+from orchestrator.datasets.decoding import decode_all
 from orchestrator.datasets.folder import Folder
 from orchestrator.datasets.image_files import spread
 from orchestrator.domain.model import DatasetSpec
@@ -406,3 +407,18 @@ def test_a_folder_that_may_not_be_read_and_a_file_that_is_gone_are_named(root, m
     monkeypatch.setattr(Path, "iterdir", refused)  # the tests may run as root, whom no folder refuses
     with pytest.raises(DatasetError, match="train: Permission denied"):
         make_dataset(DatasetSpec(kind="folder", options={"root": str(root)}))
+
+
+def test_images_are_decoded_side_by_side_in_their_order_and_the_first_bad_one_is_named(tmp_path):
+    paths = [tmp_path / f"{number:02d}.png" for number in range(40)]
+    for number, path in enumerate(paths):
+        write(path, colour=number)
+    wanted = {"height": 8, "width": 8, "grey": True, "bits": None}
+
+    pixels = decode_all(paths, **wanted)
+
+    assert pixels[:, 0, 0, 0].tolist() == list(range(40))
+    for broken in (30, 11):
+        paths[broken].write_bytes(b"no image")
+    with pytest.raises(DatasetError, match=r"11\.png"):
+        decode_all(paths, **wanted)
