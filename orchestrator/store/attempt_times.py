@@ -37,10 +37,18 @@ class AttemptTime:
 def attempt_times(session: Session, device: str, runs: Sequence[str]) -> list[AttemptTime]:
     """Return the successful attempts of judged cases that are not INVALID or, of one run alone, of all its cases."""
     attempt, case = schema.Attempt, schema.Case
-    columns = [attempt.run, attempt.number, attempt.artifact, attempt.readings, attempt.versions, attempt.span_ns]
+    columns = [
+        attempt.run,
+        attempt.case_id,
+        attempt.number,
+        attempt.artifact,
+        attempt.readings,
+        attempt.versions,
+        attempt.span_ns,
+    ]
     columns += [attempt.p10_ns, attempt.p50_ns, attempt.count, attempt.invocations_per_sample]
     query = (
-        select(case, *columns)
+        select(*columns)
         .join(case, case.id == attempt.case_id)
         .where(case.device == device, attempt.run.in_(runs), attempt.error.is_(None))
         .order_by(attempt.run, attempt.case_id, attempt.number)
@@ -49,7 +57,9 @@ def attempt_times(session: Session, device: str, runs: Sequence[str]) -> list[At
         judged = schema.RunCase
         query = query.join(judged, (judged.run == attempt.run) & (judged.case_id == attempt.case_id))
         query = query.where(judged.verdict != "INVALID")
-    return [_time(row, row.Case.as_value()) for row in session.execute(query)]
+    cases = {row.id: row.as_value() for row in session.scalars(select(case).where(case.device == device))}
+    names = {number: str(value) for number, value in cases.items()}
+    return [_time(row, cases[row.case_id], names[row.case_id]) for row in session.connection().execute(query).all()]
 
 
 def earlier_runs(session: Session, device: str, run: str, most: int) -> list[str]:
@@ -72,19 +82,30 @@ def earlier_runs(session: Session, device: str, run: str, most: int) -> list[str
     return [earlier for earlier, key in found.items() if key == hardware][:most]
 
 
-def _time(row: Any, case: Case) -> AttemptTime:
+def _time(row: Any, case: Case, name: str) -> AttemptTime:
     time_ns, p10_ns = row.p50_ns, row.p10_ns
     if case.interpreters:
         images = row._mapping["count"] * max(1, row.invocations_per_sample) * case.batch  # noqa: SLF001  a tuple has `count`
         time_ns, p10_ns = (row.span_ns / images if row.span_ns and images else None), None
-    readings = sanitize_readings(row.readings)
     return AttemptTime(
         run=row.run,
-        case=str(case),
+        case=name,
         number=row.number,
         artifact=row.artifact,
         time_ns=time_ns,
         p10_ns=p10_ns,
-        governors=tuple(dict.fromkeys(reading["governor"] for reading in readings if reading.get("governor"))),
+        governors=_governors(row.readings),
         versions=row.versions if isinstance(row.versions, dict) else {},
+    )
+
+
+def _governors(readings: object) -> tuple[str, ...]:
+    """Return the governors that readings name, in order, each once; nothing else of the readings is looked at."""
+    each = readings if isinstance(readings, list) else ()
+    named = [
+        {"governor": reading["governor"]} for reading in each if isinstance(reading, dict) and "governor" in reading
+    ]
+    distinct = [reading for place, reading in enumerate(named) if reading not in named[:place]]
+    return tuple(
+        dict.fromkeys(reading["governor"] for reading in sanitize_readings(distinct) if reading.get("governor"))
     )

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, func, or_, select
 
 from orchestrator.domain.case import Case
 from orchestrator.domain.result import figure_names
@@ -18,7 +18,7 @@ from orchestrator.store.selection import SORTS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery
+    from sqlalchemy import ColumnElement, Connection, Row, Select
 
     from orchestrator.store.selection import Selection
 
@@ -43,20 +43,26 @@ _COLUMNS = (
     _ARTIFACT.c.size_bytes.label("size_bytes"),
     _BASE_ARTIFACT.c.size_bytes.label("base_size_bytes"),
 )
+#: Results in so many runs are named one by one where their figures are asked for; more are selected again.
+FEW, FEW_RUNS = 500, 20
 #: By (run, id of the case), then by name.
 Figures = dict[tuple[str, int], dict[str, float]]
 
 
 def results_of(connection: Connection, chosen: Selection) -> list[ResultRow]:
-    """Return the judged cases that ``chosen`` asks for, in its order: three statements, however many there are."""
+    """Return the judged cases that ``chosen`` asks for, in its order: two or three statements, however many there are."""
     rows = connection.execute(_chosen(connection, chosen, *_COLUMNS)).all()
     if not rows:
         return []
-    keys = _narrowed(chosen, *_KEYS) if chosen.limit is None else _chosen(connection, chosen, *_KEYS)
-    asked = keys.subquery("asked")
-    figures = _figures(connection, asked, asked.c.case_id)
-    base = _figures(connection, asked, asked.c.baseline_case_id, _METRICS.c.name.in_(COMPARED))
-    return [_result(row, figures, base) for row in rows]
+    by_run: dict[str, set[int]] = defaultdict(set)
+    for row in rows:
+        by_run[row.run] |= {row.case_id} if row.baseline_case_id is None else {row.case_id, row.baseline_case_id}
+    if len(rows) <= FEW and len(by_run) <= FEW_RUNS:
+        of_rows = or_(*((_METRICS.c.run == run) & _METRICS.c.case_id.in_(ids) for run, ids in by_run.items()))
+        figures = _figures(connection, select(_METRICS).where(of_rows))
+    else:
+        figures = _figures(connection, *_queries_of_many(connection, chosen))
+    return [_result(row, figures) for row in rows]
 
 
 def count_of(connection: Connection, chosen: Selection) -> int:
@@ -78,12 +84,13 @@ def _narrowed(chosen: Selection, *columns: ColumnElement[Any]) -> Select[*tuple[
         .outerjoin(_ARTIFACT, _ARTIFACT.c.sha256 == _RESULTS.c.artifact)
         .outerjoin(_BASE, base)
         .outerjoin(_BASE_ARTIFACT, _BASE_ARTIFACT.c.sha256 == _BASE.c.artifact)
-        .where(_RESULTS.c.judged_at.is_not(None))
     )
+    if chosen.run is None and not chosen.every:
+        query = query.where(IS_CURRENT)  # which is judged
+    else:
+        query = query.where(_RESULTS.c.judged_at.is_not(None))
     if chosen.run is not None:
         query = query.where(_RESULTS.c.run == chosen.run)
-    elif not chosen.every:
-        query = query.where(IS_CURRENT)
     if chosen.since is not None:
         query = query.where(_RESULTS.c.judged_at >= chosen.since)
     tables = {"verdict": _RESULTS, "effort": _RUNS, "dataset": _RUNS}
@@ -135,21 +142,31 @@ def _figure(name: str, case_id: ColumnElement[Any] = _RESULTS.c.case_id) -> Colu
     return select(_METRICS.c.value).where(of_case, _METRICS.c.name == name).scalar_subquery()
 
 
-def _figures(
-    connection: Connection, asked: Subquery, case_id: ColumnElement[Any], *narrower: ColumnElement[bool]
-) -> Figures:
-    of_case = (_METRICS.c.run == asked.c.run) & (_METRICS.c.case_id == case_id)
-    query = select(_METRICS).join(asked, of_case).where(*narrower)
+def _queries_of_many(connection: Connection, chosen: Selection) -> tuple[Select[*tuple[Any, ...]], ...]:
+    """Return queries of the figures of everything chosen, and of those that it is compared with."""
+    keys = _narrowed(chosen, *_KEYS) if chosen.limit is None else _chosen(connection, chosen, *_KEYS)
+    asked = keys.subquery("asked")
+    of_run = _METRICS.c.run == asked.c.run
+    return (
+        select(_METRICS).join(asked, of_run & (_METRICS.c.case_id == asked.c.case_id)),
+        select(_METRICS)
+        .join(asked, of_run & (_METRICS.c.case_id == asked.c.baseline_case_id))
+        .where(_METRICS.c.name.in_(COMPARED)),
+    )
+
+
+def _figures(connection: Connection, *queries: Select[*tuple[Any, ...]]) -> Figures:
     found: Figures = defaultdict(dict)
-    for run, number, name, value in connection.execute(query):
-        found[run, number][name] = value
+    for query in queries:
+        for run, number, name, value in connection.execute(query).all():
+            found[run, number][name] = value
     return found
 
 
-def _result(row: Row[Any], figures: Figures, of_base: Figures) -> ResultRow:
+def _result(row: Row[Any], figures: Figures) -> ResultRow:
     values = dict(row._mapping)  # noqa: SLF001  SQLAlchemy's public name
     key, base_key = (row.run, values.pop("case_id")), (row.run, values.pop("baseline_case_id"))
-    own, base, base_size = figures.get(key, {}), of_base.get(base_key, {}), values.pop("base_size_bytes")
+    own, base, base_size = figures.get(key, {}), figures.get(base_key, {}), values.pop("base_size_bytes")
     found: dict[str, Any] = {name: own.get(name) for name in FIGURES}
     if found["peak_rss_bytes"] is not None:
         found["peak_rss_bytes"] = round(found["peak_rss_bytes"])
