@@ -94,8 +94,10 @@ def _have(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
         raise Refused(wire.BAD_REQUEST, "standard input is not a list of sha256")
     with suppress(OSError):
         os.utime(spawn.ROOT)  # what is used now, no garbage collection takes away
+    absent, damaged = blobs.missing(workdir, hashes)
     return {
-        "missing": blobs.missing(workdir, hashes),
+        "missing": absent,
+        "damaged": damaged,
         "used_bytes": cleanup.size_of(workdir.path),
         "free_bytes": shutil.disk_usage(workdir.path).free,
     }
@@ -109,7 +111,7 @@ def _receive(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
 def _environment(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
     del options
     request: wire.EnvironmentRequest = _request(wire.EnvironmentRequest)
-    return {"environment": request.environment, "reused": environments.ensure(workdir, request)}
+    return {"environment": request.environment, **environments.ensure(workdir, request)}
 
 
 def _start(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
 from agent import wire
@@ -20,19 +21,39 @@ if TYPE_CHECKING:
 CHUNK = 1 << 20
 
 
-def missing(workdir: Workdir, hashes: Iterable[str]) -> dict[str, int]:
-    """Return the blobs that are not there, with the bytes of each that arrived already.
+def missing(workdir: Workdir, hashes: Iterable[str]) -> tuple[dict[str, int], list[str]]:
+    """Return the blobs that are not there, with the bytes of each that arrived already; and which of them were damaged.
 
-    Those that are there count as used now, which keeps them from `agent.cleanup`.
+    Those that are there are read and hashed: a card may have changed them since they arrived. The damaged ones are thrown
+    away; the others count as used now, which keeps them from `agent.cleanup`.
     """
-    absent = {}
+    absent: dict[str, int] = {}
+    damaged = []
     for sha256 in hashes:
         path = workdir.blob(sha256)
         try:
             os.utime(path)
+            whole = hash_of(path) == sha256
         except FileNotFoundError:
             absent[sha256] = _size(path + ".partial")
-    return absent
+            continue
+        except OSError:  # the card does not give it back: as bad as another content
+            whole = False
+        if not whole:
+            with suppress(FileNotFoundError):
+                os.unlink(path)
+            absent[sha256] = 0
+            damaged.append(sha256)
+    return absent, damaged
+
+
+def hash_of(path: str) -> str:
+    """Return the sha256 of a file."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        return _sha256(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def receive(workdir: Workdir, sha256: str, source: BinaryIO, *, size: int, offset: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import compileall
+import hashlib
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Optional
 
 from agent import wire
+from agent.blobs import hash_of
 from agent.cleanup import remove_left_overs
 from agent.refusals import Refused, disk_refused
 
@@ -22,20 +24,28 @@ if TYPE_CHECKING:
 #: Folders that no measurement imports; byte-compiling numpy without them takes half as long.
 _TESTS = r".*/tests?/"
 _LIBRARY = re.compile(r"\.so(?:\.\d+)*$")
+#: Lines of "SHA256 PATH" of every file, then the sha256 of those lines.
+_LIST = ".farm-files"
 #: What an environment takes on the disk in sizes of its files: byte code, whole blocks (1.09 to 1.15 was measured).
 _ON_DISK = 1.15
 
 
-def ensure(workdir: Workdir, request: wire.EnvironmentRequest) -> bool:
-    """Unpack the wheels side by side and byte-compile them, once; return whether all was there already.
+def ensure(workdir: Workdir, request: wire.EnvironmentRequest) -> dict[str, bool]:
+    """Unpack the wheels side by side and byte-compile them, once, and again where a file changed on the disk since.
 
+    Returns whether all was there already (``reused``), and whether it was ``damaged``.
     Refuses with `BLOB_MISSING`, `NO_SPACE`, and with `UNFIT` where a file is no wheel, would write outside, or holds
     libraries that can't be loaded from there.
     """
     target = workdir.environment(request.environment)
+    damaged = False
     if os.path.isdir(target):
-        os.utime(target)
-        return True
+        whole = _is_whole(target)
+        if whole:
+            os.utime(target)
+            return {"reused": True, "damaged": False}
+        damaged = whole is not None
+        _set_aside(target)
     absent = [wheel.filename for wheel in request.wheels if not os.path.exists(workdir.blob(wheel.sha256))]
     if absent:
         message = "environment %s needs wheels that are not here: %s" % (request.environment, ", ".join(absent))
@@ -51,7 +61,8 @@ def ensure(workdir: Workdir, request: wire.EnvironmentRequest) -> bool:
             tests = re.compile(re.escape(temporary) + _TESTS)
             compileall.compile_dir(temporary, ddir=target, quiet=2, maxlevels=20, rx=tests)
             os.sync()  # so that its name never survives a power cut better than its content
-            return not _publish(temporary, target)
+            _write_list(temporary)
+            return {"reused": not _publish(temporary, target), "damaged": damaged}
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -59,6 +70,44 @@ def ensure(workdir: Workdir, request: wire.EnvironmentRequest) -> bool:
 def names(workdir: Workdir) -> list[str]:
     """Return the environments that are there."""
     return sorted(name for name in os.listdir(workdir.file("environments")) if not name.endswith(".tmp"))
+
+
+def _is_whole(target: str) -> Optional[bool]:
+    """Check every file against the list of hashes made when it was unpacked; ``None`` where there is no such list."""
+    try:
+        with open(os.path.join(target, _LIST), "rb") as listed:
+            content = listed.read()
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return False
+    lines, _, own = content.rpartition(b"\n")
+    if hashlib.sha256(lines).hexdigest().encode() != own:
+        return False
+    for line in lines.decode(errors="surrogateescape").split("\n"):
+        sha256, _, path = line.partition(" ")
+        try:
+            if path and hash_of(os.path.join(target, path)) != sha256:
+                return False
+        except OSError:
+            return False
+    return True
+
+
+def _write_list(folder: str) -> None:
+    """Write the hash of every file in ``folder``, and of that list."""
+    paths = sorted(os.path.join(where, name) for where, _, names in os.walk(folder) for name in names)
+    lines = "\n".join("%s %s" % (hash_of(path), os.path.relpath(path, folder)) for path in paths)
+    content = lines.encode(errors="surrogateescape")
+    with open(os.path.join(folder, _LIST), "wb") as out:
+        out.write(content + b"\n" + hashlib.sha256(content).hexdigest().encode())
+
+
+def _set_aside(target: str) -> None:
+    """Remove an environment; who runs from it keeps the libraries that it has loaded."""
+    aside = "%s.%d.tmp" % (target, os.getpid())
+    os.rename(target, aside)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _refuse_unfit_disk(workdir: Workdir, request: wire.EnvironmentRequest) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from agent import packing, wire
-from orchestrator.devices.remote.client import AgentClient
+from orchestrator.devices.remote.client import Lacking
 from orchestrator.devices.remote.gate import read_record
 from orchestrator.devices.remote.journal import Recorded
 from orchestrator.domain.artifact import Artifact, Golden
@@ -167,13 +167,12 @@ class FakeAgentClient:
 
     GONE = frozenset({wire.LANE_DIED, wire.UNKNOWN_LANE})
 
-    push = AgentClient.push
-
     def __init__(self) -> None:
         self.faults: dict[str, list[Exception | None]] = {}
         self.cut_after: list[tuple[int, Exception] | None] = []
         self.silent_after: int | None = None
         self.have: set[str] = set()
+        self.damaged: set[str] = set()
         self.sent: list[str] = []
         self.environments: list[str] = []
         self.requests: dict[str, wire.LaneRequest] = {}
@@ -184,10 +183,16 @@ class FakeAgentClient:
         """Count the call."""
         self.closed += 1
 
-    def missing(self, hashes: Iterable[str]) -> dict[str, int]:
-        """Return what was never sent."""
+    def missing(self, hashes: Iterable[str]) -> Lacking:
+        """Return what was never sent, or is damaged."""
         self._maybe_fail("missing")
-        return {sha256: 0 for sha256 in hashes if sha256 not in self.have}
+        self.have -= self.damaged
+        absent = {sha256: 0 for sha256 in hashes if sha256 not in self.have}
+        return Lacking(arrived=absent, damaged=frozenset(self.damaged & absent.keys()))
+
+    def take_damaged(self) -> tuple[str, ...]:
+        """Return nothing: what is installed stays whole."""
+        return ()
 
     def send(self, path: Path, sha256: str, *, arrived: int = 0, progress: Callable[[int], None] | None = None) -> int:
         """Take a blob."""

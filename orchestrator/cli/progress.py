@@ -158,6 +158,13 @@ class Screen:
             self._say(f"{event.device}  pushed {plain(event.what)}, {format_bytes(event.sent_bytes)}")
 
     @_show.register
+    def _(self, event: happened.DamageMended) -> None:
+        self._say(
+            f"[bold yellow]{event.device}[/]  {plain(event.what)} had changed on its disk since it arrived, and was installed anew; "
+            "a card that does this again is dying"
+        )
+
+    @_show.register
     def _(self, event: happened.LaneStarted) -> None:
         self._say(f"[bold]{event.device}[/]  lane started (detached)")
 

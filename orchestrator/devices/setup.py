@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.devices.fleet import for_each
 from orchestrator.devices.provisioning.choose import choose_runtime, environment_for
+from orchestrator.devices.remote.push import push
 from orchestrator.devices.session import connect
 from orchestrator.errors import DeviceUnfit
 from orchestrator.runtimes.catalogue import BEST_FIRST
@@ -69,9 +70,9 @@ def install_runtime(
     report(f"{device.name}: fetching wheels of {runtime}")
     environment = environment_for(facts, runtime, cache=cache, wheelhouse=wheelhouse)
     sent = client.ensure_agent()
-    for blob, size in client.push(environment.wheels, disk_limit_bytes=device.limits.disk_bytes):
-        report(f"{device.name}: sent {blob.what}")
-        sent += size
+    for pushed in push(client, environment.wheels, disk_limit_bytes=device.limits.disk_bytes):
+        report(f"{device.name}: sent {pushed.blob.what}")
+        sent += pushed.sent_bytes
     report(f"{device.name}: unpacking {runtime}")
     client.ensure_environment(environment.name, [(wheel.path.name, wheel.sha256) for wheel in environment.wheels])
     tried = client.probe([runtime], environment.name)["runtimes"][runtime]

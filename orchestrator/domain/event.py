@@ -151,6 +151,13 @@ class BlobSent(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DamageMended(Event):
+    """A file on a device was no longer what had arrived there, and was installed anew: a sign of a dying card."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LaneStarted(Event):
     """The device works on its own from here on."""
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from orchestrator.devices.remote.journal import JournalReader
 from orchestrator.devices.remote.orders import longest_line_bytes, order_of
+from orchestrator.devices.remote.push import push
 from orchestrator.devices.remote.silence import SilenceLimit
 from orchestrator.domain.event import (
     AttemptEnded,
     BlobSent,
+    DamageMended,
     LaneEnded,
     LaneSkipped,
     LaneStarted,
@@ -115,20 +117,23 @@ class LaneRunner:
                 return
 
     def _push(self, steps: list[Step]) -> Iterator[Event]:
-        for blob, sent in self._client.push(
-            self._inputs.needed(steps), disk_limit_bytes=self._inputs.limits.disk_bytes, arrived=self._note_arrived
-        ):
+        limit, needed = self._inputs.limits.disk_bytes, self._inputs.needed(steps)
+        for pushed in push(self._client, needed, disk_limit_bytes=limit, arrived=self._note_arrived):
+            if pushed.was_damaged:
+                yield DamageMended(run=self.run, device=self.device, what=pushed.blob.what)
             yield BlobSent(
                 run=self.run,
                 device=self.device,
-                what=blob.what,
-                sha256=blob.sha256,
-                size_bytes=blob.path.stat().st_size,
-                sent_bytes=sent,
+                what=pushed.blob.what,
+                sha256=pushed.blob.sha256,
+                size_bytes=pushed.blob.path.stat().st_size,
+                sent_bytes=pushed.sent_bytes,
             )
         for environment in self._environments(steps):
             wheels = [(wheel.path.name, wheel.sha256) for wheel in environment.wheels]
             self._client.ensure_environment(environment.name, wheels)
+        for what in self._client.take_damaged():
+            yield DamageMended(run=self.run, device=self.device, what=what)
 
     def _note_arrived(self, count: int) -> None:
         self._arrived_bytes = count

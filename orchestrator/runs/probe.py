@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.devices import health
 from orchestrator.devices.provisioning.choose import Target, choose, environment_for
 from orchestrator.domain.device import Device
-from orchestrator.domain.event import BlobSent, DeviceProbed, LaneSkipped
+from orchestrator.domain.event import BlobSent, DamageMended, DeviceProbed, LaneSkipped
 from orchestrator.domain.runtime import RuntimeChoice
 from orchestrator.errors import DeviceUnfit, FarmError
 from orchestrator.runs import planner
@@ -106,6 +106,8 @@ def _probe_one(context: RunContext, device: Device, *, fetch: bool) -> DeviceSta
             yield BlobSent(
                 run=context.run, device=device.name, what="agent", sha256="", size_bytes=sent, sent_bytes=sent
             )
+        for what in client.take_damaged():
+            yield DamageMended(run=context.run, device=device.name, what=what)
         choices = [RuntimeChoice.parse(runtime) for runtime in context.suite.runtimes]
         facts = client.probe(tuple(dict.fromkeys(choice.on_device for choice in choices)))
         probed = _with_environments(context, device, facts, fetch=fetch)

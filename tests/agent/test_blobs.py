@@ -30,6 +30,19 @@ def test_a_blob_that_was_received_is_no_longer_missing(device):
     assert missing(device, SHA256) == {}
 
 
+@pytest.mark.parametrize("damage", [b"", CONTENT[:-1], CONTENT[:1000] + b"?" + CONTENT[1001:]])
+def test_a_blob_that_changed_on_the_disk_is_missing_and_called_damaged(device, damage):
+    sha256 = device.push(CONTENT)
+    (device.workdir / "blobs" / sha256).write_bytes(damage)
+
+    answer = device.ask("have", stdin=json.dumps([sha256]).encode())
+
+    assert (answer["missing"], answer["damaged"]) == ({sha256: 0}, [sha256])
+    assert device.push(CONTENT) == sha256
+    assert device.ask("have", stdin=json.dumps([sha256]).encode())["damaged"] == []
+    assert (device.workdir / "blobs" / sha256).read_bytes() == CONTENT
+
+
 def test_a_broken_transfer_goes_on_where_it_stopped(device):
     size = str(len(CONTENT))
 

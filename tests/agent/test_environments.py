@@ -25,9 +25,29 @@ def test_wheels_are_unpacked_side_by_side_and_byte_compiled(device):
     answer = device.ask("environment", stdin=wire.to_json(wire.EnvironmentRequest("env-1", wheels)))
 
     folder = device.workdir / "environments" / "env-1"
-    assert answer == {"environment": "env-1", "reused": False}
+    assert answer == {"environment": "env-1", "reused": False, "damaged": False}
     assert (folder / "one" / "__init__.py").read_text() == "x = 1\n"
     assert list(folder.glob("__pycache__/two.*.pyc"))
+
+
+@pytest.mark.parametrize("victim", ["two.py", "__pycache__/two.*.pyc", ".farm-files"])
+@pytest.mark.parametrize("how", ["bit", "cut", "gone"])
+def test_an_environment_that_changed_on_the_disk_is_unpacked_again(device, victim, how):
+    order = ask(device, {"two.py": "y = 2\n"})
+    device.ask("environment", stdin=order)
+    folder = device.workdir / "environments" / "env-1"
+    [path] = folder.glob(victim)
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] if how == "cut" else content[:-2] + bytes([content[-2] ^ 1]) + content[-1:])
+    if how == "gone":
+        path.unlink()
+
+    again, after = (device.ask("environment", stdin=order) for _ in range(2))
+
+    made_by_an_older_farm = victim == ".farm-files" and how == "gone"
+    assert again == {"environment": "env-1", "reused": False, "damaged": not made_by_an_older_farm}
+    assert after == {"environment": "env-1", "reused": True, "damaged": False}
+    assert (folder / "two.py").read_text() == "y = 2\n"
 
 
 def test_tests_of_packages_are_not_compiled_whatever_the_folder_above_is_called(device, tmp_path):
@@ -56,7 +76,7 @@ def test_what_a_wheel_keeps_in_its_data_folder_for_site_packages_comes_along(dev
     device.ask("environment", stdin=ask(device, files))
 
     folder = device.workdir / "environments" / "env-1"
-    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.suffix not in (".pyc", "")}
     assert found == {"pure.py", "pkg/plat.py", "a.py"}
 
 

@@ -24,7 +24,7 @@ def brought(remote, facts, runtime):
     """Bring a runtime to the device and return the name of its environment."""
     environment = fetched(facts, runtime)
     for wheel in environment.wheels:
-        if wheel.sha256 in remote.missing({wheel.sha256: wheel.path.stat().st_size}):
+        if wheel.sha256 in remote.missing({wheel.sha256: wheel.path.stat().st_size}).arrived:
             remote.send(wheel.path, wheel.sha256)
     remote.ensure_environment(environment.name, [(wheel.path.name, wheel.sha256) for wheel in environment.wheels])
     return environment.name

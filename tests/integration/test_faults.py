@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import socket
 import time
@@ -111,24 +110,6 @@ def power_cut(project):
                     os.kill(int(entry.name), signal.SIGKILL)
             except OSError:
                 continue
-
-
-def test_a_broken_artifact_fails_its_case_with_its_last_words_and_the_others_go_on(project):
-    project.process("run", "--effort", "smoke")
-    ((sha256,),) = project.rows("SELECT sha256 FROM artifacts WHERE scheme = 'int8'")
-    (project.workdir / "blobs" / sha256).write_bytes(b"this is no flatbuffer" * 100)
-
-    done = project.process("run", "--effort", "smoke")
-
-    assert done.returncode == 1
-    rows = {row["scheme"]: row for row in project.json("results")}
-    assert rows["int8"]["verdict"] == "INVALID"
-    assert any(
-        "flatbuffer" in json.dumps(reason).lower() or "model" in json.dumps(reason).lower()
-        for reason in rows["int8"]["reasons"]
-    )
-    assert {rows[scheme]["verdict"] for scheme in ("float32", "dynamic", "float16")} == {"WARN"}
-    assert "Traceback" not in done.stderr
 
 
 def test_a_device_that_is_off_is_skipped_within_15_s_with_a_reason(project):

@@ -159,7 +159,7 @@ class HostileTransport:
         }
 
     def _have(self, argv: Sequence[str], content: bytes) -> Any:
-        return {"missing": dict.fromkeys(json.loads(content), 0), "used_bytes": 1, "free_bytes": 10**10}
+        return {"missing": dict.fromkeys(json.loads(content), 0), "damaged": [], "used_bytes": 1, "free_bytes": 10**10}
 
     def _receive(self, argv: Sequence[str], content: bytes) -> Any:
         if len(content) < 100_000 and content.startswith(b"\x93NUMPY"):

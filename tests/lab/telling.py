@@ -113,6 +113,7 @@ def everything_that_can_happen():
         ready(),
         happened.ImagesListed(run=RUN, at=MIDNIGHT, image_list=make_image_list()),
         happened.BuildFailed(run=RUN, at=MIDNIGHT, **named, batch=1, error="it can't"),
+        happened.DamageMended(**common, what="artifact"),
         happened.BlobSent(**common, what="artifact", sha256="a" * 64, size_bytes=5_000_000_000, sent_bytes=10),
         lane_started(),
         happened.DeviceTuned(**common, answer={"set": [{"what": "governor of policy0", "before": "a", "now": "b"}]}),

@@ -60,7 +60,7 @@ def client(*answers, status=0, err=b""):
 
 
 LOCATED = {"workdir": "/w", "agent": "/w/agents/x.zip", "present": True, "python": [3, 11]}
-HAVE = {"missing": {"a" * 64: 0}, "used_bytes": 1, "free_bytes": 2}
+HAVE = {"missing": {"a" * 64: 0}, "damaged": [], "used_bytes": 1, "free_bytes": 2}
 
 
 @pytest.mark.parametrize(

@@ -188,8 +188,9 @@ def test_a_push_that_breaks_again_and_again_goes_on_while_more_arrives_each_time
         tries = 0
 
         def missing(self, sizes):
-            absent = super().missing(sizes)
-            return {sha256: min(self.tries, sizes[sha256]) if grows else 0 for sha256 in absent}
+            lacking = super().missing(sizes)
+            arrived = {sha256: min(self.tries, sizes[sha256]) if grows else 0 for sha256 in lacking.arrived}
+            return replace(lacking, arrived=arrived)
 
         def send(self, path, sha256, *, arrived=0, progress=None):
             self.tries += 1

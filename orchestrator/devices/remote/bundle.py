@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 # Programs for a device without an agent. One line each, no ``!``: csh and fish must pass them through.
-#: Prints where the agent belongs, whether it is there, which Python runs it.
+#: Prints where the agent belongs, whether it is there unharmed, which Python runs it.
 LOCATE = (
-    "import json,os,sys;"
+    "import hashlib,json,os,sys;"
     "w=os.path.join(os.path.expanduser('~'),sys.argv[1]);"
     "p=os.path.join(w,'agents',sys.argv[2]+'.zip');"
-    "print(json.dumps({'workdir':w,'agent':p,'present':os.path.exists(p),'python':list(sys.version_info[:2])}))"
+    "b=open(p,'rb').read() if os.path.isfile(p) else b'';"
+    "h=hashlib.sha256(b).hexdigest()==sys.argv[2];"
+    "print(json.dumps({'workdir':w,'agent':p,'present':h,'damaged':os.path.exists(p) and not h,'python':list(sys.version_info[:2])}))"
 )
 #: Writes the agent from standard input, unless it arrived damaged; an exception ends it with its message alone.
 INSTALL = (

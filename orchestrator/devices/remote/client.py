@@ -27,7 +27,6 @@ from orchestrator.devices.remote.gate import (
 from orchestrator.devices.remote.journal import records
 from orchestrator.devices.remote.orders import RECORD_BYTES
 from orchestrator.domain.tuning import Tuning
-from orchestrator.domain.units import format_bytes
 from orchestrator.errors import (
     AgentFailed,
     AnswerRefused,
@@ -39,14 +38,12 @@ from orchestrator.errors import (
     TransferBroken,
 )
 from orchestrator.runtimes.catalogue import OLDEST_PYTHON
-from orchestrator.runtimes.pins import ROOM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from orchestrator.devices.remote.journal import Recorded
-    from orchestrator.domain.blob import Blob
     from orchestrator.domain.device import Device
     from orchestrator.transports.base import Completed, Transport
 
@@ -59,6 +56,14 @@ NO_FILE = 2
 TICK_S = 15.0
 #: Hashing and syncing what arrived takes an old SD card as long as this allows.
 SLOWEST_DISK_BYTES_PER_S = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lacking:
+    """Blobs that a device lacks: sha256 -> bytes that arrived, and which of them it had, damaged since."""
+
+    arrived: dict[str, int]
+    damaged: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +82,12 @@ class AgentClient:
         self._transport = transport
         self._agent: str | None = None
         self._workdir = ""
+        self._damaged: list[str] = []
+
+    def take_damaged(self) -> tuple[str, ...]:
+        """Return, once, what the device's disk had changed of what was installed there, and has been installed anew."""
+        damaged, self._damaged = tuple(self._damaged), []
+        return damaged
 
     def close(self) -> None:
         """Give the connection back; the next command looks for the agent again, which may be gone meanwhile."""
@@ -92,6 +103,8 @@ class AgentClient:
         sha256 = hashlib.sha256(packed).hexdigest()
         found = self._locate(sha256)
         sent = 0
+        if found.damaged:
+            self._damaged.append("agent")
         if not found.present:
             done = self._run("install", [self._python, "-c", INSTALL, found.agent], stdin=packed)
             if done.status:
@@ -117,15 +130,18 @@ class AgentClient:
             facts["clock_uncertainty_ns"] = (answered - asked) // 2
         return facts
 
-    def missing(self, sizes: Mapping[str, int]) -> dict[str, int]:
-        """Return which of the blobs, sha256 -> bytes, the device lacks, with the bytes of each that have arrived."""
-        missing = self._have(sizes).missing
-        for sha256, arrived in missing.items():
+    def missing(self, sizes: Mapping[str, int]) -> Lacking:
+        """Return which of the blobs, sha256 -> bytes, the device lacks; it reads and hashes those it has."""
+        timeout_s = SILENCE_S + sum(sizes.values()) / SLOWEST_DISK_BYTES_PER_S
+        answer = self._have(sizes, timeout_s=timeout_s)
+        for sha256, arrived in answer.missing.items():
             if sha256 not in sizes:
                 raise AnswerRefused(f"{self._source('have')} speaks of blobs that it was not asked for")
             if arrived > sizes[sha256]:
                 raise AnswerRefused(f"{self._source('have')} says that more bytes arrived than a file has: {arrived}")
-        return missing
+        if not set(answer.damaged) <= set(answer.missing):
+            raise AnswerRefused(f"{self._source('have')} calls blobs damaged that it has")
+        return Lacking(arrived=answer.missing, damaged=frozenset(answer.damaged))
 
     def send(self, path: Path, sha256: str, *, arrived: int = 0, progress: Callable[[int], None] | None = None) -> int:
         """Send a blob from byte ``arrived`` on and return the bytes sent; raises `TransferBroken` if it arrives wrong."""
@@ -140,40 +156,14 @@ class AgentClient:
             raise AnswerRefused(f"{self._source('receive')} is about another file")
         return size - arrived
 
-    def push(
-        self,
-        blobs: Iterable[Blob],
-        *,
-        disk_limit_bytes: int | None = None,
-        arrived: Callable[[int], None] = lambda _: None,
-    ) -> Iterator[tuple[Blob, int]]:
-        """Send what the device lacks of ``blobs``; yield each blob that arrived, with the bytes sent for it.
-
-        ``arrived`` gets, before anything is sent, how many bytes of them are there. Raises `DeviceUnfit`, before anything is sent, where farm's files would take more than ``disk_limit_bytes`` there.
-        """
-        wanted = {blob.sha256: blob for blob in blobs}
-        sizes = {sha256: blob.path.stat().st_size for sha256, blob in wanted.items()}
-        missing = self.missing(sizes)
-        arrived(sum(missing.get(sha256, size) for sha256, size in sizes.items()))
-        if missing and disk_limit_bytes is not None:
-            used = self.space().used_bytes
-            more = sum(_room(wanted[sha256].path) - there for sha256, there in missing.items())
-            if used + more > disk_limit_bytes:
-                raise DeviceUnfit(
-                    f"{self.device.name}: farm's files take {format_bytes(used)} there and need {format_bytes(more)} more; "
-                    f"the inventory allows {format_bytes(disk_limit_bytes)}",
-                    hint=f"farm devices clean {self.device.name} --unused-days 0, or raise limits.disk",
-                )
-        for sha256, there in missing.items():
-            yield wanted[sha256], self.send(wanted[sha256].path, sha256, arrived=there)
-
     def ensure_environment(self, name: str, wheels: Iterable[tuple[str, str]]) -> None:
-        """Unpack wheels, (file name, sha256) of blobs that are there, into the environment ``name``."""
+        """Unpack wheels, (file name, sha256) of blobs that are there, into the environment ``name``; again where it is damaged."""
         request = wire.EnvironmentRequest(
             environment=name, wheels=tuple(wire.Wheel(filename=filename, sha256=sha256) for filename, sha256 in wheels)
         )
         printed = self._ask(["environment"], wire.to_json(request), timeout_s=900)
-        read_answer(EnvironmentReady, printed, self._source("environment"))
+        if read_answer(EnvironmentReady, printed, self._source("environment")).damaged:
+            self._damaged.append(f"environment {name[:12]}")
 
     def start(self, request: wire.LaneRequest) -> None:
         """Start a lane, detached; starting the same lane twice starts it once. Raises `DeviceBusy`."""
@@ -229,8 +219,8 @@ class AgentClient:
         """Stop a lane; return False where it was over already."""
         return read_answer(LaneStopped, self._ask(["stop", lane]), self._source("stop")).stopped
 
-    def _have(self, hashes: Iterable[str]) -> MissingBlobs:
-        printed = self._ask(["have"], json.dumps(sorted(hashes)).encode())
+    def _have(self, hashes: Iterable[str], *, timeout_s: float = SILENCE_S) -> MissingBlobs:
+        printed = self._ask(["have"], json.dumps(sorted(hashes)).encode(), timeout_s=timeout_s)
         return read_answer(MissingBlobs, printed, self._source("have"))
 
     def _tuning(self, command: str, stdin: bytes = b"") -> Tuning:
@@ -335,12 +325,6 @@ class AgentClient:
             room = f"make room there: farm devices clean {name}" if code == wire.NO_SPACE else None
             return DeviceUnfit(f"{name}: {message}", hint=room)
         return AgentFailed(f"{name}: {message}", status=status, code=code)
-
-
-def _room(path: Path) -> int:
-    """Return what a blob takes on a device; a wheel is unpacked beside itself."""
-    size = path.stat().st_size
-    return size * ROOM if path.suffix == ".whl" else size
 
 
 def _last_words(done: Completed) -> str:

@@ -72,19 +72,21 @@ OneReading = Annotated[dict[str, Any], AfterValidator(expect_reading)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Located:
-    """Where the agent belongs on a device, whether it is there, which Python runs it."""
+    """Where the agent belongs on a device, whether it is there (damaged or not), which Python runs it."""
 
     workdir: str
     agent: str
     present: bool
+    damaged: bool = False
     python: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingBlobs:
-    """The blobs that a device lacks, with the bytes of each that arrived, and the room on its disk."""
+    """The blobs that a device lacks, with the bytes of each that arrived, which were damaged, and the room on its disk."""
 
     missing: dict[str, int]
+    damaged: list[str]
     used_bytes: int
     free_bytes: int
 
@@ -99,10 +101,11 @@ class Received:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentReady:
-    """An environment is there; ``reused`` where it was before."""
+    """An environment is there; ``reused`` where it was before, ``damaged`` where it was unpacked again for that."""
 
     environment: str
     reused: bool
+    damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
