@@ -76,7 +76,11 @@ def test_what_a_wheel_keeps_in_its_data_folder_for_site_packages_comes_along(dev
     device.ask("environment", stdin=ask(device, files))
 
     folder = device.workdir / "environments" / "env-1"
-    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.suffix not in (".pyc", "")}
+    found = {
+        str(path.relative_to(folder))
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix not in (".pyc", "")
+    }
     assert found == {"pure.py", "pkg/plat.py", "a.py"}
 
 
