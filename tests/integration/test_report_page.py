@@ -77,6 +77,17 @@ def test_a_point_tells_its_figures(screen):
     assert "ms" in tip.inner_text()
 
 
+def test_a_click_on_the_legend_fades_the_other_schemes(screen):
+    faint = "#ecdf-0 .mark-line path[opacity='0.08']"
+    lines = screen.locator("#ecdf-0 .mark-line path").count()
+
+    screen.locator("#ecdf-0 .role-legend-symbol path").first.click(force=True)
+    screen.wait_for_timeout(200)
+
+    assert screen.locator(faint).count() == lines * 2 // 3
+    screen.locator("#ecdf-0 svg.marks").dblclick(position={"x": 5, "y": 5})
+
+
 def test_words_filter_the_table(screen):
     screen.locator("[data-filters=results]").fill("int8 PI5")
 

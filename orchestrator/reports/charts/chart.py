@@ -103,7 +103,8 @@ def height_of(values: Sequence[Mapping[str, Any]], *fields: str, step: int) -> i
 
 def colour_of(schemes: Sequence[str], **options: Any) -> dict[str, Any]:
     """Return the channel ``color`` by scheme, each scheme of the same colour in every chart."""
-    names = list(dict.fromkeys(schemes))
+    known = list(COLOURS)
+    names = sorted(set(schemes), key=lambda name: (known.index(name) if name in known else len(known), name))
     spare = [name for name in sorted(names) if name not in COLOURS]
     more = {name: MORE_COLOURS[place % len(MORE_COLOURS)] for place, name in enumerate(spare)}
     colours = [COLOURS.get(name) or more[name] for name in names]

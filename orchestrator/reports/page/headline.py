@@ -34,6 +34,9 @@ def headline(choices: Sequence[Choice], fleet: Sequence[FleetChoice], most: int 
     """Return what to deploy; at most ``most`` sentences of evidence, those on a whole fleet if there are any."""
     chosen = [choice.chosen for choice in choices if choice.chosen is not None]
     sentences = tuple(map(fleet_sentence, fleet) if fleet else map(sentence, choices))[:most]
+    if not choices:
+        lead = "The run has no latency of single invocations to choose by."
+        return Headline(text="Throughput alone was measured", lead=lead, sentences=(), tone="none")
     if not chosen:
         lead = "Every result is refused by a limit or by its verdict; the reasons are below."
         return Headline(text="No variant can be recommended", lead=lead, sentences=sentences, tone="none")

@@ -95,10 +95,13 @@ def _accuracy(dossier: Dossier) -> Iterator[str]:
         return
     images = sorted({each.shape[0] for each in scored})
     classes = sorted({len(each.classes) for each in scored})
+    methods = sorted({one.method for each in dossier.accuracies for one in each.estimates.values()})
+    how = f"; intervals of AUC are by {listed(methods)}" if methods else ""
     origin = "synthetic images of" if dossier.run.synthetic else "images of"
     yield (
         f"Accuracy is the mean AUC-ROC [8] over {_range(classes)} findings on {_range(images)} {origin} dataset {dossier.run.dataset}, "
-        "scored on the devices; intervals of AUC and of its paired differences are DeLong's [9]."
+        f"scored on the devices{how}; intervals of its paired differences are by DeLong's structural components [9], images of a "
+        "patient taken together where patients are known."
     )
     if dossier.run.synthetic:
         yield "No figure of synthetic images applies to patients."
