@@ -55,18 +55,25 @@ def sentences(rows: Sequence[TableRow]) -> Iterator[str]:
     yield from map(fleet_sentence, for_fleet([choice for choice, _ in choices]))
 
 
-def _group(each: TableRow) -> tuple[str, str]:
-    return each.row.device, each.row.model
-
-
-def _sentence(choice: Choice, rows: Sequence[TableRow], *, several: bool) -> str:
-    """Return the answer for one model on one device, the model by name where there are several."""
+def undecided(choice: Choice, rows: Sequence[TableRow]) -> str:
+    """Return why the measurements of one model on one device can't decide what to deploy; empty where they can."""
     if all(any(reason["code"] == "smoke" for reason in each.row.reasons) for each in rows):
         return f"effort smoke shows that {choice.model} works on {choice.device}, not what to deploy: farm run decides"
     busy = busiest([each.row for each in rows])
     pairs = [each.against for each in rows if each.against is not None]
     if busy and all(pair.verdict in (significance.CANT_TELL, significance.NOT_COMPARABLE) for pair in pairs):
         return f"{choice.device} was too busy to tell: {busy}"
+    return ""
+
+
+def _group(each: TableRow) -> tuple[str, str]:
+    return each.row.device, each.row.model
+
+
+def _sentence(choice: Choice, rows: Sequence[TableRow], *, several: bool) -> str:
+    """Return the answer for one model on one device, the model by name where there are several."""
+    if why := undecided(choice, rows):
+        return why
     if choice.chosen is None:
         count = len(choice.candidates)
         return f"no scheme of {choice.model} can be recommended on {choice.device}: all {count} are refused; farm results best explains"

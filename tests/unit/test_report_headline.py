@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.analysis.best import Limits, choose, for_fleet
+from orchestrator.analysis.table_rows import TableRow
 from orchestrator.reports.page.headline import headline
 from tests.unit.test_reports import make_row
 
@@ -27,7 +28,7 @@ def rows(fleet, **changes):
 
 def head(results, limits=ANY):
     choices = choose(results, {}, limits)
-    return headline(choices, for_fleet(choices))
+    return headline(choices, for_fleet(choices), [TableRow(row=row, against=None) for row in results])
 
 
 def test_one_device_gets_one_scheme():
@@ -50,7 +51,7 @@ def test_devices_that_differ_get_one_artifact_for_all():
     found = head(rows(fleet))
 
     assert found.text == "One artifact for both devices: int8"
-    assert "one artifact for all 2 devices: int8" in found.sentences[0]
+    assert "one artifact for both devices: int8" in found.sentences[0]
 
 
 def test_warnings_are_in_the_tone():
@@ -67,3 +68,13 @@ def test_nothing_that_fits_is_no_recommendation():
 
 def test_throughput_alone_has_no_choice():
     assert head(rows({"pi5": {"int8": (1e6, 1000)}}, interpreters=2)).text == "Throughput alone was measured"
+
+
+def test_a_smoke_run_decides_nothing():
+    reason = {"verdict": "WARN", "code": "smoke", "message": "wiring only", "advice": "measure longer"}
+    fleet = {"pi5": {"float32": (3e6, 4000), "int8": (1e6, 1000)}}
+
+    found = head(rows(fleet, verdict="WARN", reasons=(reason,)))
+
+    assert (found.text, found.tone) == ("These measurements can't decide what to deploy", "none")
+    assert "effort smoke shows that tiny-cxr works on pi5" in found.lead

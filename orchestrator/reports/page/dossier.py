@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.analysis import best, compare
+from orchestrator.analysis import best
 from orchestrator.analysis.accuracy.reader import AccuracyReader
+from orchestrator.analysis.table_rows import table_rows
 from orchestrator.domain.case import Case
 from orchestrator.errors import UsageError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from orchestrator.analysis.best import Choice, FleetChoice
     from orchestrator.analysis.claims import Answered
     from orchestrator.analysis.compare import Comparison
+    from orchestrator.analysis.table_rows import TableRow
     from orchestrator.domain.artifact import Artifact
     from orchestrator.domain.profile import Profile
     from orchestrator.domain.result import Measurement, Scores
@@ -44,6 +46,8 @@ class Dossier:
     rows: tuple[ResultRow, ...]
     choices: tuple[Choice, ...]
     fleet: tuple[FleetChoice, ...]
+    #: ``rows`` beside what they are compared with.
+    table: tuple[TableRow, ...]
     #: Against float32 of the same setting, in the order of ``rows``.
     comparisons: tuple[Comparison, ...]
     #: By case; each with its samples.
@@ -81,7 +85,8 @@ def gather(store: Queries, run: str, labels: Path, limits: best.Limits | None = 
     rows = tuple(store.results(run=row.id))
     if not rows:
         raise UsageError(f"run {row.id} has no judged case yet", hint=f"farm run --resume {row.id}")
-    comparisons = compare.compare(store, _pairs(rows), labels)
+    table = table_rows(store, rows, labels)
+    comparisons = tuple(each.against for each in table if each.against is not None)
     choices = best.choose(rows, {pair.b.case: pair for pair in comparisons}, limits or best.Limits())
     cases = {each.case: Case.parse(each.case) for each in rows}
     scores = {name: found for name, case in cases.items() if (found := store.scores(row.id, case)) is not None}
@@ -91,6 +96,7 @@ def gather(store: Queries, run: str, labels: Path, limits: best.Limits | None = 
         rows=rows,
         choices=choices,
         fleet=best.for_fleet(choices),
+        table=table,
         comparisons=comparisons,
         attempts={name: store.measurements(row.id, case) for name, case in cases.items()},
         scores=scores,
@@ -100,16 +106,6 @@ def gather(store: Queries, run: str, labels: Path, limits: best.Limits | None = 
         profiles=_profiles(store, row.id, cases),
         skips=store.skips(row.id),
     )
-
-
-def _pairs(rows: Sequence[ResultRow]) -> list[tuple[ResultRow, ResultRow]]:
-    """Return each result as B of the float32 one of its setting, as far as there is one."""
-    if not {compare.FLOAT32} < {row.scheme for row in rows}:
-        return []
-    try:
-        return compare.by(rows, "scheme", compare.FLOAT32)
-    except UsageError:
-        return []
 
 
 def _profiles(store: Queries, run: str, cases: Mapping[str, Case]) -> dict[str, Profile]:

@@ -65,7 +65,7 @@ def plain(dossier: Dossier) -> dict[str, Any]:
 
 def markdown(dossier: Dossier) -> str:
     """Return the report as Markdown: the answer, results, verdicts, methods."""
-    answer = headline(dossier.choices, dossier.fleet)
+    answer = headline(dossier.choices, dossier.fleet, dossier.table)
     columns, lines = _table(dossier)
     rows = [f"| {' | '.join(map(_escaped, cells))} |" for cells in [columns, *lines]]
     rows.insert(1, f"|{'---|' * len(columns)}")
@@ -106,7 +106,7 @@ def latex(dossier: Dossier) -> str:
             [
                 "% needs \\usepackage{booktabs}",
                 r"\begin{table}",
-                rf"\caption{{{_tex(headline(dossier.choices, dossier.fleet).text)}. Run {_tex(dossier.run.id)}.}}",
+                rf"\caption{{{_tex(headline(dossier.choices, dossier.fleet, dossier.table).text)}. Run {_tex(dossier.run.id)}.}}",
                 rf"\begin{{tabular}}{{{'l' * len(columns)}}}",
                 r"\toprule",
                 " & ".join(map(_tex, columns)) + r" \\",

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from orchestrator.analysis.compare import FLOAT32
 from orchestrator.analysis.significance import FASTER
 from orchestrator.domain.units import format_ns, format_ratio
-from orchestrator.reports.best import fleet_sentence, sentence
-from orchestrator.reports.difference_words import auc_change_words, time_words
+from orchestrator.reports import answer
+from orchestrator.reports.best import all_devices, fleet_sentence, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.analysis.best import Candidate, Choice, FleetChoice
+    from orchestrator.analysis.table_rows import TableRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,19 +31,32 @@ class Headline:
     tone: str
 
 
-def headline(choices: Sequence[Choice], fleet: Sequence[FleetChoice], most: int = 3) -> Headline:
-    """Return what to deploy; at most ``most`` sentences of evidence, those on a whole fleet if there are any."""
+def headline(
+    choices: Sequence[Choice], fleet: Sequence[FleetChoice], rows: Sequence[TableRow], most: int = 3
+) -> Headline:
+    """Return what to deploy; at most ``most`` sentences of evidence, those on a whole fleet if there are any.
+
+    ``rows`` are the results that ``choices`` are made of.
+    """
     chosen = [choice.chosen for choice in choices if choice.chosen is not None]
     sentences = tuple(map(fleet_sentence, fleet) if fleet else map(sentence, choices))[:most]
     if not choices:
         lead = "The run has no latency of single invocations to choose by."
         return Headline(text="Throughput alone was measured", lead=lead, sentences=(), tone="none")
+    open_ones = [why for choice in choices if (why := answer.undecided(choice, _of_choice(choice, rows)))]
+    if len(open_ones) == len(choices):
+        text = "These measurements can't decide what to deploy"
+        return Headline(text=text, lead=f"{'; '.join(open_ones[:most])}.", sentences=sentences, tone="none")
     if not chosen:
         lead = "Every result is refused by a limit or by its verdict; the reasons are below."
         return Headline(text="No variant can be recommended", lead=lead, sentences=sentences, tone="none")
     warned = len(chosen) < len(choices) or any(each.row.verdict != "VALID" for each in chosen)
-    lead = _lead(chosen[0]) if len(choices) == 1 else _lead_of_several(choices)
+    lead = _lead(chosen[0], rows) if len(choices) == 1 else _lead_of_several(choices)
     return Headline(text=_text(choices, fleet), lead=lead, sentences=sentences, tone="warn" if warned else "good")
+
+
+def _of_choice(choice: Choice, rows: Sequence[TableRow]) -> list[TableRow]:
+    return [each for each in rows if (each.row.device, each.row.model) == (choice.device, choice.model)]
 
 
 def _text(choices: Sequence[Choice], fleet: Sequence[FleetChoice]) -> str:
@@ -51,10 +65,10 @@ def _text(choices: Sequence[Choice], fleet: Sequence[FleetChoice]) -> str:
     everywhere = all(choice.chosen is not None for choice in choices)
     if len(schemes) == 1 and everywhere:
         (scheme,) = schemes
-        where = f"on {next(iter(devices))}" if len(devices) == 1 else f"on {_all(len(devices))}"
+        where = f"on {next(iter(devices))}" if len(devices) == 1 else f"on {all_devices(len(devices))}"
         return f"Keep {scheme} {where}" if scheme == FLOAT32 else f"Deploy {scheme} {where}"
-    if len(fleet) == 1 and len(choices) == len(fleet[0].ratios):
-        return f"One artifact for {_all(len(devices))}: {fleet[0].scheme}"
+    if len(fleet) == 1 and fleet[0].scheme is not None and len(choices) == len(fleet[0].each):
+        return f"One artifact for {all_devices(len(devices))}: {fleet[0].scheme}"
     parts = [
         f"{choice.chosen.row.scheme} for {_of(choice, choices)}"
         if choice.chosen
@@ -64,19 +78,10 @@ def _text(choices: Sequence[Choice], fleet: Sequence[FleetChoice]) -> str:
     return f"Deploy {', '.join(parts)}" if len(parts) <= 3 else f"{len(schemes)} schemes for {len(devices)} devices"
 
 
-def _lead(chosen: Candidate) -> str:
-    """Return what the chosen variant gains or costs against float32."""
-    row, pair = chosen.row, chosen.against
-    if pair is None:
-        return f"It takes {format_ns(chosen.p50_per_image_ns)} an image; no other variant within the limits is better."
-    smaller = f"; its file is {_size_words(row.size_ratio)}" if row.size_ratio else ""
-    accuracy = f"; mean AUC changes by {auc_change_words(pair)}" if pair.auc_change is not None else ""
-    return f"Against float32: {time_words(pair)}{smaller}{accuracy}."
-
-
-def _size_words(size_ratio: float) -> str:
-    factor, word = (size_ratio, "smaller") if size_ratio >= 1 else (1 / size_ratio, "larger")
-    return f"{format_ratio(factor)} {word}"
+def _lead(chosen: Candidate, rows: Sequence[TableRow]) -> str:
+    """Return the answer as below the tables of a terminal."""
+    words = next(answer.sentences(rows), None)
+    return f"{words}." if words else f"It takes {format_ns(chosen.p50_per_image_ns)} an image."
 
 
 def _lead_of_several(choices: Sequence[Choice]) -> str:
@@ -87,10 +92,6 @@ def _lead_of_several(choices: Sequence[Choice]) -> str:
         return "Nowhere is the best variant shown to be faster than float32."
     ends = sorted({format_ratio(min(faster)), format_ratio(max(faster))})
     return f"The best of each is faster than float32 on {len(faster)} of {len(choices)}: {' to '.join(ends)}."
-
-
-def _all(count: int) -> str:
-    return "both devices" if count == 2 else f"all {count} devices"
 
 
 def _of(choice: Choice, choices: Sequence[Choice]) -> str:

@@ -44,7 +44,7 @@ def content(dossier: Dossier) -> dict[str, Any]:
     return {
         "version": version("edge-farm"),
         "run": dossier.run,
-        "headline": headline(dossier.choices, dossier.fleet),
+        "headline": headline(dossier.choices, dossier.fleet, dossier.table),
         "cards": view.cards(dossier.choices),
         "claims": claims(dossier.claims),
         "claims_summary": claim_words.summary(dossier.claims) if dossier.claims else "",
