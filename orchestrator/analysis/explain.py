@@ -51,7 +51,7 @@ def explain(store: Queries, row: ResultRow, labels: Path) -> Explanation:
     (pair,) = compare.compare(store, [(base, row)], labels)
     a, b = _side(store, base), _side(store, row)
     facts = store.facts(row.run, row.device)
-    profiles = profile.newest(store, base), profile.newest(store, row)
+    profiles = _profile(store, a), _profile(store, b)
     findings = (
         *_coverage(a, b),
         *_operators(profiles),
@@ -81,6 +81,16 @@ def _side(store: Queries, row: ResultRow) -> Side:
         attempts=store.measurements(row.run, Case.parse(row.case)),
         artifact=store.artifact(row.artifact) if row.artifact else None,
     )
+
+
+def _profile(store: Queries, side: Side) -> Profile | None:
+    """Return the newest profile of what was measured, by the version of the runtime that measured it."""
+    measured = next((attempt.versions for attempt in side.attempts if attempt.versions), {})
+    found = profile.newest(store, side.row)
+    if found is None or found.error is not None:
+        return found
+    names = (set(found.versions) & set(measured)) - set(_SURROUNDINGS)
+    return found if all(found.versions[name] == measured[name] for name in names) else None
 
 
 def _coverage(a: Side, b: Side) -> Iterator[Finding]:

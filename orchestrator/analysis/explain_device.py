@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.analysis.anatomy import anatomy
 from orchestrator.analysis.finding import Finding, Missing
+from orchestrator.analysis.verdicts.device import FREQUENCY
 from orchestrator.domain.units import format_bytes, format_ns
 
 if TYPE_CHECKING:
@@ -64,6 +66,7 @@ def findings(a: Side, b: Side, facts: Mapping[str, Any]) -> Iterator[Finding]:
     yield from _threads(a, b)
     yield from _reasons(a, b)
     yield from _steady(a, b)
+    yield from _clock(a, b)
     yield from _memory(a, b, facts, of_facts)
     yield from _start(b)
 
@@ -155,6 +158,30 @@ def _steady(a: Side, b: Side) -> Iterator[Finding]:
             sentence=f"nothing slowed the device down during either, by its sensors ({names})",
             evidence=f"readings of {_BOTH}",
         )
+
+
+def _clock(a: Side, b: Side) -> Iterator[Finding]:
+    """Say which frequency the processor had during each, where its sensor shows one."""
+    ours, theirs = _frequency_hz(b.attempts), _frequency_hz(a.attempts)
+    if ours is None or theirs is None:
+        return
+    if abs(ours / theirs - 1) < FREQUENCY:
+        words = f"the processor ran at {ours / 1e9:.2f} GHz during {b.row.scheme}, {theirs / 1e9:.2f} GHz during {a.row.scheme}"
+        words += ": its clock is no cause"
+    else:
+        words = f"the processor ran at {ours / 1e9:.2f} GHz during {b.row.scheme}, but {theirs / 1e9:.2f} GHz during {a.row.scheme}"
+    yield Finding(kind="clock", sentence=words, evidence=f"readings of {_BOTH}")
+
+
+def _frequency_hz(attempts: Sequence[Measurement]) -> float | None:
+    """Return the median frequency while attempts ran; the first reading of each is of an idle device."""
+    hertz = [
+        float(reading["frequency_hz"])
+        for attempt in attempts
+        for reading in attempt.readings[1:]
+        if reading.get("frequency_hz")
+    ]
+    return median(hertz) if hertz else None
 
 
 def _memory(a: Side, b: Side, facts: Mapping[str, Any], of_facts: str) -> Iterator[Finding]:

@@ -37,11 +37,12 @@ def explained(empty, tmp_path, capsys):
     shutil.copy(empty, tmp_path)
     (tmp_path / "inventory.yaml").write_text("devices: []\n")
 
-    def explain(*more, facts=None, of=INT8, int8=None, measured=None, case=INT8):
+    def explain(*more, facts=None, of=INT8, int8=None, measured=None, float32=None, case=INT8):
         attempts = []
         for number in range(1, 6):
             one = make_measurement([1_000_000 + number * 1000] * 128, attempt=f"f{number}", number=number)
             other = make_measurement([3_000_000 + number * 1000] * 128, attempt=f"i{number}", number=number)
+            one = replace(one, **(float32 or {}))
             attempts += [ended(one), ended(replace(other, case=of, artifact="b" * 64, **(measured or {})))]
         with Store.open(f"sqlite:///{tmp_path / 'farm.db'}") as store:
             store.record(
@@ -140,6 +141,33 @@ def test_a_throttled_device_is_a_cause_with_its_verdict_as_evidence(explained):
     (finding,) = [finding for finding in answer["findings"] if finding["kind"] == "device"]
     assert finding["sentence"] == "int8: the device slowed itself down"
     assert finding["evidence"] == "verdict of int8"
+
+
+@pytest.mark.parametrize(
+    ("hertz", "words"),
+    [
+        (1.0e9, "the processor ran at 1.00 GHz during int8, but 2.00 GHz during float32"),
+        (2.0e9, "the processor ran at 2.00 GHz during int8, 2.00 GHz during float32: its clock is no cause"),
+    ],
+)
+def test_the_clock_of_each_is_named(explained, hertz, words):
+    def readings(frequency_hz):
+        return tuple({"at_ns": at, "mono_ns": at, "frequency_hz": frequency_hz} for at in range(3))
+
+    answer = explained(measured={"readings": readings(hertz)}, float32={"readings": readings(2.0e9)})
+
+    assert sentences(answer, "clock") == [words]
+    assert not any("slowed down" in gap["what"] for gap in answer["missing"])
+
+
+def test_a_profile_of_another_version_of_the_runtime_is_no_evidence(explained):
+    old = {"versions": {"ai-edge-litert": "2.2.0"}}
+    ours = make_profile(profile="p2", case=INT8, artifact="b" * 64, **old)
+
+    answer = explained(profiled(make_profile(**old)), profiled(ours))
+
+    assert sentences(answer, "operators") == []
+    assert any("operators of float32 and int8" in gap["what"] for gap in answer["missing"])
 
 
 def test_sensors_that_saw_nothing_are_evidence_and_none_are_a_gap(explained):

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.tensorflow
 ROUNDS, DEVICES = 6, 50
 SEED = 20261127
 ROOT = Path(__file__).parents[2]
-SUITE = "models: [tiny-cxr]\ndataset: phantom\nschemes: [float32]\neffort: smoke\n"
+SUITE = "models: [tiny-cxr]\ndataset: phantom\nschemes: [float32]\neffort: smoke\nprofile: true\n"
 
 
 def is_harmless(screen):
