@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.password_warning import warn_of_password
 from orchestrator.transports.connector import Connector
 from orchestrator.transports.ssh_lookup import SshLookup
 
@@ -66,6 +66,11 @@ class Project:
     db: str
     #: What this command connects with: trusted host keys, keys that a person unlocked.
     connector: Connector
+
+    def has_no_database(self) -> bool:
+        """Return whether the database is a file of SQLite's that is not there, without what asking one takes."""
+        file = self.db.removeprefix("sqlite:///")
+        return file != self.db and bool(re.fullmatch(r"[^?:]+", file)) and not Path(file).exists()
 
     def open_store(self, *, create: bool = True) -> Store:
         """Open the results database; without ``create``, one in memory where there is none."""
@@ -130,7 +135,6 @@ def project(db: str | None = None, inventory: Path | None = None, *, creates_inv
             f"{inventory}: no such inventory",
             hint="name the file of --inventory or FARM_INVENTORY rightly, or make it: farm devices add NAME --inventory FILE",
         )
-    warn_of_password(db)
     path = inventory or DEFAULT_INVENTORY
     folder = path.absolute().parent
     state = folder / ".farm"

@@ -36,7 +36,7 @@ def upgrade(
     from orchestrator.store import backup as backups
     from orchestrator.store import migrate
 
-    with _opened(project(db, inventory).db) as engine:
+    with _opened(project(db, inventory).db, create=True) as engine:
 
         def keep(revision: str) -> None:
             path = backups.before_upgrade(engine, revision) if backup else None
@@ -114,10 +114,8 @@ def copy(
 
     Both may be SQLite or PostgreSQL; they are compared table by table. A copy that was interrupted goes on; a target with other content is refused.
     """
-    from orchestrator.cli.password_warning import warn_of_password
     from orchestrator.store import copying
 
-    warn_of_password(target)
     screen = errors_console()
     with _opened(project(db, inventory).db) as source, _opened(target, create=True) as other:
         copied = copying.copy(source, other, lambda table: screen.print(f"copying {table}"))
@@ -168,11 +166,12 @@ def _show_schema(url: str) -> bool:
     try:
         with engine.connect() as connection:
             revision = migrate.current(connection)
+            name = exceptions.shown(engines.parse_url(url))
+            schema = f"schema {revision or 'none yet'}, this farm needs {migrate.NEWEST}"
+            console().print(f"{name}: {schema}", markup=False)
             migrate.refuse_foreign(connection)
     finally:
         engine.dispose()
-    name = exceptions.shown(engines.parse_url(url))
-    console().print(f"{name}: schema {revision or 'none yet'}, this farm needs {migrate.NEWEST}", markup=False)
     if revision not in (None, migrate.NEWEST):
         errors_console().print("farm db upgrade brings it up to date")
         raise typer.Exit(1)

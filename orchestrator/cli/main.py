@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli import datasets, db, devices, models, report, results, run, runs, web
+from orchestrator.cli.password_warning import warn_of_password
 
 #: What a disk says that is full, read-only, somebody else's, or has something else where a file should be.
 PLACES = frozenset(
@@ -59,6 +60,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without × still gets its table
+    warn_of_password(sys.argv[1:])
     try:
         app(prog_name="farm")
     except KeyboardInterrupt:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
-def warn_of_password(url: str | None) -> None:
-    """Warn on standard error where the URL of a database with a password is a word of this command."""
+def warn_of_password(words: Sequence[str]) -> None:
+    """Warn on standard error where the URL of a database with a password is among the words of a command."""
+    if not any(_has_password(word.partition("=")[2] if word.startswith("--db=") else word) for word in words):
+        return
     from orchestrator.cli.context import errors_console
 
-    if url is None or url == os.environ.get("FARM_DB") or "://" not in url or not _has_password(url):
-        return
     errors_console().print(
         "warning: other users of this machine can read the password in --db (ps shows it); "
         "put the URL into FARM_DB, or the password into PGPASSWORD or ~/.pgpass",
@@ -19,8 +22,8 @@ def warn_of_password(url: str | None) -> None:
     )
 
 
-def _has_password(url: str) -> bool:
-    """Check whether a URL has a password, without what it takes to read it whole."""
-    rest = url.partition("://")[2]
+def _has_password(word: str) -> bool:
+    """Check whether a word is a URL of PostgreSQL's with a password, without what it takes to read it whole."""
+    system, _, rest = word.partition("://")
     user, at, _ = rest.rpartition("@")
-    return (bool(at) and ":" in user) or "password=" in rest.partition("?")[2]
+    return system.startswith("postgresql") and ((bool(at) and ":" in user) or "password=" in rest.partition("?")[2])

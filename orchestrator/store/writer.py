@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, insert, select, update
 
 from orchestrator.errors import StoreError, UsageError
-from orchestrator.store import ingest
+from orchestrator.store import schema
 from orchestrator.store.case_ids import CaseIds
-from orchestrator.store.ingest import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,9 +22,12 @@ if TYPE_CHECKING:
     from orchestrator.domain.device import Device
     from orchestrator.domain.event import Event
 
-#: PostgreSQL's unique_violation, serialization_failure and deadlock_detected: looking again finds what the other wrote.
+TABLES = schema.Base.metadata.tables
+#: PostgreSQL's foreign_key_violation, unique_violation, serialization_failure and deadlock_detected: looking again finds what the other wrote.
 #: SQLite's writers take turns from the start.
-RACES = frozenset({"23505", "40001", "40P01"})
+RACES = frozenset({"23503", "23505", "40001", "40P01"})
+#: A case that we looked up may be pruned since.
+GONE = "SQLITE_CONSTRAINT_FOREIGNKEY"
 TRIES = 5
 
 
@@ -48,6 +50,8 @@ class Writer:
         return self._record(events, once=True)
 
     def _record(self, events: Sequence[Event], *, once: bool) -> int:
+        from orchestrator.store import ingest  # a query needs no events
+
         left = TRIES
         while True:
             left -= 1
@@ -64,6 +68,8 @@ class Writer:
 
     def record_facts(self, device: Device, facts: Mapping[str, Any], at: datetime) -> None:
         """Store the facts of a device that was probed outside any run."""
+        from orchestrator.store import ingest
+
         with self._transaction() as connection:
             ingest.seen(connection, device, facts, at)
 
@@ -129,8 +135,9 @@ class Writer:
 
 
 def _raced(error: StoreError) -> bool:
-    """Check whether another controller wrote the same case, device or artifact between our query and our insert."""
-    return getattr(error.__cause__, "sqlstate", None) in RACES
+    """Check whether another process wrote or pruned the same rows between our query and our insert."""
+    cause = error.__cause__
+    return getattr(cause, "sqlstate", None) in RACES or getattr(cause, "sqlite_errorname", None) == GONE
 
 
 def _named(events: Sequence[Event]) -> str:

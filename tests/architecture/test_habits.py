@@ -43,11 +43,24 @@ def test_help_imports_neither_tensorflow_nor_fabric_nor_the_database():
     assert not loaded & {"tensorflow", "keras", "fabric", "paramiko", "sqlalchemy", "numpy", "pydantic", "rich.live"}
 
 
-def test_a_query_imports_neither_tensorflow_nor_fabric(tmp_path):
-    loaded = loaded_by("results", "--db", f"sqlite:///{tmp_path / 'farm.db'}")
+def test_a_query_imports_neither_tensorflow_nor_fabric_nor_alembic(tmp_path):
+    from orchestrator.store.store import Store
+
+    url = f"sqlite:///{tmp_path / 'farm.db'}"
+    Store.open(url).close()
+
+    loaded = loaded_by("results", "--db", url)
 
     assert "sqlalchemy" in loaded
     assert not loaded & {"tensorflow", "keras", "fabric", "paramiko", "alembic", "scipy"}
+    assert "orchestrator.store.ingest" not in loaded
+
+
+def test_where_there_is_no_database_a_query_imports_none(tmp_path):
+    loaded = loaded_by("results", "--db", f"sqlite:///{tmp_path / 'farm.db'}")
+
+    assert not loaded & {"sqlalchemy", "numpy", "pandas"}
+    assert not list(tmp_path.iterdir())
 
 
 def test_modules_and_functions_stay_small(modules):

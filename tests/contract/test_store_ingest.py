@@ -133,3 +133,17 @@ def test_a_case_that_a_failed_transaction_made_is_made_again(store):
     store.record(ended(make_measurement(case=case), offset=5))
 
     assert len(store.measurements(RUN, case)) == 1
+
+
+def test_a_case_that_another_process_pruned_meanwhile_is_made_again(store, database_url):
+    case = make_case(threads=5)
+    tell(store, started(), ready(), lane_started(), happened.CaseSkipped(run=RUN, case=case, reason="why"))
+    engine = sqlalchemy.create_engine(database_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM run_cases")
+        connection.exec_driver_sql("DELETE FROM cases")
+    engine.dispose()
+
+    store.record(ended(make_measurement(case=case), offset=5))
+
+    assert len(store.measurements(RUN, case)) == 1

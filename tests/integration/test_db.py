@@ -34,7 +34,7 @@ def execute(file, statement):
 
 
 @pytest.mark.parametrize(
-    "words", [("current",), ("check",), ("backup", "x.db"), ("upgrade",), ("copy", "sqlite:///x.db")], ids=" ".join
+    "words", [("current",), ("check",), ("backup", "x.db"), ("copy", "sqlite:///x.db")], ids=" ".join
 )
 def test_where_there_is_no_database_none_is_made(project, words):
     done = project.farm("db", *words)

@@ -50,6 +50,11 @@ class Filters:
     #: By the field of a case, or ``verdict``.
     values: Mapping[str, tuple[str, ...] | tuple[int, ...]]
 
+    @property
+    def is_narrow(self) -> bool:
+        """Whether anything was asked for."""
+        return bool(self.devices or self.since or self.values)
+
     def of(self, store: Queries, run: str | None, where: Path | None, db: str | None) -> dict[str, Any]:
         """Return keywords of `Queries.results`, its devices selected among those of the inventory and of the results."""
         chosen: dict[str, Any] = dict(self.values)

@@ -95,6 +95,9 @@ def print_results(
     as_json: bool,
 ) -> None:
     """Print what is asked for, a page of it on a terminal, or why there is nothing."""
+    if run is None and not narrowed.is_narrow and project(db, inventory).has_no_database():
+        print_nothing(as_json=as_json)
+        return
     page = limit or (PAGE if console().is_terminal and not as_json else None)
     with existing_store(db, inventory) as store:
         of_run = store.run(run) if run else None
@@ -127,6 +130,14 @@ def print_rows(store: Queries, rows: Sequence[ResultRow], files: Project, *, as_
     out = console()
     case_table.show(shown, out)
     answer.show(shown, out)
+
+
+def print_nothing(*, as_json: bool) -> None:
+    """Print what there is where no database is."""
+    if as_json:
+        typer.echo("[]")
+    else:
+        print_why_empty((), {})
 
 
 def print_why_empty(rows: Sequence[ResultRow], filters: Mapping[str, Any], run: RunRow | None = None) -> None:
