@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -20,6 +23,13 @@ class SafeConsole(Console):
 
     A database may hold what an older farm, or another program, put there.
     """
+
+    def on_broken_pipe(self) -> None:
+        """End quietly: who reads has seen enough, as ``| head`` does. rich itself would end with exit status 1."""
+        self.quiet = True
+        with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        raise SystemExit(0)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Yield the segments of ``renderable``, each text in them printable."""

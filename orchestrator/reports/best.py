@@ -30,12 +30,12 @@ def show(choices: Sequence[Choice], fleet: Sequence[FleetChoice], console: Conso
     for number, choice in enumerate(choices):
         if number:
             console.print()
-        console.print(escape(sentence(choice)), soft_wrap=True)
+        console.print(escape(sentence(choice)))
         console.print()
         print_whole(_table(choice), console)
     for each in fleet:
         console.print()
-        console.print(escape(fleet_sentence(each)), soft_wrap=True)
+        console.print(escape(fleet_sentence(each)))
 
 
 def sentence(choice: Choice) -> str:

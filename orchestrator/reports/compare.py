@@ -14,6 +14,7 @@ from rich.text import Text
 from orchestrator.analysis import significance
 from orchestrator.domain.units import format_ratio
 from orchestrator.reports.difference_words import (
+    SAME,
     UNCHANGED,
     auc_change_words,
     percent,
@@ -193,7 +194,11 @@ def _of_runs(pairs: Sequence[Comparison]) -> Iterator[str]:
     shifts = {(pair.b.device, pair.a.run): pair for pair in pairs if pair.device_shift is not None}
     for (device, run), pair in sorted(shifts.items()):
         words = speedup_words(1 / (pair.device_shift or 1.0))
-        yield f"{device}: all cases together are {words} than in run {run}{usual[pair.shift_is_unusual]}; that is taken out of each row"
+        if words == SAME:
+            yield f"{device}: all cases together took as long as in run {run}"
+        else:
+            unusual = usual[pair.shift_is_unusual]
+            yield f"{device}: all cases together are {words} than in run {run}{unusual}; that is taken out of each row"
     for device in sorted({pair.b.device for pair in pairs if pair.earlier_runs}):
         most = max(pair.earlier_runs for pair in pairs if pair.b.device == device)
         yield f"{device}: what {most} earlier runs differ by without a change is in the intervals"

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 LEAST_FACTOR = 1.5
 #: Of an AUC.
 UNCHANGED = "0.0000"
+#: Of times.
+SAME = "same"
 
 
 def time_words(pair: Comparison) -> str:
@@ -55,7 +57,7 @@ def speedup_words(speedup: float, where: Interval | None = None) -> str:
     if factor >= LEAST_FACTOR:
         return f"{_factor(factor, _width(speedup, where))}× {word}"
     share = _share(factor, _width(speedup, where))
-    return "same" if not float(share) else f"{share} % {word}"
+    return SAME if not float(share) else f"{share} % {word}"
 
 
 def range_words(where: Interval) -> str:
@@ -81,7 +83,8 @@ def auc_change_words(pair: Comparison) -> str:
     if pair.auc is None or not pair.auc.error:
         return text
     low, high = pair.auc.interval
-    return f"{text} ± {max(high - pair.auc_change, pair.auc_change - low):.4f}"
+    reach = f"{max(high - pair.auc_change, pair.auc_change - low):.4f}"
+    return text if text == reach == UNCHANGED else f"{text} ± {reach}"
 
 
 def signed(value: float, decimals: int) -> str:

@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.analysis.significance import FASTER, SLOWER
-from orchestrator.domain.units import format_ns, format_speedup
+from orchestrator.domain.units import format_ns
+from orchestrator.reports.difference_words import SAME, speedup_words, time_words
 from orchestrator.reports.whole_table import print_whole
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
     from orchestrator.analysis.history import Point
 
-WIDTH = 25
+#: Of a bar, in a terminal wide enough for it and in a narrow one.
+WIDTH, NARROW, LEAST_FOR_WIDE = 25, 11, 90
 COLOURS = {FASTER: "green", SLOWER: "red"}
 
 
@@ -34,6 +36,7 @@ def show(points: Sequence[Point], console: Console) -> None:
     table.add_column("p50", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     table.add_column("change", overflow="fold")
+    width = WIDTH if console.width >= LEAST_FOR_WIDE else NARROW
     ends = [end for point in points for end in _ends(point)]
     for point in points:
         row = point.row
@@ -41,12 +44,14 @@ def show(points: Sequence[Point], console: Console) -> None:
         table.add_row(
             escape(row.run),
             format_ns(row.p50_ns) if row.p50_ns else "-",
-            _bar(point, min(ends), max(ends)) if ends and row.p50_ns else "",
-            Text(_words(point), style=COLOURS.get(word, "dim")),
+            _bar(point, min(ends), max(ends), width) if ends and row.p50_ns else "",
+            Text(
+                _words(point).replace(" (", "\n(") if width == NARROW else _words(point), style=COLOURS.get(word, "dim")
+            ),
         )
     print_whole(table, console)
     for line in _explained(points):
-        console.print(escape(line), soft_wrap=True)
+        console.print(escape(line))
 
 
 def as_json(points: Sequence[Point]) -> str:
@@ -77,8 +82,7 @@ def _plain(point: Point) -> dict[str, Any]:
 def _words(point: Point) -> str:
     if point.change is None:
         return ""
-    found = point.change.difference
-    text = format_speedup(1 / found.ratio) if point.changed and found else point.change.verdict
+    text = time_words(point.change)
     return f"{text}, INVALID" if point.row.verdict == "INVALID" else text
 
 
@@ -89,8 +93,8 @@ def _explained(points: Sequence[Point]) -> Iterator[str]:
         if change is None or not (point.changed or change.blockers):
             continue
         notes = [*change.blockers, *(note for note in change.notes if "→" in note or "artifact" in note)]
-        if change.device_shift is not None:
-            notes.append(f"all cases together took {change.device_shift:.3f}× the time; that is taken out")
+        if change.device_shift is not None and (words := speedup_words(1 / change.device_shift)) != SAME:
+            notes.append(f"all cases together are {words}; that is taken out")
         yield f"{point.row.run}: {'; '.join(notes) or 'nothing that is recorded changed with it'}"
 
 
@@ -99,11 +103,11 @@ def _ends(point: Point) -> list[float]:
     return [value for value in (row.p50_ns, row.p50_low_ns, row.p50_high_ns) if value]
 
 
-def _bar(point: Point, low: float, high: float) -> str:
+def _bar(point: Point, low: float, high: float, width: int) -> str:
     """Return ``├●┤`` on a logarithmic scale from ``low`` to ``high``, one of at least a tenth."""
     reach = max(math.log(high / low), math.log(1.1))
-    places = [round((math.log(value / low) / reach) * (WIDTH - 1)) for value in _ends(point)]
-    cells = [" "] * WIDTH
+    places = [round((math.log(value / low) / reach) * (width - 1)) for value in _ends(point)]
+    cells = [" "] * width
     for place in range(min(places), max(places) + 1):
         cells[place] = "─"
     cells[min(places)], cells[max(places)] = "├", "┤"

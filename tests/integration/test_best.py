@@ -229,7 +229,7 @@ def test_the_table_fits_80_columns(store, folder):
         ({"max_energy": "5 mJs"}, "'5 mJs' is not an energy; did you mean '5mJ'"),
         ({"max_p90": "200 msec"}, "'200 msec' is not a duration; did you mean '200ms'"),
         ({"max_memory": "500 MBs"}, "'500 MBs' is not a size; did you mean '500MB'"),
-        ({"device": "nothere"}, "no result with device 'nothere'; there is local"),
+        ({"devices": "nothere"}, "no result with device 'nothere'; there is local"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
 )

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
+from orchestrator.analysis import history as analysis
 from orchestrator.cli.results.history import history as command
 from orchestrator.errors import UnknownName
+from orchestrator.reports import history as report
 from orchestrator.store.store import Store
 from orchestrator.testing import MIDNIGHT, make_case
 from tests.integration.test_compare import tell
@@ -52,7 +56,7 @@ def test_the_last_runs_are_shown_with_a_bar_each_and_what_changed(folder, capsys
     lines = [line for line in out.splitlines() if line.startswith("202601") and "aaaa  " in line]
     assert len(lines) == 4
     assert all("●" in line for line in lines)
-    assert "1.20× slower" in lines[1]
+    assert "% slower" in lines[1]
     assert lines[0].index("●") < lines[1].index("●") < lines[2].index("●")
     assert f"{RUNS[2]}: " in out
     assert "2.3.0 → 2.4.0" in out
@@ -70,3 +74,15 @@ def test_a_case_that_was_measured_once_has_no_change(folder, capsys):
 def test_a_case_without_a_result_is_refused_with_the_nearest(folder):
     with pytest.raises(UnknownName, match="no case with a result"):
         command(str(replace(INT8, scheme="int9")), inventory=folder / "inventory.yaml")
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_history_fits_the_terminal(folder, width):
+    screen = Console(file=StringIO(), width=width, color_system=None)
+
+    with Store.open(f"sqlite:///{folder / 'farm.db'}") as store:
+        report.show(analysis.history(store, INT8, folder, 4), screen)
+
+    lines = screen.file.getvalue().splitlines()
+    assert all(len(line) <= width for line in lines), max(lines, key=len)
+    assert any("slower" in line for line in lines)

@@ -379,6 +379,23 @@ def test_a_reader_that_leaves_early_is_no_traceback(measured):
     assert (done.stdout, done.stderr) == ("[\n", "")
 
 
+def test_a_reader_of_tables_that_leaves_early_gets_no_error(measured):
+    import subprocess
+    import sys
+
+    farm = f"{sys.executable} -m orchestrator.cli.main results"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {farm} | true"],
+        cwd=measured.folder,
+        env=measured.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.postgres
 def test_results_in_postgresql_read_the_same(measured, postgres, postgres_url):
     with Store.open(postgres_url) as store:

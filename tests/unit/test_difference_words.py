@@ -79,6 +79,8 @@ def test_a_change_of_auc_has_a_sign_and_its_interval():
     assert auc_change_words(pair) == "−0.0007 ± 0.0005"
     assert auc_change_words(make_pair(SLOWER, 2, 1.9, 2.1, auc_change=0.00001)) == "0.0000"
     assert auc_change_words(make_pair(SLOWER, 2, 1.9, 2.1)) == "-"
+    nothing = AucDifference(difference=0.0, error=0.00001)
+    assert auc_change_words(make_pair(SLOWER, 2, 1.9, 2.1, auc_change=0.0, auc=nothing)) == "0.0000"
 
 
 @pytest.mark.parametrize(("speedup", "words"), [(1.0, "same"), (1 / 150, "150× slower"), (1.004, "same")])

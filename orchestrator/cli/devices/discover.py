@@ -10,6 +10,7 @@ import typer
 from orchestrator.cli.context import Json, console, errors_console
 from orchestrator.cli.devices.format import print_json, table
 from orchestrator.cli.terminal import plain
+from orchestrator.reports.whole_table import print_whole
 
 DISCOVER_EPILOG = """Examples:
 
@@ -43,4 +44,4 @@ def discover(
         rows.add_row(
             plain(service.name), plain(", ".join(service.addresses)), str(service.port), plain(suggestion(service))
         )
-    console().print(rows)
+    print_whole(rows, console())

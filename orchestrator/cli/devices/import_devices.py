@@ -10,6 +10,7 @@ import typer
 from orchestrator.cli.context import InventoryFile, Json, console, errors_console, project
 from orchestrator.cli.devices.format import print_json, table
 from orchestrator.cli.terminal import plain
+from orchestrator.reports.whole_table import print_whole
 
 IMPORT_EPILOG = """Host keys are confirmed afterwards, by `farm devices trust`.  Examples:
 
@@ -52,7 +53,7 @@ def import_devices(
     if json:
         print_json({"added": [] if dry_run else [device.name for device in taken], "notes": list(found.notes)})
         return
-    console().print(rows)
+    print_whole(rows, console())
     screen = errors_console()
     for note in found.notes:
         screen.print(f"[yellow]note:[/] {plain(note)}", soft_wrap=True)

@@ -10,6 +10,7 @@ import typer
 from orchestrator.cli.context import Db, InventoryFile, Json, Wheelhouse, console, errors_console, project
 from orchestrator.cli.devices.format import Names, print_json, table
 from orchestrator.cli.terminal import plain
+from orchestrator.reports.whole_table import print_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +62,7 @@ def setup(
                 rows.add_row(
                     outcome.device.name, plain(f"{made.runtime} {made.version}"), how, format_bytes(made.sent_bytes)
                 )
-        console().print(rows)
+        print_whole(rows, console())
     _show_failures(outcomes)
 
 
@@ -100,7 +101,7 @@ def clean(
                 plain(what or "nothing"),
                 format_bytes(kept) if isinstance(kept, int) else "",
             )
-        console().print(rows)
+        print_whole(rows, console())
     _show_failures(outcomes)
 
 

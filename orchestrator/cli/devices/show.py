@@ -20,6 +20,7 @@ from orchestrator.cli.devices.format import (
     working_runtimes,
 )
 from orchestrator.cli.terminal import plain
+from orchestrator.reports.whole_table import print_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,7 +66,7 @@ def list_devices(names: Names = None, db: Db = None, inventory: InventoryFile = 
     rows = table(*shown, narrow=("device", "seen", "arch", "memory", "governor"))
     for row in cells:
         rows.add_row(*(plain(row[column]) for column in shown))
-    screen.print(rows)
+    print_whole(rows, screen)
 
 
 def _cells(device: Device, row: DeviceRow | None) -> dict[str, str]:
@@ -115,7 +116,7 @@ def show(
             and key not in ("name", "health", "last_seen_at", "tuned", "noise_floor")
         ):
             rows.add_row(key, plain(_words(value)))
-    screen.print(rows)
+    print_whole(rows, screen)
     if row is None:
         screen.print(f"never seen; next:  farm devices check {name}")
         return
@@ -127,7 +128,7 @@ def show(
     rows = table("fact", "value")
     for key, value in sorted(row.facts.items()):
         rows.add_row(plain(key), plain(_words(value)))
-    screen.print(rows)
+    print_whole(rows, screen)
     for _, advice in complaints(row.facts):
         screen.print(f"[yellow]![/] {plain(advice)}", soft_wrap=True)
 
@@ -158,7 +159,7 @@ def _show_answers(outcomes: Sequence[Outcome[Answer]]) -> None:
             )
         else:
             rows.add_row(device.name, plain(where(device)), f"[red]{type(outcome.error).__name__}[/]", "")
-    console().print(rows)
+    print_whole(rows, console())
     screen = errors_console()
     for outcome in outcomes:
         for warning in outcome.value.warnings if outcome.value else ():

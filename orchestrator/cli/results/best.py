@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.context import Db, InventoryFile, Json, console, existing_store, project
+from orchestrator.cli.results.filters import Batch, Devices, Models, Runtimes, Schemes, Since, Threads, filters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 EPILOG = """Examples:
 
 \b
-  farm results best --device pi5
+  farm results best --devices pi5,tag:ward-3 --schemes int8,float16
   farm results best --max-auc-drop 0.005 --max-p90 200ms --max-size 10MB
   farm results best --run latest --json
 
@@ -24,9 +25,16 @@ Exit status 1: for some model on some device nothing fits."""
 
 
 def best(
-    device: Annotated[str | None, typer.Option(metavar="NAME", help="Only this device (default: each).")] = None,
-    model: Annotated[str | None, typer.Option(help="Only this model (default: each).")] = None,
-    run: Annotated[str | None, typer.Option(metavar="RUN", help="Default: the newest result of every case.")] = None,
+    devices: Devices = None,
+    models: Models = None,
+    schemes: Schemes = None,
+    runtimes: Runtimes = None,
+    threads: Threads = None,
+    batch: Batch = None,
+    since: Since = None,
+    run: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Default: the result of every case that counts.")
+    ] = None,
     max_auc_drop: Annotated[
         str, typer.Option(metavar="0.01|any", help="Mean AUC it may lose of float32; any ignores accuracy.")
     ] = "0.01",
@@ -42,21 +50,25 @@ def best(
 ) -> None:
     """Say which variant to deploy, within limits, with the evidence."""
     from orchestrator.analysis import best as analysis
-    from orchestrator.analysis import compare
+    from orchestrator.analysis.table_rows import table_rows
     from orchestrator.errors import UsageError
     from orchestrator.reports import best as report
     from orchestrator.reports import no_results
 
+    narrowed = filters(
+        devices=devices, models=models, schemes=schemes, runtimes=runtimes, threads=threads, batch=batch, since=since
+    )
     limits = _limits(max_auc_drop, max_p50, max_p90, max_size, max_memory, max_energy)
     with existing_store(db, inventory) as store:
         run_id = store.run(run).id if run else None
-        rows = store.results(run=run_id, device=device, model=model)
+        chosen = narrowed.of(store, run_id, inventory, db)
+        rows = store.results(run=run_id, since=narrowed.since, **chosen)
         if not rows:
             stored = store.results(run=run_id)
-            reason = no_results.explain(stored, {"device": device, "model": model}, store.run(run) if run else None)
+            reason = no_results.explain(stored, chosen, store.run(run) if run else None)
             raise UsageError(reason, hint="farm results list" if stored else None)
-        pairs = [(base, row) for row in rows if (base := compare.float32_of(store, row)) is not None]
-        against = {pair.b.case: pair for pair in compare.compare(store, pairs, project(db, inventory).state / "blobs")}
+        shown = table_rows(store, rows, project(db, inventory).state / "blobs")
+        against = {each.row.case: each.against for each in shown if each.against is not None}
     choices = analysis.choose(rows, against, limits)
     fleet = analysis.for_fleet(choices)
     if json:

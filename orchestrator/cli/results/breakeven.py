@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, existing_store
+from orchestrator.cli.results.filters import Batch, Devices, Models, Since, Threads, filters
 
 EPILOG = """Examples:
 
@@ -18,7 +19,14 @@ EPILOG = """Examples:
 def break_even(
     runtime: Annotated[str, typer.Option(metavar="RUNTIME[/SCHEME]", help="What starts slowly.")] = "litert-gpu",
     against: Annotated[str, typer.Option(metavar="RUNTIME[/SCHEME]", help="What it is compared with.")] = "litert",
-    run: Annotated[str | None, typer.Option(metavar="RUN", help="Default: the newest result of every case.")] = None,
+    devices: Devices = None,
+    models: Models = None,
+    threads: Threads = None,
+    batch: Batch = None,
+    since: Since = None,
+    run: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Default: the result of every case that counts.")
+    ] = None,
     *,
     db: Db = None,
     inventory: InventoryFile = None,
@@ -32,8 +40,10 @@ def break_even(
     from orchestrator.domain.case import Case
     from orchestrator.reports import breakeven
 
+    narrowed = filters(devices=devices, models=models, threads=threads, batch=batch, since=since)
     with existing_store(db, inventory) as store:
-        rows = store.results(run=store.run(run).id if run else None)
+        run_id = store.run(run).id if run else None
+        rows = store.results(run=run_id, since=narrowed.since, **narrowed.of(store, run_id, inventory, db))
         found = list(pairs(rows, lambda row: store.measurements(row.run, Case.parse(row.case)), runtime, against))
     if json:
         typer.echo(breakeven.as_json(found))
