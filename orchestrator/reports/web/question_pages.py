@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.analysis import claims as analysis
@@ -35,7 +36,7 @@ ORDER = (
     significance.BELOW_NOISE,
     significance.NOTHING_SEEN,
 )
-COLUMNS = ("case", "time (95 %)", "p50 before", "p50 after", "file", "AUC change (95 %)", "to be known")
+COLUMNS: tuple[str, ...] = ("case", "time (95 %)", "p50 before", "p50 after", "file", "AUC change (95 %)", "to be known")
 
 
 def compare_page(site: Site, store: Queries, a: str, b: str) -> Page:
@@ -49,15 +50,19 @@ def compare_page(site: Site, store: Queries, a: str, b: str) -> Page:
         pairs = compare(store, between(store.results(run=old.id), store.results(run=new.id)), site.labels)
         counts = Counter(pair.verdict for pair in pairs)
         shared = [note for note in pairs[0].notes if all(note in pair.notes for pair in pairs)]
+        lines = [_line(pair, shared) for pair in sorted(pairs, key=_place)]
+        columns = COLUMNS
+        if not any(line.cells[-1].text for line in lines):
+            columns, lines = COLUMNS[:-1], [replace(line, cells=line.cells[:-1]) for line in lines]
         values |= {
             "a": old.id,
             "b": new.id,
             "old": old,
             "new": new,
-            "columns": COLUMNS,
-            "lines": [_line(pair, shared) for pair in sorted(pairs, key=lambda pair: ORDER.index(pair.verdict))],
+            "columns": columns,
+            "lines": lines,
             "notes": shared,
-            "counts": [(word, counts[word]) for word in ORDER if counts[word]],
+            "counts": [(word, counts[word]) for word in dict.fromkeys([*ORDER, *counts]) if counts[word]],
             "shifts": _shifts(pairs),
         }
     return Page(template="compare.html.j2", values=values)
@@ -77,6 +82,10 @@ def _line(pair: Comparison, shared: Sequence[str]) -> view.Line:
         view.Cell(text="; ".join(known), sort=len(known), tone="wide"),
     )
     return view.Line(device=row.device, scheme=row.scheme, cells=cells)
+
+
+def _place(pair: Comparison) -> int:
+    return ORDER.index(pair.verdict) if pair.verdict in ORDER else len(ORDER)
 
 
 def _shifts(pairs: Sequence[Comparison]) -> list[str]:
