@@ -34,9 +34,18 @@ ORDER = (
     significance.NOT_COMPARABLE,
     significance.CANT_TELL,
     significance.BELOW_NOISE,
+    significance.WITHIN,
     significance.NOTHING_SEEN,
 )
-COLUMNS: tuple[str, ...] = ("case", "time (95 %)", "p50 before", "p50 after", "file", "AUC change (95 %)", "to be known")
+COLUMNS: tuple[str, ...] = (
+    "case",
+    "time (95 %)",
+    "p50 before",
+    "p50 after",
+    "file",
+    "AUC change (95 %)",
+    "to be known",
+)
 
 
 def compare_page(site: Site, store: Queries, a: str, b: str) -> Page:
