@@ -50,6 +50,14 @@ def test_a_bare_run_measures_four_schemes_on_this_machine_and_tells_what_to_do_n
     assert by_scheme["float32"]["size_ratio"] == by_scheme["float32"]["speedup"] == 1
     assert by_scheme["int8"]["size_ratio"] > 1.5
     assert by_scheme["float32"]["auc_change"] == 0
+    int8 = by_scheme["int8"]
+    assert int8["auc_change_low"] < int8["auc_change"] < int8["auc_change_high"]
+    assert (int8["auc_findings"], int8["auc_findings_left_out"]) == (14, 0)
+    accuracy = project.json("results", "accuracy", int8["case"])
+    assert (accuracy["images"], accuracy["patients"], accuracy["method"]) == (1020, 340, "bootstrap by patient")
+    assert accuracy["change"]["value"] == pytest.approx(int8["auc_change"], abs=1e-9)
+    assert accuracy["change"]["low"] == pytest.approx(int8["auc_change_low"], abs=1e-9)
+    assert project.json("results", "divergence", "--scheme", "int8")[0]["sides"][0]["controller_largest"] < 0.15
     assert project.farm("results").stdout.count("local") >= 1
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from orchestrator.analysis import auc as metrics
-from orchestrator.datasets import labelled_files
+from orchestrator.datasets import decoding
 
 SIZE = 64
 CLASSES = ("NORMAL", "PNEUMONIA")
@@ -48,13 +48,13 @@ def brightness_auc(dataset) -> float:
 def count_decoding(monkeypatch) -> list[Path]:
     """Return a list that every image which a `Folder` decodes from now on is appended to."""
     paths: list[Path] = []
-    decode = labelled_files.decode
+    decode = decoding.decode
 
     def counted(path: Path, **how):
         paths.append(path)
         return decode(path, **how)
 
-    monkeypatch.setattr(labelled_files, "decode", counted)
+    monkeypatch.setattr(decoding, "decode", counted)
     return paths
 
 
