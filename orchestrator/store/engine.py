@@ -13,7 +13,7 @@ import sqlalchemy
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from orchestrator.errors import StoreError, StoreUnavailable
-from orchestrator.store import damage, exceptions
+from orchestrator.store import damage, exceptions, read_only
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -32,7 +32,8 @@ INODE = "farm_inode"
 def connect(text: str, *, create: bool = True) -> Engine:
     """Return an engine that has reached its database.
 
-    Without ``create``, a file of SQLite's that does not exist is not made: the engine is of an empty database in memory.
+    Without ``create``, a file of SQLite's that does not exist is not made: the engine is of an empty database in memory;
+    one that may only be read is read.
     Raises `StoreError`, as everything does that the engine is asked later; no message shows a password.
     """
     url = parse_url(text)
@@ -132,7 +133,9 @@ def _sqlite(url: URL, *, create: bool) -> Engine:
     path = _path(url)
     if path is not None and not create and not path.exists():
         url, path = sqlalchemy.URL.create("sqlite"), None
-    engine = sqlalchemy.create_engine(url)
+    only_read = path if path is not None and not create and read_only.is_read_only(path) else None
+    options = {} if only_read is None else {"creator": lambda: read_only.connect(only_read)}
+    engine = sqlalchemy.create_engine(url, **options)
     if path is not None:
         damage.guard(engine, path, _tables)
 
@@ -142,7 +145,8 @@ def _sqlite(url: URL, *, create: bool) -> Engine:
         try:
             for pragma in (f"busy_timeout={exceptions.BUSY_TIMEOUT_MS}", "foreign_keys=ON", "synchronous=FULL"):
                 connection.execute(f"PRAGMA {pragma}")
-            _write_ahead(connection)
+            if only_read is None:
+                _write_ahead(connection)
         except sqlite3.Error as error:  # SQLAlchemy translates no error of a listener's
             raise exceptions.translate(url, error) from error
         record.info[INODE] = _inode(path)  # now there is a file
