@@ -18,7 +18,7 @@ from orchestrator.domain.result import Reason, Verdict
 from orchestrator.errors import UsageError
 from orchestrator.reports.charts import draw
 from orchestrator.reports.page.dossier import gather
-from orchestrator.reports.page.pictures import POINTS, charts
+from orchestrator.reports.page.pictures import POINTS, SETTINGS, charts
 from orchestrator.store.store import Store
 from orchestrator.testing import MIDNIGHT, make_case, make_suite
 from tests.integration.test_compare import LABELS, NEW, OLD, tell
@@ -208,6 +208,17 @@ def test_lines_of_latency_are_thinned_where_there_are_many_of_them(filled):
     assert sum(len(chart.spec["data"]["values"]) for chart in drawn) <= POINTS
     assert "drawn by 26 quantiles of each attempt" in drawn[0].caption
     assert "120 quantiles" in charts(dossier)["ecdf"][0].caption
+
+
+def test_a_large_fleet_has_a_page_that_says_what_it_leaves_out(tmp_path):
+    fill(tmp_path, {f"device-{number:02}": {"int8": 3.0} for number in range(SETTINGS + 2)})
+
+    page = written(tmp_path, Format.HTML).partition("<script>")[0]
+
+    assert "2 more settings have no picture of their own" in page
+    assert f"<summary>{SETTINGS + 2 - 12} more</summary>" in page
+    assert page.count('data-chart="ecdf-') == SETTINGS
+    assert f"device-{SETTINGS + 1:02}" in page
 
 
 @pytest.mark.parametrize("name", ["plot.svg", "plot.png"])

@@ -59,7 +59,7 @@ def test_a_fleet_gets_a_sentence_for_each_device_and_one_for_all():
     lines = list(answer.sentences(both))
 
     assert [" on local " in lines[0], " on pi5 " in lines[1]] == [True, True]
-    assert "one artifact for all 2 devices: int8" in lines[2]
+    assert "one artifact for both devices: int8" in lines[2]
 
 
 def test_one_scheme_alone_is_no_choice():

@@ -15,7 +15,7 @@ from orchestrator.reports import claims as claim_words
 from orchestrator.reports.charts import draw
 from orchestrator.reports.page import flat, methods, view
 from orchestrator.reports.page.headline import headline
-from orchestrator.reports.page.pictures import charts
+from orchestrator.reports.page.pictures import SETTINGS, charts, settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +52,7 @@ def content(dossier: Dossier) -> dict[str, Any]:
         "schemes": dossier.schemes,
         "matrix": view.matrix(dossier.rows, against, dossier.schemes),
         "charts": charts(dossier),
+        "undrawn": max(0, len(settings(dossier.rows)) - SETTINGS),
         "result_columns": columns,
         "results": lines,
         "result_common": common,
