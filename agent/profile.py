@@ -60,12 +60,24 @@ def profile(path: str, runtime: str, threads: int) -> dict[str, Any]:
         return _without("runtime %s has no profiler that farm can ask; %s have one" % (runtime, names))
     versions = {"python": "%d.%d.%d" % sys.version_info[:3], how.distribution: _version(how.distribution)}
     try:
-        library = _library(how, versions[how.distribution])
-        return {**_time(Profiler(library, path, threads, how.kernels)), "versions": versions}
+        fields = _checked(_library(how, versions[how.distribution]), path, threads, how.kernels)
     except NoProfiler as error:
         return _without("%s %s: %s" % (how.distribution, versions[how.distribution], error))
     except ProfilerFailed as error:
         return {"error": "%s %s: %s" % (how.distribution, versions[how.distribution], error)}
+    return {**fields, "versions": versions}
+
+
+def _checked(library: ctypes.CDLL, path: str, threads: int, kernels: int) -> dict[str, Any]:
+    """Return the operators with their times; raises `NoProfiler` where an option was not obeyed, which is no error to LiteRT."""
+    before = _threads()
+    profiler = Profiler(library, path, threads, kernels)
+    _repeat(profiler.invocation(), _MOST)
+    expect_threads(before, _threads(), threads)
+    fields = _time(profiler)
+    if kernels == profile_litert.BUILTIN and any(each["delegate"] for each in fields["operators"]):
+        raise NoProfiler("it used a delegate, which the runtime does without")
+    return fields
 
 
 def _without(why: str) -> dict[str, Any]:
@@ -99,9 +111,21 @@ def _library(how: _How, version: str) -> ctypes.CDLL:
     return library
 
 
+def _threads() -> Optional[int]:
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except FileNotFoundError:  # macOS
+        return None
+
+
+def expect_threads(before: Optional[int], after: Optional[int], wanted: int) -> None:
+    """Raise `NoProfiler` where the runtime added another number of threads than ``wanted`` less one."""
+    if before is not None and after is not None and 1 + after - before != wanted:
+        raise NoProfiler("threads in force are %d, not %d: profile that number" % (1 + after - before, wanted))
+
+
 def _time(profiler: Profiler) -> dict[str, Any]:
     invoke = profiler.invocation()
-    _repeat(invoke, _MOST)
     quiet_ns = _repeat(invoke, _MOST)
     profiler.start()
     invoke()

@@ -39,6 +39,8 @@ def profiles(agent_zip, tmp_path_factory):
         step(device, "float32"),
         step(device, "int8", "int8"),
         step(device, "builtin", "int8", runtime="litert-builtin"),
+        step(device, "two threads", threads=2),
+        step(device, "builtin, two threads", runtime="litert-builtin", threads=2),
         step(device, "null", runtime="null"),
         device.step("no artifact", b"nothing", kind="profile"),
     )
@@ -78,6 +80,13 @@ def test_a_runtime_without_a_profiler_says_so_in_a_sentence(profiles):
         "runtime null has no profiler that farm can ask; litert, litert-builtin, litert-compiled have one"
     )
     assert done.operators == ()
+
+
+@linux
+def test_threads_that_the_runtime_does_not_use_are_no_profile(profiles):
+    assert profiles["two threads"].error is None
+    assert profiles["builtin, two threads"].unsupported
+    assert "threads in force are 1, not 2" in profiles["builtin, two threads"].error
 
 
 def test_an_artifact_that_is_none_fails_its_profile_alone(profiles):
