@@ -15,6 +15,7 @@ from orchestrator.domain.case import Case
 from orchestrator.domain.result import Measurement
 from orchestrator.errors import UsageError
 from orchestrator.exchange.files import replacing
+from orchestrator.reports.json import plain
 from orchestrator.store import schema
 from orchestrator.store.rows import ResultRow
 
@@ -22,9 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from orchestrator.analysis.table_rows import TableRow
     from orchestrator.store.store import Store
 
 _PLAIN = {"str": str, "int": int, "float": float, "bool": bool, "datetime": datetime}
+#: What a row has from its comparison with float32.
+_AGAINST = {"speedup_low": float, "speedup_high": float, "difference": str, "smallest": float, "attempts_needed": int}
 #: Rows of a batch in a Parquet file.
 _BATCH = 10_000
 #: Fields of an attempt that are no column: the archive has them.
@@ -41,10 +45,10 @@ class Table:
     rows: Iterable[Mapping[str, Any]]
 
 
-def of_results(results: Sequence[ResultRow]) -> Table:
-    """Return a row for each result, with the fields of `ResultRow`."""
-    columns = _columns(ResultRow)
-    return Table(columns=columns, rows=({name: getattr(row, name) for name in columns} for row in results))
+def of_results(results: Sequence[TableRow]) -> Table:
+    """Return a row for each result, with the keys of ``farm results --json``."""
+    columns = _columns(ResultRow) | _AGAINST
+    return Table(columns=columns, rows=(plain(each) | {"measured_at": each.row.measured_at} for each in results))
 
 
 def of_attempts(results: Sequence[ResultRow], store: Store) -> Table:

@@ -10,6 +10,7 @@ import struct
 import zipfile
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy
@@ -413,6 +414,17 @@ def test_what_is_damaged_or_hostile_is_refused_and_nothing_of_it_is_imported(
     assert isinstance(refused.value, ArchiveError | StoreError)
     assert content(tmp_path) == before
     assert sorted(tmp_path.iterdir()) == files
+
+
+def test_an_archive_of_version_1_is_imported_by_every_later_farm(elsewhere):
+    path = Path(__file__).parents[1] / "data" / "run-1.farm.zip"  # tests/data/make_archive.py wrote it once
+
+    done = bring_in(elsewhere, path)
+
+    assert (done.run, done.new, done.cases, done.attempts, done.scorings) == (RUN, True, 2, 3, 2)
+    assert [len(attempt.latency_ns) for attempt in elsewhere.measurements(RUN, make_case())] == [128, 3, 0]
+    assert [row.verdict for row in elsewhere.results(run=RUN)] == ["VALID"]
+    assert not bring_in(elsewhere, path).new
 
 
 def test_every_table_of_a_run_is_in_its_archive():

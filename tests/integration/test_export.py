@@ -105,7 +105,7 @@ def test_without_pyarrow_a_sentence_says_what_to_install(folder, tmp_path, monke
         (["-o", "results.xls"], "its name does not say which format"),
         (["--format", "cvs"], "no format called 'cvs'; did you mean 'csv'?"),
         (["--format", "parquet"], "parquet needs a file"),
-        (["-o", "run.farm.zip", "--scheme", "int8"], "--scheme does not go with an archive"),
+        (["-o", "run.farm.zip", "--scheme", "int8"], "--schemes does not go with an archive"),
         (["-o", "nowhere/results.csv"], "nowhere/results.csv: No such file or directory"),
         (["--run", "nope"], "no run called 'nope'"),
     ],
@@ -119,7 +119,9 @@ def test_an_export_that_can_not_be_made_says_why(folder, argv, words):
 
 def test_filters_narrow_what_is_exported(folder):
     assert exported(folder, "--scheme", "float32", "--device", "loc*")
-    assert exported(folder, "--scheme", "int8") == ""
+    assert exported(folder, "--schemes", "float32,int8", "--verdict", "WARN", "--since", "2025-12-31")
+    for narrow in (("--scheme", "int8"), ("--verdict", "VALID"), ("--since", "2026-01-02"), ("--threads", "2")):
+        assert exported(folder, *narrow) == ""
 
 
 def test_an_archive_goes_to_another_farm_once(folder, tmp_path):

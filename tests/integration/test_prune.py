@@ -70,7 +70,7 @@ def test_a_named_run_stays_and_the_reason_is_shown(folder):
     ("argv", "words"),
     [
         (["--yes"], "nothing says what may go"),
-        (["--before", "soon", "--yes"], "--before 'soon' is neither an age nor a date"),
+        (["--before", "soon", "--yes"], "--before soon: neither a date nor an age"),
         (["--run", "nope", "--yes"], "no run called 'nope'"),
         (["--keep", "-1", "--yes"], "Invalid value for '--keep'"),
     ],

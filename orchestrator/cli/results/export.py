@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.context import Db, InventoryFile, console, errors_console, existing_store, project
-from orchestrator.cli.results.list import selected_devices
+from orchestrator.cli.results.filters import Devices, Models, Runtimes, Schemes, Since, Threads, Verdicts, filters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,33 +33,42 @@ _BENCHMARKS = frozenset({"litert", "google-benchmark", "pyperf"})
 _TO_FILES = frozenset({"parquet", "archive"})
 
 
+Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: standard output.")]
+Form = Annotated[
+    str | None,
+    typer.Option("--format", metavar="FORMAT", help=f"{', '.join(FORMATS)}. Default: what FILE ends with, else jsonl."),
+]
+Run = Annotated[str | None, typer.Option(metavar="RUN", help="Default: the newest result of every case.")]
+Attempts = Annotated[bool, typer.Option("--attempts", help="A row for each attempt.")]
+Litert = Annotated[
+    bool, typer.Option("--json-benchmark", help="As LiteRT's own benchmark tool writes it: --format litert.")
+]
+Mlflow = Annotated[
+    str | None, typer.Option("--mlflow", metavar="URI", help="Log a run to MLflow: http://…, sqlite:///mlflow.db.")
+]
+Experiment = Annotated[str, typer.Option(metavar="NAME", help="Of MLflow.")]
+Images = Annotated[
+    bool, typer.Option("--images", help="Archive: with names, labels and patients' numbers of the images.")
+]
+
+
 def export(
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Default: standard output.")
-    ] = None,
-    format: Annotated[  # noqa: A002  the option's name
-        str | None,
-        typer.Option(
-            "--format", metavar="FORMAT", help=f"{', '.join(FORMATS)}. Default: what FILE ends with, else jsonl."
-        ),
-    ] = None,
-    run: Annotated[str | None, typer.Option(metavar="RUN", help="Default: the newest result of every case.")] = None,
-    device: Annotated[str | None, typer.Option(metavar="A,B", help="Only these devices, as for list.")] = None,
-    model: Annotated[str | None, typer.Option(help="Only this model.")] = None,
-    scheme: Annotated[str | None, typer.Option(help="Only this scheme.")] = None,
-    runtime: Annotated[str | None, typer.Option(help="Only this runtime.")] = None,
+    output: Output = None,
+    form: Form = None,
+    run: Run = None,
+    devices: Devices = None,
+    models: Models = None,
+    schemes: Schemes = None,
+    runtimes: Runtimes = None,
+    threads: Threads = None,
+    verdicts: Verdicts = None,
+    since: Since = None,
     *,
-    attempts: Annotated[bool, typer.Option("--attempts", help="A row for each attempt.")] = False,
-    json_benchmark: Annotated[
-        bool, typer.Option("--json-benchmark", help="As LiteRT's own benchmark tool writes it: --format litert.")
-    ] = False,
-    mlflow: Annotated[
-        str | None, typer.Option("--mlflow", metavar="URI", help="Log a run to MLflow: http://…, sqlite:///mlflow.db.")
-    ] = None,
-    experiment: Annotated[str, typer.Option(metavar="NAME", help="Of MLflow.")] = "farm",
-    images: Annotated[
-        bool, typer.Option("--images", help="Archive: with names, labels and patients' numbers of the images.")
-    ] = False,
+    attempts: Attempts = False,
+    json_benchmark: Litert = False,
+    mlflow: Mlflow = None,
+    experiment: Experiment = "farm",
+    images: Images = False,
     db: Db = None,
     inventory: InventoryFile = None,
 ) -> None:
@@ -67,26 +76,32 @@ def export(
 
     CSV, JSON Lines, Parquet; an archive is what another farm imports.
     """
+    options = {"devices": devices, "models": models, "schemes": schemes, "runtimes": runtimes, "threads": threads}
+    options |= {"verdicts": verdicts, "since": since}
     if mlflow is not None:
-        _refuse_filters({"output": output, "format": format, "attempts": attempts or None}, "--mlflow")
+        other = {
+            "output": output,
+            "format": form,
+            "attempts": attempts or None,
+            "json-benchmark": json_benchmark or None,
+        }
+        _refuse(options | other, "--mlflow")
         _mlflow(project(db, inventory), run or "latest", mlflow, experiment)
         return
-    chosen = _format("litert" if json_benchmark else format, output)
-    filters: dict[str, Any] = {"model": model, "scheme": scheme, "runtime": runtime}
+    chosen = _format("litert" if json_benchmark else form, output)
+    narrowed = filters(**options)
     with existing_store(db, inventory) as store:
         if chosen == "archive":
-            _refuse_filters(filters | {"device": device, "attempts": attempts or None})
+            _refuse(options | {"attempts": attempts or None}, "an archive")
             assert output is not None  # noqa: S101  `_format` asks for it
             _archive(store, run or "latest", output, images=images)
             return
-        rows = store.results(run=store.run(run).id if run else None, **filters)
-        if device:
-            names = selected_devices(device, rows, store, project(db, inventory))
-            rows = [row for row in rows if row.device in names]
+        run_id = store.run(run).id if run else None
+        rows = store.results(run=run_id, since=narrowed.since, **narrowed.of(store, run_id, inventory, db))
         if chosen in _BENCHMARKS:
             _benchmarks(store, rows, chosen, output)
         else:
-            _table(store, rows, chosen, output, attempts=attempts)
+            _table(store, rows, chosen, output, None if attempts else project(db, inventory).state / "blobs")
 
 
 def _format(asked: str | None, output: Path | None) -> str:
@@ -104,10 +119,10 @@ def _format(asked: str | None, output: Path | None) -> str:
     return chosen
 
 
-def _refuse_filters(filters: dict[str, Any], what: str = "an archive") -> None:
+def _refuse(options: dict[str, Any], what: str) -> None:
     from orchestrator.errors import UsageError
 
-    given = [name for name, value in filters.items() if value is not None]
+    given = [name for name, value in options.items() if value is not None]
     if given:
         raise UsageError(f"--{given[0]} does not go with {what}: it is for a run as a whole", hint="leave it out")
 
@@ -129,6 +144,7 @@ def _archive(store: Store, run: str, output: Path, *, images: bool) -> None:
 def _mlflow(where: Project, run: str, uri: str, experiment: str) -> None:
     import os
 
+    from orchestrator.analysis.table_rows import table_rows
     from orchestrator.cli.report import gathered
     from orchestrator.exchange import tables
     from orchestrator.exchange.mlflow_log import log
@@ -139,10 +155,11 @@ def _mlflow(where: Project, run: str, uri: str, experiment: str) -> None:
     with where.open_store(create=False) as store:
         row = store.run(run)
         rows = store.results(run=row.id)
+        compared = table_rows(store, rows, where.state / "blobs")
         dossier = gathered(store, where, row.id)
         files = {
             "report.md": flat.markdown(dossier),
-            "results.jsonl": "".join(tables.to_json_lines(tables.of_results(rows))),
+            "results.jsonl": "".join(tables.to_json_lines(tables.of_results(compared))),
         }
         files |= _page(dossier)
         done = log(uri, row, rows, files, experiment=experiment)
@@ -165,10 +182,12 @@ def _page(dossier: Dossier) -> dict[str, str]:
         return {}
 
 
-def _table(store: Store, rows: Sequence[ResultRow], chosen: str, output: Path | None, *, attempts: bool) -> None:
+def _table(store: Store, rows: Sequence[ResultRow], chosen: str, output: Path | None, labels: Path | None) -> None:
+    """Write results, compared by the images' ``labels``, or attempts where these are ``None``."""
+    from orchestrator.analysis.table_rows import table_rows
     from orchestrator.exchange import tables
 
-    table = tables.of_attempts(rows, store) if attempts else tables.of_results(rows)
+    table = tables.of_attempts(rows, store) if labels is None else tables.of_results(table_rows(store, rows, labels))
     if chosen == "parquet" and output is not None:
         tables.to_parquet(table, output)
     else:

@@ -99,18 +99,10 @@ def _counted(count: int, word: str) -> str:
 
 
 def _moment(text: str) -> datetime:
-    import re
-    from datetime import UTC, datetime, timedelta
-
+    from orchestrator.cli.results.filters import parse_since
     from orchestrator.errors import UsageError
 
-    age = re.fullmatch(r"(\d{1,5})(h|d|w)", text)
-    if age:
-        unit = {"h": "hours", "d": "days", "w": "weeks"}[age[2]]
-        return datetime.now(UTC) - timedelta(**{unit: int(age[1])})
     try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        raise UsageError(
-            f"--before {text[:40]!r} is neither an age nor a date", hint="90d, 12h, 8w or 2026-08-01"
-        ) from None
+        return parse_since(text)
+    except UsageError as error:
+        raise UsageError(error.message.replace("--since", "--before", 1), hint=error.hint) from None
