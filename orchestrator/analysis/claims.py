@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.analysis.compare import Comparison
+    from orchestrator.analysis.significance import Difference
     from orchestrator.domain.claim import Claim
     from orchestrator.store.queries import Queries
     from orchestrator.store.rows import ResultRow
@@ -208,19 +209,14 @@ def _time(claim: Claim, pair: Comparison) -> Evidence:
         note = "; ".join(pair.blockers) or "there is no time to compare"
         return Evidence(case=row.case, run=row.run, answer=Answer.OPEN, note=note)
     shift = 1.0 if pair.device_shift is None else pair.device_shift
-    where = found.speedup_interval
-    judged = _judged(
-        claim,
-        row,
-        found.speedup / shift,
-        where.low / shift,
-        where.high / shift,
-        chance=lambda bound: significance.p_beyond(found, 1 / bound / shift) if bound > 0 else 0.0,
-    )
+    judged = _held(claim, row, found, shift)
     if abs(math.log(shift)) >= NOTABLE_SHIFT:
         slower, word = (shift, "slower") if shift > 1 else (1 / shift, "faster")
-        note = f"{row.device} as a whole is {(slower - 1) * 100:.1f} % {word} than in run {pair.a.run}"
+        usual = ", as its runs usually differ" if pair.shift_is_unusual is False else ""
+        note = f"{row.device} as a whole is {(slower - 1) * 100:.1f} % {word} than in run {pair.a.run}{usual}"
         judged = replace(judged, note=_joined(judged.note, note))
+        if usual and judged.answer is Answer.REFUTED and _held(claim, row, found, 1.0).answer is not Answer.REFUTED:
+            judged = replace(judged, answer=Answer.OPEN)
     floor = pair.noise_floor
     if (
         judged.answer is Answer.REFUTED
@@ -230,6 +226,19 @@ def _time(claim: Claim, pair: Comparison) -> Evidence:
         note = f"a difference below {floor * 100:.1f} % is noise on {row.device}"
         judged = replace(judged, answer=Answer.OPEN, note=_joined(judged.note, note))
     return judged
+
+
+def _held(claim: Claim, row: ResultRow, found: Difference, shift: float) -> Evidence:
+    """Hold the speed against the bounds; ``shift`` is how many times as long the device takes as a whole."""
+    where = found.speedup_interval
+    return _judged(
+        claim,
+        row,
+        found.speedup / shift,
+        where.low / shift,
+        where.high / shift,
+        chance=lambda bound: significance.p_beyond(found, 1 / bound / shift) if bound > 0 else 0.0,
+    )
 
 
 def _judged(

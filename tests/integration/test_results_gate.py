@@ -108,6 +108,19 @@ def test_a_device_that_got_slower_as_a_whole_is_refuted(gated):
     assert f"local as a whole is 20.0 % slower than in run {OLD}" in times["evidence"][0]["note"]
 
 
+def test_a_shift_of_the_device_as_its_runs_usually_differ_refutes_nothing(gated, tmp_path):
+    many = {make_case(threads=threads, batch=batch): 1e6 * threads * batch for threads in (1, 2, 4) for batch in (1, 2)}
+    with Store.open(f"sqlite:///{tmp_path / 'farm.db'}") as store:
+        for number, factor in enumerate((1.0, 1.2, 0.9, 1.15, 0.95), 1):
+            times = {case: factor * time for case, time in many.items()}
+            tell(store, f"20251{number}01-000000-ear1", times, at=MIDNIGHT - timedelta(days=60 - number))
+
+    status, (times, *_) = gated({case: 1.15 * time for case, time in many.items()}, many)
+
+    assert (status, times["answer"]) == (3, OPEN)
+    assert f"15.0 % slower than in run {OLD}, as its runs usually differ" in times["evidence"][0]["note"]
+
+
 def test_a_case_of_the_baseline_that_was_not_measured_is_not_enough_evidence(gated):
     status, (times, *_) = gated({FLOAT32: 3e6})
 
