@@ -21,7 +21,7 @@ from orchestrator.datasets.base import make_dataset
 from orchestrator.domain.artifact import Artifact, Golden, ImageSet
 from orchestrator.domain.image_list import ImageList
 from orchestrator.domain.model import Preprocess
-from orchestrator.errors import FarmError, brief
+from orchestrator.errors import DatasetError, FarmError, brief
 from orchestrator.models.base import make_model
 from orchestrator.models.schemes.base import make_scheme
 
@@ -120,14 +120,19 @@ class Artifacts:
         import numpy as np
 
         images = source.load("evaluation", height=preprocess.height, width=preprocess.width)
-        listed = ImageList.of(
-            dataset=source.name,
-            task=source.task,
-            classes=source.classes,
-            names=images.names or [f"image {number}" for number in range(len(images.pixels))],
-            patients=images.patients,
-            labels=images.labels,
-        )
+        try:
+            listed = ImageList.of(
+                dataset=source.name,
+                task=source.task,
+                classes=source.classes,
+                names=images.names or [f"image {number}" for number in range(len(images.pixels))],
+                patients=images.patients,
+                labels=images.labels,
+            )
+        except ValueError as error:
+            raise DatasetError(
+                f"dataset {source.name}: {error}", hint="the plug-in's `load` must give one of each"
+            ) from error
         image_set = ImageSet(
             dataset=source.name,
             image_list=self._keep_bytes(listed.to_bytes()),

@@ -244,7 +244,8 @@ def _mean(row: ResultRow) -> str:
     """Return the mean over the classes and where it is with 95 %, as far as there is one."""
     if row.auc_mean is None or row.auc_low is None or row.auc_high is None:
         return ""
-    return f", mean {row.auc_mean:.4f} ({row.auc_low:.4f} to {row.auc_high:.4f} with 95 %)"
+    over = f" over {row.auc_findings:.0f} of them" if row.auc_findings_left_out and row.auc_findings else ""
+    return f", mean{over} {row.auc_mean:.4f} ({row.auc_low:.4f} to {row.auc_high:.4f} with 95 %)"
 
 
 def _accuracy(console: Console, row: ResultRow, scores: Scores) -> None:

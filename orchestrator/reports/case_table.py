@@ -185,6 +185,12 @@ def _notes(rows: Sequence[TableRow]) -> list[str]:
         lines.append(f"[dim]range: of the attempts; an interval takes {LEAST_FOR_INTERVAL}[/]")
     if any(each.against is None and each.row.scheme not in BASELINES for each in rows):
         lines.append("[dim]-: the run has no float32 of this setting to compare with[/]")
+    over = sorted({(round(row.auc_findings or 0), round(left)) for row in plain if (left := row.auc_findings_left_out)})
+    lines += [
+        f"[dim]AUC: the mean over {findings} finding{'s' if findings != 1 else ''}; {left} more ha{'s' if left == 1 else 've'} "
+        "too few patients for an interval: farm results accuracy CASE[/]"
+        for findings, left in over
+    ]
     batched = sorted({round(count) for row in plain if (count := row.invocations_per_sample or 1) > 1})
     if batched:
         lines.append(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from orchestrator.datasets.phantom import Phantom
 from orchestrator.domain import image_list
 from orchestrator.domain.image_list import ImageList
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
+from orchestrator.errors import DatasetError
 from orchestrator.models.artifacts import Artifacts
 from orchestrator.testing import make_image_list
 
@@ -133,3 +135,12 @@ def test_image_sets_that_an_older_farm_kept_without_names_are_read_again(tmp_pat
     kept.write_text(json.dumps(plain))
 
     assert artifacts.image_set(model, dataset) == before
+
+
+def test_a_plug_in_that_gives_fewer_patients_than_images_is_refused_by_its_name(tmp_path, monkeypatch):
+    load = Phantom.load
+    monkeypatch.setattr(Phantom, "load", lambda *a, **k: replace(load(*a, **k), patients=("one",)))
+    dataset = DatasetSpec(kind="phantom", options={"patients": 2})
+
+    with pytest.raises(DatasetError, match=r"dataset phantom: 6 images, 1 patients"):
+        Artifacts(tmp_path).image_set(ModelSpec(name="m", kind="tiny-cxr"), dataset)

@@ -136,6 +136,18 @@ def widest_rows():
     ]
 
 
+def test_a_mean_that_leaves_findings_out_is_said_to():
+    rare = {"auc_findings": 13.0, "auc_findings_left_out": 1.0, "auc_low": 0.85, "auc_high": 0.95}
+    rows = [make_row(scheme=scheme, **rare) for scheme in ("float32", "int8")]
+
+    text = " ".join(" ".join(printed(shown, rows, width=200)).split())
+    alone = " ".join(printed(show.show, rows[0], [], make_scores(), {}, None, width=120))
+
+    assert text.count("AUC: the mean over 13 findings; 1 more has too few patients for an interval") == 1
+    assert "mean over 13 of them 0.9123" in alone
+    assert "the mean over" not in " ".join(printed(shown, [make_row(auc_findings=14.0, auc_findings_left_out=0.0)]))
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 def test_no_figure_is_cut_short(width):
     text = "\n".join(printed(shown, widest_rows(), width=width))
