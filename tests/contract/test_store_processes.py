@@ -156,3 +156,46 @@ def test_a_case_that_another_controller_adds_at_the_same_moment_is_looked_up_aga
 
         assert store.skips("r") == ((case, "why"),)
         assert other.execute("SELECT case_id FROM run_cases").fetchall() == [(1000,)]
+
+
+#: Twenty processes that wait at a pipe, then open the same new database and store a run each.
+CROWD = """
+import os, sys
+from orchestrator.domain import event as happened
+from orchestrator.store.store import Store
+
+for round in range(int(sys.argv[2])):
+    url = f"sqlite:///{sys.argv[1]}/{round}.db"
+    gate, open_gate = os.pipe()
+    children = []
+    for number in range(20):
+        child = os.fork()
+        if child == 0:
+            os.close(open_gate)
+            os.read(gate, 1)
+            try:
+                with Store.open(url) as store:
+                    store.record(happened.RunStarted(
+                        run=f"run-{number}", suite={}, seed=0, effort="smoke", dataset="phantom", synthetic=True,
+                        farm_version="0"))
+                    assert store.run(f"run-{number}").id == f"run-{number}"
+            except BaseException as error:
+                print(repr(error), flush=True)
+                os._exit(1)
+            os._exit(0)
+        children.append(child)
+    os.close(open_gate)
+    os.close(gate)
+    for child in children:
+        os.waitpid(child, 0)
+    with Store.open(url) as store:
+        print(len(store.runs()), flush=True)
+"""
+
+
+def test_twenty_processes_that_open_a_new_file_at_once_all_get_their_turn(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", CROWD, str(tmp_path), "1"], capture_output=True, text=True, check=False, timeout=300
+    )
+
+    assert (done.stdout.split(), done.stderr) == (["20"], "")
