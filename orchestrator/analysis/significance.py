@@ -161,13 +161,13 @@ def differences(contrasts: Sequence[Contrast], threshold: float = 0.0) -> tuple[
     relative difference, the p values are those of a difference of at most so much (McCarthy and Smyth, Testing significance
     relative to a fold-change threshold is a TREAT, Bioinformatics 25, 2009).
     """
-    from scipy import special, stats
+    from scipy import special
 
     if not contrasts:
         return ()
     margin = math.log1p(threshold)
     p_values = [_p_value(each, margin) for each in contrasts]
-    adjusted = stats.false_discovery_control(p_values)
+    adjusted = corrected(p_values)
     called = sum(p <= LEVEL for p in adjusted)
     # one more than what is called already: the step that Benjamini and Hochberg's rule asks of the next
     level = LEVEL * min(called + 1, len(contrasts)) / len(contrasts)
@@ -189,6 +189,16 @@ def differences(contrasts: Sequence[Contrast], threshold: float = 0.0) -> tuple[
             )
         )
     return tuple(found)
+
+
+def corrected(p_values: Sequence[float]) -> NDArray[np.float64]:
+    """Return Benjamini and Hochberg's p values, as ``scipy.stats.false_discovery_control`` does; importing that takes half a second."""
+    values = np.asarray(p_values, np.float64)
+    order = np.argsort(values)
+    steps = values[order] * len(values) / np.arange(1, len(values) + 1)
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.minimum(np.minimum.accumulate(steps[::-1])[::-1], 1.0)
+    return adjusted
 
 
 def p_beyond(found: Difference, ratio: float) -> float:
