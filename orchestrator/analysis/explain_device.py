@@ -76,7 +76,8 @@ def missing(a: Side, b: Side, facts: Mapping[str, Any]) -> Iterator[Missing]:
     device = b.row.device
     if not isinstance(facts.get("features"), list | tuple) or _architecture(facts) is None:
         yield Missing(what=f"which instructions the processor of {device} has", command=f"farm devices check {device}")
-    if not _sensors(a, b) and not _slowed(a, b):
+    measured = all(any(attempt.error is None for attempt in side.attempts) for side in (a, b))
+    if measured and not _sensors(a, b) and not _slowed(a, b):
         yield Missing(
             what=f"whether the processor slowed down: {device} has no sensor of its frequency, heat or throttling",
             command=f"farm devices show {device}",

@@ -66,8 +66,8 @@ def _of_pairs(both: SideBySide, evidence: str) -> Iterator[Finding]:
 def _family_words(both: SideBySide, times: FamilyTimes) -> str:
     word = "more" if times.slower_ns > 0 else "less"
     return (
-        f"{times.family}: {times.b_count} operators of {both.b.case.scheme} take {format_ns(times.b_ns)} together, "
-        f"{times.a_count} of {both.a.case.scheme} {format_ns(times.a_ns)}: {format_ns(abs(times.slower_ns))} {word}"
+        f"{times.family} operators: {format_ns(times.b_ns)} together in {both.b.case.scheme} ({times.b_count} of them), "
+        f"{format_ns(times.a_ns)} in {both.a.case.scheme} ({times.a_count}): {format_ns(abs(times.slower_ns))} {word}"
     )
 
 
@@ -119,8 +119,8 @@ def _of_conversions(both: SideBySide, evidence: str) -> Iterator[Finding]:
             yield Finding(
                 kind="conversion",
                 sentence=(
-                    f"{len(operators)} operators of {side.case.scheme} only quantize or dequantize: "
-                    f"{_share(side, operators)} of an invocation"
+                    f"{_share(side, operators)} of an invocation of {side.case.scheme} goes to operators that only quantize or "
+                    f"dequantize ({len(operators)})"
                 ),
                 evidence=evidence,
             )

@@ -107,7 +107,7 @@ def _print(profiles: Sequence[Profile], pairs: Sequence[Pair], console: Console,
             continue
         table.add_row(str(place), pair.family, *(cell for profile, side in sides for cell in _cells(profile, side)))
     if few:
-        table.add_row("", f"{len(few)} others", *_together(profiles, few))
+        table.add_row("", "others" if len(few) > 1 else few[0].family, *_together(profiles, few))
     rest = [(profile.remainder_ns, profile.remainder_ns / profile.invocation_ns) for profile in profiles]
     table.add_row("", "no operator", *(cell for ns, share in rest for cell in (format_ns(ns), _percent(share), "")))
     whole = [profile.invocation_ns for profile in profiles]

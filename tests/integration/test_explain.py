@@ -216,6 +216,12 @@ def test_a_device_that_failed_the_golden_check_is_a_cause(explained):
     assert not any("what the file says" in sentence for sentence in sentences(answer, "accuracy"))
 
 
+def test_of_what_was_not_measured_no_sensor_is_missed(explained):
+    answer = explained(measured={"error": "killed by SIGKILL"})
+
+    assert not any("slowed down" in gap["what"] for gap in answer["missing"])
+
+
 def test_float32_itself_and_a_run_without_it_are_refused(explained, tmp_path):
     with pytest.raises(UsageError, match="what others are compared with"):
         explained(case=FLOAT32)
