@@ -164,9 +164,25 @@ def _items(check: Callable[[Any], Any], value: object) -> list[Any]:
     return [check(item) for item in _expect(value, list)]
 
 
-def _checked(build: Callable[[Any], object], value: Any) -> Any:
-    """Return ``value``, of which ``build`` can make what the code uses."""
-    build(_expect(value, dict))
+def _preprocess(value: Any) -> Any:
+    preprocess = Preprocess.from_json(_expect(value, dict))
+    for size in (preprocess.height, preprocess.width, preprocess.channels):
+        whole_number(size, 1, _SMALL)
+    for each in (preprocess.scale, *preprocess.mean, *preprocess.std):
+        number(each)
+    return value
+
+
+def _golden(value: Any) -> Any:
+    golden = Golden.from_json(_expect(value, dict))
+    if golden is not None:
+        _sha256(golden.pixels_sha256)
+        for each in (
+            golden.largest,
+            golden.mean,
+            *(each for row in (*golden.scores, *golden.keras_scores) for each in row),
+        ):
+            number(each)
     return value
 
 
@@ -195,8 +211,8 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "pixels_sha256": _sha256,
     "labels_sha256": _sha256,
     "image_list": _sha256,
-    "preprocess": partial(_checked, Preprocess.from_json),
-    "golden": partial(_checked, Golden.from_json),
+    "preprocess": _preprocess,
+    "golden": _golden,
     "verdict": lambda value: Verdict(value).value,
     "reasons": partial(_items, _reason),
     "readings": partial(_items, lambda value: _expect(value, dict)),

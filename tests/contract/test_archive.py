@@ -8,7 +8,7 @@ import re
 import shutil
 import struct
 import zipfile
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from orchestrator.exchange.pack import pack
 from orchestrator.exchange.records import CARRIED, TABLES
 from orchestrator.store import schema
 from orchestrator.store.store import Store
-from orchestrator.testing import MIDNIGHT, make_case, make_image_list, make_measurement, make_scores
+from orchestrator.testing import MIDNIGHT, make_case, make_golden, make_image_list, make_measurement, make_scores
 from tests.lab.telling import RUN, ended, everything_that_can_happen, judged, ready, started, tell
 
 
@@ -373,6 +373,17 @@ HOSTILE = {
     "odd reasons": (of("cases.jsonl", with_key("reasons", [{"code": "x"}])), "reasons: "),
     "an odd figure": (of("cases.jsonl", with_key("figures", {"p50_ns": "fast"})), "is not a finite number"),
     "odd preprocessing": (of("artifacts.jsonl", with_key("preprocess", {})), "preprocess: "),
+    "preprocessing of words": (
+        of(
+            "artifacts.jsonl",
+            with_key("preprocess", {"height": "48", "width": 48, "channels": 1, "mean": [0], "std": [1]}),
+        ),
+        "preprocess: is not a whole number",
+    ),
+    "golden scores of words": (
+        of("artifacts.jsonl", with_key("golden", {**asdict(make_golden()), "scores": [["high"]]})),
+        "golden: is not a finite number",
+    ),
     "a case given twice": (of("cases.jsonl", lambda data: data.splitlines(keepends=True)[0] * 2), "has a case twice"),
     "an attempt of no case": (of("attempts.jsonl", with_key("case", 2)), "is not a whole number"),
     "an attempt given twice": (of("attempts.jsonl", with_key("id", "attempt-2")), "nothing is imported"),
