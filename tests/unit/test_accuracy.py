@@ -10,10 +10,12 @@ from sklearn.metrics import roc_auc_score
 from orchestrator.analysis.accuracy import intervals, margin, resampling
 from orchestrator.analysis.accuracy.intervals import Estimate, Spread, auc_estimates, change_estimates
 from orchestrator.analysis.accuracy.reader import AccuracyReader
+from orchestrator.analysis.accuracy.scored import Scored
+from orchestrator.analysis.judge import judge
 from orchestrator.analysis.stats import Interval, tails
 from orchestrator.domain import event as happened
 from orchestrator.store.store import Store
-from orchestrator.testing import make_case, make_scores
+from orchestrator.testing import make_case, make_scores, make_suite
 from tests.lab.scorings import make_scored, tell_scores
 from tests.lab.telling import RUN, tell
 
@@ -296,3 +298,23 @@ def test_scores_of_an_older_farm_without_images_have_neither(store):
 
     assert reader.estimates(RUN, make_case(scheme="dynamic")) is None
     assert reader.change(RUN, make_case(scheme="dynamic")) is None
+
+
+def test_a_stored_case_whose_accuracy_collapsed_is_judged_so(store):
+    opened, sides = store
+    random = np.random.default_rng(0)
+    for scheme, scores in (("dynamic", np.zeros((240, 4))), ("float8", random.random((240, 4)))):
+        tell_scores(opened, Scored(images=sides["float32"].images, scores=scores.astype(np.float32)), scheme=scheme)
+
+    constant, collapsed, fine = (
+        judge(opened, RUN, make_suite(), make_case(scheme=scheme)) for scheme in ("dynamic", "float8", "int8")
+    )
+
+    codes = [{reason.code for reason in each.reasons} for each in (constant, collapsed, fine)]
+    assert "constant-scores" in codes[0]
+    assert "accuracy-lost" in codes[1]
+    assert not codes[2] & {"constant-scores", "accuracy-lost"}
+    assert constant.auc_mean == 0.5
+    assert collapsed.auc_change_high < 0
+    assert fine.auc_change_low < fine.auc_change_high
+    assert (fine.auc_findings, fine.auc_findings_left_out) == (4, 0)
