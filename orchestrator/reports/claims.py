@@ -10,7 +10,9 @@ from xml.etree import ElementTree as ET
 from rich.markup import escape
 
 from orchestrator.analysis.claims import Answer
+from orchestrator.analysis.stats import Interval
 from orchestrator.domain.units import format_bytes, format_ns
+from orchestrator.reports.difference_words import interval_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,6 +61,8 @@ def figure(answered: Answered, each: Evidence) -> str:
     """Return the figure with its interval, in its unit."""
     if each.value is None:
         return "-"
+    if answered.claim.figure == "speedup" and each.low is not None and each.high is not None:
+        return interval_words(each.value, Interval(low=each.low, high=each.high))
     if each.low is None or each.high is None or each.low == each.high:
         return _unit(answered, each.value)
     return f"{_unit(answered, each.value)} ({_unit(answered, each.low)} to {_unit(answered, each.high)})"

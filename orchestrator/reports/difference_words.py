@@ -34,7 +34,7 @@ def time_words(pair: Comparison) -> str:
     }
     if pair.verdict in plain:
         return plain[pair.verdict]
-    words = f"{speedup_words(found.speedup, where)} ({_ends(found.speedup, where)})"
+    words = interval_words(found.speedup, where)
     if pair.verdict == significance.BELOW_NOISE:
         return f"{words}, {pair.verdict}"
     return f"{words}, more than {percent(pair.threshold)}" if pair.threshold else words
@@ -58,6 +58,12 @@ def speedup_words(speedup: float, where: Interval | None = None) -> str:
         return f"{_factor(factor, _width(speedup, where))}× {word}"
     share = _share(factor, _width(speedup, where))
     return SAME if not float(share) else f"{share} % {word}"
+
+
+def interval_words(speedup: float, where: Interval) -> str:
+    """Return a speedup with its interval: ``1.8× slower (1.6–2.0)``, ``same (1 % faster to 1 % slower)``."""
+    ends = range_words(where) if where.low <= 1 <= where.high else _ends(speedup, where)
+    return f"{speedup_words(speedup, where)} ({ends})"
 
 
 def range_words(where: Interval) -> str:

@@ -169,5 +169,5 @@ def test_the_screen_shows_each_claim_with_what_decided_it(folder, capsys):
     out = capsys.readouterr().out
     assert "holds                int8 is fast" in out
     assert f"{INT8}  2." in out
-    assert "× (2." in out
+    assert "× faster (2." in out
     assert out.rstrip().endswith("1 holds")
