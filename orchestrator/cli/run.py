@@ -57,7 +57,7 @@ ThroughputOption = Annotated[
     str, typer.Option(metavar="1,2", help="Measure images per second too, with so many interpreters side by side.")
 ]
 AccuracyOption = Annotated[
-    str | None, typer.Option(metavar="all|none", help="Score the evaluation images, or measure latency alone.")
+    str | None, typer.Option(metavar="all|N|none", help="Images to score for accuracy; none measures latency alone.")
 ]
 ResumeOption = Annotated[
     str | None,

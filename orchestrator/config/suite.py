@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator import registry
 from orchestrator.config import plugin_options
 from orchestrator.config import yaml_document as documents
-from orchestrator.config.suite_schema import ACCURACIES, MAX_COUNT, MAX_SEED, SuiteFile
+from orchestrator.config.suite_schema import MAX_COUNT, MAX_SEED, SuiteFile
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
 from orchestrator.domain.suite import Suite, Throughput, one_or_more
@@ -81,7 +81,7 @@ def narrow(
     tune: bool = False,
     profile: bool = False,
     seed: int | None = None,
-    accuracy: str | None = None,
+    accuracy: str | int | None = None,
 ) -> Suite:
     """Return ``suite`` with what options say instead; raises `UnknownName` for what does not exist.
 
@@ -99,7 +99,6 @@ def narrow(
         if wrong is not None:
             raise SuiteError(f"--runtimes: {wrong}")
     _require("effort", [effort] if effort else [], EFFORTS)
-    _require("accuracy", [accuracy] if accuracy else [], ACCURACIES)
     for option, values in (("--threads", counts), ("--throughput", interpreters)):
         if not all(isinstance(value, int) and 1 <= value <= MAX_COUNT for value in values):
             raise SuiteError(f"{option} {','.join(map(str, values))}: must be whole numbers from 1 to {MAX_COUNT}")
@@ -122,8 +121,18 @@ def narrow(
         tune=tune or suite.tune,
         profile=profile or suite.profile,
         seed=suite.seed if seed is None else seed,
-        accuracy=accuracy or suite.accuracy,
+        accuracy=suite.accuracy if accuracy is None else _accuracy(accuracy),
     )
+
+
+def _accuracy(value: str | int) -> str | int:
+    """Return ``all``, ``none`` or a number of images; raises `SuiteError`."""
+    text = str(value)
+    if text in ("all", "none"):
+        return text
+    if not (text.isdecimal() and len(text) < 10 and int(text)):
+        raise SuiteError(f"--accuracy {text[:40]}: all, none, or a number of images")
+    return int(text)
 
 
 def _require(kind: str, asked: Sequence[str], existing: Sequence[str] | Mapping[str, Any]) -> None:

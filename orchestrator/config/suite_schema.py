@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 import pydantic
 
@@ -26,8 +26,7 @@ def _one_or_more(value: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 #: Which evaluation images are scored.
-Accuracy = Literal["all", "none"]
-ACCURACIES: tuple[str, ...] = get_args(Accuracy)
+Accuracy = Annotated[int, pydantic.Field(ge=1)] | Literal["all", "none"]
 #: The most threads, images in a batch, interpreters or attempts; more is a slip of the keyboard.
 MAX_COUNT = 65_536
 #: Databases have 64 bits for it.

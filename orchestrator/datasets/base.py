@@ -13,6 +13,8 @@ from orchestrator.config import plugin_options
 from orchestrator.errors import DatasetError, brief
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from orchestrator.domain.dataset import DatasetSummary
@@ -35,6 +37,16 @@ class Images:
     patients: tuple[str, ...]
     #: What the dataset calls each image, such as its path below the root; empty where it has no names for them.
     names: tuple[str, ...] = ()
+
+    def rows(self, numbers: Iterable[int]) -> Images:
+        """Return the images of these rows."""
+        kept = list(numbers)
+        return Images(
+            pixels=self.pixels[kept],
+            labels=self.labels[kept],
+            patients=tuple(self.patients[row] for row in kept),
+            names=tuple(self.names[row] for row in kept) if self.names else (),
+        )
 
 
 class Dataset(Protocol):

@@ -58,8 +58,8 @@ class Suite:
     #: Whether the operators of each case are timed too, after every attempt.
     profile: bool = False
     seed: int = 0
-    #: ``all`` scores every evaluation image on every device; ``none`` measures latency alone.
-    accuracy: str = "all"
+    #: ``all`` scores every evaluation image on every device, a number at most so many; ``none`` measures latency alone.
+    accuracy: str | int = "all"
     #: Scheme of `schemes` with options -> its ``kind``, and what that takes. JSON values only.
     scheme_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -71,6 +71,11 @@ class Suite:
         """Check whether the accuracy of the model called ``model`` is asked for; that of an untrained one never is."""
         untrained = {spec.name for spec in self.models if spec.options.get("untrained")}
         return self.accuracy != "none" and model not in untrained
+
+    @property
+    def scored_images(self) -> int | None:
+        """The most images to score, ``None`` for all."""
+        return self.accuracy if isinstance(self.accuracy, int) else None
 
     def scheme_kind(self, scheme: str) -> str:
         """Return the plug-in behind a scheme of this suite."""

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from orchestrator.datasets.base import make_dataset
+from orchestrator.datasets.subset import rows_of_patients
 from orchestrator.domain.artifact import Artifact, Golden, ImageSet
 from orchestrator.domain.image_list import ImageList
 from orchestrator.domain.model import Preprocess
@@ -106,20 +107,23 @@ class Artifacts:
         if wanted:
             yield from self._build(wanted, dataset)
 
-    def image_set(self, model: ModelSpec, dataset: DatasetSpec) -> ImageSet:
+    def image_set(self, model: ModelSpec, dataset: DatasetSpec, *, limit: int | None = None, seed: int = 0) -> ImageSet:
         """Return the evaluation part at the model's size, decoding images only when something changed.
 
-        Raises `ModelError` or `DatasetError`.
+        With ``limit`` at most so many of its images, of whole patients drawn by ``seed``. Raises `ModelError` or `DatasetError`.
         """
         preprocess = make_model(model).preprocess
         source = make_dataset(dataset)
-        key = _digest({"images": source.fingerprint(), "height": preprocess.height, "width": preprocess.width})
+        identity = {"images": source.fingerprint(), "height": preprocess.height, "width": preprocess.width}
+        key = _digest(identity if limit is None else identity | {"limit": limit, "seed": seed})
         kept = self._read(key)
         if kept is not None and all(name in kept and self._is_whole(kept[name]) for name in BLOBS_OF_IMAGES):
             return ImageSet(**{**kept, "classes": tuple(kept["classes"])})
         import numpy as np
 
         images = source.load("evaluation", height=preprocess.height, width=preprocess.width)
+        if limit is not None and limit < len(images.pixels):
+            images = images.rows(rows_of_patients(images.labels, images.patients, limit, seed=seed))
         try:
             listed = ImageList.of(
                 dataset=source.name,

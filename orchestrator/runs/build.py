@@ -59,7 +59,11 @@ def build(context: RunContext, plan: Plan, announced: Mapping[Key, str]) -> Stag
             failures[key] = outcome.error
             yield BuildFailed(run=context.run, model=key[0], scheme=key[1], batch=key[2], error=outcome.error)
     models = {model for model, _, _ in artifacts}
-    images = {name: context.artifacts.image_set(specs[name], suite.dataset) for name in specs if name in models}
+    images = {
+        name: context.artifacts.image_set(specs[name], suite.dataset, limit=suite.scored_images, seed=suite.seed)
+        for name in specs
+        if name in models
+    }
     for image_set in {each.image_list: each for each in images.values()}.values():
         yield ImagesListed(run=context.run, image_list=context.artifacts.image_list(image_set))
     return BuildResults(artifacts=artifacts, failures=failures, images=images)

@@ -211,19 +211,21 @@ def test_a_stored_suite_of_another_version_is_refused_without_a_traceback(change
         Suite.from_json(stored)
 
 
-@pytest.mark.parametrize("asked", ["all", "none"])
-def test_accuracy_is_a_key_and_an_option(tmp_path, asked):
+@pytest.mark.parametrize(("asked", "scored", "images"), [("all", True, None), ("none", False, None), (300, True, 300)])
+def test_accuracy_is_a_key_and_an_option(tmp_path, asked, scored, images):
     by_key = suites.load(write(tmp_path, f"models: tiny-cxr\ndataset: phantom\naccuracy: {asked}\n"))
-    by_option = suites.narrow(suites.built_in(), accuracy=asked)
+    by_option = suites.narrow(suites.built_in(), accuracy=str(asked))
 
-    assert by_key.is_scored("tiny-cxr") == by_option.is_scored("tiny-cxr") == (asked == "all")
+    for suite in (by_key, by_option):
+        assert (suite.is_scored("tiny-cxr"), suite.scored_images) == (scored, images)
 
 
-def test_another_accuracy_is_refused_with_the_nearest(tmp_path):
-    with pytest.raises(UnknownName, match="none"):
-        suites.narrow(suites.built_in(), accuracy="nonne")
+@pytest.mark.parametrize("asked", ["nonne", "0", "-3", "1.5", "9" * 5000, ""])
+def test_another_accuracy_is_refused(tmp_path, asked):
+    with pytest.raises(SuiteError, match="all, none, or a number"):
+        suites.narrow(suites.built_in(), accuracy=asked)
     with pytest.raises(SuiteError, match="accuracy"):
-        suites.load(write(tmp_path, "models: tiny-cxr\ndataset: phantom\naccuracy: some\n"))
+        suites.load(write(tmp_path, f"models: tiny-cxr\ndataset: phantom\naccuracy: {asked or '[]'}\n"))
 
 
 MIXED = "models: tiny-cxr\ndataset: phantom\nschemes: [float32, {kind: int8, name: mixed, float_layers: [first]}]\n"
