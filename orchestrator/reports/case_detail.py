@@ -40,6 +40,8 @@ LONG_NS = 5 * 60 * 10**9
 #: Fields of an attempt that its case has already, or that say nothing of their own.
 NOT_IN_JSON = frozenset({"attempt", "case", "artifact", "ended_at"})
 #: What comes before and beside the timed invocations.
+#: What all columns of an attempt take.
+LEAST_FOR_ALL = 78
 PHASES = (
     ("import", "import_ns"),
     ("context", "context_ns"),
@@ -71,7 +73,7 @@ def show(  # noqa: PLR0917  everything there is about a case
         console.print(f"\n{escape(why)}; more: farm results explain {escape(row.case)}", soft_wrap=True)
     console.print("\n[bold]attempts[/]")
     good = [attempt for attempt in measurements if attempt.error is None]
-    print_whole(_attempts(good), console)
+    print_whole(_attempts(good, console.width), console)
     for attempt in measurements:
         if attempt.error is not None:
             console.print(f"[red]no. {attempt.number} failed:[/] {escape(_last_line(attempt.error))}", soft_wrap=True)
@@ -213,14 +215,17 @@ def _sentences(row: ResultRow, good: Sequence[Measurement]) -> list[str]:
     return [f"  {line}" for line in lines]
 
 
-def _attempts(measurements: Sequence[Measurement]) -> Table:
+def _attempts(measurements: Sequence[Measurement], width: int) -> Table:
+    """Return a row for each attempt; in a narrow terminal without what the medians below have."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
-    for name in ("no.", "load", "first", "warm-ups", "timed", "p10", "p50", "max", "memory", "°C"):
+    names = ("no.", "load", "first", "warm-ups", "timed", "p10", "p50", "max", "memory", "°C")
+    shown = [name for name in names if width >= LEAST_FOR_ALL or name not in ("load", "first", "warm-ups", "memory")]
+    for name in shown:
         table.add_column(name, justify="right", no_wrap=True)
     for attempt in measurements:
         samples = attempt.per_invocation_ns if attempt.latency_ns else np.zeros(1)
         warmest = [reading["temperature_c"] for reading in attempt.readings if "temperature_c" in reading]
-        table.add_row(
+        cells = (
             str(attempt.number),
             format_ns(attempt.load_ns or 0),
             format_ns(attempt.first_ns or 0),
@@ -232,6 +237,7 @@ def _attempts(measurements: Sequence[Measurement]) -> Table:
             format_bytes(attempt.peak_rss_bytes or 0),
             f"{max(warmest):.0f}" if warmest else "-",
         )
+        table.add_row(*(cell for name, cell in zip(names, cells, strict=True) if name in shown))
     return table
 
 

@@ -606,6 +606,17 @@ def test_a_table_of_attempts_with_many_samples_fits_80_columns():
     assert "…" not in attempt
 
 
+def test_a_table_of_attempts_fits_60_columns_with_p10_beside_the_median():
+    attempt = make_measurement([1_000_000] * 50 + [2_000_000] * 51)
+
+    lines = printed(show.show, make_row(), [attempt], None, {}, None, width=60)
+
+    place = next(number for number, line in enumerate(lines) if line.split()[:1] == ["no."])
+    assert lines[place].split() == ["no.", "timed", "p10", "p50", "max", "°C"]
+    assert lines[place + 2].split() == ["1", "101", "1.00", "ms", "2.00", "ms", "2.00", "ms", "-"]
+    assert all(len(line) <= 60 for line in lines[place : place + 3])
+
+
 def test_a_histogram_ends_at_the_99th_percentile_and_tells_of_the_rest():
     bars, axis, words = show.histogram(np.array([1e6] * 500 + [2e6] * 490 + [9e7] * 10))
 
