@@ -135,7 +135,7 @@ def replay(*, db: Db = None, inventory: InventoryFile = None) -> None:
     from orchestrator.cli.waiting import replay_all
 
     files = project(db, inventory)
-    with files.open_store() as store:
+    with files.open_store(create=False) as store:
         if not replay_all(files, store, console()):
             console().print("no events wait for a database")
 

@@ -291,7 +291,7 @@ def test_a_database_that_stays_locked_names_resume(project, farm, monkeypatch):
 
     holder = threading.Thread(target=lock)
     holder.start()
-    status, _, err = farm("run", "--effort", "quick", "--schemes", "float32")
+    status, _, err = farm("run", "--effort", "quick", "--schemes", "float32", "--patience", "1")
     ended.set()
     holder.join()
 
@@ -311,10 +311,10 @@ def test_a_store_that_refuses_an_event_stops_the_lanes_on_their_devices(project,
 
     real = Writer.record
 
-    def refuse(self, event):
-        if isinstance(event, AttemptStarted):
+    def refuse(self, *events):
+        if any(isinstance(event, AttemptStarted) for event in events):
             raise StoreError("the disk is full")
-        real(self, event)
+        real(self, *events)
 
     with monkeypatch.context() as patched:
         patched.setattr(Writer, "record", refuse)
@@ -334,7 +334,7 @@ def test_a_database_that_is_gone_in_the_middle_names_resume(project, farm):
 
     remover = threading.Thread(target=remove)
     remover.start()
-    status, _, err = farm("run", "--effort", "quick", "--schemes", "float32")
+    status, _, err = farm("run", "--effort", "quick", "--schemes", "float32", "--patience", "1")
     remover.join()
 
     assert status == 1

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -15,7 +17,7 @@ from orchestrator.domain import event as happened
 from orchestrator.domain.result import Verdict
 from orchestrator.errors import StoreError, StoreUnavailable
 from orchestrator.runs.recorder import Recorder
-from orchestrator.store import spool
+from orchestrator.store import exceptions, spool
 from orchestrator.store.event_text import from_line, to_line
 from orchestrator.store.store import Store
 from orchestrator.testing import make_case, make_measurement
@@ -131,6 +133,22 @@ def test_what_happens_while_the_database_is_away_waits_in_a_file_and_is_stored_i
     assert store.done_steps(RUN) == {f"attempt-{number}" for number in range(1, 8)}
     assert kinds(store)[3:] == ["AttemptEnded", "DatabaseLost", *["AttemptEnded"] * 5, "DatabaseBack", "AttemptEnded"]
     assert not list((tmp_path / "spool").iterdir())
+
+
+def test_a_database_that_another_process_keeps_locked_costs_nothing(tmp_path, file, monkeypatch, clock):
+    monkeypatch.setattr(exceptions, "BUSY_TIMEOUT_MS", 50)
+    with Store.open(f"sqlite:///{file}") as store, closing(sqlite3.connect(file)) as other:
+        tell(store, started(), ready(), lane_started())
+        recorder = Recorder(store, tmp_path / "spool", RUN, clock=clock, sleep=clock.sleep)
+        other.execute("BEGIN IMMEDIATE")
+
+        assert record(recorder, attempt(1), attempt(2)) == ["DatabaseLost", "AttemptEnded", "AttemptEnded"]
+        other.commit()
+        clock.now_s += 5
+        assert record(recorder, attempt(3)) == ["AttemptEnded", "DatabaseBack"]
+
+        assert store.done_steps(RUN) == {"attempt-1", "attempt-2", "attempt-3"}
+        assert store.lanes(RUN)[0].offset == 30
 
 
 def test_the_file_is_of_this_user_alone_and_names_no_password(recorder, file, tmp_path):
@@ -257,7 +275,7 @@ def test_a_file_that_a_run_writes_is_left_to_it(store, tmp_path):
 REPLAYING = """
 import sys
 from pathlib import Path
-from orchestrator.store import spool
+from orchestrator.store import exceptions, spool
 from orchestrator.store.store import Store
 
 class Shown(Store):
