@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from orchestrator.store import engine, migrate, schema
+from orchestrator.store import case_links, engine, migrate, schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -83,7 +83,11 @@ def fill(url: str, size: Size, seed: int = 0) -> None:
 
 
 def _derive(opened: Engine) -> None:
-    """Bring the statistics of the database up to date, as a server does by itself after a while."""
+    """Choose the results that count, and bring the statistics up to date, as a server does by itself after a while."""
+    with opened.connect().execution_options(writes=True) as connection, connection.begin():
+        case_links.choose_current(connection, schema.RunCase.judged_at.is_not(None))
+        if opened.dialect.name == "postgresql":  # which counts no ids that it is given
+            connection.exec_driver_sql("SELECT setval(pg_get_serial_sequence('cases', 'id'), max(id)) FROM cases")
     with opened.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("ANALYZE")
 

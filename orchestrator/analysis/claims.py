@@ -136,11 +136,9 @@ def _for_many(claim: Claim, evidence: Sequence[Evidence]) -> tuple[Evidence, ...
 
     Benjamini and Hochberg, J. R. Stat. Soc. B 57 (1995), as for a table of comparisons.
     """
-    from scipy import stats
-
     deciding = _deciding(claim)
     known = [place for place, each in enumerate(evidence) if each.p_value is not None]
-    adjusted = stats.false_discovery_control([evidence[place].p_value for place in known]) if known else ()
+    adjusted = significance.corrected([each.p_value for each in evidence if each.p_value is not None])
     corrected = list(evidence)
     for place, p_value in zip(known, adjusted, strict=True):
         if evidence[place].answer is deciding and p_value > LEVEL:
