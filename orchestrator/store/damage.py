@@ -26,7 +26,7 @@ _FITS: dict[type, tuple[str, str]] = {
     Integer: ("typeof({}) = 'integer'", "a whole number"),
     Float: ("typeof({}) IN ('real', 'integer')", "a number"),
     DateTime: ("typeof({}) = 'text' AND julianday({}) IS NOT NULL", "a moment"),
-    JSON: ("CASE WHEN json_valid({}) THEN json_type({}) IN ('object', 'array', 'null') ELSE 0 END", "JSON"),
+    JSON: ("typeof({}) != 'blob' AND json_valid({})", "JSON"),
     LargeBinary: ("typeof({}) = 'blob'", "bytes"),
     String: ("typeof({}) = 'text'", "text"),
 }
@@ -100,5 +100,5 @@ def _checked_types(damaged: Callable[[Any], Any]) -> dict[type[Any], type[Any]]:
         Text: checked(Text, str),
         LargeBinary: checked(LargeBinary, bytes),
         DateTime: checked(sqlite.DATETIME, str, datetime),
-        JSON: checked(sqlite.JSON, str),
+        JSON: checked(sqlite.JSON, str, int, float),  # SQLite keeps a number as one
     }
