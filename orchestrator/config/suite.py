@@ -35,9 +35,12 @@ def built_in() -> Suite:
 
 def load(path: Path) -> Suite:
     """Read a suite; raises `SuiteError` with file, line and the nearest right word."""
-    if not path.exists():
-        raise SuiteError(f"{path}: no such suite file", hint=_suites_near(path))
-    document = documents.read(path, SuiteError)
+    try:
+        document = documents.read(path, SuiteError)
+    except SuiteError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise SuiteError(f"{path}: no such suite file", hint=_suites_near(path)) from error
+        raise
     written = document.check(SuiteFile)
     for position, word in enumerate(written.runtimes):
         wrong = names.misfit(word)
