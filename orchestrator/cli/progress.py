@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Self
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from orchestrator.cli.terminal import plain
+from orchestrator.cli.time_left import TimeLeft
 from orchestrator.devices.health import tuning
 from orchestrator.devices.tuning_text import sentences
 from orchestrator.domain import event as happened
+from orchestrator.domain.plan import Attempt, Profiling, Scoring
 from orchestrator.domain.tuning import Tuning
 from orchestrator.domain.units import format_bytes, format_ns, format_seconds
 from orchestrator.reports import case_table, dataset
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from orchestrator.domain.event import Event
+    from orchestrator.domain.plan import Step
 
 
 class Screen:
@@ -34,6 +37,7 @@ class Screen:
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
             TextColumn("{task.description}", style="dim"),
             console=console,
             transient=True,
@@ -41,6 +45,8 @@ class Screen:
             disable=not console.is_terminal,
         )
         self._tasks: dict[str, TaskID] = {}
+        #: By device, what is known of how long it still takes.
+        self._times: dict[str | None, TimeLeft] = {}
         self._building: TaskID | None = None
         #: Models and why they can't be built, once for all their artifacts.
         self._failures: set[tuple[str, str]] = set()
@@ -112,15 +118,16 @@ class Screen:
     @_show.register
     def _(self, event: happened.Planned) -> None:
         for lane in event.plan.lanes:
+            self._times[lane.device] = TimeLeft(lane, event.plan.effort)
             self._tasks[lane.device] = self._progress.add_task(
-                "waiting for artifacts", total=len(lane.steps), device=lane.device
+                "waiting for artifacts", total=len(lane.steps), device=lane.device, left=""
             )
 
     @_show.register
     def _(self, event: happened.BuildStarted) -> None:
         if event.total:
             self._say(f"building {event.total} artifact{'s' if event.total > 1 else ''} (TensorFlow takes a moment)")
-            self._building = self._progress.add_task("building", total=event.total, device="build")
+            self._building = self._progress.add_task("building", total=event.total, device="build", left="")
 
     @_show.register
     def _(self, event: happened.ArtifactReady) -> None:
@@ -167,6 +174,8 @@ class Screen:
     @_show.register
     def _(self, event: happened.LaneStarted) -> None:
         self._say(f"[bold]{event.device}[/]  lane started (detached)")
+        if event.device in self._times:
+            self._times[event.device].begin(event.at)
 
     @_show.register
     def _(self, event: happened.DeviceTuned) -> None:
@@ -183,7 +192,7 @@ class Screen:
         if scores.error is not None:
             what = f"{scores.model} {scores.scheme} {scores.runtime}"
             self._say(f"[red]{event.device}  scoring {plain(what)} failed:[/] {plain(_last_line(scores.error))}")
-        self._step(event.device)
+        self._step(event, Scoring)
 
     @_show.register
     def _(self, event: happened.ProfileStarted) -> None:
@@ -196,7 +205,7 @@ class Screen:
         if profile.error is not None:
             how = "not possible" if profile.unsupported else "failed"
             self._say(f"[yellow]{plain(str(profile.case))}  profile {how}:[/] {plain(_last_line(profile.error))}")
-        self._step(event.device)
+        self._step(event, Profiling)
 
     @_show.register
     def _(self, event: happened.AttemptStarted) -> None:
@@ -212,7 +221,7 @@ class Screen:
         elif not self._console.is_terminal and measurement.latency_ns:
             middle = sorted(measurement.per_invocation_ns)[len(measurement.latency_ns) // 2]
             self._say(f"{case}  attempt {measurement.number}: {format_ns(float(middle))}")
-        self._step(event.device)
+        self._step(event, Attempt)
 
     @_show.register
     def _(self, event: happened.LinkLost) -> None:
@@ -236,7 +245,8 @@ class Screen:
 
     @_show.register
     def _(self, event: happened.DeviceFinished) -> None:
-        self._describe(event.device, "finished")
+        if event.device in self._tasks:
+            self._progress.update(self._tasks[event.device], description="finished", left="")
 
     @_show.register
     def _(self, event: happened.CaseJudged) -> None:
@@ -254,9 +264,11 @@ class Screen:
         if device in self._tasks:
             self._progress.update(self._tasks[device], description=plain(text))
 
-    def _step(self, device: str | None) -> None:
-        if device in self._tasks:
-            self._progress.advance(self._tasks[device])
+    def _step(self, event: Event, kind: type[Step]) -> None:
+        if event.device in self._tasks:
+            time = self._times[event.device]
+            time.end(kind, event.at)
+            self._progress.update(self._tasks[event.device], advance=1, left=time.words())
 
 
 def _last_line(text: str) -> str:

@@ -278,7 +278,7 @@ def _show_results(run: str, store: Store, files: Project, *, as_json: bool) -> N
     out = console()
     if rows:
         out.print(f"\nMore:          farm results show {rows[0].case}", soft_wrap=True)
-    if {row.device for row in rows} <= {"local"}:
+    if {row.device for row in rows} <= {"local"} and len(files.select(None, unlock=False)) == 1:
         out.print("A real device: farm devices add pi5 --address pi@192.168.1.20", soft_wrap=True)
 
 

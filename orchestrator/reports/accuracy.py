@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.analysis.roc import roc
+from orchestrator.reports.difference_words import signed
 from orchestrator.reports.whole_table import print_whole
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Shown:
 
 
 def show(shown: Shown, console: Console, finding: str | None = None) -> None:
-    """Print two tables, what they come to, and the ROC curve of ``finding``, by default of the one that changed most."""
+    """Print what two tables come to, the tables, and the ROC curve of ``finding``, by default of the one that changed most."""
     found = shown.accuracy
     synthetic = " (synthetic images)" if shown.row.synthetic else ""
     console.print(
@@ -52,11 +53,14 @@ def show(shown: Shown, console: Console, finding: str | None = None) -> None:
         f"{found.images:,} images of {found.patients:,} patients",
         soft_wrap=True,
     )
+    for line in _answer(found):
+        console.print(escape(line), soft_wrap=True)
+    console.print()
     print_whole(_aucs(found), console)
     console.print()
     print_whole(_others(shown), console)
     console.print()
-    for line in _sentences(found):
+    for line in _notes(found):
         console.print(escape(line), soft_wrap=True)
     chosen = finding or _most_changed(found)
     if chosen is not None:
@@ -123,8 +127,8 @@ def _aucs(found: Accuracy) -> Table:
             f"{each.positives:,}",
             _number(each.auc.value if each.auc else None),
             _interval(each.auc),
-            _number(each.change.value if each.change else None, signed=True),
-            _interval(each.change, signed=True),
+            _number(each.change.value if each.change else None, change=True),
+            _interval(each.change, change=True),
             Text(_word(each), style="yellow"),
         )
     name = "mean" if len(found.over) == len(found.findings) else f"mean of {len(found.over)}"
@@ -135,8 +139,8 @@ def _aucs(found: Accuracy) -> Table:
         "",
         _number(found.auc.value if found.auc else None),
         _interval(found.auc),
-        _number(change.value if change else None, signed=True),
-        _interval(change, signed=True),
+        _number(change.value if change else None, change=True),
+        _interval(change, change=True),
         "",
     )
     return table
@@ -171,23 +175,21 @@ def _table(first: str, *columns: str) -> Table:
     return table
 
 
-def _number(value: float | None, *, signed: bool = False) -> str:
+def _number(value: float | None, *, change: bool = False) -> str:
     if value is None:
         return "-"
-    text = f"{value:+.4f}" if signed else f"{value:.4f}"
-    return text if float(text) else "0.0000"
+    return signed(value, 4) if change else f"{value:.4f}"
 
 
-def _interval(estimate: Estimate | None, *, signed: bool = False) -> str:
+def _interval(estimate: Estimate | None, *, change: bool = False) -> str:
     if estimate is None or estimate.interval is None:
         return "-"
-    return (" to " if signed else "–").join(
-        _number(end, signed=signed) for end in (estimate.interval.low, estimate.interval.high)
-    )
+    ends = (estimate.interval.low, estimate.interval.high)
+    return (" to " if change else "–").join(_number(end, change=change) for end in ends)
 
 
-def _sentences(found: Accuracy) -> Iterator[str]:
-    """Say what the tables come to, and what they leave out."""
+def _answer(found: Accuracy) -> Iterator[str]:
+    """Yield what the tables come to."""
     if found.loss is not None:
         yield f"Mean AUC against float32 of the same device, run and images: {found.loss.words}."
     elif found.change is None:
@@ -195,6 +197,10 @@ def _sentences(found: Accuracy) -> Iterator[str]:
     changed = [each.name for each in found.findings if each.changed]
     if changed:
         yield f"More than chance (5 % of such calls are false, by Benjamini and Hochberg's rule): {', '.join(changed)}."
+
+
+def _notes(found: Accuracy) -> Iterator[str]:
+    """Yield what the tables leave out."""
     if found.top1 is not None:
         ece = f", ECE {found.top1_ece:.4f}" if found.top1_ece is not None else ""
         yield f"Top-1 accuracy: {found.top1:.4f}{ece}."

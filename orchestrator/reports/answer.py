@@ -11,8 +11,8 @@ from rich.markup import escape
 from orchestrator.analysis import significance
 from orchestrator.analysis.best import Limits, choose, for_fleet
 from orchestrator.reports.best import fleet_sentence
-from orchestrator.reports.difference_words import range_words, time_words
-from orchestrator.reports.reason_lines import busiest
+from orchestrator.reports.difference_words import percent, range_words, time_words
+from orchestrator.reports.reason_lines import busiest, busy_throughout
 from orchestrator.runtimes.catalogue import BASELINES
 
 if TYPE_CHECKING:
@@ -78,7 +78,21 @@ def _sentence(choice: Choice, rows: Sequence[TableRow], *, several: bool) -> str
         count = len(choice.candidates)
         return f"no scheme of {choice.model} can be recommended on {choice.device}: all {count} are refused; farm results best explains"
     where = f"{choice.model} on {choice.device}" if several else choice.device
-    return _recommended(choice, choice.chosen, where)
+    answer = _recommended(choice, choice.chosen, where)
+    busy = busy_throughout([each.row for each in rows])
+    return f"{answer}; {choice.device} was too busy to tell {_untold(choice.chosen)}: {busy}" if busy else answer
+
+
+def _untold(chosen: Candidate) -> str:
+    """Return what the load of other processes left open of a speed."""
+    pair = chosen.against
+    if pair is None or pair.difference is None or pair.verdict in (significance.FASTER, significance.SLOWER):
+        return "speeds exactly"
+    return (
+        "speeds"
+        if pair.verdict == significance.CANT_TELL
+        else f"speeds less than {percent(pair.difference.smallest)} apart"
+    )
 
 
 def _recommended(choice: Choice, chosen: Candidate, where: str) -> str:
@@ -109,7 +123,7 @@ def _time(chosen: Candidate) -> str:
     if pair.verdict in (significance.FASTER, significance.SLOWER):
         return time_words(pair)
     if pair.verdict == significance.CANT_TELL:
-        return f"{range_words(pair.difference.speedup_interval)}"
+        return f"as fast as float32 as far as can be told ({range_words(pair.difference.speedup_interval)})"
     return "as fast"
 
 

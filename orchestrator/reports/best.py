@@ -11,7 +11,8 @@ from rich.table import Table
 
 from orchestrator.analysis.significance import FASTER, SLOWER
 from orchestrator.domain.units import format_bytes, format_ns
-from orchestrator.reports.difference_words import time_words
+from orchestrator.reports.case_table import LEAST_FOR_INTERVAL
+from orchestrator.reports.difference_words import signed, time_words
 from orchestrator.reports.whole_table import print_whole
 
 if TYPE_CHECKING:
@@ -168,7 +169,8 @@ def _interval(candidate: Candidate) -> str:
     row = candidate.row
     if row.p50_low_ns is None or row.p50_high_ns is None:
         return ""
-    return f" ({format_ns(row.p50_low_ns / row.batch)} to {format_ns(row.p50_high_ns / row.batch)})"
+    what = "range " if row.attempts < LEAST_FOR_INTERVAL else ""
+    return f" ({what}{format_ns(row.p50_low_ns / row.batch)} to {format_ns(row.p50_high_ns / row.batch)})"
 
 
 def _against(candidate: Candidate) -> str:
@@ -186,4 +188,4 @@ def _accuracy(candidate: Candidate) -> str:
     if not round(auc.difference, 4) and not round(auc.error, 4):
         return f"{text} as float32"
     low, high = auc.interval
-    return f"{text} ({auc.difference:+.4f} against float32, {low:+.4f} to {high:+.4f})"
+    return f"{text} ({signed(auc.difference, 4)} against float32, {signed(low, 4)} to {signed(high, 4)})"

@@ -188,7 +188,8 @@ def _sentences(row: ResultRow, good: Sequence[Measurement]) -> list[str]:
             f"a sample is {tables.listed(batches)} invocations in a row; min, max and percentiles are of their means"
         )
     if row.p50_low_ns is not None and row.p50_high_ns is not None:
-        lines.append(f"p50 within {format_ns(row.p50_low_ns)} and {format_ns(row.p50_high_ns)} (95 %, over attempts)")
+        what = "range of the attempts" if row.attempts < tables.LEAST_FOR_INTERVAL else "95 %, over attempts"
+        lines.append(f"p50 within {format_ns(row.p50_low_ns)} and {format_ns(row.p50_high_ns)} ({what})")
     for name, share in (("p95", 0.95), ("p99", 0.99), ("p99.9", 0.999)) if row.samples else ():
         value = getattr(row, {"p99.9": "p999"}.get(name, name) + "_ns")
         missing = samples_needed(share) - row.samples

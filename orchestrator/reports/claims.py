@@ -12,7 +12,7 @@ from rich.markup import escape
 from orchestrator.analysis.claims import Answer
 from orchestrator.analysis.stats import Interval
 from orchestrator.domain.units import format_bytes, format_ns
-from orchestrator.reports.difference_words import interval_words
+from orchestrator.reports.difference_words import interval_words, signed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -136,5 +136,5 @@ def _unit(answered: Answered, value: float) -> str:
     if name in ("size", "memory"):
         return format_bytes(value)
     if name in ("auc", "auc_change"):
-        return f"{value:+.4f}" if name == "auc_change" else f"{value:.4f}"
+        return signed(value, 4) if name == "auc_change" else f"{value:.4f}"
     return f"{value:.3g} J" if name == "energy" else f"{value:.2f}×"

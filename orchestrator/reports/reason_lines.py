@@ -88,6 +88,11 @@ def busiest(rows: Sequence[ResultRow]) -> str | None:
     return max(messages, key=largest_figure, default=None)
 
 
+def busy_throughout(rows: Sequence[ResultRow]) -> str | None:
+    """Return the worst message of others who had the processor where every row has one, else ``None``."""
+    return busiest(rows) if all(list(_of_others([row])) for row in rows) else None
+
+
 def _of_others(rows: Sequence[ResultRow]) -> Iterator[str]:
     for row in rows:
         for reason in row.reasons:

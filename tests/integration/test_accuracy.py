@@ -39,7 +39,8 @@ def test_each_finding_has_its_figures_and_what_it_comes_to_is_said(project):
     assert nodule.split()[1] == "105"
     assert nodule.rstrip().endswith("worse")
     assert next(line for line in lines if line.startswith("Edema")).split() == ["Edema", "0", *["-"] * 4]
-    assert "loses more than 0.01 (95 %)" in done.stdout
+    assert "loses more than 0.01 (95 %)" in lines[1], "the answer comes before its evidence"
+    assert "−" in nodule, "a true minus, as in every other table"
     assert "Not in the mean is Hernia (1 positive image)" in done.stdout
     assert "No image, or every one, shows Edema" in done.stdout
     assert "ROC of Nodule, ● this case, · float32" in done.stdout

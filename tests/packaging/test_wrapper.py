@@ -69,7 +69,9 @@ def test_the_first_call_installs_pinned_versions_and_later_calls_start_at_once(c
     assert "first use" in first.stderr
     assert (second.stdout, second.stderr) == ("[run]", "")
     (installation,) = installations(checkout)
-    assert f"--constraint {checkout}/constraints.txt --editable {checkout}" in installation
+    assert f"--constraint {checkout}/constraints.txt --editable {checkout}[report,web]" in installation, (
+        "farm report and farm web work at once"
+    )
 
 
 def test_an_interrupted_installation_is_repaired_by_the_next_call(checkout):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from orchestrator.analysis.auc import AucDifference
-from orchestrator.analysis.significance import CANT_TELL, FASTER
+from orchestrator.analysis.significance import CANT_TELL, FASTER, NOTHING_SEEN, SLOWER
 from orchestrator.analysis.table_rows import TableRow
 from orchestrator.reports import answer
 from tests.unit.test_reports import make_pair, make_row, printed, reason
@@ -39,6 +41,36 @@ def test_a_busy_machine_is_the_answer_where_nothing_can_be_told():
     (sentence,) = answer.sentences(rows(difference=CANT_TELL, speedup=1.1, reasons=(busy,)))
 
     assert sentence == "local was too busy to tell: other processes used up to 84% of the CPU (1.7 of 2 cores)"
+
+
+def test_a_speed_that_cannot_be_told_is_named_as_such():
+    (sentence,) = answer.sentences(rows(difference=CANT_TELL, speedup=1.0))
+
+    assert sentence == (
+        "int8 is as fast as float32 as far as can be told (10 % faster to 10 % slower), 3.9× smaller, "
+        "and within 0.002 AUC of float32; on local it is the one to deploy"
+    )
+
+
+@pytest.mark.parametrize(
+    ("verdict", "untold"),
+    [(FASTER, "speeds exactly"), (NOTHING_SEEN, "speeds less than 4 % apart"), (CANT_TELL, "speeds")],
+)
+def test_a_machine_that_was_busy_throughout_is_part_of_the_answer(verdict, untold):
+    load = "other processes used up to 84% of the CPU (1.7 of 2 cores)"
+    busy = reason(code="other-load", message=load)
+    dynamic = beside(
+        make_row(scheme="dynamic", p50_ns=3e6, size_ratio=2.0, verdict="WARN", reasons=(busy,)), 0.4, SLOWER
+    )
+    speedup = 2.1 if verdict == FASTER else 1.0
+
+    (sentence,) = answer.sentences(
+        [*rows(difference=verdict, speedup=speedup, verdict="WARN", reasons=(busy,)), dynamic]
+    )
+    (calm,) = answer.sentences([*rows(difference=verdict, speedup=speedup, verdict="WARN", reasons=()), dynamic])
+
+    assert sentence.endswith(f"on local it is the one to deploy; local was too busy to tell {untold}: {load}")
+    assert calm.endswith("on local it is the one to deploy"), "not every row was measured on a busy machine"
 
 
 def test_smoke_decides_nothing():

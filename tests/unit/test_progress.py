@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 from rich.console import Console
 
 from orchestrator.cli.progress import Screen
+from orchestrator.cli.time_left import TimeLeft
 from orchestrator.domain import event as happened
 from orchestrator.domain.device import LOCAL
+from orchestrator.domain.effort import EFFORTS
+from orchestrator.domain.plan import Attempt, Lane, Profiling, Scoring
 from orchestrator.domain.result import Verdict
 from orchestrator.runs import planner
-from orchestrator.testing import make_artifact, make_case, make_suite
+from orchestrator.testing import make_artifact, make_case, make_scores, make_suite
 from tests.lab.telling import judged
 
 
@@ -82,3 +87,46 @@ def test_a_device_that_is_finished_shows_its_verdicts_while_others_work():
 
     assert shown == "pi/tiny-cxr/float32/litert/t1/b1  VALID, p50 1.50 ms, AUC 0.9000\n"
     assert screen_of(planned("pi"), end) == "", "the table of a single device follows at once"
+
+
+def at(seconds):
+    return datetime(2026, 11, 27, 12, tzinfo=UTC) + timedelta(seconds=seconds)
+
+
+def time_left(*ends, effort="quick", steps="sa"):
+    """Return what is shown of the time left: ``steps`` of a lane are s, a or p, ``ends`` of the first ones in seconds."""
+    kinds = {
+        "s": Scoring(id="s", device="pi", model="m", scheme="int8", runtime="litert", batch=1),
+        "a": Attempt(id="a", case=make_case(device="pi"), number=1),
+        "p": Profiling(id="p", case=make_case(device="pi")),
+    }
+    left = TimeLeft(Lane(device="pi", steps=tuple(kinds[letter] for letter in steps)), EFFORTS[effort])
+    left.begin(at(0))
+    for letter, second in zip(steps, ends, strict=False):
+        left.end(type(kinds[letter]), at(second))
+    return left.words()
+
+
+def test_the_time_left_is_what_finished_steps_took_and_first_what_the_effort_asks():
+    assert time_left() == "", "how long scoring takes is not known before"
+    assert time_left(3, steps="saaaaaaaaaa") == "about 35 s left", "2 s of timing each, and what is around it"
+    assert time_left(3, 63, steps="saaaaaaaaaa") == "about 9 min left"
+    assert time_left(3, 63, steps="sap") == "about 1 min left"
+    assert time_left(3, effort="sustained", steps="saaa") == "about 1 h 30 min left"
+    assert time_left(3, 63, 64, steps="sap") == "", "nothing is left"
+
+
+def test_the_time_left_stands_beside_the_bar_of_a_device():
+    out = StringIO()
+    plan = planner.plan("r", make_suite(), ("pi",))
+    scored = make_scores(device="pi")
+
+    with Screen(Console(file=out, width=100, force_terminal=True)) as screen:
+        for event in (
+            happened.Planned(run="r", plan=plan),
+            happened.LaneStarted(run="r", device="pi", lane="l", at=at(0)),
+            happened.Scored(run="r", device="pi", scores=scored, at=at(3)),
+        ):
+            screen.show(event)
+
+    assert re.search(r"about \d+ (s|min) left", out.getvalue())

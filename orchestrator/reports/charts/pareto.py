@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.domain.units import format_bytes, format_ns
+from orchestrator.reports.case_table import LEAST_FOR_INTERVAL
 from orchestrator.reports.charts.chart import Chart, chart_spec, colour_of, tooltip, unit_of
+from orchestrator.reports.difference_words import signed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +25,7 @@ def pareto(choices: Sequence[Choice]) -> Chart | None:
     if not points:
         return None
     size, unit = unit_of(min(each.p50_per_image_ns for each, _ in points))
-    values = [_value(each, ends, size) for each, ends in points]
+    values = [_value(each, ends, size, change=change) for each, ends in points]
     devices = list(dict.fromkeys(row["device"] for row in values))
     x = {"type": "quantitative", "scale": {"type": "log", "nice": False, "padding": 24}, "axis": {"tickCount": 6}}
     y = {"type": "quantitative", "scale": {"zero": False, "padding": 14}, "axis": {"tickCount": 5}}
@@ -59,13 +61,15 @@ def pareto(choices: Sequence[Choice]) -> Chart | None:
         layer["encoding"]["x"] |= {**x, "title": f"p50 of an image, {unit} (faster is left)"}
         layer["encoding"]["y"] |= {**y, "title": what}
         layer["encoding"]["color"] = colour
+    few = any(each.row.attempts < LEAST_FOR_INTERVAL for each, _ in points)
+    ranges = f" (below {LEAST_FOR_INTERVAL} attempts their range)" if few else ""
     return Chart(
         kind="pareto",
         name="pareto",
         title="Speed against accuracy",
         caption=(
-            "Bars are 95 % intervals: of p50 over attempts, of accuracy over images"
-            + (" (DeLong's, paired with float32)" if change else "")
+            f"Bars are 95 % intervals: of p50 over attempts{ranges}, of accuracy by patient"
+            + (", paired with float32: both scored the same images" if change else "")
             + ". Pale points are beaten in everything, or refused. Left and up is better."
         ),
         spec=chart_spec(values, height=280, layer=layers),
@@ -86,7 +90,7 @@ def _accuracy(each: Candidate, *, change: bool) -> tuple[float, float, float] | 
     return None if value is None else (value, value, value)
 
 
-def _value(each: Candidate, accuracy: tuple[float, float, float], size: float) -> dict[str, Any]:
+def _value(each: Candidate, accuracy: tuple[float, float, float], size: float, *, change: bool) -> dict[str, Any]:
     row, (auc, low, high) = each.row, accuracy
     p50 = each.p50_per_image_ns
     ends = [end / row.batch if end else p50 for end in (row.p50_low_ns, row.p50_high_ns)]
@@ -100,7 +104,9 @@ def _value(each: Candidate, accuracy: tuple[float, float, float], size: float) -
         "auc_low": low,
         "auc_high": high,
         "latency": f"{format_ns(p50)} ({format_ns(ends[0])} to {format_ns(ends[1])})",
-        "accuracy": f"{auc:+.4f} ({low:+.4f} to {high:+.4f})",
+        "accuracy": f"{signed(auc, 4)} ({signed(low, 4)} to {signed(high, 4)})"
+        if change
+        else f"{auc:.4f} ({low:.4f} to {high:.4f})",
         "size": format_bytes(row.size_bytes) if row.size_bytes else "unknown",
         "standing": standing,
         "beaten": bool(each.refusals) or not each.on_front,

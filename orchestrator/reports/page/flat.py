@@ -12,6 +12,7 @@ import numpy as np
 
 from orchestrator.errors import printable
 from orchestrator.reports.compare import plain as plain_comparison
+from orchestrator.reports.json import plain as plain_result
 from orchestrator.reports.page import methods, view
 from orchestrator.reports.page.headline import headline
 from orchestrator.store.rows import ResultRow
@@ -41,10 +42,15 @@ def csv(dossier: Dossier) -> str:
     """Return a line for each result, with the keys of ``--json``; reasons are their codes."""
     out = io.StringIO()
     table = writer.writer(out, lineterminator="\n")
-    columns = [field.name for field in fields(ResultRow)]
+    columns = list(
+        dict.fromkeys(
+            [field.name for field in fields(ResultRow)]
+            + [name for each in dossier.table[:1] for name in plain_result(each)]
+        )
+    )
     table.writerow(columns)
-    for row in dossier.rows:
-        plain_row = row.to_json() | {"reasons": " ".join(reason["code"] for reason in row.reasons)}
+    for each in dossier.table:
+        plain_row = plain_result(each) | {"reasons": " ".join(reason["code"] for reason in each.row.reasons)}
         table.writerow([_cell(plain_row[name]) for name in columns])
     return out.getvalue()
 
@@ -53,7 +59,7 @@ def plain(dossier: Dossier) -> dict[str, Any]:
     """Return results, comparisons and attempts as JSON values."""
     return {
         "run": dossier.run.id,
-        "results": [row.to_json() for row in dossier.rows],
+        "results": [plain_result(each) for each in dossier.table],
         "comparisons": [plain_comparison(pair) for pair in dossier.comparisons],
         "attempts": {case: [_attempt(one) for one in each] for case, each in dossier.attempts.items()},
         "claims": [

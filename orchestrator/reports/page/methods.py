@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.analysis.accuracy.intervals import BOOTSTRAP, DELONG
 from orchestrator.domain.units import format_bytes, format_seconds
 
 if TYPE_CHECKING:
@@ -96,12 +97,16 @@ def _accuracy(dossier: Dossier) -> Iterator[str]:
     images = sorted({each.shape[0] for each in scored})
     classes = sorted({len(each.classes) for each in scored})
     methods = sorted({one.method for each in dossier.accuracies for one in each.estimates.values()})
-    how = f"; intervals of AUC are by {listed(methods)}" if methods else ""
+    cited = {DELONG: f"{DELONG}'s structural components [9]", BOOTSTRAP: f"{BOOTSTRAP} [3]"}
+    how = (
+        f"; intervals of AUC and of its paired differences are by {listed([cited[each] for each in methods])}"
+        if methods
+        else ""
+    )
     origin = "synthetic images of" if dossier.run.synthetic else "images of"
     yield (
         f"Accuracy is the mean AUC-ROC [8] over {_range(classes)} findings on {_range(images)} {origin} dataset {dossier.run.dataset}, "
-        f"scored on the devices{how}; intervals of its paired differences are by DeLong's structural components [9], images of a "
-        "patient taken together where patients are known."
+        f"scored on the devices{how}."
     )
     if dossier.run.synthetic:
         yield "No figure of synthetic images applies to patients."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.analysis.compare import FLOAT32
 from orchestrator.analysis.significance import FASTER, SLOWER
 from orchestrator.domain.units import format_bytes, format_ns
+from orchestrator.reports.case_table import LEAST_FOR_INTERVAL
 from orchestrator.reports.charts.speed import setting
 from orchestrator.reports.difference_words import auc_change_words, smaller_words, time_words
 
@@ -99,12 +100,13 @@ def _cells(row: ResultRow, pair: Comparison | None) -> Iterable[Cell]:
 
 
 def p50_words(row: ResultRow) -> str:
-    """Return p50 with its interval, as far as there is one."""
+    """Return p50 with its interval, or the range of few attempts, as far as there is one."""
     if not row.p50_ns:
         return MISSING
     if row.p50_low_ns is None or row.p50_high_ns is None:
         return format_ns(row.p50_ns)
-    return f"{format_ns(row.p50_ns)} ({format_ns(row.p50_low_ns)} to {format_ns(row.p50_high_ns)})"
+    what = "range " if row.attempts < LEAST_FOR_INTERVAL else ""
+    return f"{format_ns(row.p50_ns)} ({what}{format_ns(row.p50_low_ns)} to {format_ns(row.p50_high_ns)})"
 
 
 def short(row: ResultRow) -> str:
