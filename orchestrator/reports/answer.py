@@ -123,7 +123,7 @@ def _time(chosen: Candidate) -> str:
     if pair.verdict in (significance.FASTER, significance.SLOWER):
         return time_words(pair)
     if pair.verdict == significance.CANT_TELL:
-        return f"as fast as float32 as far as can be told ({range_words(pair.difference.speedup_interval)})"
+        return f"as fast as float32 as far as the run can tell ({range_words(pair.difference.speedup_interval)})"
     return "as fast"
 
 

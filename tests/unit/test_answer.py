@@ -47,7 +47,7 @@ def test_a_speed_that_cannot_be_told_is_named_as_such():
     (sentence,) = answer.sentences(rows(difference=CANT_TELL, speedup=1.0))
 
     assert sentence == (
-        "int8 is as fast as float32 as far as can be told (10 % faster to 10 % slower), 3.9× smaller, "
+        "int8 is as fast as float32 as far as the run can tell (10 % faster to 10 % slower), 3.9× smaller, "
         "and within 0.002 AUC of float32; on local it is the one to deploy"
     )
 
