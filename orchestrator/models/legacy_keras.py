@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import re
 import sys
 import zipfile
 from importlib.metadata import version
@@ -12,23 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import ModelError, brief
-from orchestrator.models import child, situations
+from orchestrator.models import child, hdf5_file, legacy_names, situations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-#: Packages below ``keras`` that a file's classes may come from; legacy Keras imports any module that a file names.
-PACKAGES = re.compile(
-    r"builtins|(?:tf_)?keras(?:\.src)?(?:\.(?:activations|constraints|engine|initializers|layers|losses|metrics|mixed_precision"
-    r"|models|optimizers|regularizers)(?:\.\w+)*)?"
-)
-#: Functions of TensorFlow's that Keras 2 names in a file (``TFOpLambda``) and that only compute.
-ARITHMETIC = ("__operators__.", "math.", "nn.", "image.", "linalg.", "signal.", "keras.")
-FUNCTIONS = frozenset(
-    {"add", "cast", "clip_by_value", "concat", "convert_to_tensor", "expand_dims", "gather", "identity", "maximum"}
-    | {"minimum", "multiply", "ones_like", "pad", "reshape", "reverse", "shape", "slice", "split", "squeeze", "stack"}
-    | {"strided_slice", "subtract", "tile", "transpose", "unstack", "where", "zeros_like", "compat.v1.shape"}
-)
 
 
 def is_installed() -> bool:
@@ -52,46 +38,72 @@ def export(path: Path, folder: Path) -> None:
 
 
 def refuse_code(path: Path) -> None:
-    """Raise `ModelError` where the file at ``path`` names Python code, or a function that does more than compute.
+    """Raise `ModelError` where the file at ``path`` names Python code, a class or function that does more than compute, or another file.
 
-    Legacy Keras runs the code of a Lambda layer in an ``.h5`` file whatever ``safe_mode`` is.
+    Legacy Keras runs the code of a Lambda layer in an ``.h5`` file whatever ``safe_mode`` is, and calls any function that
+    TensorFlow exports: one fetches a file from an address, another loads the model in it.
     """
-    for layer in _layers(_config(path)):
-        name, module, settings = layer["class_name"], layer.get("module"), layer.get("config")
-        if name in ("Lambda", "__lambda__"):
-            raise situations.translated(Exception("a lambda is unsafe"), situations.LOADING, ModelError, str(path))
-        if module is not None and not PACKAGES.fullmatch(str(module)):
-            unknown = Exception(f"Could not locate class {name!r}")
-            raise situations.translated(unknown, situations.LOADING, ModelError, str(path))
-        function = settings.get("function") if name == "TFOpLambda" and isinstance(settings, dict) else None
-        if function is not None and not (str(function).startswith(ARITHMETIC) or function in FUNCTIONS):
+    for value in _objects(_config(path)):
+        for key, name in value.items():
+            if key.endswith("activation") and isinstance(name, str) and name not in legacy_names.ACTIVATIONS:
+                raise _unknown(path, name)
+        if "class_name" in value:
+            _refuse_class(path, value)
+
+
+def _refuse_class(path: Path, value: dict[str, Any]) -> None:
+    name, module, settings = value["class_name"], value.get("module"), value.get("config")
+    if name in ("Lambda", "__lambda__"):
+        raise situations.translated(Exception("a lambda is unsafe"), situations.LOADING, ModelError, str(path))
+    if name == "function":
+        is_known = isinstance(settings, str) and settings in legacy_names.ACTIVATIONS
+        if not is_known or not legacy_names.ACTIVATION_PACKAGES.fullmatch(str(module)):
+            raise _unknown(path, settings)
+    elif not legacy_names.is_class(name) or (module is not None and not legacy_names.PACKAGES.fullmatch(str(module))):
+        raise _unknown(path, name)
+    if name in legacy_names.OPERATORS:
+        function = settings.get("function") if isinstance(settings, dict) else None
+        if not legacy_names.is_operator(function):
             raise ModelError(
                 f"{path}: it calls TensorFlow's function {str(function)[:80]!r}, and farm runs no such function from files",
                 hint=situations.EXPORT,
             )
 
 
+def _unknown(path: Path, name: object) -> ModelError:
+    return ModelError(
+        f"{path}: it has a layer or function of your own, or one that farm loads from no file: {str(name)[:80]!r}",
+        hint=situations.EXPORT,
+    )
+
+
 def _config(path: Path) -> Any:
+    """Return the configuration that legacy Keras will read; a file that is HDF5 and ZIP at once has two."""
     try:
-        if zipfile.is_zipfile(path):
+        if path.suffix == ".keras" and zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
-                return json.loads(archive.read("config.json"))
+                if (weights := "model.weights.h5") in archive.namelist():
+                    with archive.open(weights) as content:
+                        hdf5_file.refuse_other_files(path, content)
+                config = json.loads(archive.read("config.json"))
+            # what a model was compiled with is not loaded
+            return config | {"compile_config": None} if isinstance(config, dict) else config
         import h5py
 
+        hdf5_file.refuse_other_files(path)
         with h5py.File(path) as file:
             return json.loads(file.attrs.get("model_config", "null"))
-    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, ValueError, TypeError, RecursionError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path}: its configuration can't be read: {brief(error)}") from error
 
 
-def _layers(config: Any) -> Iterator[dict[str, Any]]:
-    """Yield whatever has a class, however deep."""
+def _objects(config: Any) -> Iterator[dict[str, Any]]:
+    """Yield every object, however deep."""
     left = [config]
     while left:
         value = left.pop()
         if isinstance(value, dict):
-            if "class_name" in value:
-                yield value
+            yield value
             left.extend(value.values())
         elif isinstance(value, list):
             left.extend(value)

@@ -6,7 +6,7 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import ModelError, brief
-from orchestrator.models import model_file
+from orchestrator.models import hdf5_file, model_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +30,7 @@ def load(model: Any, path: Path) -> None:
         raise ModelError(
             f"{path}: it is no file of weights (HDF5)", hint="save them: `model.save_weights('m.weights.h5')`"
         )
+    hdf5_file.refuse_other_files(path)
     try:
         in_file = list(_layers(path))
     except (OSError, KeyError, ValueError, TypeError) as error:
