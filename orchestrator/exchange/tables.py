@@ -83,9 +83,9 @@ def _columns(kind: type) -> dict[str, type]:
 
 def to_csv(table: Table) -> Iterator[str]:
     """Yield the lines of a CSV file (RFC 4180, UTF-8); a text that a spreadsheet would take for a formula begins with '."""
-    yield _csv_line(table.columns)
+    yield csv_line(table.columns)
     for row in table.rows:
-        yield _csv_line(_cell(row[name], name) for name in table.columns)
+        yield csv_line(_cell(row[name], name) for name in table.columns)
 
 
 def to_json_lines(table: Table) -> Iterator[str]:
@@ -117,9 +117,10 @@ def to_parquet(table: Table, path: Path) -> None:
         writer.write_table(pa.Table.from_pylist(batch, schema))
 
 
-def _csv_line(cells: Iterable[Any]) -> str:
+def csv_line(cells: Iterable[Any]) -> str:
+    """Return a line of a CSV file, in which no text is a formula of a spreadsheet."""
     line = io.StringIO()
-    csv.writer(line).writerow(cells)
+    csv.writer(line).writerow(map(_no_formula, cells))
     return line.getvalue()
 
 
@@ -131,7 +132,11 @@ def _cell(value: Any, name: str) -> Any:
         return json.dumps(plain)
     if isinstance(plain, bool):
         return str(plain).lower()
-    return f"'{plain}" if isinstance(plain, str) and plain.startswith(_FORMULA) else plain
+    return plain
+
+
+def _no_formula(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
 def _parquet(value: Any, kind: type) -> Any:

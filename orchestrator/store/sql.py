@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,8 @@ HINT = f"the views {', '.join(views.NAMES)} have the results; docs/sql.md has th
 ONE_SELECT = "one SELECT (or WITH … SELECT, or VALUES)"
 #: What reading takes; everything else is refused while a statement is prepared.
 _READS = (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE)
+#: Steps of SQLite between two looks at whether Ctrl-C was pressed: some milliseconds.
+_STEPS = 200_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +63,8 @@ def _sqlite(connection: Connection, statement: str, most: int | None) -> tuple[l
 
     driver.execute("PRAGMA query_only=ON")
     driver.set_authorizer(authorize)
+    # Python handles Ctrl-C between its own steps alone: without this one a long statement can't be ended.
+    driver.set_progress_handler(lambda: 0, _STEPS)
     try:
         cursor = driver.execute(statement)
         if cursor.description is None:
@@ -68,6 +73,7 @@ def _sqlite(connection: Connection, statement: str, most: int | None) -> tuple[l
     except (sqlite3.Error, sqlite3.Warning) as error:
         raise _refused(connection, error) from error
     finally:
+        driver.set_progress_handler(None, 0)
         driver.set_authorizer(None)
         driver.execute("PRAGMA query_only=OFF")
     return [column[0] for column in cursor.description], rows
@@ -103,6 +109,8 @@ def _plain(value: Any) -> Value:
     """Return a value as people and programs read it, the same of every database; of a blob its size."""
     if isinstance(value, bytes | memoryview):
         return f"{len(value)} bytes"
+    if isinstance(value, Decimal | float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"  # JSON has no such numbers
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, datetime):

@@ -100,13 +100,8 @@ def _as_json(answer: Answer) -> str:
 
 
 def _as_csv(answer: Answer) -> str:
-    import csv
-    import io
-
     from orchestrator.errors import printable
+    from orchestrator.exchange.tables import csv_line
 
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(answer.columns)
-    writer.writerows(answer.rows)
-    return printable(text.getvalue())
+    lines = (csv_line(row) for row in (answer.columns, *answer.rows))
+    return printable("".join(line.removesuffix("\r\n") + "\n" for line in lines))
