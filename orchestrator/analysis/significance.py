@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from orchestrator.analysis.pooled_variance import Variance, prior
-from orchestrator.analysis.rounds import LEAST_CASES, without_rounds
+from orchestrator.analysis.rounds import LEAST_CASES, df_share, without_rounds
 from orchestrator.analysis.stats import Interval
 
 if TYPE_CHECKING:
@@ -94,8 +94,9 @@ def sides(cases: Sequence[Mapping[int, float]]) -> tuple[Side | None, ...]:
     then the variance of each case is moderated by what the variances of all say.
     """
     cleaned, correction = without_rounds(cases)
+    share = df_share(len(cases))
     raw = [
-        Variance(value=float(logs.var(ddof=1)) * correction, df=len(logs) - 1.0) if len(logs) > 1 else None
+        Variance(value=float(logs.var(ddof=1)) * correction, df=(len(logs) - 1.0) * share) if len(logs) > 1 else None
         for logs in cleaned
     ]
     common = prior([variance for variance in raw if variance is not None])

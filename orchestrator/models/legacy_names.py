@@ -1,4 +1,4 @@
-"""What a file of Keras 2 may name: classes and functions that only compute."""
+"""Names that a file of Keras 2 may have: of what only computes."""
 
 from __future__ import annotations
 
