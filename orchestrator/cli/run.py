@@ -101,7 +101,9 @@ def run(
     threads: Annotated[str, typer.Option(metavar="1,4", help="Threads of the runtime.")] = "",
     throughput: ThroughputOption = "",
     effort: EffortOption = None,
-    compare: Annotated[bool, typer.Option("--compare", help="Make enough attempts to compare cases (7).")] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Make enough attempts to compare cases: 7 with effort standard.")
+    ] = False,
     tune: Annotated[
         bool,
         typer.Option("--tune", help="Set the governor to performance meanwhile, where you may: farm devices tune."),

@@ -39,7 +39,10 @@ def show(answered: Sequence[Answered], console: Console) -> None:
 def summary(answered: Sequence[Answered]) -> str:
     """Return how many claims have which answer."""
     counts = {answer: sum(each.answer is answer for each in answered) for answer in Answer}
-    return ", ".join(f"{count} {answer}" for answer, count in counts.items() if count)
+    words = {Answer.HOLDS: ("holds", "hold")}
+    return ", ".join(
+        f"{count} {words.get(answer, (answer, answer))[count > 1]}" for answer, count in counts.items() if count
+    )
 
 
 def lines(answered: Answered, most: int | None = None) -> Iterator[str]:
@@ -52,7 +55,8 @@ def lines(answered: Answered, most: int | None = None) -> Iterator[str]:
     ordered = sorted(answered.evidence, key=lambda each: each.answer is not answered.answer)
     for each in ordered[:most]:
         note = f": {each.note}" if each.note else ""
-        yield f"{each.case}  {figure(answered, each)}{note}"
+        other = "" if each.answer is answered.answer else f", {each.answer}"
+        yield f"{each.case}  {figure(answered, each)}{other}{note}"
     if most is not None and len(ordered) > most:
         yield f"and {len(ordered) - most} more (--json has all)"
 

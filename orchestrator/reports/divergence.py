@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 def show(found: Sequence[Divergence], console: Console) -> None:
     """Print each artifact with its devices, then the images on which they are farthest apart."""
+    alone = [each for each in found if len(each.sides) == 1]
+    if found and len(alone) == len(found):
+        kinds = "the artifact" if len(found) == 1 else f"each of {len(found)} artifacts"
+        console.print(f"one device with one runtime scored {kinds}: there is no other to differ from\n", soft_wrap=True)
     for number, each in enumerate(found):
         if number:
             console.print()
@@ -36,9 +40,9 @@ def show(found: Sequence[Divergence], console: Console) -> None:
             console.print()
         for image in each.worst:
             console.print(escape(_sentence(image)), soft_wrap=True)
-        if len(each.sides) == 1:
+        if len(each.sides) == 1 and len(alone) < len(found):
             console.print("[dim]one device with one runtime scored these images: there is no other to differ from[/]")
-        elif not each.worst:
+        elif not each.worst and len(each.sides) > 1:
             console.print("all answer the same, to the last bit")
 
 

@@ -157,6 +157,14 @@ def test_people_get_a_table_and_sentences(fleet):
     assert max(map(len, done.stdout.splitlines())) <= 80 or "apart" in max(done.stdout.splitlines(), key=len)
 
 
+def test_scores_of_one_device_alone_are_named_as_such_once_and_first(project):
+    done = project.farm("results", "divergence", "--run", RUN)
+
+    lines = done.stdout.splitlines()
+    assert lines[0] == "one device with one runtime scored the artifact: there is no other to differ from"
+    assert done.stdout.count("no other to differ from") == 1
+
+
 def test_without_scores_there_is_nothing_to_compare_and_it_says_so(project):
     done = project.farm("results", "divergence", "--scheme", "float16")
 

@@ -191,7 +191,7 @@ def test_the_screen_names_both_runs_and_summaries_are_written(gated, tmp_path):
     assert out.startswith(f"run {NEW} against release-1\n\nrefuted ")
     assert f"{INT8}  20 % slower (" in out
     assert f"{FLOAT32}  same (" in out
-    assert out.rstrip().endswith("2 holds, 1 refuted")
+    assert out.rstrip().endswith("2 hold, 1 refuted")
     assert page.read_text(encoding="utf-8").startswith("### farm results gate\n")
     suite = ET.parse(xml).getroot()  # noqa: S314  written right above
     assert (suite.get("name"), suite.get("failures")) == ("farm results gate", "1")

@@ -50,7 +50,7 @@ def served(folder):
         ("/compare", ["Compare two runs"]),
         ("/compare?a=release-1&b=latest", [f"{NEW} against release-1", "<b>1</b> slower", "20 % slower"]),
         ("/claims", ["a &lt;b&gt;bold&lt;/b&gt; claim", "1 holds"]),
-        ("/claims?baseline=release-1", ["no case is more than 5 % slower than in release-1", "2 holds, 1 refuted"]),
+        ("/claims?baseline=release-1", ["no case is more than 5 % slower than in release-1", "2 hold, 1 refuted"]),
         (f"/cases/{INT8}", ["From run to run", "20 % slower", "Attempts"]),
         (f"/cases/{INT8}?run=release-1", [OLD, "the first run"]),
     ],
