@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import norm, t
 from sklearn.metrics import roc_auc_score
 
 from orchestrator.analysis.accuracy import intervals, margin, resampling
@@ -125,9 +125,10 @@ def test_with_one_image_a_patient_intervals_are_delongs_paired_and_alone():
     alone, change = auc_estimates(a), change_estimates(a, b)
 
     assert alone.method == change.method == intervals.DELONG
-    half = norm.ppf(0.975)
     for column in range(4):
         positive = a.labels[:, column] > 0
+        student = t(min(positive.sum(), (~positive).sum()) - 1)
+        half = student.ppf(0.975)
         both = delong(positive, [a.scores[:, column], b.scores[:, column]])
         error, of_change = np.sqrt(both[0, 0]), np.sqrt(both[0, 0] + both[1, 1] - 2 * both[0, 1])
         assert alone.classes[column].value == pytest.approx(roc_auc_score(positive, a.scores[:, column]), abs=1e-9)
@@ -137,7 +138,30 @@ def test_with_one_image_a_patient_intervals_are_delongs_paired_and_alone():
             change.classes[column].interval.high, abs=1e-9
         )
         z = change.classes[column].value / of_change
-        assert change.classes[column].p_value == pytest.approx(2 * norm.sf(abs(z)), abs=1e-9)
+        assert change.classes[column].p_value == pytest.approx(2 * student.sf(abs(z)), abs=1e-9)
+
+
+@pytest.mark.parametrize("positives", [3, 5, 8])
+def test_an_interval_of_few_patients_holds_what_it_promises_without_drawing(positives):
+    random = np.random.default_rng(5)
+    labels = (np.arange(40 + positives) < positives).astype(np.uint8)[:, None]
+    true = norm.cdf(1 / np.sqrt(2))
+    found = [auc_estimates(make_scored(labels, random.normal(labels, 1.0))).mean.interval for _ in range(300)]
+
+    kept = [interval for interval in found if interval is not None]
+
+    # 0.82, 0.87 and 0.87 by a normal distribution
+    assert np.mean([each.low <= true <= each.high for each in kept]) >= 0.88
+
+
+@pytest.mark.parametrize(("patients", "has"), [(2, False), (3, False), (4, True)])
+def test_so_few_patients_that_drawing_them_again_shows_nothing_have_no_interval(patients, has):
+    random = np.random.default_rng(1)
+    labels = random.integers(0, 2, (60, 1))
+
+    found = auc_estimates(make_scored(labels, random.normal(labels, 1.0), np.arange(60) % patients))
+
+    assert (found.mean.interval is not None) == has
 
 
 def test_images_of_the_same_patients_make_the_interval_wider_than_as_many_of_other_patients():
