@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import entry_points
 from typing import Any
 
 from orchestrator.errors import UnknownName
@@ -55,6 +54,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
 
 def names(kind: str) -> tuple[str, ...]:
     """Return every name known for ``kind``, built-ins first."""
+    from importlib.metadata import entry_points
+
     built_in = BUILT_IN[kind]
     plugged = [point.name for point in entry_points(group=f"farm.{kind}") if point.name not in built_in]
     return (*built_in, *sorted(plugged))
@@ -66,6 +67,8 @@ def find(kind: str, name: str) -> Any:
     if target is not None:
         module, _, attribute = target.partition(":")
         return getattr(importlib.import_module(module), attribute)
+    from importlib.metadata import entry_points
+
     for point in entry_points(group=f"farm.{kind}"):
         if point.name == name:
             return point.load()

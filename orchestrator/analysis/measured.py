@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from orchestrator.analysis.run_variance import LEAST_RUNS, RunVariance, run_variance
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from orchestrator.store.rows import ResultRow
 
 
+_IDENTITY = tuple(field.name for field in fields(Case))
 #: Older runs say little of what runs differ by today.
 MOST_RUNS = 12
 
@@ -42,22 +43,38 @@ class Measured:
         return dict(self.good[0].versions) if self.good else {}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _DeviceRun:
+    """Everything that one device measured in one run, by case."""
+
+    artifacts: Mapping[str, str | None]
+    good: Mapping[str, tuple[AttemptTime, ...]]
+    sides: Mapping[str, Side | None]
+    facts: Mapping[str, object]
+
+
 class MeasuredRuns:
     """Reads the results of runs, each run of a device once: what one case is compared with needs all its neighbours."""
 
     def __init__(self, store: Queries) -> None:
         self._store = store
-        self._read: dict[tuple[str, str], Mapping[str, Measured]] = {}
+        self._read: dict[tuple[str, str], _DeviceRun] = {}
         self._floors: dict[str, float | None] = {}
         self._scores: dict[tuple[str | int, ...], Scores | None] = {}
         self._image_lists: dict[str, ImageList | None] = {}
 
     def measured(self, row: ResultRow) -> Measured:
         """Return what is known of ``row``."""
-        key = row.run, row.device
-        if key not in self._read:
-            self._read[key] = self._all(*key)
-        return self._read[key][row.case]
+        of_run = self._device_run(row.run, row.device)
+        hardware = of_run.facts.get("hardware_key")
+        return Measured(
+            row=row,
+            case=Case(**{name: getattr(row, name) for name in _IDENTITY}),
+            good=of_run.good[row.case],
+            side=of_run.sides[row.case],
+            hardware=str(hardware) if hardware else None,
+            governors=_governors(of_run.good[row.case], of_run.facts),
+        )
 
     def noise_floor(self, device: str) -> float | None:
         """Return the relative difference that is noise on a device; ``None`` where it was never calibrated as it is."""
@@ -69,7 +86,7 @@ class MeasuredRuns:
         """Return the scoring behind ``row``, which cases that differ in threads alone share."""
         key = row.run, row.device, row.model, row.scheme, row.runtime, row.batch
         if key not in self._scores:
-            self._scores[key] = self._store.scores(row.run, Case.parse(row.case))
+            self._scores[key] = self._store.scores(row.run, Case(**{name: getattr(row, name) for name in _IDENTITY}))
         return self._scores[key]
 
     def image_list(self, sha256: str) -> ImageList | None:
@@ -87,9 +104,9 @@ class MeasuredRuns:
         runs = [name for name in self._store.earlier_runs(before.device, after.run, MOST_RUNS) if name != after.run]
         if len(runs) < LEAST_RUNS:
             return None
-        self.measured(before)
+        of_run = self._device_run(before.run, before.device)
         programs = {
-            case: (row.row.artifact, row.versions) for case, row in self._read[before.run, before.device].items()
+            case: (of_run.artifacts[case], dict(good[0].versions) if good else {}) for case, good in of_run.good.items()
         }
         by_run: dict[str, dict[str, list[AttemptTime]]] = {}
         for each in self._store.attempt_times(before.device, runs):
@@ -101,26 +118,22 @@ class MeasuredRuns:
             found.append({case: side for case, side in both if side is not None})
         return run_variance(found, shifts_apart=shifts_apart) if len(found) >= LEAST_RUNS else None
 
-    def _all(self, run: str, device: str) -> Mapping[str, Measured]:
-        rows = self._store.results(run=run, device=device)
-        facts = self._store.facts(run, device)
-        attempts: dict[str, list[AttemptTime]] = {row.case: [] for row in rows}
-        for each in self._store.attempt_times(device, [run]):
-            if each.case in attempts:
-                attempts[each.case].append(each)
-        found = dict(zip(attempts, sides([_rounds(good) for good in attempts.values()]), strict=True))
-        hardware = facts.get("hardware_key")
-        return {
-            row.case: Measured(
-                row=row,
-                case=Case.parse(row.case),
-                good=tuple(attempts[row.case]),
-                side=found[row.case],
-                hardware=str(hardware) if hardware else None,
-                governors=_governors(attempts[row.case], facts),
+    def _device_run(self, run: str, device: str) -> _DeviceRun:
+        key = run, device
+        if key not in self._read:
+            artifacts = self._store.judged_artifacts(device, run)
+            good: dict[str, list[AttemptTime]] = {case: [] for case in artifacts}
+            for each in self._store.attempt_times(device, [run]):
+                if each.case in good:
+                    good[each.case].append(each)
+            both = zip(good, sides([_rounds(attempts) for attempts in good.values()]), strict=True)
+            self._read[key] = _DeviceRun(
+                artifacts=artifacts,
+                good={case: tuple(attempts) for case, attempts in good.items()},
+                sides=dict(both),
+                facts=self._store.facts(run, device),
             )
-            for row in rows
-        }
+        return self._read[key]
 
 
 def _rounds(attempts: Sequence[AttemptTime]) -> dict[int, float]:

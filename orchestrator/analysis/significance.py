@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orchestrator.analysis.distributions import normal_quantile, student_below, student_quantile
 from orchestrator.analysis.pooled_variance import Variance, prior
 from orchestrator.analysis.rounds import LEAST_CASES, df_share, without_rounds
 from orchestrator.analysis.stats import Interval
@@ -162,8 +163,6 @@ def differences(contrasts: Sequence[Contrast], threshold: float = 0.0) -> tuple[
     relative difference, the p values are those of a difference of at most so much (McCarthy and Smyth, Testing significance
     relative to a fold-change threshold is a TREAT, Bioinformatics 25, 2009).
     """
-    from scipy import special
-
     if not contrasts:
         return ()
     margin = math.log1p(threshold)
@@ -174,8 +173,8 @@ def differences(contrasts: Sequence[Contrast], threshold: float = 0.0) -> tuple[
     level = LEVEL * min(called + 1, len(contrasts)) / len(contrasts)
     found = []
     for each, p_value, p_adjusted in zip(contrasts, p_values, adjusted, strict=True):
-        half = float(special.stdtrit(each.df, (1 + CONFIDENCE) / 2)) * each.error
-        reach = float(special.stdtrit(each.df, 1 - level / 2)) * each.error
+        half = student_quantile(each.df, (1 + CONFIDENCE) / 2) * each.error
+        reach = student_quantile(each.df, 1 - level / 2) * each.error
         needed = math.ceil(each.attempts * (reach / math.log1p(WORTH_FINDING)) ** 2)
         found.append(
             Difference(
@@ -204,12 +203,10 @@ def corrected(p_values: Sequence[float]) -> NDArray[np.float64]:
 
 def p_beyond(found: Difference, ratio: float) -> float:
     """Return how often chance would put B as far beyond ``ratio`` times A as it is, or farther, were it exactly there."""
-    from scipy import special
-
     far = abs(math.log(found.ratio / ratio))
     if not found.error:
         return 0.0 if far else 1.0
-    return float(special.stdtr(found.df, -far / found.error))
+    return student_below(found.df, -far / found.error)
 
 
 def verdict(found: Difference, floor: float | None, threshold: float = 0.0) -> str:
@@ -232,15 +229,11 @@ def verdict(found: Difference, floor: float | None, threshold: float = 0.0) -> s
 
 
 def _p_value(each: Contrast, margin: float = 0.0) -> float:
-    from scipy import special
-
     size = abs(each.log)
     if not each.error:
         return 1.0 if size <= margin else 0.0
-    beyond = special.stdtr(each.df, (margin - size) / each.error) + special.stdtr(
-        each.df, -(margin + size) / each.error
-    )
-    return min(1.0, float(beyond))
+    ends = (margin - size) / each.error, -(margin + size) / each.error
+    return min(1.0, sum(student_below(each.df, end) for end in ends))
 
 
 def _exp(value: float) -> float:
@@ -252,11 +245,9 @@ def _spread(scores: NDArray[np.float64]) -> float:
 
     The factor makes it that of a normal distribution: the variance within ±q is 1 − 2 q φ(q) ÷ (2 Φ(q) − 1).
     """
-    from scipy import special
-
     count = min(math.ceil(len(scores) * (1 - CHANGED)), len(scores) - 1)
     kept = count / len(scores)
     nearest = np.sort(np.abs(scores - np.median(scores)))[:count]
-    q = float(special.ndtri(0.5 + kept / 2))
+    q = normal_quantile(0.5 + kept / 2)
     within = 1 - 2 * q * math.exp(-q * q / 2) / math.sqrt(2 * math.pi) / kept
     return math.sqrt(float((nearest**2).mean()) / within)

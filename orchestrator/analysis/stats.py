@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orchestrator.analysis.distributions import binomial_at_most
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -53,10 +55,9 @@ def samples_needed(percentile: float, confidence: float = CONFIDENCE, over: int 
     with a probability of at most 1 - ``confidence``: for one, 11 for p50, 64 for p90, 130 for p95, 662 for p99. It is
     ``h + t`` of ``MinPassingQueriesFinder`` in LoadGen's ``early_stopping.cc`` with t = ``over`` and no tolerance.
     """
-    from scipy.special import bdtr
 
     def is_enough(count: int) -> bool:
-        return bool(bdtr(over, count, 1 - percentile) <= 1 - confidence)
+        return bool(binomial_at_most(over, count, 1 - percentile) <= 1 - confidence)
 
     most = 2 * over + 2
     while not is_enough(most):
@@ -71,10 +72,9 @@ def early_stopping_estimate(samples: NDArray[np.float64] | NDArray[np.int64], sh
     that may lie above (LoadGen's ``results.cc``, ``EarlyStopping``). It is never below `percentile`, and comes close to it
     with more samples.
     """
-    from scipy.special import bdtr
 
     def is_too_many(over: int) -> bool:
-        return bool(bdtr(over, len(samples), 1 - share) > 1 - CONFIDENCE)
+        return bool(binomial_at_most(over, len(samples), 1 - share) > 1 - CONFIDENCE)
 
     over = bisect_left(range(len(samples)), True, key=is_too_many) - 1
     return float(np.sort(samples)[-over]) if over > 0 else None

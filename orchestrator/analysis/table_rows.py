@@ -45,9 +45,12 @@ def table_rows(store: Queries, rows: Sequence[ResultRow], labels: Path) -> tuple
 def _bases(store: Queries, rows: Sequence[ResultRow]) -> dict[tuple[object, ...], ResultRow]:
     """Return float32 by setting, those of ``rows`` first: a filter may have left it out."""
     found = {_key(row): row for row in rows if row.scheme in BASELINES}
-    lacking = sorted({(row.run, row.device) for row in rows if _key(row) not in found})
-    for run, device in lacking:
-        for row in store.results(run=run, device=device, scheme=list(BASELINES)):
+    lacking: dict[str, set[str]] = {}
+    for row in rows:
+        if _key(row) not in found:
+            lacking.setdefault(row.run, set()).add(row.device)
+    for run, devices in lacking.items():
+        for row in store.results(run=run, device=sorted(devices), scheme=list(BASELINES)):
             found.setdefault(_key(row), row)
     return found
 

@@ -7,13 +7,11 @@ import re
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-
-from orchestrator.transports.connector import Connector
-from orchestrator.transports.ssh_lookup import SshLookup
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from orchestrator.runs.farm import Farm
     from orchestrator.store.rows import DeviceRow
     from orchestrator.store.store import Store
+    from orchestrator.transports.connector import Connector
 
 DEFAULT_INVENTORY = Path("inventory.yaml")
 # Options that mean the same on every command that takes them.
@@ -55,7 +54,7 @@ Wheelhouse = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of tables for people.")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: a command that connects makes its connector once
 class Project:
     """The files of one project: all of them lie beside its inventory."""
 
@@ -64,8 +63,14 @@ class Project:
     #: Farm's own: artifacts, wheels, known_hosts.
     state: Path
     db: str
-    #: What this command connects with: trusted host keys, keys that a person unlocked.
-    connector: Connector
+
+    @cached_property
+    def connector(self) -> Connector:
+        """What this command connects with: trusted host keys, keys that a person unlocked."""
+        from orchestrator.transports.connector import Connector
+        from orchestrator.transports.ssh_lookup import SshLookup
+
+        return Connector(known_hosts=self.state / "known_hosts", ssh=SshLookup(_warn))
 
     def has_no_database(self) -> bool:
         """Return whether the database is a file of SQLite's that is not there, without what asking one takes."""
@@ -138,8 +143,7 @@ def project(db: str | None = None, inventory: Path | None = None, *, creates_inv
     path = inventory or DEFAULT_INVENTORY
     folder = path.absolute().parent
     state = folder / ".farm"
-    connector = Connector(known_hosts=state / "known_hosts", ssh=SshLookup(_warn))
-    return Project(inventory=path, state=state, db=db or f"sqlite:///{folder / 'farm.db'}", connector=connector)
+    return Project(inventory=path, state=state, db=db or f"sqlite:///{folder / 'farm.db'}")
 
 
 def _warn(text: str) -> None:

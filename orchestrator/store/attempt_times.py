@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from orchestrator.domain.case import Case
 from orchestrator.domain.readings import sanitize_readings
 from orchestrator.store import schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
-    from orchestrator.domain.case import Case
+IDENTITY = tuple(field.name for field in fields(Case))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +52,7 @@ def attempt_times(session: Session, device: str, runs: Sequence[str]) -> list[At
     columns += [attempt.p10_ns, attempt.p50_ns, attempt.count, attempt.invocations_per_sample]
     query = (
         select(*columns)
-        .join(case, case.id == attempt.case_id)
-        .where(case.device == device, attempt.run.in_(runs), attempt.error.is_(None))
+        .where(attempt.run.in_(runs), attempt.case_id.in_(_cases_of(device)), attempt.error.is_(None))
         .order_by(attempt.run, attempt.case_id, attempt.number)
     )
     if len(runs) > 1:
@@ -60,6 +62,19 @@ def attempt_times(session: Session, device: str, runs: Sequence[str]) -> list[At
     cases = {row.id: row.as_value() for row in session.scalars(select(case).where(case.device == device))}
     names = {number: str(value) for number, value in cases.items()}
     return [_time(row, cases[row.case_id], names[row.case_id]) for row in session.connection().execute(query).all()]
+
+
+def judged_artifacts(session: Session, device: str, run: str) -> dict[str, str | None]:
+    """Return the sha256 of what each judged case of ``device`` in ``run`` measured, by the case's name."""
+    case, judged = schema.Case, schema.RunCase
+    query = (
+        select(judged.artifact, *(getattr(case, name) for name in IDENTITY))
+        .join(case, case.id == judged.case_id)
+        .where(judged.run == run, judged.case_id.in_(_cases_of(device)), judged.judged_at.is_not(None))
+        .order_by(case.id)
+    )
+    rows = session.connection().execute(query)
+    return {str(Case(**dict(zip(IDENTITY, identity, strict=True)))): artifact for artifact, *identity in rows}
 
 
 def earlier_runs(session: Session, device: str, run: str, most: int) -> list[str]:
@@ -82,6 +97,11 @@ def earlier_runs(session: Session, device: str, run: str, most: int) -> list[str
     return [earlier for earlier, key in found.items() if key == hardware][:most]
 
 
+def _cases_of(device: str) -> Select[tuple[int]]:
+    """Return the ids of a device's cases; joined instead, SQLite would read all that every device measured in a run."""
+    return select(schema.Case.id).where(schema.Case.device == device)
+
+
 def _time(row: Any, case: Case, name: str) -> AttemptTime:
     time_ns, p10_ns = row.p50_ns, row.p10_ns
     if case.interpreters:
@@ -102,10 +122,14 @@ def _time(row: Any, case: Case, name: str) -> AttemptTime:
 def _governors(readings: object) -> tuple[str, ...]:
     """Return the governors that readings name, in order, each once; nothing else of the readings is looked at."""
     each = readings if isinstance(readings, list) else ()
-    named = [
-        {"governor": reading["governor"]} for reading in each if isinstance(reading, dict) and "governor" in reading
-    ]
-    distinct = [reading for place, reading in enumerate(named) if reading not in named[:place]]
-    return tuple(
-        dict.fromkeys(reading["governor"] for reading in sanitize_readings(distinct) if reading.get("governor"))
+    named = dict.fromkeys(
+        name
+        for reading in each
+        if isinstance(reading, dict) and isinstance(name := reading.get("governor"), str) and name
     )
+    return tuple(dict.fromkeys(map(_printable, named)))
+
+
+@cache
+def _printable(governor: str) -> str:
+    return sanitize_readings([{"governor": governor}])[0]["governor"]

@@ -9,7 +9,6 @@ from sqlalchemy import select
 
 from orchestrator.domain.profile import Operator, Profile
 from orchestrator.store import schema
-from orchestrator.store.events import plain
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -24,6 +23,8 @@ _OPERATOR = tuple(field.name for field in fields(Operator))
 
 def row_of(run: str, case_id: int, profile: Profile) -> dict[str, Any]:
     """Return the row of ``profile`` but for its operators."""
+    from orchestrator.store.events import plain
+
     columns = {name: getattr(profile, name) for name in _COLUMNS}
     return columns | {"id": profile.profile, "run": run, "case_id": case_id, "versions": plain(profile.versions)}
 

@@ -19,7 +19,7 @@ from orchestrator.domain.run_name import LATEST
 from orchestrator.domain.samples import Samples
 from orchestrator.errors import StoreError, UnknownName
 from orchestrator.store import profiles, schema, sql
-from orchestrator.store.attempt_times import AttemptTime, attempt_times, earlier_runs
+from orchestrator.store.attempt_times import AttemptTime, attempt_times, earlier_runs, judged_artifacts
 from orchestrator.store.case_results import IDENTITY, count_of, results_of
 from orchestrator.store.rows import DeviceRow, EventRow, LaneRow, RunRow
 from orchestrator.store.selection import Selection
@@ -232,6 +232,11 @@ class Queries:
         """
         with Session(self._engine) as session:
             return attempt_times(session, device, runs)
+
+    def judged_artifacts(self, device: str, run: str) -> dict[str, str | None]:
+        """Return the sha256 of what each judged case of a device in a run measured, by the case's name."""
+        with Session(self._engine) as session:
+            return judged_artifacts(session, device, run)
 
     def earlier_runs(self, device: str, run: str, most: int) -> list[str]:
         """Return at most ``most`` runs that measured ``device``, the same machine, before ``run``, the newest first."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
-
-from orchestrator.domain.event import Cursor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from orchestrator.domain.calibration import Calibration
+    from orchestrator.domain.event import Cursor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +65,8 @@ class LaneRow:
     @property
     def cursor(self) -> Cursor:
         """Where to read on."""
+        from orchestrator.domain.event import Cursor
+
         return Cursor(lane=self.id, offset=self.offset)
 
 
@@ -153,4 +154,8 @@ class ResultRow:
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values."""
-        return asdict(self) | {"measured_at": self.measured_at.isoformat(), "reasons": list(self.reasons)}
+        values = {name: getattr(self, name) for name in _RESULT}
+        return values | {"measured_at": self.measured_at.isoformat(), "reasons": list(self.reasons)}
+
+
+_RESULT = tuple(field.name for field in fields(ResultRow))

@@ -56,6 +56,22 @@ def test_a_query_imports_neither_tensorflow_nor_fabric_nor_alembic(tmp_path):
     assert "orchestrator.store.ingest" not in loaded
 
 
+def test_a_table_of_results_a_case_and_a_comparison_import_no_scipy(tmp_path):
+    from benchmarks import store_fill
+
+    url = f"sqlite:///{tmp_path / 'farm.db'}"
+    store_fill.fill(url, store_fill.Size(devices=1, runs=1, attempts=5))
+    case = "pi000/tiny-cxr/int8/litert/t1/b1"
+    heavy = {"tensorflow", "keras", "fabric", "paramiko", "alembic", "scipy", "zeroconf", "pandas"}
+    unasked = {"orchestrator.store.ingest", "orchestrator.transports.connector", "orchestrator.domain.event"}
+
+    for words in (("list", "--schemes", "int8"), ("show", case), ("compare", case.replace("int8", "float32"), case)):
+        loaded = loaded_by("results", *words, "--db", url)
+
+        assert "sqlalchemy" in loaded
+        assert (words, loaded & (heavy | unasked)) == (words, set())
+
+
 def test_where_there_is_no_database_a_query_imports_none(tmp_path):
     loaded = loaded_by("results", "--db", f"sqlite:///{tmp_path / 'farm.db'}")
 

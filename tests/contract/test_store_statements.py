@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from contextlib import contextmanager
 
 import pytest
@@ -9,6 +10,7 @@ import sqlalchemy
 
 from orchestrator.analysis.compare import between, compare
 from orchestrator.analysis.history import history
+from orchestrator.analysis.table_rows import table_rows
 from orchestrator.domain import event as happened
 from orchestrator.store.store import Store
 from orchestrator.testing import make_case, make_measurement, make_scores
@@ -75,6 +77,36 @@ def test_comparing_two_runs_takes_as_many_statements_for_few_cases_as_for_many(s
 
     assert len(pairs) == cases
     assert len(asked) <= 16
+
+
+def test_a_table_of_many_devices_reads_the_results_of_a_run_once(store, tmp_path):
+    tell(store, started(), ready())
+    devices = [f"pi{number}" for number in range(6)]
+    for device, scheme in itertools.product(devices, ("float32", "int8")):
+        tell(store, judged(make_case(device=device, scheme=scheme)))
+
+    with statements(store) as asked:
+        rows = table_rows(store, store.results(scheme="int8"), tmp_path)
+
+    assert all(row.against is not None for row in rows)
+    of_results = [statement for statement in asked if "FROM run_cases" in statement and "base_artifact" in statement]
+    assert len(of_results) == 2
+
+
+def test_attempts_of_a_device_are_looked_up_without_those_of_the_other_devices_of_the_run(tmp_path):
+    with Store.open(f"sqlite:///{tmp_path / 'farm.db'}") as store:
+        with statements(store) as asked:
+            store.attempt_times("local", ["run-1"])
+            store.judged_artifacts("local", "run-1")
+        plans = [
+            " ".join(str(row) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", ("x",) * marks))
+            for statement in asked
+            if (marks := statement.count("?")) > 1
+            for connection in [store._engine.connect()]
+        ]
+
+    assert len(plans) == 2
+    assert all("(run=? AND case_id=?)" in plan for plan in plans)
 
 
 def test_the_history_of_a_case_takes_no_statement_for_each_run_without_it(store, tmp_path):

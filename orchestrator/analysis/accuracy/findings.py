@@ -11,6 +11,7 @@ from orchestrator.analysis.accuracy.calibration import are_probabilities, brier,
 from orchestrator.analysis.accuracy.intervals import Estimate, Estimates, patients_of_classes
 from orchestrator.analysis.accuracy.margin import MARGIN, Loss, loss
 from orchestrator.analysis.accuracy.operating_point import average_precision, sensitivity_at, specificity_at
+from orchestrator.analysis.significance import corrected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,9 +137,7 @@ def _adjusted(p_values: Sequence[float | None]) -> list[float | None]:
     known = [value for value in p_values if value is not None]
     if not known:
         return list(p_values)
-    from scipy.stats import false_discovery_control
-
-    adjusted = iter(false_discovery_control(known))
+    adjusted = iter(corrected(known))
     return [None if value is None else float(next(adjusted)) for value in p_values]
 
 
