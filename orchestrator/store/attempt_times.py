@@ -97,7 +97,7 @@ def earlier_runs(session: Session, device: str, run: str, most: int) -> list[str
     return [earlier for earlier, key in found.items() if key == hardware][:most]
 
 
-def _cases_of(device: str) -> Select[tuple[int]]:
+def _cases_of(device: str) -> Select[int]:
     """Return the ids of a device's cases; joined instead, SQLite would read all that every device measured in a run."""
     return select(schema.Case.id).where(schema.Case.device == device)
 
