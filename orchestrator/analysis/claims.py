@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
-from orchestrator.analysis import significance
+from orchestrator.analysis import distributions, significance
 from orchestrator.analysis.compare import compare
 from orchestrator.domain.case import Case
 from orchestrator.domain.claim import ABSOLUTE
@@ -138,7 +138,7 @@ def _for_many(claim: Claim, evidence: Sequence[Evidence]) -> tuple[Evidence, ...
     """
     deciding = _deciding(claim)
     known = [place for place, each in enumerate(evidence) if each.p_value is not None]
-    adjusted = significance.corrected([each.p_value for each in evidence if each.p_value is not None])
+    adjusted = distributions.corrected([each.p_value for each in evidence if each.p_value is not None])
     corrected = list(evidence)
     for place, p_value in zip(known, adjusted, strict=True):
         if evidence[place].answer is deciding and p_value > LEVEL:

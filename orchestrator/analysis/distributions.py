@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 #: With so many degrees of freedom a continued fraction takes long, and Hill's approximation is exact to 12 digits.
 HILL_FROM = 1e4
@@ -80,6 +88,16 @@ def binomial_at_most(most: int, count: int, share: float) -> float:
     if x < (a + 1) / (a + b + 2):
         return math.exp(log_factor) * _beta_fraction(a, b, x) / a
     return 1 - math.exp(log_factor) * _beta_fraction(b, a, share) / b
+
+
+def corrected(p_values: Sequence[float]) -> NDArray[np.float64]:
+    """Return Benjamini and Hochberg's p values, as ``scipy.stats.false_discovery_control`` does; importing that takes half a second."""
+    values = np.asarray(p_values, np.float64)
+    order = np.argsort(values)
+    steps = values[order] * len(values) / np.arange(1, len(values) + 1)
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.minimum(np.minimum.accumulate(steps[::-1])[::-1], 1.0)
+    return adjusted
 
 
 def polygamma(order: int, x: float) -> float:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestrator.analysis.distributions import normal_quantile, student_below, student_quantile
+from orchestrator.analysis.distributions import corrected, normal_quantile, student_below, student_quantile
 from orchestrator.analysis.pooled_variance import Variance, prior
 from orchestrator.analysis.rounds import LEAST_CASES, df_share, without_rounds
 from orchestrator.analysis.stats import Interval
@@ -189,16 +189,6 @@ def differences(contrasts: Sequence[Contrast], threshold: float = 0.0) -> tuple[
             )
         )
     return tuple(found)
-
-
-def corrected(p_values: Sequence[float]) -> NDArray[np.float64]:
-    """Return Benjamini and Hochberg's p values, as ``scipy.stats.false_discovery_control`` does; importing that takes half a second."""
-    values = np.asarray(p_values, np.float64)
-    order = np.argsort(values)
-    steps = values[order] * len(values) / np.arange(1, len(values) + 1)
-    adjusted = np.empty_like(values)
-    adjusted[order] = np.minimum(np.minimum.accumulate(steps[::-1])[::-1], 1.0)
-    return adjusted
 
 
 def p_beyond(found: Difference, ratio: float) -> float:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import special
-from scipy.stats import rankdata
+from scipy.stats import false_discovery_control, rankdata
 
 from orchestrator.analysis.auc import _ranks
 from orchestrator.analysis.distributions import (
     binomial_at_most,
+    corrected,
     normal_quantile,
     polygamma,
     student_below,
@@ -55,3 +56,10 @@ def test_binomial_probabilities_are_those_of_scipy():
 @pytest.mark.parametrize("values", [[3.0, 1.0, 2.0], [1.0, 1.0, 0.5, 1.0, 0.5], [0.1], [0.2, float("nan"), 0.1]])
 def test_ranks_are_those_of_scipy(values):
     assert _ranks(np.array(values)) == pytest.approx(rankdata(values), nan_ok=True)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 40])
+def test_the_correction_for_a_table_is_that_of_scipy(count):
+    p_values = np.random.default_rng(count).random(count) ** 3
+
+    assert corrected(p_values) == pytest.approx(false_discovery_control(p_values))

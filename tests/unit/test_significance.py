@@ -20,7 +20,6 @@ from orchestrator.analysis.significance import (
     WITHIN,
     Contrast,
     contrast,
-    corrected,
     differences,
     shift,
     sides,
@@ -284,12 +283,3 @@ def test_at_the_threshold_itself_one_table_in_a_hundred_is_called():
     called = [verdict(*differences([make_contrast(log=log, error=0.01, df=1e6)], 0.03), None, 0.03) for log in logs]
 
     assert called.count(SLOWER) / len(called) == pytest.approx(0.01, abs=0.005)
-
-
-@pytest.mark.parametrize("count", [1, 2, 7, 40])
-def test_the_correction_for_a_table_is_that_of_scipy(count):
-    from scipy.stats import false_discovery_control
-
-    p_values = np.random.default_rng(count).random(count) ** 3
-
-    assert corrected(p_values) == pytest.approx(false_discovery_control(p_values))

@@ -11,7 +11,7 @@ from orchestrator.analysis.accuracy.calibration import are_probabilities, brier,
 from orchestrator.analysis.accuracy.intervals import Estimate, Estimates, patients_of_classes
 from orchestrator.analysis.accuracy.margin import MARGIN, Loss, loss
 from orchestrator.analysis.accuracy.operating_point import average_precision, sensitivity_at, specificity_at
-from orchestrator.analysis.significance import corrected
+from orchestrator.analysis.distributions import corrected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
