@@ -9,6 +9,7 @@ from functools import singledispatchmethod
 from typing import TYPE_CHECKING, Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from orchestrator.cli.terminal import plain
 from orchestrator.cli.time_left import TimeLeft
@@ -34,9 +35,9 @@ class Screen:
         self._console = console
         self._progress = Progress(
             TextColumn("[bold]{task.fields[device]}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
+            BarColumn(bar_width=24 if console.width >= 80 else 8),
+            MofNCompleteColumn(table_column=Column(no_wrap=True, min_width=5)),
+            TimeElapsedColumn(table_column=Column(no_wrap=True, min_width=7)),
             TextColumn("{task.fields[left]}"),
             TextColumn("{task.description}", style="dim"),
             console=console,
