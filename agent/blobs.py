@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
 import shutil
+import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -31,8 +33,9 @@ def missing(workdir: Workdir, hashes: Iterable[str]) -> tuple[dict[str, int], li
     damaged = []
     for sha256 in hashes:
         path = workdir.blob(sha256)
+        _remove_what_is_no_file(path + ".partial")
         try:
-            os.utime(path)
+            os.utime(path, follow_symlinks=False)
             whole = hash_of(path) == sha256
         except FileNotFoundError:
             absent[sha256] = _size(path + ".partial")
@@ -40,6 +43,7 @@ def missing(workdir: Workdir, hashes: Iterable[str]) -> tuple[dict[str, int], li
         except OSError:  # the card does not give it back: as bad as another content
             whole = False
         if not whole:
+            _remove_what_is_no_file(path)
             with suppress(FileNotFoundError):
                 os.unlink(path)
             absent[sha256] = 0
@@ -48,9 +52,11 @@ def missing(workdir: Workdir, hashes: Iterable[str]) -> tuple[dict[str, int], li
 
 
 def hash_of(path: str) -> str:
-    """Return the sha256 of a file."""
-    descriptor = os.open(path, os.O_RDONLY)
+    """Return the sha256 of a file; raises `OSError` for a link, a folder or a pipe, which would be waited for."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "is no file", path)
         return _sha256(descriptor)
     finally:
         os.close(descriptor)
@@ -63,11 +69,12 @@ def receive(workdir: Workdir, sha256: str, source: BinaryIO, *, size: int, offse
     to resume), with `NO_SPACE`, and with `BAD_REQUEST` where ``offset`` bytes never arrived.
     """
     path = workdir.blob(sha256)
+    partial = path + ".partial"
+    _remove_what_is_no_file(path)
     if os.path.exists(path):
         while source.read(CHUNK):  # the sender must not find a closed door
             pass
         return _size(path)
-    partial = path + ".partial"
     arrived = _size(partial)
     if not 0 <= offset <= min(arrived, size):
         message = "%s can't go on at byte %d of %d: %d have arrived" % (sha256, offset, size, arrived)
@@ -131,6 +138,19 @@ def _sha256(descriptor: int) -> str:
     while chunk := os.read(descriptor, CHUNK):
         digest.update(chunk)
     return digest.hexdigest()
+
+
+def _remove_what_is_no_file(path: str) -> None:
+    """Remove a link, a folder or a pipe where a blob belongs: a disk repaired after a power cut may leave one."""
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(mode):
+        shutil.rmtree(path, ignore_errors=True)
+    elif not stat.S_ISREG(mode):
+        with suppress(FileNotFoundError):
+            os.unlink(path)
 
 
 def _size(path: str) -> int:

@@ -174,3 +174,20 @@ def test_the_agent_needs_no_package(device):
     )
 
     assert (done.returncode, json.loads(done.stdout)["missing"]) == (0, {})
+
+
+@pytest.mark.parametrize("ending", ["", ".partial"])
+@pytest.mark.parametrize("kind", ["link", "folder", "pipe"])
+def test_what_is_no_file_in_place_of_a_blob_is_removed_and_never_followed(device, tmp_path, kind, ending):
+    other = tmp_path / "other"
+    other.write_bytes(b"keep this")
+    missing(device, SHA256)
+    place = device.workdir / "blobs" / (SHA256 + ending)
+    {"link": lambda: place.symlink_to(other), "folder": place.mkdir, "pipe": lambda: os.mkfifo(place)}[kind]()
+
+    assert missing(device, SHA256) == {SHA256: 0}
+    assert device.push(CONTENT) == SHA256
+
+    assert (device.workdir / "blobs" / SHA256).read_bytes() == CONTENT
+    assert not (device.workdir / "blobs" / SHA256).is_symlink()
+    assert other.read_bytes() == b"keep this"
