@@ -65,3 +65,11 @@ def test_where_there_is_no_database_the_views_are_empty(tmp_path):
 
     assert done.returncode == 0
     assert not (tmp_path / "farm.db").exists()
+
+
+def test_no_text_of_csv_is_a_formula_and_infinite_numbers_are_text(farm):
+    as_csv = farm("SELECT '=cmd|1' AS odd, -1 AS number", "--format", "csv")
+    as_json = farm("SELECT 9e999 AS high, -9e999 AS low", "--json")
+
+    assert as_csv.stdout == "odd,number\n'=cmd|1,-1\n"
+    assert json.loads(as_json.stdout, parse_constant=pytest.fail) == [{"high": "Infinity", "low": "-Infinity"}]
