@@ -16,7 +16,7 @@ from orchestrator.domain.model import ModelSpec, Preprocess
 from orchestrator.errors import BuildError, ModelError
 from orchestrator.models import legacy_keras
 from orchestrator.models.base import make_model
-from orchestrator.models.builder import CHECKED_IMAGES, ModelBuilder
+from orchestrator.models.builder import CONSIDERED_IMAGES, ModelBuilder
 from orchestrator.models.kernels import BY_FORMAT
 from tests.lab import toys
 
@@ -181,7 +181,7 @@ def test_a_model_of_uint8_pixels_is_right_with_scale_1_and_doubtful_with_another
 
     assert aucs(load(path, scale=1), images, tmp_path) == BOTH
     checks = ModelBuilder(load(path), images).build("float32", 1, tmp_path / "dark.tflite")["checks"]
-    assert f"are the same for {CHECKED_IMAGES} images" in checks["doubt"]
+    assert "are the same for 16 images" in checks["doubt"]
     assert "with `preprocess: {scale: 1}` they differ by 0." in checks["doubt"]
     assert "rescales pixels itself" in checks["doubt"]
 
@@ -398,9 +398,9 @@ def test_checking_and_calibrating_decode_no_more_images_than_they_use(plain, ima
 
     builder = ModelBuilder(load(path), images)
 
-    assert len(decoded) == CHECKED_IMAGES
+    assert len(decoded) == CONSIDERED_IMAGES
     assert {image.parent.name for image in decoded} == set(toys.CLASSES)
     for scheme in ("float32", "int8"):
         builder.build(scheme, 1, tmp_path / f"{scheme}.tflite")
     calibration = len(images.load("calibration", height=8, width=8).pixels)
-    assert len(decoded) == CHECKED_IMAGES + 2 * calibration
+    assert len(decoded) == CONSIDERED_IMAGES + 2 * calibration

@@ -6,6 +6,8 @@ import queue
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
+from orchestrator.runs.executors.arenas import share_arenas
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
@@ -40,6 +42,7 @@ def run_parallel(
         finally:
             arrived.put(None)
 
+    share_arenas()
     for index, stage in enumerate(stages):
         threading.Thread(target=drive, args=(index, stage), daemon=True).start()
     running = len(stages)
