@@ -16,6 +16,7 @@ import pytest
 from orchestrator.cli import context
 from orchestrator.cli import main as command
 from orchestrator.devices.remote import client, silence
+from orchestrator.transports import connector
 from orchestrator.transports.connector import Connector
 from orchestrator.transports.local import LocalTransport
 from tests.lab.project import wait_for
@@ -77,7 +78,7 @@ def odd(project, monkeypatch):
                 return OddTransport(real, method, when, error) if device.name == "odd" else real
 
         (project.folder / "inventory.yaml").write_text("devices:\n  odd:\n    transport: local\n    workdir: .odd\n")
-        monkeypatch.setattr(context, "Connector", OddConnector)
+        monkeypatch.setattr(connector, "Connector", OddConnector)
 
     return make
 
@@ -131,7 +132,7 @@ def test_the_results_of_a_finished_device_are_stored_while_another_still_measure
             return SlowTransport(device) if device.name == "slow" else super().transport(device)
 
     (project.folder / "inventory.yaml").write_text("devices:\n  slow:\n    transport: local\n    workdir: .slow\n")
-    monkeypatch.setattr(context, "Connector", SlowConnector)
+    monkeypatch.setattr(connector, "Connector", SlowConnector)
 
     status, _, err = farm("run", "--devices", "slow,local", "--effort", "smoke", "--schemes", "float32")
 
@@ -154,7 +155,7 @@ def test_a_lane_whose_process_is_stopped_costs_the_good_device_nothing(project, 
     (project.folder / "inventory.yaml").write_text(
         f"devices:\n  frozen: {{transport: local, workdir: {workdir}, limits: {{attempt_timeout_s: 1}}}}\n"
     )
-    monkeypatch.setattr(context, "Connector", FrozenConnector)
+    monkeypatch.setattr(connector, "Connector", FrozenConnector)
     monkeypatch.setattr(silence, "LEAST_PATIENCE_S", 0.0)
     monkeypatch.setattr(client, "TICK_S", 0.2)
     options = ("--effort", "smoke", "--schemes", "float32", "--patience", "1")
@@ -186,7 +187,7 @@ def test_a_device_whose_directory_of_the_agent_is_deleted_under_way_does_the_res
             return WipedTransport(device) if device.name == "wiped" else super().transport(device)
 
     (project.folder / "inventory.yaml").write_text(f"devices:\n  wiped: {{transport: local, workdir: {workdir}}}\n")
-    monkeypatch.setattr(context, "Connector", WipedConnector)
+    monkeypatch.setattr(connector, "Connector", WipedConnector)
 
     status, _, err = farm("run", "--devices", "wiped", "--effort", "smoke", "--schemes", "float32")
 

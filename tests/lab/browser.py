@@ -52,9 +52,12 @@ class Browser:
             context.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium for all tests of a session; they are skipped where there is none."""
+    """Chromium for all tests of a file; they are skipped where there is none.
+
+    Playwright's event loop runs in this thread until the end: no other test may find it running.
+    """
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("no Chromium here; scripts/prepare installs it on Debian, as root")

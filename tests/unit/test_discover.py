@@ -50,7 +50,7 @@ def test_a_server_that_announces_itself_twice_is_found_once(responder):
     services = ()
     for seconds in (0.5, 2, 10):  # a busy machine answers late
         services = discover(seconds, interfaces=["127.0.0.1"])
-        if services:
+        if any(service.port == 2222 for service in services):  # others may announce themselves too
             break
 
     assert [service for service in services if service.port == 2222] == [

@@ -189,7 +189,7 @@ def test_throughput_and_comparison_are_asked_for_by_file_and_by_option(tmp_path)
     narrowed = suites.narrow(suite, throughput=[4, 4])
     assert (narrowed.throughput.interpreters, narrowed.throughput.batches) == ((4,), (8,))
     assert suites.narrow(make_suite(), throughput=[2]).throughput.batches == (1,)
-    assert suites.narrow(make_suite(), compare=True).compare
+    assert suites.narrow(make_suite(effort="standard"), compare=True).compare
     with pytest.raises(SuiteError, match="--throughput 0: must be whole numbers from 1 to"):
         suites.narrow(suite, throughput=[0])
 
@@ -226,6 +226,12 @@ def test_another_accuracy_is_refused(tmp_path, asked):
         suites.narrow(suites.built_in(), accuracy=asked)
     with pytest.raises(SuiteError, match="accuracy"):
         suites.load(write(tmp_path, f"models: tiny-cxr\ndataset: phantom\naccuracy: {asked or '[]'}\n"))
+
+
+def test_comparing_is_refused_with_an_effort_that_it_changes_nothing_of():
+    assert suites.narrow(suites.built_in(), compare=True, effort="standard").compare
+    with pytest.raises(SuiteError, match=r"effort standard alone, not with quick\n.*attempts: 7"):
+        suites.narrow(suites.built_in(), compare=True, effort="quick")
 
 
 MIXED = "models: tiny-cxr\ndataset: phantom\nschemes: [float32, {kind: int8, name: mixed, float_layers: [first]}]\n"

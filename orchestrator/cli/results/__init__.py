@@ -30,7 +30,7 @@ from orchestrator.cli.results.filters import filters
 from orchestrator.cli.subcommands import refuse_options_before
 
 app = typer.Typer(
-    name="results", rich_markup_mode=None, help="The newest result of every case; list and show say more."
+    name="results", rich_markup_mode=None, help="Of every case, the result that counts; list and show say more."
 )
 app.command("list", cls=Aliased, epilog=listing.EPILOG)(listing.list_results)
 app.command("history", cls=Aliased, epilog=history.EPILOG)(history.history)
@@ -54,7 +54,7 @@ app.command("prune", cls=Aliased, epilog=prune.EPILOG)(prune.prune)
 
 @app.callback(invoke_without_command=True, epilog="Example: farm results --json")
 def newest(context: typer.Context, *, db: Db = None, inventory: InventoryFile = None, json: Json = False) -> None:
-    """Show the newest result of every case."""
+    """Show of every case the result that counts."""
     if context.invoked_subcommand is not None:
         refuse_options_before(context)
         return

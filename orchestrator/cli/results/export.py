@@ -38,7 +38,7 @@ Form = Annotated[
     str | None,
     typer.Option("--format", metavar="FORMAT", help=f"{', '.join(FORMATS)}. Default: what FILE ends with, else jsonl."),
 ]
-Run = Annotated[str | None, typer.Option(metavar="RUN", help="Default: the newest result of every case.")]
+Run = Annotated[str | None, typer.Option(metavar="RUN", help="Default: of every case, the result that counts.")]
 Attempts = Annotated[bool, typer.Option("--attempts", help="A row for each attempt.")]
 Litert = Annotated[
     bool, typer.Option("--json-benchmark", help="As LiteRT's own benchmark tool writes it: --format litert.")
