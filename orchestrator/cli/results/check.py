@@ -21,7 +21,9 @@ EPILOG = f"""Examples:
 
 def check(
     claims: Annotated[Path, typer.Argument(metavar="CLAIMS.yaml", help="What is claimed.")],
-    run: Annotated[str | None, typer.Option(metavar="RUN", help="Default: of every case, the result that counts.")] = None,
+    run: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Default: of every case, the result that counts.")
+    ] = None,
     markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a summary as Markdown.")] = None,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write JUnit XML.")] = None,
     *,
