@@ -105,12 +105,8 @@ def narrow(
     for option, values in (("--threads", counts), ("--throughput", interpreters)):
         if not all(isinstance(value, int) and 1 <= value <= MAX_COUNT for value in values):
             raise SuiteError(f"{option} {','.join(map(str, values))}: must be whole numbers from 1 to {MAX_COUNT}")
-    length = effort or suite.effort
-    if compare and length != "standard":
-        raise SuiteError(
-            f"--compare makes more attempts with effort standard alone, not with {length}",
-            hint="leave --effort out, or write `attempts: 7` into the suite",
-        )
+    if compare:
+        _require_standard(effort or suite.effort)
     if seed is not None and not 0 <= seed <= MAX_SEED:
         raise SuiteError(f"--seed {seed}: must be from 0 to {MAX_SEED}")
     offline = suite.throughput
@@ -132,6 +128,15 @@ def narrow(
         seed=suite.seed if seed is None else seed,
         accuracy=suite.accuracy if accuracy is None else _accuracy(accuracy),
     )
+
+
+def _require_standard(effort: str) -> None:
+    """Raise `SuiteError` where asking for a comparison would change nothing."""
+    if effort != "standard":
+        raise SuiteError(
+            f"--compare makes more attempts with effort standard alone, not with {effort}",
+            hint="leave --effort out, or write `attempts: 7` into the suite",
+        )
 
 
 def _accuracy(value: str | int) -> str | int:
