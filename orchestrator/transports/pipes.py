@@ -77,7 +77,7 @@ class Drain:
     @property
     def content(self) -> bytes:
         """What came so far; the last ``keep`` bytes of it."""
-        return bytes(self._content)
+        return bytes(self._content[-self._keep :])
 
     def wait(self, timeout_s: float | None = None) -> None:
         """Wait for the end of the pipe."""
