@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.context import Json, console, errors_console
-from orchestrator.cli.models import dataset_options
+from orchestrator.cli.dataset_options import dataset_options
 
 if TYPE_CHECKING:
     from orchestrator.domain.model import DatasetSpec

@@ -1,4 +1,4 @@
-"""``farm models``: list what can be measured, look into a file, fit an architecture to a dataset."""
+"""``farm models train``: fit an architecture to a dataset."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli.context import Json, console, errors_console
+from orchestrator.cli.dataset_options import dataset_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,21 +18,7 @@ if TYPE_CHECKING:
     from orchestrator.domain.model import Preprocess
     from orchestrator.models.training import Epoch
 
-app = typer.Typer(
-    name="models", no_args_is_help=True, rich_markup_mode=None, help="Built-in models, and training small ones."
-)
-
-SHOW_EPILOG = """Examples:
-
-\b
-  farm models show mine.tflite
-  farm models show mobilenet.keras --schemes float32,int8 --json"""
-DEBUG_EPILOG = """Examples:
-
-\b
-  farm models debug tiny-cxr
-  farm models debug mobilenet --suite suite.yaml --images 200 --worst 20"""
-TRAIN_EPILOG = """Examples:
+EPILOG = """Examples:
 
 \b
   farm models train tiny-cxr --dataset phantom --size 64 --epochs 10 --out tiny.keras
@@ -39,89 +26,6 @@ TRAIN_EPILOG = """Examples:
       --size 128 --channels 3 --epochs 8 --out mobilenet.keras"""
 
 
-@app.command("list", epilog="Example: farm models list --json")
-def list_models(*, json: Json = False) -> None:
-    """List built-in models, and architectures to train."""
-    from orchestrator import registry
-
-    known = {"models": registry.names("model"), "architectures": registry.names("architecture")}
-    if json:
-        import json as encoder
-
-        typer.echo(encoder.dumps(known))
-        return
-    out = console()
-    out.print("models for a suite:      " + ", ".join(known["models"]) + "   (keras, tflite: any file of yours)")
-    out.print("architectures to train:  " + ", ".join(known["architectures"]))
-
-
-@app.command("show", epilog=SHOW_EPILOG)
-def show(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .tflite, .keras, .h5 or SavedModel folder.")],
-    schemes: Annotated[
-        str, typer.Option(metavar="A,B", help="Artifacts of a Keras model: float32, dynamic, float16, int8.")
-    ] = "float32,dynamic,float16,int8",
-    size: Annotated[int, typer.Option(min=1, help="Height and width of an input whose sides are free.")] = 224,
-    output: Annotated[str | None, typer.Option(metavar="NAME", help="Of a model with several outputs.")] = None,
-    *,
-    json: Json = False,
-) -> None:
-    """Show what a model's file holds.
-
-    Inputs, outputs and parameters; of each artifact the operators, and how many nodes XNNPACK takes.
-    """
-    from orchestrator import registry
-    from orchestrator.errors import UnknownName, UsageError
-    from orchestrator.models.inspection_process import inspect
-    from orchestrator.reports import model_view as report
-
-    if not file.exists():
-        raise UsageError(f"{file}: no such file")
-    words = [word.strip() for word in schemes.split(",") if word.strip()]
-    for word in words:
-        if word not in registry.names("scheme"):
-            raise UnknownName("scheme", word, registry.names("scheme"))
-    view = inspect(file, schemes=words, size=size, output=output)
-    if json:
-        typer.echo(report.as_json(view))
-    else:
-        report.show(view, console())
-
-
-@app.command("debug", epilog=DEBUG_EPILOG)
-def debug(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model of the suite.")],
-    suite: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="The suite.yaml with the model and its images (default: built in)."),
-    ] = None,
-    scheme: Annotated[
-        str, typer.Option(metavar="NAME", help="int8, int16x8, or one that the suite makes of them.")
-    ] = "int8",
-    images: Annotated[int, typer.Option(min=1, help="Calibration images to compare on.")] = 50,
-    worst: Annotated[int, typer.Option(min=1, help="Layers to show.")] = 10,
-    *,
-    json: Json = False,
-) -> None:
-    """Show which layers of a quantized model lose accuracy.
-
-    Each layer's output is compared with float32 on calibration images, worst first.
-    """
-    from orchestrator.config import suite as suites
-    from orchestrator.models.debug_process import debug as measure
-    from orchestrator.reports import layer_errors as report
-
-    whole = suites.load(suite) if suite else suites.built_in()
-    chosen = suites.narrow(whole, models=model, schemes=scheme)
-    options = whole.scheme_options.get(scheme, {})
-    layers = measure(chosen.models[0], chosen.dataset, scheme, options, images=images)
-    if json:
-        typer.echo(report.as_json(layers))
-    else:
-        report.show(layers, console(), scheme=scheme, worst=worst)
-
-
-@app.command("train", epilog=TRAIN_EPILOG)
 def train(
     architecture: Annotated[str, typer.Argument(metavar="ARCHITECTURE", help="tiny-cxr, mobilenetv2, densenet121.")],
     out: Annotated[Path, typer.Option(metavar="FILE.keras", help="Where the best model is saved.")],
@@ -206,30 +110,6 @@ def as_a_suite_says(preprocess: Preprocess) -> dict[str, int | float]:
         "mean": preprocess.mean[0],
         "std": preprocess.std[0],
     }
-
-
-def dataset_options(kind: str, words: list[str]) -> dict[str, Any]:
-    """Return the options of a dataset from KEY=VALUE words, each value read as YAML reads it."""
-    import inspect
-
-    import ruamel.yaml
-
-    from orchestrator import registry
-    from orchestrator.errors import UsageError, unknown_key
-
-    known = inspect.signature(registry.find("dataset", kind)).parameters
-    found = {}
-    for word in words:
-        key, equals, value = word.partition("=")
-        if not equals:
-            raise UsageError(f"--option {word}: expected KEY=VALUE")
-        if key not in known:
-            raise UsageError(f"--option {word}: {unknown_key(key, known, of=f'dataset {kind}')}")
-        found[key] = ruamel.yaml.YAML(typ="safe").load(value)
-    missing = [name for name, parameter in known.items() if parameter.default is parameter.empty and name not in found]
-    if missing:
-        raise UsageError(f"dataset {kind} needs --option {missing[0]}=…")
-    return found
 
 
 def _show(passes: Iterator[Epoch], *, total: int) -> None:
