@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli import candidates
 from orchestrator.cli.context import Db, InventoryFile, errors_console, existing_store, project
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ class Format(StrEnum):
 
 
 def report(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="An id, its beginning, or latest.")] = "latest",
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="An id, its beginning, or latest.", autocompletion=candidates.run)
+    ] = "latest",
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Default: report.html; other formats are printed."),

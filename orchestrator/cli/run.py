@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestrator.cli import candidates
 from orchestrator.cli.aliases import Aliased
 from orchestrator.cli.context import (
     Db,
@@ -50,7 +51,10 @@ EPILOG = """Examples:
 Devices = Annotated[
     str,
     typer.Option(
-        metavar="A,B", help="Devices: names, pi5-*, tag:x, arch:x, !name.", show_default="what the suite says"
+        metavar="A,B",
+        help="Devices: names, pi5-*, tag:x, arch:x, !name.",
+        show_default="what the suite says",
+        autocompletion=candidates.devices,
     ),
 ]
 ThroughputOption = Annotated[
@@ -62,7 +66,9 @@ AccuracyOption = Annotated[
 ResumeOption = Annotated[
     str | None,
     typer.Option(
-        metavar="RUN", help="Go on with an interrupted run: an id, its beginning, its name, or latest (without RUN)."
+        metavar="RUN",
+        help="Go on with an interrupted run: an id, its beginning, its name, or latest (without RUN).",
+        autocompletion=candidates.run,
     ),
 ]
 PatienceOption = Annotated[
@@ -70,7 +76,10 @@ PatienceOption = Annotated[
     typer.Option(min=0.0, metavar="SECONDS", help="How long a device may be out of reach before it is given up."),
 ]
 EffortOption = Annotated[
-    str | None, typer.Option(help="How long to measure: smoke, quick, standard, mobile, mlperf, sustained.")
+    str | None,
+    typer.Option(
+        help="How long to measure: smoke, quick, standard, mobile, mlperf, sustained.", autocompletion=candidates.effort
+    ),
 ]
 
 
@@ -96,8 +105,18 @@ def run(
     ] = None,
     devices: Devices = "",
     models: Annotated[str, typer.Option(metavar="A,B", help="Only these models of the suite.")] = "",
-    schemes: Annotated[str, typer.Option(metavar="A,B", help="Schemes: float32, dynamic, float16, int8, as-is.")] = "",
-    runtimes: Annotated[str, typer.Option(metavar="A,B", help="Runtimes, such as litert, tflite, litert==1.4.0.")] = "",
+    schemes: Annotated[
+        str,
+        typer.Option(
+            metavar="A,B", help="Schemes: float32, dynamic, float16, int8, as-is.", autocompletion=candidates.schemes
+        ),
+    ] = "",
+    runtimes: Annotated[
+        str,
+        typer.Option(
+            metavar="A,B", help="Runtimes, such as litert, tflite, litert==1.4.0.", autocompletion=candidates.runtimes
+        ),
+    ] = "",
     threads: Annotated[str, typer.Option(metavar="1,4", help="Threads of the runtime.")] = "",
     throughput: ThroughputOption = "",
     effort: EffortOption = None,

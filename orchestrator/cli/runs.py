@@ -6,12 +6,18 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli import candidates
 from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, existing_store
 from orchestrator.cli.subcommands import refuse_options_before
 
 app = typer.Typer(name="runs", rich_markup_mode=None, help="Every run, newest first; name and unname give runs names.")
 
-Run = Annotated[str, typer.Argument(metavar="RUN", help="Its id, a beginning of it, its name, or latest.")]
+Run = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN", help="Its id, a beginning of it, its name, or latest.", autocompletion=candidates.run
+    ),
+]
 
 
 @app.callback(invoke_without_command=True, epilog="Example: farm runs --json")

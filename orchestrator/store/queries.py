@@ -199,6 +199,11 @@ class Queries:
             )
             return tuple((row.as_value(), str(reason)) for row, reason in session.execute(query))
 
+    def cases(self) -> tuple[Case, ...]:
+        """Return every case that was judged or skipped, in any run."""
+        with Session(self._engine) as session:
+            return tuple(row.as_value() for row in session.scalars(select(schema.Case)))
+
     def results(
         self,
         *,

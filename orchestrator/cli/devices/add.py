@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestrator.cli import candidates
 from orchestrator.cli.context import (
     Db,
     InventoryFile,
@@ -124,7 +125,9 @@ def add(
 
 
 def trust(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A device of the inventory.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A device of the inventory.", autocompletion=candidates.device)
+    ],
     fingerprint: Fingerprint = None,
     inventory: InventoryFile = None,
 ) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli import candidates
 from orchestrator.cli.context import Db, InventoryFile, Json, Wheelhouse, console, errors_console, project
 from orchestrator.cli.devices.format import calibrated, print_json
 from orchestrator.cli.terminal import plain
@@ -23,7 +24,9 @@ CALIBRATE_EPILOG = """It takes a minute or two; comparisons on the device then s
 
 
 def calibrate(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A device of the inventory.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A device of the inventory.", autocompletion=candidates.device)
+    ],
     attempts: Annotated[int, typer.Option(min=2, metavar="N", help="How often to measure the case.")] = 20,
     effort: Annotated[
         str, typer.Option(help="How long an attempt is, and how many a comparison has: quick, standard, mobile.")

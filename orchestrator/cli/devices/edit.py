@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli import candidates
 from orchestrator.cli.context import Db, InventoryFile, console, errors_console, interactive, project
 from orchestrator.cli.terminal import plain
 from orchestrator.errors import InventoryError, UsageError
@@ -41,7 +42,9 @@ REMOVE_EPILOG = """Results stay in the database.  Examples:
 
 
 def edit(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="A device of the inventory.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="A device of the inventory.", autocompletion=candidates.device)
+    ] = None,
     assignments: Annotated[
         list[str] | None,
         typer.Argument(metavar="KEY=VALUE", help="What to set; KEY+=VALUE and KEY-=VALUE for lists."),
@@ -63,7 +66,9 @@ def edit(
 
 
 def rename(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A device of the inventory.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A device of the inventory.", autocompletion=candidates.device)
+    ],
     new: Annotated[str, typer.Argument(metavar="NEW", help="Its new name.")],
     db: Db = None,
     inventory: InventoryFile = None,
@@ -78,7 +83,12 @@ def rename(
 
 def remove(
     names: Annotated[
-        list[str], typer.Argument(metavar="DEVICE", help="Names, globs such as pi5-*, tag:x and other selectors.")
+        list[str],
+        typer.Argument(
+            metavar="DEVICE",
+            help="Names, globs such as pi5-*, tag:x and other selectors.",
+            autocompletion=candidates.device_words,
+        ),
     ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     db: Db = None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestrator.cli import candidates
 from orchestrator.domain.units import format_ns
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ Names = Annotated[
     typer.Argument(
         metavar="DEVICE",
         help="Names, pi5-*, tag:x, group:x, arch:x, has:x, 'memory<2GB', @FILE, !name (default: all).",
+        autocompletion=candidates.device_words,
     ),
 ]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestrator.cli import candidates
 from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, project
 from orchestrator.cli.devices.format import (
     Names,
@@ -91,7 +92,9 @@ def _cells(device: Device, row: DeviceRow | None) -> dict[str, str]:
 
 
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A device of the inventory.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A device of the inventory.", autocompletion=candidates.device)
+    ],
     db: Db = None,
     inventory: InventoryFile = None,
     json: Json = False,

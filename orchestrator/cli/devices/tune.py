@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli import candidates
 from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, project
 from orchestrator.cli.devices.format import print_json
 from orchestrator.cli.terminal import plain
@@ -26,7 +27,12 @@ TUNE_EPILOG = """Where you may: as root, or by sudo that asks for no password. E
 
 def tune(
     names: Annotated[
-        list[str], typer.Argument(metavar="DEVICE", help="Names, pi5-*, tag:x, group:x, arch:x, all, !name.")
+        list[str],
+        typer.Argument(
+            metavar="DEVICE",
+            help="Names, pi5-*, tag:x, group:x, arch:x, all, !name.",
+            autocompletion=candidates.device_words,
+        ),
     ],
     no_turbo: Annotated[
         bool, typer.Option("--no-turbo", help="x86: no frequency above the nominal one, which heat would take away.")

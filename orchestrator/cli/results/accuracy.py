@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli import candidates
 from orchestrator.cli.context import Db, InventoryFile, Json, console, existing_store
 from orchestrator.cli.results.case import find_result, parse_case
 
@@ -21,8 +22,13 @@ EPILOG = """Examples:
 
 
 def accuracy(
-    case: Annotated[str, typer.Argument(metavar="CASE", help="As farm results --json names it.")],
-    run: Annotated[str | None, typer.Option(metavar="RUN", help="Default: the newest run that judged it.")] = None,
+    case: Annotated[
+        str, typer.Argument(metavar="CASE", help="As farm results --json names it.", autocompletion=candidates.case)
+    ],
+    run: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="Default: the newest run that judged it.", autocompletion=candidates.run),
+    ] = None,
     finding: Annotated[
         str | None, typer.Option(metavar="NAME", help="Whose ROC curve to draw; default: the largest change.")
     ] = None,

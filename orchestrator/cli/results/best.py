@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli import candidates
 from orchestrator.cli.context import Db, InventoryFile, Json, console, existing_store, project
 from orchestrator.cli.results.filters import Batch, Devices, Models, Runtimes, Schemes, Since, Threads, filters
 
@@ -33,7 +34,10 @@ def best(
     batch: Batch = None,
     since: Since = None,
     run: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Default: the result of every case that counts.")
+        str | None,
+        typer.Option(
+            metavar="RUN", help="Default: the result of every case that counts.", autocompletion=candidates.run
+        ),
     ] = None,
     max_auc_drop: Annotated[
         str, typer.Option(metavar="0.01|any", help="Mean AUC it may lose of float32; any ignores accuracy.")

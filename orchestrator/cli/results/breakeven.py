@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli import candidates
 from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, existing_store
 from orchestrator.cli.results.filters import Batch, Devices, Models, Since, Threads, filters
 
@@ -25,7 +26,10 @@ def break_even(
     batch: Batch = None,
     since: Since = None,
     run: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Default: the result of every case that counts.")
+        str | None,
+        typer.Option(
+            metavar="RUN", help="Default: the result of every case that counts.", autocompletion=candidates.run
+        ),
     ] = None,
     *,
     db: Db = None,

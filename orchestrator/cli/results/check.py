@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli import candidates
 from orchestrator.cli.context import Db, InventoryFile, Json, existing_store, project
 from orchestrator.cli.results.answers import EXIT_STATUS, devices_of, finish
 
@@ -22,7 +23,10 @@ EPILOG = f"""Examples:
 def check(
     claims: Annotated[Path, typer.Argument(metavar="CLAIMS.yaml", help="What is claimed.")],
     run: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Default: of every case, the result that counts.")
+        str | None,
+        typer.Option(
+            metavar="RUN", help="Default: of every case, the result that counts.", autocompletion=candidates.run
+        ),
     ] = None,
     markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a summary as Markdown.")] = None,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write JUnit XML.")] = None,

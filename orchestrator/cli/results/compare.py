@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli import candidates
 from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, existing_store, project
 from orchestrator.cli.results.case import find_result, parse_case
 from orchestrator.cli.results.filters import Batch, Devices, Models, Runtimes, Schemes, Threads, filters, words_of
@@ -41,8 +42,13 @@ CHOICES = "say what to compare: two cases A B, --by DIMENSION, or --runs OLD NEW
 
 
 def compare(
-    a: Annotated[str | None, typer.Argument(metavar="A", help="A case, CASE or CASE@RUN.")] = None,
-    b: Annotated[str | None, typer.Argument(metavar="B", help="The case that is compared with A.")] = None,
+    a: Annotated[
+        str | None, typer.Argument(metavar="A", help="A case, CASE or CASE@RUN.", autocompletion=candidates.case)
+    ] = None,
+    b: Annotated[
+        str | None,
+        typer.Argument(metavar="B", help="The case that is compared with A.", autocompletion=candidates.case),
+    ] = None,
     by: Annotated[
         str | None,
         typer.Option(
@@ -55,7 +61,11 @@ def compare(
     runs: Annotated[tuple[str, str] | None, typer.Option(metavar="OLD NEW", help="The same cases in two runs.")] = None,
     run: Annotated[
         str | None,
-        typer.Option(metavar="RUN", help="The run of A and B (default: the newest of each) or of --by (latest)."),
+        typer.Option(
+            metavar="RUN",
+            help="The run of A and B (default: the newest of each) or of --by (latest).",
+            autocompletion=candidates.run,
+        ),
     ] = None,
     devices: Devices = None,
     models: Models = None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestrator.cli import candidates
 from orchestrator.cli.context import Db, InventoryFile, console, errors_console, existing_store, project
 from orchestrator.cli.results.filters import Devices, Models, Runtimes, Schemes, Since, Threads, Verdicts, filters
 
@@ -38,7 +39,10 @@ Form = Annotated[
     str | None,
     typer.Option("--format", metavar="FORMAT", help=f"{', '.join(FORMATS)}. Default: what FILE ends with, else jsonl."),
 ]
-Run = Annotated[str | None, typer.Option(metavar="RUN", help="Default: of every case, the result that counts.")]
+Run = Annotated[
+    str | None,
+    typer.Option(metavar="RUN", help="Default: of every case, the result that counts.", autocompletion=candidates.run),
+]
 Attempts = Annotated[bool, typer.Option("--attempts", help="A row for each attempt.")]
 Litert = Annotated[
     bool, typer.Option("--json-benchmark", help="As LiteRT's own benchmark tool writes it: --format litert.")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestrator.cli import candidates
 from orchestrator.cli.context import errors_console, project
 
 if TYPE_CHECKING:
@@ -19,16 +20,35 @@ if TYPE_CHECKING:
     from orchestrator.store.rows import ResultRow, RunRow
 
 # Options that mean the same on every command that takes them.
-Run = Annotated[str | None, typer.Option(metavar="RUN", help="A run: its id, its beginning, its name, or latest.")]
-Devices = Annotated[
-    str | None, typer.Option(metavar="A,B", help="Only these devices: names, pi5-*, tag:x, arch:x, !name.")
+Run = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RUN", help="A run: its id, its beginning, its name, or latest.", autocompletion=candidates.run
+    ),
 ]
-Models = Annotated[str | None, typer.Option(metavar="A,B", help="Only these models.")]
-Schemes = Annotated[str | None, typer.Option(metavar="A,B", help="Only these schemes.")]
-Runtimes = Annotated[str | None, typer.Option(metavar="A,B", help="Only these runtimes.")]
+Devices = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B",
+        help="Only these devices: names, pi5-*, tag:x, arch:x, !name.",
+        autocompletion=candidates.measured_devices,
+    ),
+]
+Models = Annotated[
+    str | None, typer.Option(metavar="A,B", help="Only these models.", autocompletion=candidates.measured_models)
+]
+Schemes = Annotated[
+    str | None, typer.Option(metavar="A,B", help="Only these schemes.", autocompletion=candidates.measured_schemes)
+]
+Runtimes = Annotated[
+    str | None, typer.Option(metavar="A,B", help="Only these runtimes.", autocompletion=candidates.measured_runtimes)
+]
 Threads = Annotated[str | None, typer.Option(metavar="1,4", help="Only these numbers of threads.")]
 Batch = Annotated[str | None, typer.Option(metavar="1,8", help="Only these batch sizes.")]
-Verdicts = Annotated[str | None, typer.Option("--verdict", metavar="A,B", help="Only VALID, WARN or INVALID.")]
+Verdicts = Annotated[
+    str | None,
+    typer.Option("--verdict", metavar="A,B", help="Only VALID, WARN or INVALID.", autocompletion=candidates.verdicts),
+]
 Since = Annotated[
     str | None, typer.Option(metavar="DATE|AGE", help="Only what was measured since: 2026-11-20, 2026-11-20T14:30, 7d.")
 ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli import candidates
 from orchestrator.cli.context import Db, InventoryFile, Json, console, existing_store, project
 from orchestrator.cli.results.answers import EXIT_STATUS, devices_of, finish
 
@@ -29,8 +30,13 @@ SLOWER, LARGER, AUC_DROP = "5%", "5%", "0.01"
 
 
 def gate(
-    baseline: Annotated[str, typer.Option(metavar="RUN", help="What is compared with: its name, or its id.")],
-    run: Annotated[str, typer.Option(metavar="RUN", help="What is in question.")] = "latest",
+    baseline: Annotated[
+        str,
+        typer.Option(metavar="RUN", help="What is compared with: its name, or its id.", autocompletion=candidates.run),
+    ],
+    run: Annotated[
+        str, typer.Option(metavar="RUN", help="What is in question.", autocompletion=candidates.run)
+    ] = "latest",
     devices: Annotated[
         str | None, typer.Option(metavar="SELECTORS", help="Only these devices, such as pi5 or tag:pi.")
     ] = None,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli import candidates
 from orchestrator.cli.context import Db, InventoryFile, Json, console, existing_store, project
 from orchestrator.cli.results.case import find_result, parse_case
 
@@ -13,7 +14,9 @@ EPILOG = "Example: farm results history local/tiny-cxr/int8/litert/t1/b1 --last 
 
 
 def history(
-    case: Annotated[str, typer.Argument(metavar="CASE", help="As farm results --json names it.")],
+    case: Annotated[
+        str, typer.Argument(metavar="CASE", help="As farm results --json names it.", autocompletion=candidates.case)
+    ],
     last: Annotated[int, typer.Option(min=1, max=1000, help="Runs at most.")] = 20,
     *,
     db: Db = None,

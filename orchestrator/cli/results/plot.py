@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli import candidates
 from orchestrator.cli.context import Db, InventoryFile, errors_console, existing_store, project
 
 if TYPE_CHECKING:
@@ -46,9 +47,13 @@ class Kind(StrEnum):
 def plot(
     kind: Annotated[Kind, typer.Argument(help="What to draw.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="A file that ends in .svg or .png.")],
-    run: Annotated[str, typer.Option(metavar="RUN", help="An id, its beginning, or latest.")] = "latest",
+    run: Annotated[
+        str, typer.Option(metavar="RUN", help="An id, its beginning, or latest.", autocompletion=candidates.run)
+    ] = "latest",
     device: Annotated[str | None, typer.Option(metavar="NAME", help="Only pictures of this device.")] = None,
-    case: Annotated[str | None, typer.Option(metavar="CASE", help="Of history: which case.")] = None,
+    case: Annotated[
+        str | None, typer.Option(metavar="CASE", help="Of history: which case.", autocompletion=candidates.case)
+    ] = None,
     *,
     db: Db = None,
     inventory: InventoryFile = None,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli import candidates
 from orchestrator.cli.context import Db, InventoryFile, Json, console, existing_store
 from orchestrator.cli.results.case import find_result, parse_case
 
@@ -23,12 +24,17 @@ FLOAT32 = "float32"
 
 
 def profile_case(
-    case: Annotated[str, typer.Argument(metavar="CASE", help="As farm results --json names it.")],
+    case: Annotated[
+        str, typer.Argument(metavar="CASE", help="As farm results --json names it.", autocompletion=candidates.case)
+    ],
     against: Annotated[
         str | None,
         typer.Option(metavar="SCHEME", help="The scheme beside it (default: float32, where it has a profile)."),
     ] = None,
-    run: Annotated[str | None, typer.Option(metavar="RUN", help="Default: the newest run that judged it.")] = None,
+    run: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="Default: the newest run that judged it.", autocompletion=candidates.run),
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="A row for each operator, however little it takes.")] = False,
     *,
     db: Db = None,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli import candidates
 from orchestrator.cli.context import Db, InventoryFile, console, existing_store
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ SHOWN = 20
 
 
 def prune(
-    run: Annotated[list[str] | None, typer.Option(metavar="RUN", help="Only this run; repeatable.")] = None,
+    run: Annotated[
+        list[str] | None, typer.Option(metavar="RUN", help="Only this run; repeatable.", autocompletion=candidates.run)
+    ] = None,
     before: Annotated[
         str | None, typer.Option(metavar="AGE|DATE", help="Only runs that began before: 90d, 12h, 2026-08-01.")
     ] = None,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli import candidates
 from orchestrator.cli.context import Db, InventoryFile, Json, console, existing_store
 
 EPILOG = "Example: farm results judge --run 20261123-112514-c40d"
@@ -13,7 +14,10 @@ EPILOG = "Example: farm results judge --run 20261123-112514-c40d"
 
 def rejudge(
     run: Annotated[
-        str, typer.Option(metavar="RUN", help="A run: its id, its beginning, its name, or latest.")
+        str,
+        typer.Option(
+            metavar="RUN", help="A run: its id, its beginning, its name, or latest.", autocompletion=candidates.run
+        ),
     ] = "latest",
     *,
     db: Db = None,

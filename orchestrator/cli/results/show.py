@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli import candidates
 from orchestrator.cli.context import Db, InventoryFile, Json, console, existing_store, project
 from orchestrator.cli.results.case import find_result, parse_case
 
@@ -13,8 +14,16 @@ EPILOG = "Example: farm results show local/tiny-cxr/int8/litert/t1/b1 --run late
 
 
 def show_case(
-    case: Annotated[str, typer.Argument(metavar="CASE", help="DEVICE/MODEL/SCHEME/RUNTIME/tTHREADS/bBATCH.")],
-    run: Annotated[str | None, typer.Option(metavar="RUN", help="Default: the newest run that judged it.")] = None,
+    case: Annotated[
+        str,
+        typer.Argument(
+            metavar="CASE", help="DEVICE/MODEL/SCHEME/RUNTIME/tTHREADS/bBATCH.", autocompletion=candidates.case
+        ),
+    ],
+    run: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="Default: the newest run that judged it.", autocompletion=candidates.run),
+    ] = None,
     *,
     db: Db = None,
     inventory: InventoryFile = None,
