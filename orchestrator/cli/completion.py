@@ -40,7 +40,10 @@ def _register() -> None:
 def completion(
     context: typer.Context, shell: Annotated[Shell, typer.Argument(metavar="bash|zsh|fish", help="Which shell.")]
 ) -> None:
-    """Print the completion script of a shell; a new shell that reads it completes farm with the Tab key."""
+    """Print the completion script of a shell.
+
+    A new shell that reads it completes commands, options, devices, runs, cases and schemes with the Tab key.
+    """
     from typer.completion import shell_complete
 
     _register()

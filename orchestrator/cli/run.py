@@ -57,6 +57,18 @@ Devices = Annotated[
         autocompletion=candidates.devices,
     ),
 ]
+SchemesOption = Annotated[
+    str,
+    typer.Option(
+        metavar="A,B", help="Schemes: float32, dynamic, float16, int8, as-is.", autocompletion=candidates.schemes
+    ),
+]
+RuntimesOption = Annotated[
+    str,
+    typer.Option(
+        metavar="A,B", help="Runtimes, such as litert, tflite, litert==1.4.0.", autocompletion=candidates.runtimes
+    ),
+]
 ThroughputOption = Annotated[
     str, typer.Option(metavar="1,2", help="Measure images per second too, with so many interpreters side by side.")
 ]
@@ -105,18 +117,8 @@ def run(
     ] = None,
     devices: Devices = "",
     models: Annotated[str, typer.Option(metavar="A,B", help="Only these models of the suite.")] = "",
-    schemes: Annotated[
-        str,
-        typer.Option(
-            metavar="A,B", help="Schemes: float32, dynamic, float16, int8, as-is.", autocompletion=candidates.schemes
-        ),
-    ] = "",
-    runtimes: Annotated[
-        str,
-        typer.Option(
-            metavar="A,B", help="Runtimes, such as litert, tflite, litert==1.4.0.", autocompletion=candidates.runtimes
-        ),
-    ] = "",
+    schemes: SchemesOption = "",
+    runtimes: RuntimesOption = "",
     threads: Annotated[str, typer.Option(metavar="1,4", help="Threads of the runtime.")] = "",
     throughput: ThroughputOption = "",
     effort: EffortOption = None,

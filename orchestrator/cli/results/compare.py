@@ -38,6 +38,14 @@ Threshold = Annotated[
     str | None, typer.Option(metavar="3%", help="Only more than this is a difference: slower by more than 3 %.")
 ]
 Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="Comparisons at most.")]
+RunOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RUN",
+        help="The run of A and B (default: the newest of each) or of --by (latest).",
+        autocompletion=candidates.run,
+    ),
+]
 CHOICES = "say what to compare: two cases A B, --by DIMENSION, or --runs OLD NEW"
 
 
@@ -59,14 +67,7 @@ def compare(
         str | None, typer.Option(metavar="VALUE", help="With --by: what the others are compared with.")
     ] = None,
     runs: Annotated[tuple[str, str] | None, typer.Option(metavar="OLD NEW", help="The same cases in two runs.")] = None,
-    run: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RUN",
-            help="The run of A and B (default: the newest of each) or of --by (latest).",
-            autocompletion=candidates.run,
-        ),
-    ] = None,
+    run: RunOption = None,
     devices: Devices = None,
     models: Models = None,
     schemes: Schemes = None,
