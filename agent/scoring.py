@@ -6,10 +6,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from agent.runtimes.base import FREE
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from agent.runtimes.base import Loaded, Tensor
+
+#: The sides of images [n, height, width, channels] in the order that an input takes them (NHWC, NCHW).
+CHANNELS_LAST = (0, 1, 2, 3)
+CHANNELS_FIRST = (0, 3, 1, 2)
 
 
 class Preprocess(Protocol):
@@ -73,12 +79,28 @@ def feed(loaded: Loaded, pixels: NDArray[np.uint8], how: Preprocess, batch: int)
         return
     if not len(pixels):
         raise Unscorable("the dataset has no image")
-    expected = (batch, how.height, how.width, how.channels)
-    if loaded.input.shape != expected:
-        raise Unscorable("the artifact's input is %r, the case expects %r" % (loaded.input.shape, expected))
+    order = _order(loaded.input.shape, batch, how)
     chosen = np.asarray(pixels[:batch])
     repeated = np.resize(chosen, (batch, *chosen.shape[1:]))
-    loaded.set_input(quantize(preprocess(repeated, how), loaded.input))
+    values = np.ascontiguousarray(preprocess(repeated, how).transpose(order))
+    if FREE in loaded.input.shape:
+        loaded.fix(values.shape)  # type: ignore[attr-defined]  # those with free sides have it
+    loaded.set_input(quantize(values, loaded.input))
+
+
+def _order(shape: tuple[int, ...], batch: int, how: Preprocess) -> tuple[int, ...]:
+    """Return in which order an input of ``shape`` takes the sides of (batch, height, width, channels)."""
+    sides = (batch, how.height, how.width, how.channels)
+    orders = [
+        order
+        for order in (CHANNELS_LAST, CHANNELS_FIRST)
+        if len(shape) == len(order) and all(shape[at] in (FREE, sides[place]) for at, place in enumerate(order))
+    ]
+    if not orders:
+        raise Unscorable("the artifact's input is %r, the case expects %r" % (shape, sides))
+    if len(orders) > 1 and FREE in shape:
+        raise Unscorable("the artifact's input %r takes %r as channels first and last" % (shape, sides))
+    return orders[0]
 
 
 def scores(

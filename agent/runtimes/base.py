@@ -9,22 +9,37 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+#: The size of a side that the artifact leaves free.
+FREE = -1
+
+
 @dataclasses.dataclass(frozen=True)
 class Tensor:
     """An input or output: ``real = (stored - zero_point) * scale`` where it is quantized, else ``scale`` is 0."""
 
+    #: With the batch; a side may be `FREE`.
     shape: tuple[int, ...]
     #: numpy's name for it: ``float32``, ``int8``.
     dtype: str
     scale: float = 0.0
     zero_point: int = 0
 
+    def of_shape(self, shape: tuple[int, ...]) -> Tensor:
+        """Return the same tensor with every side fixed."""
+        return dataclasses.replace(self, shape=shape)
+
 
 class Loaded(Protocol):
-    """An artifact ready to run; ``input`` and ``output`` are ``None`` where the runtime computes nothing."""
+    """An artifact ready to run; ``input`` and ``output`` are ``None`` where the runtime computes nothing.
 
-    input: Optional[Tensor]
-    output: Optional[Tensor]
+    One whose input has `FREE` sides also has a method ``fix(shape)``, which is called before all others.
+    """
+
+    @property
+    def input(self) -> Optional[Tensor]: ...  # noqa: D102
+    @property
+    def output(self) -> Optional[Tensor]: ...  # noqa: D102
+
     #: The runtime's own bound method: nothing of ours is between the clock and the work.
     invoke: Callable[[], Any]
 

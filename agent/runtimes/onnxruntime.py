@@ -1,45 +1,82 @@
-"""ONNX Runtime on the CPU; its artifacts are ``.onnx`` files that farm made of ``.tflite`` files."""
+"""ONNX Runtime on the CPU; its artifacts are ``.onnx`` files, a user's own or those that farm made of ``.tflite`` files."""
 
 from __future__ import annotations
 
 import json
 from functools import partial
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable, Union
 
-from agent.runtimes.base import Tensor
+from agent.runtimes.base import FREE, Tensor
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PACKAGE = "onnxruntime"
 PROBE = "probe.onnx"
-#: The property of the file that has scale and zero point of input and output, which ONNX itself has no place for.
+#: The property of the file that has scale and zero point of input and output, which ONNX itself has no place for. Integers
+#: without one stand for themselves: a graph that begins with a cast takes pixels as they are.
 QUANTIZATION = "farm.quantization"
 _PROVIDERS = ["CPUExecutionProvider"]
 #: Names of ONNX Runtime's types -> numpy's.
-_DTYPES = {"tensor(float)": "float32", "tensor(int8)": "int8", "tensor(uint8)": "uint8"}
+DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(double)": "float64",
+    "tensor(int8)": "int8",
+    "tensor(uint8)": "uint8",
+}
 #: ``3`` is errors: what it warns of concerns the file, and would be printed again for every attempt.
 _SEVERITY = 3
 
 
 class OnnxLoaded:
-    """A session with one input and one output in buffers of ours, as `agent.runtimes.base.Loaded`."""
+    """A session with one input and one output in buffers of ours, as `agent.runtimes.base.Loaded`.
+
+    Where the file leaves sides free, there are no buffers before `fix`.
+    """
 
     def __init__(self, session: Any) -> None:
-        from onnxruntime import OrtValue
-
         quantization = json.loads(session.get_modelmeta().custom_metadata_map.get(QUANTIZATION, "{}"))
         (source,), (target,) = session.get_inputs(), session.get_outputs()
-        self.input: Optional[Tensor] = _tensor(source, quantization.get("input", {}))
-        self.output: Optional[Tensor] = _tensor(target, quantization.get("output", {}))
-        self._fed, self._scored = (
-            OrtValue.ortvalue_from_numpy(_zeros(tensor), "cpu") for tensor in (self.input, self.output)
-        )
-        binding = session.io_binding()
-        binding.bind_ortvalue_input(source.name, self._fed)
-        binding.bind_ortvalue_output(target.name, self._scored)
+        self._input = _tensor(source, quantization.get("input", {}))
+        self._output = _tensor(target, quantization.get("output", {}))
+        self._names, self._session = (source.name, target.name), session
         self._providers: list[str] = list(session.get_providers())
-        self.invoke: Callable[[], Any] = partial(session.run_with_iobinding, binding)
+        self._fed: Any = None
+        self._binding: Any = None
+        self.invoke: Callable[[], Any] = self._unfixed
+        if FREE not in self._input.shape:
+            self.fix(self._input.shape)
+
+    @property
+    def input(self) -> Tensor:
+        """The input; `FREE` sides until `fix`."""
+        return self._input
+
+    @property
+    def output(self) -> Tensor:
+        """The output; what the file leaves free is `FREE` until the first invocation."""
+        if self._binding is not None and FREE in self._output.shape:
+            [value] = self._binding.get_outputs()
+            if value.has_value():
+                self._output = self._output.of_shape(tuple(value.shape()))
+        return self._output
+
+    def fix(self, shape: tuple[int, ...]) -> None:
+        """Take inputs of ``shape`` from now on."""
+        from onnxruntime import OrtValue
+
+        self._input = self._input.of_shape(shape)
+        self._fed = OrtValue.ortvalue_from_numpy(_zeros(self._input), "cpu")
+        binding = self._session.io_binding()
+        source, target = self._names
+        binding.bind_ortvalue_input(source, self._fed)
+        if FREE in self._output.shape:
+            binding.bind_output(target, "cpu")
+        else:
+            binding.bind_ortvalue_output(target, OrtValue.ortvalue_from_numpy(_zeros(self._output), "cpu"))
+        self._binding = binding
+        self.invoke = partial(self._session.run_with_iobinding, binding)
 
     def set_input(self, values: NDArray[Any]) -> None:
         """Copy ``values`` into the buffer that the session reads."""
@@ -47,11 +84,15 @@ class OnnxLoaded:
 
     def get_output(self) -> NDArray[Any]:
         """Return a copy of the buffer that the session writes."""
-        return self._scored.numpy().copy()  # type: ignore[no-any-return]  # it has no types
+        [value] = self._binding.get_outputs()
+        return value.numpy().copy()  # type: ignore[no-any-return]  # it has no types
 
     def effective(self) -> dict[str, object]:
         """Return the execution providers in force; the nodes of each are unknown."""
         return {"delegate": None, "providers": self._providers}
+
+    def _unfixed(self) -> None:
+        raise RuntimeError("the file leaves sides of its input free: %r" % (self._input.shape,))
 
 
 def prepare() -> None:
@@ -59,8 +100,8 @@ def prepare() -> None:
     import onnxruntime  # noqa: F401
 
 
-def load(path: str, threads: int, *, optimized: bool = True) -> OnnxLoaded:
-    """Load a ``.onnx`` file; not ``optimized``, every node is computed as it is written."""
+def load(path: Union[str, bytes], threads: int, *, optimized: bool = True) -> OnnxLoaded:
+    """Load a ``.onnx`` file, or the content of one; not ``optimized``, every node is computed as it is written."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -80,10 +121,11 @@ def version() -> str:
 
 
 def _tensor(node: Any, quantization: dict[str, Any]) -> Tensor:
+    dtype = DTYPES[node.type]
     return Tensor(
-        shape=tuple(int(size) for size in node.shape),
-        dtype=_DTYPES[node.type],
-        scale=float(quantization.get("scale", 0.0)),
+        shape=tuple(size if isinstance(size, int) and size > 0 else FREE for size in node.shape),
+        dtype=dtype,
+        scale=float(quantization.get("scale", 1.0 if "int" in dtype else 0.0)),
         zero_point=int(quantization.get("zero_point", 0)),
     )
 
