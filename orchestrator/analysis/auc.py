@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
 #: 95 % of a normal distribution are within so many standard errors.
 NORMAL = 1.959963984540054
+#: Differences that hang together by less are rounding of float64.
+NOTHING = 1e-12
 
 
 def auc_per_class(labels: NDArray[Any], scores: NDArray[Any]) -> tuple[float | None, ...]:
@@ -54,6 +56,33 @@ def auc_interval(mean: float, error: float) -> tuple[float, float]:
     return max(0.0, mean - NORMAL * error), min(1.0, mean + NORMAL * error)
 
 
+def rank_interval(auc: float, positives: int, negatives: int) -> tuple[float, float]:
+    """Return where an AUC is with 95 %, from so many images, or patients, of each label alone.
+
+    The ends are the AUCs that lie just so many standard errors of their own away, as Wilson's ends of a share are; so there is an
+    interval where no pair is in the wrong order, too (R. Newcombe, Confidence intervals for an effect size measure based on the
+    Mann-Whitney statistic, part 2, Statistics in Medicine 25, 2006, method 5).
+    """
+
+    def is_within(true: float) -> bool:
+        more = (positives + negatives) / 2 - 1
+        factor = 1 + more * ((1 - true) / (2 - true) + true / (1 + true))
+        return (auc - true) ** 2 <= NORMAL**2 * true * (1 - true) * factor / (positives * negatives)
+
+    return _last_within(is_within, auc, 0.0), _last_within(is_within, auc, 1.0)
+
+
+def _last_within(is_within: Callable[[float], bool], inside: float, outside: float) -> float:
+    """Return the point nearest to ``outside`` that is within, by halving."""
+    for _ in range(60):
+        middle = (inside + outside) / 2
+        if is_within(middle):
+            inside = middle
+        else:
+            outside = middle
+    return inside
+
+
 def _auc(positive: NDArray[np.bool_], scores: NDArray[Any]) -> float | None:
     positives = int(positive.sum())
     negatives = len(positive) - positives
@@ -69,7 +98,7 @@ class AucDifference:
     """How much more mean AUC-ROC B has than A on the same images."""
 
     difference: float
-    #: The standard error; 0 where every class has the same order of images on both sides.
+    #: The standard error; 0 where both sides have the same scores.
     error: float
     #: The ends of its 95 % interval where they are known otherwise than by the error.
     ends: tuple[float, float] | None = None
@@ -98,7 +127,9 @@ def auc_difference(
     difference, squared and summed, because images are independent of each other and the two scores of one are not. It is
     theirs exactly for one class; for several, what an image adds to every class is added first. Where ``patients`` [n], numbers
     from 0, have several images, what those add is added before it is squared (N. Obuchowski, Biometrics 53, 1997). Classes with
-    a single image of a label are left out; ``None`` where no other has an AUC. Raises `ValueError` for shapes that differ.
+    a single image of a label are left out; ``None`` where no other has an AUC. Where all images are in the same order on both sides
+    with other scores, the error is that of a share of which not one pair was in the other order (`rank_interval`). Raises
+    `ValueError` for shapes that differ.
     """
     if not labels.shape == a.shape == b.shape or labels.ndim != 2:
         raise ValueError(f"labels {labels.shape} and scores {a.shape} and {b.shape} must all be [images, classes]")
@@ -108,7 +139,11 @@ def auc_difference(
     (auc_a, of_a), (auc_b, of_b) = (_mean_components(labels, scores, columns) for scores in (a, b))
     added = of_b - of_a
     of_each = added if patients is None else np.bincount(patients, weights=added).astype(np.float64)
-    return AucDifference(difference=auc_b - auc_a, error=float(np.sqrt((of_each**2).sum())))
+    error = float(np.sqrt((of_each**2).sum()))
+    if error < NOTHING and not np.array_equal(a[:, columns], b[:, columns]):
+        counts = [_with_and_without(shown, patients) for shown in (labels > 0).T[columns]]
+        error = (1 - rank_interval(1.0, *max(counts, key=min))[0]) / NORMAL
+    return AucDifference(difference=auc_b - auc_a, error=error)
 
 
 def auc_components(labels: NDArray[Any], scores: NDArray[Any]) -> NDArray[np.float64]:
@@ -139,10 +174,14 @@ def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _columns(labels: NDArray[Any], patients: NDArray[np.intp] | None = None) -> NDArray[np.intp] | None:
     """Return the classes with two patients or more of each label, ``None`` where there is none."""
-    of = np.arange(len(labels)) if patients is None else patients
-    counts = [min(len(np.unique(of[shown])), len(np.unique(of[~shown]))) for shown in (labels > 0).T]
-    columns = np.flatnonzero(np.array(counts) > 1)
+    columns = np.flatnonzero([min(_with_and_without(shown, patients)) > 1 for shown in (labels > 0).T])
     return columns if len(columns) else None
+
+
+def _with_and_without(shown: NDArray[np.bool_], patients: NDArray[np.intp] | None) -> tuple[int, int]:
+    """Return how many patients have an image with a finding, and how many one without; without ``patients``, how many images."""
+    of = np.arange(len(shown)) if patients is None else patients
+    return len(np.unique(of[shown])), len(np.unique(of[~shown]))
 
 
 def _mean_components(

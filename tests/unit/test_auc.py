@@ -118,13 +118,25 @@ def test_a_mean_auc_without_a_mistake_or_with_one_image_of_a_kind_has_no_error()
         auc.mean_auc_error(labels, scores[:2])
 
 
-def test_scores_that_rank_alike_differ_by_nothing_and_one_image_of_a_kind_tells_nothing():
+def test_equal_scores_differ_by_nothing_an_equal_order_by_what_so_many_images_may_hide():
     labels = np.array([[0], [0], [1], [1]])
     scores = np.array([[0.1], [0.6], [0.5], [0.9]])
 
-    same = auc.auc_difference(labels, scores, scores * 2)
+    same, ordered = auc.auc_difference(labels, scores, scores), auc.auc_difference(labels, scores, scores * 2)
+    of_one_patient = auc.auc_difference(
+        np.tile(labels, (2, 1)), np.tile(scores, (2, 1)), np.tile(scores, (2, 1)) * 2, np.tile(np.arange(4), 2)
+    )
 
     assert (same.difference, same.error) == (0, 0)
+    assert ordered.difference == 0
+    assert ordered.interval == (-ordered.interval[1], pytest.approx(1 - auc.rank_interval(1.0, 2, 2)[0]))
+    assert of_one_patient.interval == ordered.interval
+
+
+def test_one_image_of_a_kind_tells_nothing():
+    labels = np.array([[0], [0], [1], [1]])
+    scores = np.array([[0.1], [0.6], [0.5], [0.9]])
+
     assert auc.auc_difference(np.array([[0], [0], [0], [1]]), scores, scores) is None
     assert auc.auc_difference(np.zeros((4, 1)), scores, scores) is None
     with pytest.raises(ValueError, match="images, classes"):
