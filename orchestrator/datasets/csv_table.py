@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.datasets.file_names import shown, shown_name
 from orchestrator.datasets.labelled_files import LabelledFile, LabelledFiles, by_patient
+from orchestrator.datasets.nih_names import patient_of
 from orchestrator.errors import DatasetError, no_such
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ class CsvTable(LabelledFiles):
     """The dataset ``csv``: ``path`` is a table with a header, ``image`` its column of file names below ``root``.
 
     ``labels`` is a list of columns with 0 and 1, or one column: of words with ``separator`` between them, or of one word an image.
-    ``patient`` and ``split`` are columns; without a split column, a share ``test`` of the patients is tested. ``uncertain`` says what -1 is:
+    ``patient`` and ``split`` are columns; without a patient column every image is a patient of its own, unless it has a name of NIH's,
+    which begins with the patient; without a split column, a share ``test`` of the patients is tested. ``uncertain`` says what -1 is:
     ``positive``, ``negative`` or ``refuse``. ``findings`` are the classes of word labels, in the order of the model's outputs.
     """
 
@@ -85,7 +87,7 @@ class CsvTable(LabelledFiles):
             LabelledFile(
                 path=self._image(row, image),
                 findings=found,
-                patient=row.cells[patient] if patient else str(Path(row.cells[image])),
+                patient=row.cells[patient] if patient else _patient_of(row.cells[image]),
             )
             for row, found in zip(rows, shown_in, strict=True)
         ]
@@ -218,3 +220,8 @@ class CsvTable(LabelledFiles):
                 )
             (test if side in TESTING else train).append(file)
         return train, test
+
+
+def _patient_of(cell: str) -> str:
+    path = Path(cell)
+    return patient_of(path.name) or str(path)

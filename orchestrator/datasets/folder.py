@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestrator.datasets import dicom
+from orchestrator.datasets import dicom, nih_names
 from orchestrator.datasets.file_names import shown, shown_name
 from orchestrator.datasets.image_files import class_files
 from orchestrator.datasets.labelled_files import LabelledFile, LabelledFiles
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from orchestrator.domain.dataset import DatasetSummary
 
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z")
+#: Of the pneumonia set, and of NIH's.
+PATIENT = rf"person\d+|{nih_names.PATTERN}"
 LAYOUT = (
     "root/train/CLASS/*.png and root/test/CLASS/*.png (or jpg, tif, bmp …; also one level deeper, in CLASS/images/)"
 )
@@ -37,7 +39,7 @@ class Folder(LabelledFiles):
         self,
         root: str,
         *,
-        patient: str = r"person\d+",
+        patient: str = PATIENT,
         positive: str | None = None,
         validation: float = 0.1,
         calibration: float = 0.05,

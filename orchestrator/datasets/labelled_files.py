@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from orchestrator.datasets import nih_names
 from orchestrator.datasets.base import Images
 from orchestrator.datasets.decoding import BITS, decode_all, sample
 from orchestrator.datasets.file_names import shown
@@ -114,6 +115,19 @@ class LabelledFiles:
     def files(self) -> Mapping[Part, tuple[LabelledFile, ...]]:
         """The files of each part."""
         return self._parts
+
+    def known_patient(self, patient: str) -> tuple[str, str]:
+        """Return who numbers a patient, and the number: equal in two datasets for the same patient alone.
+
+        NIH's numbers are those of file names in every copy of its set; others hold below one folder.
+        """
+        if self._has_nih_names:
+            return nih_names.NIH_PATIENTS, patient.lstrip("0")
+        return os.path.realpath(self._root), patient
+
+    @cached_property
+    def _has_nih_names(self) -> bool:
+        return all(nih_names.patient_of(file.path.name) is not None for file in self._files)
 
     def load(self, part: Part, *, height: int, width: int, limit: int | None = None) -> Images:
         """Decode and resize a part (bilinear, averaging where it shrinks); raises `DatasetError` naming a bad file.

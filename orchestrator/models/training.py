@@ -11,6 +11,7 @@ from agent import scoring
 from orchestrator import registry
 from orchestrator.analysis import auc as metrics
 from orchestrator.errors import DatasetError, ModelError
+from orchestrator.models.training_record import TrainingRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,7 +57,7 @@ def fit(
     """Train ``architecture`` on the training part, yield after every epoch, and save the best one to ``out``.
 
     The best is the one with the highest mean AUC on the validation part. The same seed on the same machine gives the
-    same model. ``augmentation`` multiplies `SHIFT` and `CONTRAST`: more of it where training and test images were taken
+    same model. What it was trained on is written beside ``out`` first. ``augmentation`` multiplies `SHIFT` and `CONTRAST`: more of it where training and test images were taken
     differently. Raises `ModelError` where ``out`` is no ``.keras`` file, `DatasetError` for too few images.
     """
     if out.suffix != ".keras":
@@ -70,6 +71,7 @@ def fit(
             f"{dataset.name}: {len(train.pixels)} images to train on and {len(validation.pixels)} to validate with"
             f" are too few; at least {BATCH} and 1"
         )
+    TrainingRecord.of(dataset, (train, validation)).write(out)
     yield from _fit(
         architecture,
         train,

@@ -53,7 +53,7 @@ def show(found: Checked, console: Console) -> None:
 
 
 def as_json(found: Checked) -> str:
-    """Return one object; docs/models.md explains the keys."""
+    """Return one object; docs/datasets.md explains the keys."""
     plain = {
         "summary": found.summary.to_json(),
         "sizes": [{"width": w, "height": h, "images": count} for (w, h), count in found.sizes.items()],

@@ -16,6 +16,7 @@ from orchestrator.domain.event import CaseSkipped, DatasetRead, Planned, RunEnde
 from orchestrator.domain.result import Verdict
 from orchestrator.domain.suite import Suite
 from orchestrator.models.artifacts import Artifacts
+from orchestrator.models.leaks import refuse_leaks
 from orchestrator.runs.build import build
 from orchestrator.runs.context import RunContext
 from orchestrator.runs.judge import judge
@@ -82,11 +83,13 @@ class Farm:
     ) -> Iterator[Event]:
         """Carry out ``suite`` on ``devices``, whatever devices the suite names itself.
 
-        A ``session`` stays open for its owner. Raises `DatasetError` before any device is asked.
+        A ``session`` stays open for its owner. Raises `DatasetError` before any device is asked, also
+        where a model was trained on what is tested.
         """
         run = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         suite = replace(suite, devices=tuple(device.name for device in devices))  # `resume` asks no others
         images = make_dataset(suite.dataset)  # a bad folder or image is refused before any device is asked
+        refuse_leaks(suite, images)
         read = DatasetRead(run=run, summary=images.summary())
         started = RunStarted(
             run=run,
