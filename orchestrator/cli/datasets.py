@@ -60,7 +60,7 @@ def check(
     A leak is a patient or an image that is tested as well as trained on.
     """
     from orchestrator.datasets.base import make_dataset
-    from orchestrator.datasets.check import copies, on_both_sides, sizes
+    from orchestrator.datasets.check import copies, shared_patients, sizes
     from orchestrator.datasets.labelled_files import LabelledFiles
     from orchestrator.reports import dataset_check as report
 
@@ -71,7 +71,7 @@ def check(
         summary=summary,
         sizes=sizes(files) if files else {},
         copies=_with_progress(files, copies) if files else (),
-        on_both_sides=tuple(on_both_sides(files)) if files else (),
+        on_both_sides=shared_patients(images) if isinstance(images, LabelledFiles) else (),
     )
     if sheet is not None:
         _draw(images, sheet)

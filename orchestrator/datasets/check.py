@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.datasets.decoding import dimensions
+from orchestrator.datasets.labelled_files import LEAVE_OUT
+from orchestrator.datasets.same_content import same_content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from orchestrator.datasets.base import Part
-    from orchestrator.datasets.labelled_files import LabelledFile
+    from orchestrator.datasets.labelled_files import LabelledFile, LabelledFiles
 
 EVALUATION: Part = "evaluation"
 
@@ -35,24 +36,15 @@ class Copies:
         return EVALUATION in self.parts and len(self.parts) > 1
 
 
-def copies(files: Mapping[Part, Sequence[LabelledFile]], progress: Callable[[int], None]) -> tuple[Copies, ...]:
-    """Return every content that more than one file has; only files of equal size are read.
+def copies(
+    files: Mapping[Part, Sequence[LabelledFile]], progress: Callable[[int], object] = lambda _: None
+) -> tuple[Copies, ...]:
+    """Return every content that more than one file has.
 
-    ``progress`` is called with the number of files that were looked at since its last call.
+    ``progress`` is called with the number of files that were looked at since its last call. Raises `DatasetError`.
     """
-    by_size: dict[int, list[tuple[Part, LabelledFile]]] = defaultdict(list)
-    for part, listed in files.items():
-        for file in listed:
-            by_size[file.path.stat().st_size].append((part, file))
-    found = []
-    for alike in by_size.values():
-        if len(alike) > 1:
-            by_content: dict[bytes, list[tuple[Part, LabelledFile]]] = defaultdict(list)
-            for part, file in alike:
-                with file.path.open("rb") as opened:
-                    by_content[hashlib.file_digest(opened, "sha256").digest()].append((part, file))
-            found += [_copies(each) for each in by_content.values() if len(each) > 1]
-        progress(len(alike))
+    listed = [(part, file) for part, there in files.items() for file in there]
+    found = [_copies(alike) for alike in same_content(listed, lambda each: each[1].path, progress)]
     return tuple(sorted(found, key=lambda each: (not each.leaks, each.paths)))
 
 
@@ -66,6 +58,11 @@ def on_both_sides(files: Mapping[Part, Sequence[LabelledFile]]) -> Iterator[str]
     tested = {file.patient for file in files[EVALUATION]}
     others = {file.patient for part, listed in files.items() if part != EVALUATION for file in listed}
     yield from sorted(tested & others)
+
+
+def shared_patients(dataset: LabelledFiles) -> tuple[str, ...]:
+    """Return patients that are tested as well as trained on: in the source, or in the parts where those are left out."""
+    return dataset.shared_patients if dataset.leaks != LEAVE_OUT else tuple(on_both_sides(dataset.files))
 
 
 def _copies(alike: Sequence[tuple[Part, LabelledFile]]) -> Copies:

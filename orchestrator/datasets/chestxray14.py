@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
-import csv
 import os
-import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.datasets.file_names import shown
-from orchestrator.datasets.labelled_files import NO_FINDING, LabelledFile, LabelledFiles, by_patient
+from orchestrator.datasets.label_table import read_rows
+from orchestrator.datasets.labelled_files import REFUSE, LabelledFile, LabelledFiles, by_patient
+from orchestrator.datasets.nih_names import FINDINGS, NO_FINDING, patient_of, same_patient
 from orchestrator.errors import DatasetError, no_such
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-#: In the order of Wang et al., ChestX-ray8 (CVPR 2017), extended to 14; models of the literature have their outputs in it.
-FINDINGS = (
-    *("Atelectasis", "Cardiomegaly", "Effusion", "Infiltration", "Mass", "Nodule", "Pneumonia", "Pneumothorax"),
-    *("Consolidation", "Edema", "Emphysema", "Fibrosis", "Pleural_Thickening", "Hernia"),
-)
 #: Columns of the label file that are read.
-IMAGE, LABELS, PATIENT = "Image Index", "Finding Labels", "Patient ID"
+IMAGE, LABELS, PATIENT, VIEW = "Image Index", "Finding Labels", "Patient ID", "View Position"
 TRAIN_LIST, TEST_LIST = "train_val_list.txt", "test_list.txt"
 OFFICIAL, BY_PATIENT = "official", "patient"
-#: The name of an image begins with its patient.
-_OF_PATIENT = re.compile(r"(\d{8})_\d{3}\.png$")
 #: Missing images that a message names.
 NAMED = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    line: int
+    image: str
+    findings: frozenset[str]
+    patient: str
+    #: ``PA``, ``AP``, or nothing.
+    view: str
 
 
 class ChestXray14(LabelledFiles):
@@ -35,10 +39,11 @@ class ChestXray14(LabelledFiles):
 
     ``split`` is ``official`` (``train_val_list.txt`` and ``test_list.txt``) or ``patient``: a share ``test`` of the patients,
     drawn by ``seed``. ``findings`` are the columns, in the order of the model's outputs. ``missing: skip`` leaves out images that the
-    label file names but the folder lacks. ``validation``, ``calibration``, ``grey``, ``bits``: as for ``folder``.
+    label file names but the folder lacks. ``validation``, ``calibration``, ``grey``, ``bits``, ``leaks``: as for ``folder``.
     """
 
     task = "multi-label"
+    compares_contents = False  # an image has one name in it, and a row of its own
 
     def __init__(
         self,
@@ -52,10 +57,11 @@ class ChestXray14(LabelledFiles):
         calibration: float = 0.05,
         grey: bool = True,
         bits: int | None = None,
+        leaks: str = REFUSE,
         seed: int = 0,
         name: str = "chestxray14",
     ) -> None:
-        super().__init__(Path(root), grey=grey, bits=bits)
+        super().__init__(Path(root), grey=grey, bits=bits, leaks=leaks)
         self.name = name
         self.classes = self._columns(findings)
         for option, value, choices in (
@@ -84,19 +90,12 @@ class ChestXray14(LabelledFiles):
         """Return the images of the label file that are here, in its order."""
         paths = self._paths()
         files, lost = [], []
-        first: dict[str, tuple[frozenset[str], str]] = {}
-        for image, findings, patient in self._rows():
-            if image in first:
-                if first[image] != (findings, patient):
-                    raise DatasetError(f"{shown(self._root)}: {image} has two rows that differ in the label file")
-                self._left_out["rows that repeat another row"] += 1
-                continue
-            first[image] = findings, patient
-            path = paths.get(image)
+        for row in self._rows():
+            path = paths.get(row.image)
             if path is None:
-                lost.append(image)
+                lost.append(row.image)
             else:
-                files.append(LabelledFile(path=path, findings=findings, patient=patient))
+                files.append(LabelledFile(path=path, findings=row.findings, patient=row.patient, view=row.view))
         if not files:
             raise DatasetError(
                 f"{shown(self._root)}: none of the {len(lost)} images of the label file is here",
@@ -126,8 +125,7 @@ class ChestXray14(LabelledFiles):
                         )
         return found
 
-    def _rows(self) -> Iterator[tuple[str, frozenset[str], str]]:
-        """Yield (image, findings, patient) of the label file; raises `DatasetError` with file and line."""
+    def _table(self) -> Path:
         tables = sorted(self._root.glob("Data_Entry_2017*.csv"))
         if not tables:
             raise DatasetError(
@@ -136,31 +134,34 @@ class ChestXray14(LabelledFiles):
         if len(tables) > 1:
             names = ", ".join(table.name for table in tables)
             raise DatasetError(f"{shown(self._root)}: more than one label file: {names}", hint="keep one of them there")
+        return tables[0]
+
+    def _rows(self) -> Iterator[_Row]:
+        """Yield what the label file says of each image once; raises `DatasetError` with file and line."""
+        table = self._table()
         known = {*FINDINGS, NO_FINDING}
-        try:
-            with tables[0].open(encoding="utf-8-sig", newline="") as file:
-                reader = csv.DictReader(file)
-                lacking = [name for name in (IMAGE, LABELS, PATIENT) if name not in (reader.fieldnames or ())]
-                if lacking:
-                    raise DatasetError(f"{shown(tables[0])}:1: no column {lacking[0]!r}")
-                for row in reader:
-                    where = f"{shown(tables[0])}:{reader.line_num}"
-                    findings = frozenset((row[LABELS] or "").split("|"))
-                    odd = sorted(findings - known)
-                    if odd:
-                        raise DatasetError(f"{where}: {no_such('finding', odd[0], known)}")
-                    if NO_FINDING in findings and len(findings) > 1:
-                        raise DatasetError(f"{where}: {NO_FINDING!r} beside {min(findings - {NO_FINDING})!r}")
-                    patient = str(row[PATIENT]).strip()
-                    named = _OF_PATIENT.match(row[IMAGE] or "")
-                    if named is not None and named[1].lstrip("0") != patient.lstrip("0"):
-                        raise DatasetError(
-                            f"{where}: {row[IMAGE]} is of patient {named[1]}, the row says {patient!r}",
-                            hint="a comma too many or too few in that row?",
-                        )
-                    yield row[IMAGE], findings - {NO_FINDING}, patient
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise DatasetError(f"{shown(tables[0])}: can't be read: {error}") from error
+        first: dict[str, _Row] = {}
+        for line, (image, labels, patient, view) in read_rows(table, (IMAGE, LABELS, PATIENT), (VIEW,)):
+            where = f"{shown(table)}:{line}"
+            findings = frozenset(labels.split("|"))
+            if not findings <= known:
+                raise DatasetError(f"{where}: {no_such('finding', min(findings - known), known)}")
+            if NO_FINDING in findings and len(findings) > 1:
+                raise DatasetError(f"{where}: {NO_FINDING!r} beside {min(findings - {NO_FINDING})!r}")
+            named = patient_of(image)
+            if not patient or (named is not None and not same_patient(named, patient)):
+                raise DatasetError(
+                    f"{where}: {image} is of patient {named}, the row has {patient!r}",
+                    hint="a comma too many or too few in that row?",
+                )
+            row = _Row(line=line, image=image, findings=findings - {NO_FINDING}, patient=patient, view=view)
+            before = first.setdefault(image, row)
+            if before is row:
+                yield row
+            elif (before.findings, before.patient) != (row.findings, row.patient):
+                raise DatasetError(f"{where}: {image} has two rows that differ: this one and line {before.line}")
+            else:
+                self._left_out["rows that repeat another row"] += 1
 
     def _official(self, files: Sequence[LabelledFile]) -> tuple[list[LabelledFile], list[LabelledFile]]:
         sides = [self._listed(TRAIN_LIST), self._listed(TEST_LIST)]
@@ -169,10 +170,9 @@ class ChestXray14(LabelledFiles):
         train, test = ([file for file in files if file.path.name in side] for side in sides)
         if unlisted := len(files) - len(train) - len(test):
             self._left_out["in neither list of the official split"] = unlisted
-        if not (train and test):
-            side = TEST_LIST if train else TRAIN_LIST
+        if not test:
             raise DatasetError(
-                f"{shown(self._root)}: no image of {side} is here", hint="`split: patient` needs no lists"
+                f"{shown(self._root)}: no image of {TEST_LIST} is here", hint="`split: patient` needs no lists"
             )
         return train, test
 

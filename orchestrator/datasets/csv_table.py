@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.datasets.file_names import shown, shown_name
-from orchestrator.datasets.labelled_files import LabelledFile, LabelledFiles, by_patient
+from orchestrator.datasets.label_table import read_rows
+from orchestrator.datasets.labelled_files import REFUSE, LabelledFile, LabelledFiles, by_patient
 from orchestrator.datasets.nih_names import patient_of
 from orchestrator.errors import DatasetError, no_such
 
@@ -40,7 +40,7 @@ class CsvTable(LabelledFiles):
     """The dataset ``csv``: ``path`` is a table with a header, ``image`` its column of file names below ``root``.
 
     ``labels`` is a list of columns with 0 and 1, or one column: of words with ``separator`` between them, or of one word an image.
-    ``patient`` and ``split`` are columns; without a patient column every image is a patient of its own, unless it has a name of NIH's,
+    ``patient``, ``split`` and ``view`` (the view position) are columns; without a patient column every image is a patient of its own, unless it has a name of NIH's,
     which begins with the patient; without a split column, a share ``test`` of the patients is tested. ``uncertain`` says what -1 is:
     ``positive``, ``negative`` or ``refuse``. ``findings`` are the classes of word labels, in the order of the model's outputs.
     """
@@ -54,6 +54,7 @@ class CsvTable(LabelledFiles):
         root: str | None = None,
         patient: str | None = None,
         split: str | None = None,
+        view: str | None = None,
         separator: str | None = None,
         findings: list[str] | None = None,
         positive: str | None = None,
@@ -63,17 +64,18 @@ class CsvTable(LabelledFiles):
         calibration: float = 0.05,
         grey: bool = True,
         bits: int | None = None,
+        leaks: str = REFUSE,
         seed: int = 0,
         name: str | None = None,
     ) -> None:
         self._table = Path(path)
-        super().__init__(Path(root) if root else self._table.parent, grey=grey, bits=bits)
+        super().__init__(Path(root) if root else self._table.parent, grey=grey, bits=bits, leaks=leaks)
         self.name = name or shown_name(self._table.with_suffix("")) or "csv"
         if uncertain not in ("refuse", "positive", "negative"):
             raise DatasetError(f"{self.name}: {no_such('uncertain', uncertain, ('refuse', 'positive', 'negative'))}")
         shares = self._shares(validation, calibration, seed, test=test)
         columns = [labels] if isinstance(labels, str) else labels
-        rows = self._rows([image, *columns, *(each for each in (patient, split) if each)])
+        rows = self._rows([image, *columns, *(each for each in (patient, split, view) if each)])
         if isinstance(labels, list):
             shown_in = [self._marked(row, labels, uncertain) for row in rows]
             self._name_classes(labels, None)
@@ -88,6 +90,7 @@ class CsvTable(LabelledFiles):
                 path=self._image(row, image),
                 findings=found,
                 patient=row.cells[patient] if patient else _patient_of(row.cells[image]),
+                view=row.cells[view] if view else "",
             )
             for row, found in zip(rows, shown_in, strict=True)
         ]
@@ -96,31 +99,13 @@ class CsvTable(LabelledFiles):
         self._fill(*sides, shares, (columns, self.classes, split, None if split else test, uncertain))
 
     def _rows(self, columns: Sequence[str]) -> list[_Row]:
-        """Return the table's rows, the cells of ``columns`` without blanks around them."""
-        where = shown(self._table)
-        try:
-            with self._table.open(encoding="utf-8-sig", newline="") as file:
-                reader = csv.DictReader(file)
-                there = reader.fieldnames or ()
-                for name in columns:
-                    if name not in there:
-                        raise DatasetError(f"{where}:1: {no_such('column', name, there)}")
-                    if there.count(name) > 1:
-                        raise DatasetError(f"{where}:1: {there.count(name)} columns are called {name!r}")
-                rows = []
-                for row in reader:
-                    if any(row.get(None) or ()):  # where csv puts what is too much
-                        raise DatasetError(
-                            f"{where}:{reader.line_num}: more cells than the {len(there)} columns of the header",
-                            hint="put a cell that holds a comma into double quotes",
-                        )
-                    cells = {name: (row[name] or "").strip() for name in columns}
-                    rows.append(_Row(line=reader.line_num, cells=cells))
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            why = error.strerror if isinstance(error, OSError) else error
-            raise DatasetError(f"{where}: can't be read: {why}", hint="save it as CSV in UTF-8") from error
+        """Return the table's rows with the cells of ``columns``; raises `DatasetError` with file and line."""
+        names = list(dict.fromkeys(columns))
+        rows = [
+            _Row(line=line, cells=dict(zip(names, cells, strict=True))) for line, cells in read_rows(self._table, names)
+        ]
         if not rows:
-            raise DatasetError(f"{where}: no row below the header")
+            raise DatasetError(f"{shown(self._table)}: no row below the header")
         return rows
 
     def _image(self, row: _Row, column: str) -> Path:

@@ -16,8 +16,10 @@ from orchestrator.datasets.base import Images
 from orchestrator.datasets.decoding import BITS, decode_all, sample
 from orchestrator.datasets.file_names import shown
 from orchestrator.datasets.image_files import spread
+from orchestrator.datasets.nih_names import NO_FINDING
+from orchestrator.datasets.same_content import same_content
 from orchestrator.domain.dataset import DatasetSummary, PartSummary
-from orchestrator.errors import DatasetError
+from orchestrator.errors import DatasetError, no_such
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,8 +30,8 @@ if TYPE_CHECKING:
 
 #: Images whose pixels are looked at before a run, to learn mode and range.
 SAMPLED = 16
-#: What a summary calls images with no finding.
-NO_FINDING = "No Finding"
+#: What becomes of patients and images that are tested as well as trained on: a run is refused, or training leaves them out.
+REFUSE, LEAVE_OUT = "refuse", "leave-out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,8 @@ class LabelledFile:
     #: Names of what it shows: one class of a folder, any number of findings.
     findings: frozenset[str]
     patient: str
+    #: Its view position, such as ``PA``; empty where it is not known.
+    view: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,17 +59,25 @@ class LabelledFiles:
     """The base of such a dataset; a kind of it finds files, reads their labels and calls `_fill`."""
 
     synthetic = False
+    #: Whether the same image may be there under several names.
+    compares_contents = True
+    #: What to do where one image is there with different labels.
+    labels_hint = "an image has one row, with all its labels"
     name: str
     classes: tuple[str, ...]
     task: Task
 
-    def __init__(self, root: Path, *, grey: bool, bits: int | None) -> None:
-        self._root, self._grey, self._given_bits = root, grey, bits
+    def __init__(self, root: Path, *, grey: bool, bits: int | None, leaks: str = REFUSE) -> None:
+        self._root, self._grey, self._given_bits, self.leaks = root, grey, bits, leaks
+        #: Patients of the test side that the source has on the training side too.
+        self.shared_patients: tuple[str, ...] = ()
         self._left_out: Counter[str] = Counter()
         self._parts: Mapping[Part, tuple[LabelledFile, ...]] = {}
         self._settings: tuple[object, ...] = ()
         if bits is not None and bits not in BITS:
             raise DatasetError(f"{shown(root)}: bits {bits}: {BITS[0]} to {BITS[-1]}")
+        if leaks not in (REFUSE, LEAVE_OUT):
+            raise DatasetError(f"{shown(root)}: {no_such('leaks', leaks, (REFUSE, LEAVE_OUT))}")
 
     def _shares(self, validation: float, calibration: float, seed: int, *, test: float | None = None) -> Shares:
         """Return the shares; raises `DatasetError` for one that is not within 0 and 1, or a seed below 0."""
@@ -84,12 +96,10 @@ class LabelledFiles:
     ) -> None:
         """Divide the training side by patient; a patient who is in ``test`` too is in no other part.
 
-        ``settings`` are what else decides the dataset, for `fingerprint`. Raises `DatasetError` where a part is empty.
+        Without a training side there is an evaluation part alone. ``settings`` are what else decides the dataset, for `fingerprint`.
+        Raises `DatasetError` where a part is empty.
         """
-        tested = {file.patient for file in test}
-        kept = tuple(file for file in train if file.patient not in tested)
-        if len(kept) < len(train):
-            self._left_out["of the training side, whose patient is tested too"] = len(train) - len(kept)
+        kept = self._without_tested(train, test)
         patients = sorted({file.patient for file in kept})
         order = np.random.default_rng(shares.seed).permutation(len(patients))
         ends = [max(1, round(share * len(patients))) for share in (shares.validation, shares.calibration)]
@@ -103,13 +113,31 @@ class LabelledFiles:
             "evaluation": tuple(test),
         }
         for part, files in self._parts.items():
-            if not files:
+            if not files and (train or part == "evaluation"):
                 raise DatasetError(
                     f"{shown(self._root)}: no image is left for the {part} part", hint="it needs more patients"
                 )
         self._settings = (*settings, shares.validation, shares.calibration, self._grey, shares.seed)
         if self._given_bits is not None:
             self._settings += (self._given_bits,)
+        if self.leaks != REFUSE:
+            self._settings += (self.leaks,)
+
+    def _without_tested(self, train: Sequence[LabelledFile], test: Sequence[LabelledFile]) -> tuple[LabelledFile, ...]:
+        """Return the training side without patients that are tested; without copies of test images where leaks are left out."""
+        tested = {file.patient for file in test}
+        kept = tuple(file for file in train if file.patient not in tested)
+        self.shared_patients = tuple(sorted(tested & {file.patient for file in train}))
+        if len(kept) < len(train):
+            self._left_out["of the training side, whose patient is tested too"] = len(train) - len(kept)
+        if self.leaks == LEAVE_OUT and self.compares_contents:
+            both = same_content([*kept, *test], lambda file: file.path)
+            there = {file.path for file in test}
+            copies = {file.path for same in both if any(file.path in there for file in same) for file in same} - there
+            if copies:
+                self._left_out["of the training side, which is tested too"] = len(copies)
+                return tuple(file for file in kept if file.path not in copies)
+        return kept
 
     @property
     def files(self) -> Mapping[Part, tuple[LabelledFile, ...]]:

@@ -14,6 +14,7 @@ import numpy as np
 from orchestrator.datasets.base import Images, resized
 from orchestrator.datasets.file_names import shown
 from orchestrator.datasets.image_files import spread
+from orchestrator.datasets.nih_names import FINDINGS
 from orchestrator.domain.dataset import DatasetSummary, PartSummary
 from orchestrator.errors import DatasetError, brief
 
@@ -26,10 +27,7 @@ if TYPE_CHECKING:
 SPLITS: dict[Part, str] = {"train": "train", "validation": "val", "calibration": "val", "evaluation": "test"}
 #: Classes by the beginning of the file's name (Yang et al., Scientific Data 10:41, 2023; ``medmnist.INFO``).
 CLASSES = {
-    "chestmnist": (
-        *("Atelectasis", "Cardiomegaly", "Effusion", "Infiltration", "Mass", "Nodule", "Pneumonia", "Pneumothorax"),
-        *("Consolidation", "Edema", "Emphysema", "Fibrosis", "Pleural_Thickening", "Hernia"),
-    ),
+    "chestmnist": FINDINGS,
     "pneumoniamnist": ("normal", "pneumonia"),
     "breastmnist": ("malignant", "normal, benign"),
 }

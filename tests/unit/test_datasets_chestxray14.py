@@ -14,7 +14,9 @@ import pytest
 from PIL import Image
 
 from orchestrator.datasets.base import make_dataset
-from orchestrator.datasets.chestxray14 import FINDINGS, ChestXray14
+from orchestrator.datasets.chestxray14 import ChestXray14
+from orchestrator.datasets.leaks import refuse_leaks
+from orchestrator.datasets.nih_names import FINDINGS
 from orchestrator.domain.model import DatasetSpec
 from orchestrator.errors import DatasetError
 from tests.lab import toys
@@ -178,6 +180,8 @@ def change(root, how):  # noqa: C901, PLR0912  a table of faults
             table.write_text(text.replace(",Effusion,", ",No Finding|Effusion,", 1), encoding="utf-8")
         case "shifted":
             table.write_text(text.replace(",Effusion,0,", ",Effusion,Mass,0,", 1), encoding="utf-8")
+        case "another patient":
+            table.write_text(text.replace(",Effusion,0,2,", ",Effusion,0,3,", 1), encoding="utf-8")
         case "not text":
             table.write_bytes(b"\xff\xfe\x00\x00")
         case "no list":
@@ -197,11 +201,16 @@ def change(root, how):  # noqa: C901, PLR0912  a table of faults
         ("no root", {}, "no such folder"),
         ("no table", {}, "no Data_Entry_2017*.csv in it"),
         ("two tables", {}, "more than one label file"),
-        ("no column", {}, "Data_Entry_2017_v2020.csv:1: no column 'Patient ID'"),
+        ("no column", {}, "Data_Entry_2017_v2020.csv:1: no column called 'Patient ID'"),
         ("odd finding", {}, "did you mean 'Effusion'"),
         ("contradiction", {}, "'No Finding' beside 'Effusion'"),
-        ("shifted", {}, "is of patient 00000002, the row says '0'"),
-        ("not text", {}, "can't be read"),
+        ("shifted", {}, "Data_Entry_2017_v2020.csv:5: more cells than the 7 columns"),
+        (
+            "another patient",
+            {},
+            "Data_Entry_2017_v2020.csv:5: 00000002_001.png is of patient 00000002, the row has '3'",
+        ),
+        ("not text", {}, "Data_Entry_2017_v2020.csv:1: can't be read: not UTF-8 at byte 0"),
         ("no list", {}, "test_list.txt: No such file"),
         ("no tests", {}, "no image of test_list.txt is here"),
         ("both lists", {}, "00000001_000.png is in train_val_list.txt as well as in test_list.txt"),
@@ -255,8 +264,49 @@ def test_an_image_that_is_listed_twice_counts_once_and_contradictions_are_refuse
 
     other = lines[1].replace(lines[1].split(",")[1], "Hernia")
     table.write_text("\n".join([*lines, other]) + "\n", encoding="utf-8")
-    with pytest.raises(DatasetError, match="has two rows that differ"):
+    with pytest.raises(
+        DatasetError, match=r"_v2020.csv:82: 00000001_000.png has two rows that differ: this one and line 2"
+    ):
         ChestXray14(str(root))
+
+
+@pytest.mark.parametrize("year", ["Data_Entry_2017.csv", "Data_Entry_2017_v2020.csv"])
+def test_both_label_files_are_read_as_spreadsheets_save_them(root, year):
+    table = root / TABLE
+    lines = table.read_text(encoding="utf-8").splitlines()
+    header = HEADER.replace("Patient Gender", "Patient Sex" if "v2020" in year else "Patient Gender")
+    table.unlink()
+    end = "," if year == "Data_Entry_2017.csv" else ""
+    wide = [f"{header},OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y]{end}"]
+    wide += [f"{line},2682,2749,0.143,0.143{end}" for line in lines[1:]]
+    (root / year).write_bytes("\ufeff".encode() + "\r\n".join(wide).encode() + b"\r\n")
+
+    dataset = ChestXray14(str(root))
+
+    assert dataset.summary().patients == PATIENTS
+    assert {file.view for file in dataset.files["evaluation"]} == {"PA"}
+
+
+def test_test_images_alone_are_an_evaluation_part_alone(root):
+    tested = set((root / "test_list.txt").read_text(encoding="utf-8").split())
+    for path in root.glob("images_*/images/*.png"):
+        if path.name not in tested:
+            path.unlink()
+
+    parts = ChestXray14(str(root), missing="skip").files
+
+    assert (len(parts["evaluation"]), len(parts["calibration"])) == (PATIENTS // 4 * EACH, 0)
+
+
+def test_patients_of_the_official_lists_on_both_sides_are_refused_in_a_run(root):
+    listed = root / "train_val_list.txt"
+    images = listed.read_text(encoding="utf-8").split()
+    (root / "test_list.txt").write_text("00000001_000.png\n", encoding="utf-8")
+    listed.write_text("\n".join(image for image in images if image != "00000001_000.png"), encoding="utf-8")
+
+    with pytest.raises(DatasetError, match="1 patient is tested as well as trained on: 1\n"):
+        refuse_leaks(ChestXray14(str(root)))
+    refuse_leaks(ChestXray14(str(root), leaks="leave-out"))
 
 
 def test_a_byte_order_mark_of_a_list_hides_no_image(root):

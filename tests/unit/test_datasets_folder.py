@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import hashlib
 import os
+import re
+import shutil
 import struct
 import zlib
 from pathlib import Path
@@ -13,6 +16,9 @@ from orchestrator.datasets.base import make_dataset
 from orchestrator.datasets.decoding import decode_all
 from orchestrator.datasets.folder import PATIENT, Folder
 from orchestrator.datasets.image_files import spread
+from orchestrator.datasets.leaks import refuse_contradictions, refuse_leaks
+from orchestrator.datasets.nih_names import FINDINGS
+from orchestrator.datasets.same_content import same_content
 from orchestrator.domain.model import DatasetSpec
 from orchestrator.errors import DatasetError
 from tests.lab import toys
@@ -422,3 +428,187 @@ def test_images_are_decoded_side_by_side_in_their_order_and_the_first_bad_one_is
         paths[broken].write_bytes(b"no image")
     with pytest.raises(DatasetError, match=r"11\.png"):
         decode_all(paths, **wanted)
+
+
+# the same image in several class folders, or on both sides
+
+
+def findings_folders(root, *, link=False):
+    """Write ChestX-ray14 as people sort it: a folder for each finding, an image in as many as it has; names of NIH's."""
+    random = np.random.default_rng(5)
+    for side, patients in (("train", range(1, 43)), ("test", range(43, 71))):
+        for name in (*FINDINGS, "No Finding"):
+            (root / side / name).mkdir(parents=True, exist_ok=True)
+        for patient in patients:
+            name = f"{patient:08d}_000.png"
+            shown = [FINDINGS[patient % 14], FINDINGS[(patient + 5) % 14]] if patient % 3 else ["No Finding"]
+            first = root / side / shown[0] / name
+            Image.fromarray(random.integers(0, 255, (24, 24), np.uint8)).save(first)
+            for finding in shown[1:]:
+                copy = root / side / finding / name
+                copy.symlink_to(first) if link else shutil.copy(first, copy)
+    return root
+
+
+def test_an_image_in_two_findings_folders_is_refused_with_both_paths_and_what_to_use_instead(tmp_path):
+    folder = Folder(str(findings_folders(tmp_path / "cxr")))
+
+    with pytest.raises(DatasetError) as refused:
+        refuse_contradictions(folder)
+
+    words = str(refused.value)
+    assert "dataset cxr: 47 images are there with different labels" in words
+    assert re.search(r"/(\w+)/(\d{8}_000.png) = \S+/(?!\1/)\w+/\2", words)
+    assert "`task: multi-label`" in words
+    assert "`kind: csv`" in words
+
+
+@pytest.mark.parametrize("link", [True, False], ids=["links", "copies"])
+def test_as_multi_label_each_image_is_there_once_with_its_findings_in_nihs_order(tmp_path, link):
+    folder = Folder(str(findings_folders(tmp_path, link=link)), task="multi-label")
+
+    images = folder.load("evaluation", height=24, width=24)
+
+    refuse_contradictions(folder)
+    assert (folder.classes, folder.task) == (FINDINGS, "multi-label")
+    assert sorted(images.patients) == [f"{patient:08d}" for patient in range(43, 71)]
+    for patient, labels in zip(images.patients, images.labels, strict=True):
+        number = int(patient)
+        expected = {number % 14, (number + 5) % 14} if number % 3 else set()
+        assert set(labels.nonzero()[0].tolist()) == expected
+
+
+def test_findings_folders_are_columns_in_nihs_order_whatever_the_spelling_and_classes_give_another(tmp_path):
+    root = findings_folders(tmp_path)
+    for side in ("train", "test"):
+        (root / side / "Pleural_Thickening").rename(root / side / "pleural thickening")
+
+    assert Folder(str(root)).classes == (*FINDINGS[:12], "pleural thickening", "Hernia", "No Finding")
+    assert Folder(str(root), task="multi-label", classes=["Hernia", "Mass"]).classes == ("Hernia", "Mass")
+    with pytest.raises(DatasetError, match=r"classes: .*Atelectasis.* is not among them"):
+        Folder(str(root), classes=["Hernia", "Mass"])
+    with pytest.raises(DatasetError, match="did you mean 'Hernia'"):
+        Folder(str(root), classes=["Herna"])
+    with pytest.raises(DatasetError, match="each one once"):
+        Folder(str(root), task="multi-label", classes=["Mass", "Mass"])
+    with pytest.raises(DatasetError, match="did you mean 'multi-label'"):
+        Folder(str(root), task="multilabel")
+
+
+def test_one_name_with_two_images_is_no_image_of_several_findings(tmp_path):
+    root = findings_folders(tmp_path)
+    random = np.random.default_rng(0)
+    for finding in ("Mass", "Edema"):
+        Image.fromarray(random.integers(0, 255, (24, 24), np.uint8)).save(root / "train" / finding / "001.png")
+
+    with pytest.raises(
+        DatasetError, match=r"Edema/001.png and \S+Mass/001.png have one name and are different images\n.*csv"
+    ):
+        Folder(str(root), task="multi-label")
+
+
+def test_an_image_with_a_finding_and_with_none_is_refused(tmp_path):
+    root = findings_folders(tmp_path)
+    sick = next((root / "train" / "Mass").iterdir())
+    shutil.copy(sick, root / "train" / "No Finding" / sick.name)
+
+    with pytest.raises(DatasetError, match=r"are one image, with a finding and with none"):
+        Folder(str(root), task="multi-label")
+
+
+def test_no_finding_is_never_the_positive_class(root):
+    for side in ("train", "test"):
+        (root / side / "SICK").rename(root / side / "Edema")
+        (root / side / "WELL").rename(root / side / "No Finding")
+
+    assert Folder(str(root)).classes == ("Edema",)
+
+
+def noise(path, number):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(number).integers(0, 255, (24, 24), np.uint8)).save(path)
+
+
+@pytest.fixture
+def distinct(tmp_path):
+    """Two classes, 16 and 6 patients of one image each, each of another content."""
+    for side, patients in (("train", range(16)), ("test", range(20, 26))):
+        for patient in patients:
+            noise(tmp_path / "cxr" / side / ("ill", "well")[patient % 2] / f"person{patient}_1.png", patient)
+    return tmp_path / "cxr"
+
+
+def test_an_image_on_both_sides_is_refused_by_its_content_until_it_is_left_out_of_training(distinct):
+    refuse_leaks(Folder(str(distinct)))
+    shutil.copy(distinct / "test" / "ill" / "person20_1.png", distinct / "train" / "ill" / "person99_1.png")
+
+    with pytest.raises(
+        DatasetError,
+        match=r"1 image is tested as well as trained on: \S+person99_1.png = \S+person20_1.png\n.*leave-out",
+    ):
+        refuse_leaks(Folder(str(distinct)))
+    left_out = Folder(str(distinct), leaks="leave-out")
+    refuse_leaks(left_out)
+    assert left_out.summary().left_out == {"of the training side, which is tested too": 1}
+    assert not any("person99" in file.patient for files in left_out.files.values() for file in files)
+
+
+def test_a_patient_on_both_sides_is_refused_until_left_out_of_training(distinct):
+    noise(distinct / "train" / "ill" / "person20_2.png", 99)
+
+    with pytest.raises(DatasetError, match=r"1 patient is tested as well as trained on: person20\n.*leave-out"):
+        refuse_leaks(Folder(str(distinct)))
+    refuse_leaks(Folder(str(distinct), leaks="leave-out"))
+    with pytest.raises(DatasetError, match="did you mean 'leave-out'"):
+        Folder(str(distinct), leaks="leave out")
+
+
+def test_files_of_one_size_are_told_apart_by_reading_pieces_alone(tmp_path, monkeypatch):
+    paths = [tmp_path / f"{number}.bmp" for number in range(6)]
+    for number, path in enumerate(paths):
+        path.write_bytes(bytes([number % 5]) * 100_000)
+    read = []
+    file_digest = hashlib.file_digest
+    monkeypatch.setattr(hashlib, "file_digest", lambda file, how: read.append(file.name) or file_digest(file, how))
+
+    assert list(same_content(paths, lambda path: path)) == [(paths[0], paths[5])]
+
+    assert len(read) == 2
+
+
+def test_files_that_differ_between_the_pieces_are_read_whole(tmp_path):
+    paths = [tmp_path / f"{number}.bmp" for number in range(2)]
+    for number, path in enumerate(paths):
+        path.write_bytes(b"x" * 20_000 + bytes([number]) + b"x" * 60_000)
+
+    assert list(same_content(paths, lambda path: path)) == []
+
+
+# without a training side
+
+
+def test_a_test_folder_alone_is_an_evaluation_part_alone(distinct):
+    shutil.rmtree(distinct / "train")
+
+    folder = Folder(str(distinct))
+
+    assert {part: len(files) for part, files in folder.files.items()} == {
+        "train": 0,
+        "validation": 0,
+        "calibration": 0,
+        "evaluation": 6,
+    }
+    assert folder.load("evaluation", height=8, width=8).labels.sum() == 3
+    assert len(folder.load("calibration", height=8, width=8).pixels) == 0
+    assert folder.summary().patients == 6
+    refuse_leaks(folder)
+
+
+@pytest.mark.parametrize("beside", ["Train", "training"])
+def test_a_training_side_of_another_name_is_not_overlooked(distinct, beside):
+    (distinct / "train").rename(distinct / beside)
+
+    with pytest.raises(
+        DatasetError, match=rf"train: no such folder, and {beside} beside test/ may be it\n.*call it train/"
+    ):
+        Folder(str(distinct))

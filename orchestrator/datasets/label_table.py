@@ -1,0 +1,73 @@
+"""Rows of a table of labels, each with its line."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+from orchestrator.datasets.file_names import shown
+from orchestrator.errors import DatasetError, brief, no_such
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+#: ChestX-ray14's 112,120 rows take 8 MB.
+LARGEST_BYTES = 1 << 30
+
+
+def read_rows(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> Iterator[tuple[int, list[str]]]:
+    """Yield (line, cells of ``columns`` then of ``optional``) without blanks around cells; a column that is not there is empty.
+
+    The table has a header and is UTF-8, with or without a byte order mark, with any ends of lines. Raises `DatasetError` with file and
+    line: for a column of ``columns`` that is not there, for one that is there twice, for a row with more cells than the header, for
+    bytes that are no text.
+    """
+    where = shown(path)
+    reader = csv.reader(io.StringIO(_text(path), newline=""))
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        places = [_place(where, header, name) for name in columns]
+        places += [_place(where, header, name) if name in header else len(header) for name in optional]
+        for row in reader:
+            if any(map(str.strip, row[len(header) :])):
+                raise DatasetError(
+                    f"{where}:{reader.line_num}: more cells than the {len(header)} columns of the header",
+                    hint="put a cell that holds a comma into double quotes",
+                )
+            if row:
+                yield (
+                    reader.line_num,
+                    [row[place].strip() if place < min(len(row), len(header)) else "" for place in places],
+                )
+    except csv.Error as error:
+        raise DatasetError(
+            f"{where}:{reader.line_num}: can't be read: {brief(error)}", hint="save it as CSV"
+        ) from error
+
+
+def _place(where: str, header: Sequence[str], name: str) -> int:
+    if name not in header:
+        raise DatasetError(f"{where}:1: {no_such('column', name, header)}")
+    if header.count(name) > 1:
+        raise DatasetError(f"{where}:1: {header.count(name)} columns are called {name!r}")
+    return header.index(name)
+
+
+def _text(path: Path) -> str:
+    where = shown(path)
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_BYTES + 1)
+    except OSError as error:
+        raise DatasetError(f"{where}: can't be read: {error.strerror}") from error
+    if len(content) > LARGEST_BYTES:
+        raise DatasetError(f"{where}: larger than {LARGEST_BYTES >> 20} MiB", hint="is it a table of labels?")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DatasetError(
+            f"{where}:{line}: can't be read: not UTF-8 at byte {error.start}", hint="save it as CSV in UTF-8"
+        ) from error
