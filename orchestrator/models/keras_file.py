@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import tempfile
+import zipfile
+import zlib
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import FarmError, ModelError, no_such
-from orchestrator.models import legacy_keras, model_file, precision, saved_model, situations
+from orchestrator.models import hdf5_file, legacy_keras, model_file, precision, saved_model, situations
 from orchestrator.models.keras_source import KerasSource
 
 if TYPE_CHECKING:
@@ -28,6 +31,9 @@ OTHER_FILES = {
     ".tflite": "leave `kind: keras` out: farm measures a .tflite file as it is",
     ".pb": "name the folder that saved_model.pb is in",
 }
+
+#: Of a ``.keras`` file.
+WEIGHTS = "model.weights.h5"
 
 Shape = tuple[int | None, ...]
 
@@ -110,6 +116,7 @@ class KerasFile:
     def _from_file(self, expected: tuple[int, int, int] | None) -> Any:
         import keras
 
+        self._refuse_other_files()
         try:
             model = keras.models.load_model(self._path, compile=False, safe_mode=True)
             if getattr(model, "inputs", None):  # a Sequential without any says so with an AttributeError
@@ -126,6 +133,18 @@ class KerasFile:
             f"{self._path}: it was saved before it was built, or is a subclass of keras.Model without fixed inputs",
             hint="save it after training, or give farm a SavedModel: `model.export('folder')`",
         )
+
+    def _refuse_other_files(self) -> None:
+        if self._path.suffix != ".keras":
+            hdf5_file.refuse_other_files(self._path)
+            return
+        try:
+            with zipfile.ZipFile(self._path) as archive:
+                inside = io.BytesIO(archive.read(WEIGHTS)) if WEIGHTS in archive.namelist() else None
+        except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+            raise self._translated(error) from error
+        if inside is not None:
+            hdf5_file.refuse_other_files(self._path, inside)
 
     @property
     def _is_of_keras_2(self) -> bool:

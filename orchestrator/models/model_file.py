@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
+from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import ModelError, brief
@@ -11,6 +13,10 @@ from orchestrator.errors import ModelError, brief
 if TYPE_CHECKING:
     from pathlib import Path
 
+#: A part that unpacks to more bytes, and to so many times those that are packed, is a bomb: weights are stored as they are.
+BOMB_BYTES, MOST_TIMES = 64 << 20, 100
+#: What reading a ZIP archive raises.
+_DAMAGE = (zipfile.BadZipFile, zlib.error)
 ZIP, HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 #: First bytes of what is not a model, and what to do about it.
 _OTHERS = (
@@ -60,19 +66,43 @@ def keras_version(path: Path) -> str | None:
             with h5py.File(path) as file:
                 version = file.attrs["keras_version"]
         return version.decode() if isinstance(version, bytes) else str(version)
-    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile):
+    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, EOFError, *_DAMAGE):
         return None
 
 
 def _check_archive(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except zipfile.BadZipFile as error:
+            members = archive.infolist()
+    except (*_DAMAGE, NotImplementedError, ValueError) as error:
         raise ModelError(
             f"{path}: it is damaged: {brief(error)}", hint="copy it again, or save the model again"
         ) from error
+    names = [member.filename for member in members]
     if any(name.endswith("saved_model.pb") for name in names):
         raise ModelError(f"{path}: it is an archive of a SavedModel", hint="unpack it and name the folder")
     if "config.json" not in names:
         raise ModelError(f"{path}: it is a ZIP archive without Keras's config.json", hint="save it: `model.save()`")
+    for member in members:
+        trick = _trick(member)
+        if trick is not None:
+            raise ModelError(
+                f"{path}: its part {member.filename[:80]!r} {trick}, as none that Keras writes",
+                hint="save the model again: `model.save('model.keras')`",
+            )
+    if len(set(names)) != len(names):
+        raise ModelError(
+            f"{path}: it has two parts of one name", hint="save the model again: `model.save('model.keras')`"
+        )
+
+
+def _trick(member: zipfile.ZipInfo) -> str | None:
+    """Return what a part of an archive does to who unpacks it, ``None`` where that is nothing."""
+    place = PureWindowsPath(member.filename)  # of Windows or not: both kinds of slashes
+    if place.is_absolute() or place.drive or place.root or ".." in place.parts:
+        return "would be unpacked outside of its folder"
+    if member.flag_bits & 1:
+        return "takes a password"
+    if member.file_size > max(BOMB_BYTES, MOST_TIMES * member.compress_size):
+        return f"unpacks to {member.file_size:,} bytes from {member.compress_size:,}"
+    return None

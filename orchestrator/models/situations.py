@@ -48,6 +48,11 @@ LOADING = (
         EXPORT,
     ),
     _situation(
+        r"Bad CRC-32|truncated file|[Cc]hecksum|not an sstable|Read less bytes|Unable to read file|JSONDecodeError|Expecting .*: line \d+",
+        "it is damaged or cut off",
+        "copy it again, or save the model again",
+    ),
+    _situation(
         r"axes don't match array|expected \d+ variables|weight count mismatch|Layer count mismatch|shape mismatch",
         "its weights do not fit its architecture",
         "save the model again where it was trained: `model.save('model.keras')`",
