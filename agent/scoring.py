@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Optional, Protocol
 
 import numpy as np
 
 from agent.runtimes.base import FREE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from agent.runtimes.base import Loaded, Tensor
@@ -104,12 +106,18 @@ def _order(shape: tuple[int, ...], batch: int, how: Preprocess) -> tuple[int, ..
 
 
 def scores(
-    loaded: Loaded, pixels: NDArray[np.uint8], how: Preprocess, *, batch: int, classes: int
+    loaded: Loaded,
+    pixels: NDArray[np.uint8],
+    how: Preprocess,
+    *,
+    batch: int,
+    classes: int,
+    columns: Optional[Sequence[int]] = None,
 ) -> NDArray[np.float32]:
     """Return float32 scores [n, classes] for uint8 pixels [n, height, width, channels].
 
-    The last batch is filled up with repeated images whose scores are dropped. A dataset with one class (positive or
-    not) takes the last of two columns. Raises `Unscorable`.
+    The last batch is filled up with repeated images whose scores are dropped. ``columns`` are those of the output, one for
+    each class; without them, a dataset with one class (positive or not) takes the last of two. Raises `Unscorable`.
     """
     if loaded.output is None:
         raise Unscorable("this runtime has no output: there is nothing to score")
@@ -119,7 +127,7 @@ def scores(
         feed(loaded, pixels[start : start + batch], how, batch)
         loaded.invoke()
         values = dequantize(loaded.get_output(), loaded.output)
-        blocks.append(_columns(values.reshape(batch, -1)[:wanted], classes))
+        blocks.append(_columns(values.reshape(batch, -1)[:wanted], classes, columns))
     scored = np.concatenate(blocks) if blocks else np.zeros((0, classes), np.float32)
     broken = int(np.count_nonzero(~np.isfinite(scored)))
     if broken:
@@ -127,8 +135,12 @@ def scores(
     return scored
 
 
-def _columns(values: NDArray[np.float32], classes: int) -> NDArray[np.float32]:
+def _columns(values: NDArray[np.float32], classes: int, chosen: Optional[Sequence[int]]) -> NDArray[np.float32]:
     columns = values.shape[1]
+    if chosen is not None:
+        if len(chosen) != classes or not all(0 <= column < columns for column in chosen):
+            raise Unscorable("columns %r of %d are no %d classes" % (tuple(chosen), columns, classes))
+        return values[:, list(chosen)]
     if columns == classes:
         return values.copy()
     if classes == 1 and columns == 2:

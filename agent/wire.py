@@ -134,6 +134,8 @@ class Step:
     start_temperature_c: float | None = None
     #: sha256 of uint8 pixels whose scores the controller knows; they are scored after the timed invocations.
     golden: str | None = None
+    #: Of ``score``: the output's column for each column of the labels, ``None`` where they are the same.
+    columns: tuple[int, ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -328,13 +330,11 @@ def from_json(kind: Any, body: dict[str, Any]) -> Any:
     values = {}
     for name, value in body.items():
         inner = NESTED.get((kind, name))
-        if inner is not None and value is not None:
-            read = (
-                tuple(from_json(inner, item) for item in value) if isinstance(value, list) else from_json(inner, value)
-            )
+        is_list = isinstance(value, list)
+        if inner is None or value is None:
+            values[name] = tuple(value) if is_list else value
         else:
-            read = tuple(value) if isinstance(value, list) else value
-        values[name] = read
+            values[name] = tuple(from_json(inner, item) for item in value) if is_list else from_json(inner, value)
     try:
         return kind(**values)
     except TypeError as error:

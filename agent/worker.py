@@ -211,7 +211,8 @@ def score(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
     if len(labels) != len(pixels):
         raise scoring.Unscorable("there are %d images and %d rows of labels" % (len(pixels), len(labels)))
     loaded = _load(find(step.runtime), workdir, step)
-    scores = scoring.scores(loaded, pixels, step.preprocess, batch=step.batch, classes=labels.shape[1])
+    chosen = {"classes": labels.shape[1], "columns": step.columns}
+    scores = scoring.scores(loaded, pixels, step.preprocess, batch=step.batch, **chosen)
     return {
         "scores": packing.pack_bytes(scores.astype("<f4").tobytes()),
         "shape": scores.shape,

@@ -227,13 +227,14 @@ def _planned(farm: Farm, files: Project, resume: str | None, suite: Path | None,
 def _show_inputs(suite: Suite) -> None:
     """Show what the dataset holds. Raises `DatasetError` or `ModelError` where a run would refuse it."""
     from orchestrator.datasets.base import make_dataset
+    from orchestrator.models import class_match
     from orchestrator.models.base import make_model
     from orchestrator.models.leaks import refuse_leaks
     from orchestrator.reports import dataset
 
-    for spec in suite.models:
-        make_model(spec)
     images = make_dataset(suite.dataset)
+    for spec in suite.models:
+        class_match.of_model(spec, make_model(spec), images)
     refuse_leaks(suite, images)
     for line in dataset.lines(images.summary()):
         errors_console().print(f"[bold]dataset[/]  {plain(line)}", soft_wrap=True)

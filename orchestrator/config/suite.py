@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     Location = tuple[str | int, ...]
 
 
+#: Keys that every entry of ``models`` may have, beside those of its kind.
+MODEL_KEYS = ("name", "preprocess", "classes", "absent")
+
+
 def built_in() -> Suite:
     """Return the suite of a bare `farm run`: tiny-cxr on synthetic phantoms."""
     return Suite(models=(ModelSpec(name="tiny-cxr", kind="tiny-cxr"),), dataset=DatasetSpec(kind="phantom"))
@@ -211,7 +215,14 @@ def _model(document: documents.Document, location: Location, written: str | Mode
         preprocess = _preprocess(
             document, location, written.preprocess, _image_shape(document, location, kind, options)
         )
-    return ModelSpec(name=name, kind=kind, options=options, preprocess=preprocess)
+    return ModelSpec(
+        name=name,
+        kind=kind,
+        options=options,
+        preprocess=preprocess,
+        classes=written.classes,
+        absent=written.absent,
+    )
 
 
 def _kind_of_file(path: Any) -> str | None:
@@ -282,7 +293,7 @@ def _options(
     if complaint is not None:
         words = complaint.words
         if complaint.key is not None:
-            taken = [*plugin_options.names(plug_in), "kind", *(("name", "preprocess") if what == "model" else ())]
+            taken = [*plugin_options.names(plug_in), "kind", *(MODEL_KEYS if what == "model" else ())]
             words = unknown_key(complaint.key, taken, of=f"{what} {kind}")
         raise document.complain((*location, *complaint.location), f"{what} {kind}: {words}")
     return options

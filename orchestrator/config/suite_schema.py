@@ -83,6 +83,8 @@ class ModelKeys(PlugInKeys):
 
     name: str | None = None
     preprocess: PreprocessKeys | None = None
+    classes: Annotated[tuple[str | None, ...], pydantic.BeforeValidator(_as_tuple)] | None = None
+    absent: Literal["refuse", "skip"] = "refuse"
 
 
 class SchemeKeys(pydantic.BaseModel, extra="allow", strict=True):

@@ -79,5 +79,8 @@ class ImageSet:
     #: sha256 of the `ImageList` that names them, a blob of its own.
     image_list: str
     images: int
+    #: Those that are scored, in the dataset's order.
     classes: tuple[str, ...]
     synthetic: bool
+    #: The column of the model's output for each of `classes`, ``None`` where they are the same by place.
+    columns: tuple[int, ...] | None = None

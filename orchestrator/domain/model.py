@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,12 +42,20 @@ class ModelSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
     #: ``None``: the model knows its own preprocessing.
     preprocess: Preprocess | None = None
+    #: What the columns of its output are called, ``None`` for one without a name; ``None`` where the suite does not say.
+    classes: tuple[str | None, ...] | None = None
+    #: What becomes of the dataset's classes that the model lacks: ``skip`` scores the others alone.
+    absent: Literal["refuse", "skip"] = "refuse"
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> ModelSpec:
         """Undo `dataclasses.asdict` and a trip through JSON."""
-        preprocess = plain["preprocess"]
-        return cls(**{**plain, "preprocess": Preprocess.from_json(preprocess) if preprocess is not None else None})
+        preprocess, classes = plain["preprocess"], plain.get("classes")
+        values = {
+            "preprocess": Preprocess.from_json(preprocess) if preprocess is not None else None,
+            "classes": tuple(classes) if classes is not None else None,
+        }
+        return cls(**{**plain, **values})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

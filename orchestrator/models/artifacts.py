@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from orchestrator.datasets.base import make_dataset
-from orchestrator.datasets.subset import rows_of_patients
 from orchestrator.domain.artifact import Artifact, Golden, ImageSet
 from orchestrator.domain.image_list import ImageList
 from orchestrator.domain.model import Preprocess
-from orchestrator.errors import DatasetError, FarmError, brief
+from orchestrator.errors import FarmError, brief
+from orchestrator.models import class_match, scored_images
 from orchestrator.models.base import make_model
 from orchestrator.models.schemes.base import make_scheme
 
@@ -107,44 +107,45 @@ class Artifacts:
         if wanted:
             yield from self._build(wanted, dataset)
 
-    def image_set(self, model: ModelSpec, dataset: DatasetSpec, *, limit: int | None = None, seed: int = 0) -> ImageSet:
+    def image_set(
+        self,
+        model: ModelSpec,
+        dataset: DatasetSpec,
+        *,
+        limit: int | None = None,
+        seed: int = 0,
+        checks: Mapping[str, Any] | None = None,
+    ) -> ImageSet:
         """Return the evaluation part at the model's size, decoding images only when something changed.
 
-        With ``limit`` at most so many of its images, of whole patients drawn by ``seed``. Raises `ModelError` or `DatasetError`.
+        With ``limit`` at most so many of its images, of whole patients drawn by ``seed``. ``checks`` are those of one of the
+        model's artifacts. Raises `ModelError` or `DatasetError`.
         """
-        preprocess = make_model(model).preprocess
+        made = make_model(model)
+        preprocess = made.preprocess
         source = make_dataset(dataset)
-        identity = {"images": source.fingerprint(), "height": preprocess.height, "width": preprocess.width}
+        matched = class_match.of_model(model, made, source, checks)
+        identity: dict[str, Any] = {
+            "images": source.fingerprint(),
+            "height": preprocess.height,
+            "width": preprocess.width,
+        }
+        if matched.columns is not None:
+            identity |= {"scored": matched.scored, "columns": matched.columns}
         key = _digest(identity if limit is None else identity | {"limit": limit, "seed": seed})
         kept = self._read(key)
         if kept is not None and all(name in kept and self._is_whole(kept[name]) for name in BLOBS_OF_IMAGES):
-            return ImageSet(**{**kept, "classes": tuple(kept["classes"])})
-        import numpy as np
-
-        images = source.load("evaluation", height=preprocess.height, width=preprocess.width)
-        if limit is not None and limit < len(images.pixels):
-            images = images.rows(rows_of_patients(images.labels, images.patients, limit, seed=seed))
-        try:
-            listed = ImageList.of(
-                dataset=source.name,
-                task=source.task,
-                classes=source.classes,
-                names=images.names or [f"image {number}" for number in range(len(images.pixels))],
-                patients=images.patients,
-                labels=images.labels,
-            )
-        except ValueError as error:
-            raise DatasetError(
-                f"dataset {source.name}: {error}", hint="the plug-in's `load` must give one of each"
-            ) from error
+            return ImageSet(**{**kept, "classes": tuple(kept["classes"]), "columns": matched.columns})
+        pixels, labels, listed = scored_images.read(source, preprocess, matched.scored, limit=limit, seed=seed)
         image_set = ImageSet(
             dataset=source.name,
             image_list=self._keep_bytes(listed.to_bytes()),
-            pixels_sha256=self._keep_array(np.ascontiguousarray(images.pixels)),
-            labels_sha256=self._keep_array(np.ascontiguousarray(images.labels)),
-            images=len(images.pixels),
-            classes=source.classes,
+            pixels_sha256=self._keep_array(pixels),
+            labels_sha256=self._keep_array(labels),
+            images=len(pixels),
+            classes=listed.classes,
             synthetic=source.synthetic,
+            columns=matched.columns,
         )
         self._write(key, asdict(image_set))
         return image_set
@@ -157,14 +158,17 @@ class Artifacts:
         self, builds: Sequence[Build], dataset: DatasetSpec
     ) -> Iterator[tuple[Build, Artifact | dict[str, Any] | FarmError]]:
         """Yield each build with its artifact, else its recipe, else why it has none; the dataset is read once."""
-        fingerprint = cache(lambda: make_dataset(dataset).fingerprint())
+        source = cache(lambda: make_dataset(dataset))
+        fingerprint = cache(lambda: source().fingerprint())
         for build in builds:
             try:
                 recipe = _recipe(build, fingerprint)
+                found = self._find(recipe)
+                class_match.of_model(build.model, make_model(build.model), source(), found.checks if found else None)
             except FarmError as error:
                 yield build, error
             else:
-                yield build, self._find(recipe) or recipe
+                yield build, found or recipe
 
     def _find(self, recipe: Mapping[str, Any]) -> Artifact | None:
         kept = self._read(_digest(recipe))

@@ -37,7 +37,7 @@ DEFAULT_SCHEMES: Mapping[Form, tuple[str, ...]] = {
 
 
 class Source(Protocol):
-    """A trained model in memory."""
+    """A trained model in memory; one of several outputs has their names as ``classes``."""
 
     #: Scores of an image.
     columns: int
@@ -62,7 +62,8 @@ class Model(Protocol):
     A kind whose files say what image they take may have a static method ``image_shape``: of the options, (height, width,
     channels). A suite may then leave ``size`` and ``channels`` out, and is refused where it gives others. A kind with a static
     method ``name_of`` (of the suite's name or ``None``, and the options) names its models. A model whose ``trained`` is false is
-    not held to its own scores when artifacts are built.
+    not held to its own scores when artifacts are built. A model with ``classes`` names the columns of its output, ``None`` for
+    one without a name, and is matched to a dataset's classes by them.
     """
 
     preprocess: Preprocess

@@ -19,8 +19,8 @@ from agent import scoring
 from orchestrator.analysis import golden
 from orchestrator.datasets.base import make_dataset
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
-from orchestrator.errors import BuildError, FarmError, ModelError, brief
-from orchestrator.models import doubt, kernels
+from orchestrator.errors import BuildError, FarmError, brief
+from orchestrator.models import class_match, doubt, kernels
 from orchestrator.models.artifacts import CALIBRATION_IMAGES
 from orchestrator.models.base import FORM_NAMES, make_model
 from orchestrator.models.schemes.base import make_scheme
@@ -55,7 +55,7 @@ def main() -> int:
         spec = ModelSpec.from_json(plain["model"])
         try:
             if builder is None or builder[0] != spec.name:
-                builder = spec.name, ModelBuilder(make_model(spec), dataset)
+                builder = spec.name, ModelBuilder(make_model(spec), dataset, spec)
             path = Path(order["folder"]) / f"{number}.tflite"
             answer = builder[1].build(plain["scheme"], plain["batch"], path, plain["options"])
         except FarmError as error:
@@ -69,18 +69,16 @@ def main() -> int:
 class ModelBuilder:
     """One model with what its artifacts need: images, its own scores, what schemes convert."""
 
-    def __init__(self, model: Model, dataset: Dataset) -> None:
+    def __init__(self, model: Model, dataset: Dataset, spec: ModelSpec | None = None) -> None:
         self._preprocess: Preprocess = model.preprocess
         self._formats = model.formats
         self._dataset = dataset
         self.source = model.load()
         self._trained: bool = getattr(model, "trained", True)
-        columns, classes = self.source.columns, len(dataset.classes)
-        if self._trained and columns != classes and (columns, classes) != (2, 1):
-            raise ModelError(
-                f"the model gives {columns} score{'s' if columns > 1 else ''} for an image, the dataset {dataset.name} has {classes} classes",
-                hint="measure it on the dataset it was trained for",
-            )
+        outputs = getattr(self.source, "classes", None)
+        #: What checks say of the outputs, for `class_match.of_model`.
+        self._outputs = {"columns": self.source.columns} | ({"outputs": list(outputs)} if outputs else {})
+        class_match.of_model(spec or ModelSpec(name="it", kind="it"), model, dataset, self._outputs)
         seen = self._load("evaluation", CONSIDERED_IMAGES)
         scores = self.source.scores(scoring.preprocess(seen.pixels, self._preprocess))
         chosen = golden.choose_checked(seen.labels, scores, CHECKED_IMAGES)
@@ -135,7 +133,7 @@ class ModelBuilder:
         varies = np.ptp(self._expected, axis=0).max() > 0.05 * self._spread
         if self._trained and varies and np.ptp(scores, axis=0).max() == 0:
             raise BuildError(f"the {name} artifact answers the same to every image")
-        odd = {} if self._doubt is None else {"doubt": self._doubt}
+        odd: dict[str, Any] = dict(self._outputs) if self._doubt is None else {**self._outputs, "doubt": self._doubt}
         if loaded.refusal is not None:
             odd["refusal"] = loaded.refusal
         return odd | {

@@ -95,13 +95,13 @@ class KerasFile:
         how = self.preprocess
         expected = (how.height, how.width, how.channels)
         model = self._from_saved_model(self._path, expected) if self._is_saved_model else self._from_file(expected)
-        chosen = self._one_output(model)
+        chosen, classes = self._scored(model)
         if None in chosen.inputs[0].shape[1:]:
             import keras
 
             image = keras.Input(expected, name="image")
             chosen = keras.Model(image, chosen(image))
-        return KerasSource(chosen)
+        return KerasSource(chosen, classes)
 
     def _from_saved_model(self, folder: Path, expected: tuple[int, int, int] | None) -> Any:
         signed = saved_model.signature(folder)
@@ -192,14 +192,20 @@ class KerasFile:
                 hint="correct size and channels in the suite",
             )
 
-    def _one_output(self, model: Any) -> Any:
-        """Return the model with the output that is scored as its only one; raises `ModelError` where that is unclear."""
+    def _scored(self, model: Any) -> tuple[Any, tuple[str, ...] | None]:
+        """Return the model with one output, the scores, and their names where the model has an output for each.
+
+        Raises `ModelError` where it is unclear what the scores are.
+        """
         import keras
 
         outputs = _named(model)
         shapes = {name: tuple(tensor.shape)[1:] for name, tensor in outputs.items()}
         shown = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
         if self._output is None and len(outputs) > 1:
+            if set(shapes.values()) == {(1,)} and all("float" in str(tensor.dtype) for tensor in outputs.values()):
+                together = keras.layers.Concatenate(name="scores")(list(outputs.values()))
+                return keras.Model(model.inputs[0], together), tuple(outputs)
             raise ModelError(
                 f"{self._path}: it has {len(outputs)} outputs: {shown}",
                 hint=f"name the one to score in the suite: {' or '.join(f'`output: {name}`' for name in list(outputs)[:3])}",
@@ -219,8 +225,8 @@ class KerasFile:
             _input(model), dict | list | tuple
         )
         if len(outputs) == 1 and not structured:
-            return model
-        return keras.Model(model.inputs[0], tensor)
+            return model, None
+        return keras.Model(model.inputs[0], tensor), None
 
 
 def _named(model: Any) -> Mapping[str, Any]:

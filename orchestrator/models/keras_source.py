@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 
 class KerasSource:
-    """A ``keras.Model`` with one image as input, one vector of scores as output."""
+    """A ``keras.Model`` with one image as input, one vector of scores as output; ``classes`` are their names, where known."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, classes: tuple[str, ...] | None = None) -> None:
         self.keras = model
+        self.classes = classes
         self._frozen: dict[int, Any] = {}
 
     @property

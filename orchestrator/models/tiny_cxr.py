@@ -9,6 +9,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.datasets.phantom import FINDINGS
 from orchestrator.domain.model import Preprocess
 from orchestrator.errors import ModelError
 from orchestrator.models.keras_source import KerasSource
@@ -25,6 +26,7 @@ class TinyCxr:
     """Needs no options: weights and preprocessing are its own."""
 
     formats: tuple[Form, ...] = ("saved_model", "keras")
+    classes: tuple[str, ...] = FINDINGS
 
     def __init__(self, *, preprocess: Preprocess | None = None) -> None:
         if preprocess not in (None, PREPROCESS):

@@ -58,11 +58,13 @@ def build(context: RunContext, plan: Plan, announced: Mapping[Key, str]) -> Stag
         else:
             failures[key] = outcome.error
             yield BuildFailed(run=context.run, model=key[0], scheme=key[1], batch=key[2], error=outcome.error)
-    models = {model for model, _, _ in artifacts}
+    checks = {model: artifact.checks for (model, _, _), artifact in artifacts.items()}
     images = {
-        name: context.artifacts.image_set(specs[name], suite.dataset, limit=suite.scored_images, seed=suite.seed)
+        name: context.artifacts.image_set(
+            specs[name], suite.dataset, limit=suite.scored_images, seed=suite.seed, checks=checks[name]
+        )
         for name in specs
-        if name in models
+        if name in checks
     }
     for image_set in {each.image_list: each for each in images.values()}.values():
         yield ImagesListed(run=context.run, image_list=context.artifacts.image_list(image_set))

@@ -137,3 +137,14 @@ def test_a_batch_larger_than_the_dataset_repeats_its_images():
 
     np.testing.assert_array_equal(fed[0][3], fed[0][0])
     np.testing.assert_array_equal(fed[0][:3], scoring.preprocess(PIXELS[:3], PREPROCESS))
+
+
+def test_columns_are_taken_in_the_order_of_the_classes():
+    loaded = load("float32")
+
+    turned = scoring.scores(loaded, PIXELS, PREPROCESS, batch=1, classes=2, columns=(2, 0))
+
+    np.testing.assert_allclose(turned, expected(PIXELS)[:, [2, 0]], atol=1e-5)
+    for columns in ((0,), (0, 3)):
+        with pytest.raises(scoring.Unscorable, match="of 3 are no 2 classes"):
+            scoring.scores(loaded, PIXELS, PREPROCESS, batch=1, classes=2, columns=columns)

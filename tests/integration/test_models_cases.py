@@ -14,7 +14,7 @@ from orchestrator.analysis import auc as metrics
 from orchestrator.datasets.folder import Folder
 from orchestrator.domain.model import ModelSpec, Preprocess
 from orchestrator.errors import BuildError, ModelError
-from orchestrator.models import legacy_keras
+from orchestrator.models import class_match, legacy_keras
 from orchestrator.models.base import make_model
 from orchestrator.models.builder import CONSIDERED_IMAGES, ModelBuilder
 from orchestrator.models.kernels import BY_FORMAT
@@ -88,18 +88,45 @@ def refusal(call):
 
 @pytest.mark.parametrize("form", ["m.keras", "m.h5", "saved"])
 def test_a_model_with_several_outputs_is_refused_until_the_suite_names_one(two_outputs, images, tmp_path, form):
+    import keras
+
     path = saved(two_outputs, tmp_path / form)
+    uneven = keras.Model(two_outputs.input, {**two_outputs.output, "all": keras.layers.Flatten()(two_outputs.input)})
 
-    words = refusal(load(path).load)
+    words = refusal(lambda: aucs(load(path), images, tmp_path))
+    of_uneven = refusal(load(saved(uneven, tmp_path / f"uneven-{form}")).load)
 
-    assert "2 outputs" in words
-    assert "`output: age` or `output: finding`" in words
+    assert "lacks every class of the dataset" in words
+    assert "the model's outputs has age, finding" in words
+    assert "3 outputs" in of_uneven
+    assert "`output: age` or `output: all`" in of_uneven
     assert aucs(load(path, output="finding"), images, tmp_path) == BOTH
     assert aucs(load(path, output="age"), images, tmp_path, ["float32"])["float32"] == pytest.approx(
         1 - toys.AUC, abs=0.002
     )
     assert "did you mean 'finding'" in refusal(load(path, output="findin").load)
     assert len({load(path, output=name).sha256() for name in ("age", "finding", None)}) == 3
+
+
+@pytest.mark.parametrize("form", ["m.keras", "saved"])
+def test_outputs_of_one_score_each_are_findings_by_their_names(two_outputs, images, tmp_path, form):
+    import keras
+
+    named = keras.Model(
+        two_outputs.input, {"pneumonia": two_outputs.output["finding"], "Age": two_outputs.output["age"]}
+    )
+    model = load(saved(named, tmp_path / form))
+    builder = ModelBuilder(model, images)
+
+    answer = builder.build("float32", 1, tmp_path / "m.tflite")
+
+    assert answer["checks"]["outputs"] == ["Age", "pneumonia"]
+    spec = ModelSpec(name="m", kind="keras", options={"path": str(tmp_path / form)})
+    assert class_match.of_model(spec, model, images, answer["checks"]).columns == (1,)
+    part = images.load("evaluation", height=toys.SIZE, width=toys.SIZE)
+    loaded = BY_FORMAT["tflite"].usual(str(tmp_path / "m.tflite"))
+    scores = scoring.scores(loaded, part.pixels, model.preprocess, batch=1, classes=1, columns=(1,))
+    assert metrics.mean_auc(metrics.auc_per_class(part.labels, scores)) == RIGHT
 
 
 def test_the_order_in_which_a_saved_model_gives_its_outputs_is_of_no_matter(two_outputs, tmp_path):

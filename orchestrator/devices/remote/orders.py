@@ -62,9 +62,10 @@ class LaneInputs:
         found: dict[str, Blob] = {}
         for step in steps:
             of = step.subject
-            artifact, images = self.artifact(step), self.images[of.model]
+            artifact = self.artifact(step)
             if artifact is None:
                 continue
+            images = self.images[of.model]
             for what, sha256 in (
                 (f"artifact {of.model} {of.scheme}", artifact.sha256),
                 (f"images for {of.model}", images.pixels_sha256),
@@ -104,7 +105,7 @@ def longest_line_bytes(steps: Sequence[Step], inputs: LaneInputs) -> int:
         if isinstance(step, Attempt):
             samples = most_warmup(step) + most_samples(step, inputs.effort)
             packed.append(PACKED_SAMPLE_BYTES * samples)
-        elif isinstance(step, Scoring):
+        elif isinstance(step, Scoring) and inputs.artifact(step) is not None:
             images = inputs.images[step.model]
             packed.append(4 * images.images * len(images.classes) * 4 // 3)
     return RECORD_BYTES + max(packed)
@@ -126,10 +127,10 @@ def order_of(run: str, lane: str, steps: Sequence[Step], inputs: LaneInputs) -> 
 
 def _step(step: Step, inputs: LaneInputs) -> wire.Step | None:
     of = step.subject
-    artifact, images, effort = inputs.artifact(step), inputs.images[of.model], inputs.effort
+    artifact, effort = inputs.artifact(step), inputs.effort
     if artifact is None:
         return None
-    pre = artifact.preprocess
+    images, pre = inputs.images[of.model], artifact.preprocess
     preprocess = wire.Preprocess(
         height=pre.height, width=pre.width, channels=pre.channels, scale=pre.scale, mean=pre.mean, std=pre.std
     )
@@ -161,6 +162,7 @@ def _step(step: Step, inputs: LaneInputs) -> wire.Step | None:
         settle_margin_c=limits.settle_margin_c if measure and effort.settles else None,
         settle_at_most_s=limits.settle_at_most_s,
         golden=artifact.golden.pixels_sha256 if measure and artifact.golden else None,
+        columns=images.columns if isinstance(step, Scoring) else None,
     )
 
 
