@@ -125,7 +125,7 @@ def _of_json(plain: Any) -> tuple[str | None, ...]:
 
 
 def _checked(names: tuple[str | None, ...], source: str) -> ClassNames:
-    """Raise `ModelError` where names can't be told apart."""
+    """Raise `ModelError` where two names are the same, or one is empty."""
     if not 0 < len(names) <= MOST_NAMES:
         raise ModelError(f"{source}: {len(names)} class names")
     seen: dict[str, str] = {}
