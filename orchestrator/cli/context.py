@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from orchestrator.domain.device import Device
+    from orchestrator.models.build_processes import BuildLimits
     from orchestrator.runs.farm import Farm
     from orchestrator.store.rows import DeviceRow
     from orchestrator.store.store import Store
@@ -121,11 +122,19 @@ class Project:
         if interactive():
             self.connector.keys.unlock(devices, lambda question: str(typer.prompt(question, hide_input=True, err=True)))
 
-    def farm(self, *, patience_s: float = 60.0, wheelhouse: Path | None = None) -> Farm:
+    def farm(
+        self, *, patience_s: float = 60.0, wheelhouse: Path | None = None, build_limits: BuildLimits | None = None
+    ) -> Farm:
         """Return what carries out suites in this project."""
         from orchestrator.runs.farm import Farm
 
-        return Farm(self.state, connector=self.connector, patience_s=patience_s, wheelhouse=wheelhouse)
+        return Farm(
+            self.state,
+            connector=self.connector,
+            patience_s=patience_s,
+            wheelhouse=wheelhouse,
+            build_limits=build_limits,
+        )
 
 
 def project(db: str | None = None, inventory: Path | None = None, *, creates_inventory: bool = False) -> Project:

@@ -11,6 +11,7 @@ import typer
 
 from orchestrator.cli import candidates
 from orchestrator.cli.aliases import Aliased
+from orchestrator.cli.build_options import DEFAULT_TIMEOUT, BuildMemory, BuildTimeout, build_limits
 from orchestrator.cli.context import (
     Db,
     InventoryFile,
@@ -137,6 +138,8 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and what is skipped, and stop.")] = False,
     resume: ResumeOption = None,
     patience: PatienceOption = 300.0,
+    build_timeout: BuildTimeout = DEFAULT_TIMEOUT,
+    build_memory: BuildMemory = "",
     wheelhouse: Wheelhouse = None,
     db: Db = None,
     inventory: InventoryFile = None,
@@ -163,7 +166,8 @@ def run(
     }
     if resume is not None:
         _refuse_narrowing(suite, narrowing)
-    farm = files.farm(patience_s=patience, wheelhouse=wheelhouse)
+    limits = build_limits(build_timeout, build_memory)
+    farm = files.farm(patience_s=patience, wheelhouse=wheelhouse, build_limits=limits)
     if dry_run:
         _show_plan(_planned(farm, files, resume, suite, narrowing), as_json=json)
         return

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import signal
-import subprocess
-import sys
 import tempfile
-import time
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -21,9 +16,10 @@ from orchestrator.datasets.base import make_dataset
 from orchestrator.domain.artifact import Artifact, Golden, ImageSet
 from orchestrator.domain.image_list import ImageList
 from orchestrator.domain.model import Preprocess
-from orchestrator.errors import FarmError, brief
-from orchestrator.models import class_match, scored_images
+from orchestrator.errors import FarmError
+from orchestrator.models import build_processes, class_match, scored_images
 from orchestrator.models.base import make_model
+from orchestrator.models.build_processes import BuildLimits, Order
 from orchestrator.models.schemes.base import make_scheme
 
 if TYPE_CHECKING:
@@ -37,8 +33,6 @@ CALIBRATION_IMAGES = 200
 CONVERSION = 5
 #: The fields of an `ImageSet` that are blobs.
 BLOBS_OF_IMAGES = ("pixels_sha256", "labels_sha256", "image_list")
-#: Statuses of a builder that crashed, not of one that was killed.
-_CRASHES = tuple(-number for number in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,10 +85,13 @@ class Artifacts:
         """
         return tuple(build for build, found in self._looked_up(builds, dataset) if isinstance(found, dict))
 
-    def ensure(self, builds: Sequence[Build], dataset: DatasetSpec) -> Iterator[Built | Failed]:
-        """Yield every build as it is there: kept ones at once, the others from one subprocess.
+    def ensure(
+        self, builds: Sequence[Build], dataset: DatasetSpec, limits: BuildLimits | None = None
+    ) -> Iterator[Built | Failed]:
+        """Yield every build as it is there: kept ones at once, the others in the order that they are done.
 
-        A model that can't be read, a conversion that fails and a builder that crashes are `Failed`, not exceptions.
+        A model that can't be read, a conversion that fails, a builder that crashes or exceeds ``limits`` are `Failed`,
+        not exceptions. The bytes of an artifact do not depend on what is built beside it.
         """
         wanted = []
         for build, found in self._looked_up(builds, dataset):
@@ -105,7 +102,7 @@ class Artifacts:
             else:
                 wanted.append((build, found))
         if wanted:
-            yield from self._build(wanted, dataset)
+            yield from self._build(wanted, dataset, limits or BuildLimits())
 
     def image_set(
         self,
@@ -179,46 +176,22 @@ class Artifacts:
             return None
         return artifact
 
-    def _build(self, wanted: Sequence[tuple[Build, dict[str, Any]]], dataset: DatasetSpec) -> Iterator[Built | Failed]:
-        """Build in a process of its own: TensorFlow's memory dies with it, its chatter goes to ``build.log``."""
-        left = list(wanted)
-        with self._log.open("ab") as log, tempfile.TemporaryDirectory(dir=self._recipes.parent) as folder:
-            order = {"folder": folder, "builds": [asdict(build) for build, _ in left], "dataset": asdict(dataset)}
-            start, log_start = time.monotonic(), log.tell()
-            with subprocess.Popen(
-                [sys.executable, "-m", "orchestrator.models.builder"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"},
-            ) as worker:
-                assert worker.stdin is not None  # noqa: S101  it is a pipe
-                assert worker.stdout is not None  # noqa: S101
-                try:
-                    with contextlib.suppress(BrokenPipeError):  # it died at once: its status tells
-                        worker.stdin.write(json.dumps(order))
-                        worker.stdin.close()
-                    for line in worker.stdout:
-                        answer = json.loads(line)
-                        (build, recipe), seconds = left.pop(0), time.monotonic() - start
-                        start = time.monotonic()
-                        if "error" in answer:
-                            yield Failed(build=build, error=answer["error"])
-                        else:
-                            artifact = self._adopt(build, recipe, Path(answer.pop("path")), answer)
-                            yield Built(build=build, artifact=artifact, reused=False, seconds=seconds)
-                    worker.wait()
-                finally:
-                    worker.kill()
-            # a damaged file can crash an interpreter: that is its own affair, and the others get another process
-            lost = left[:1] if worker.returncode in _CRASHES else left
-            for build, _ in lost:
-                yield Failed(build=build, error=self._last_words(log_start, worker.returncode))
-        if rest := left[len(lost) :]:
-            yield from self._build(rest, dataset)
+    def _build(
+        self, wanted: Sequence[tuple[Build, dict[str, Any]]], dataset: DatasetSpec, limits: BuildLimits
+    ) -> Iterator[Built | Failed]:
+        """Build in processes of their own: TensorFlow's memory dies with them, its chatter goes to ``build.log``."""
+        orders = [_order(number, build, dataset) for number, (build, _) in enumerate(wanted)]
+        with tempfile.TemporaryDirectory(dir=self._recipes.parent, prefix="building-") as folder:
+            for answer in build_processes.run_all(orders, limits, Path(folder), self._log):
+                build, recipe = wanted[answer.number]
+                if "error" in answer.plain:
+                    yield Failed(build=build, error=answer.plain["error"])
+                else:
+                    artifact = self._adopt(build, recipe, answer.plain)
+                    yield Built(build=build, artifact=artifact, reused=False, seconds=answer.seconds)
 
-    def _adopt(self, build: Build, recipe: Mapping[str, Any], path: Path, answer: Mapping[str, Any]) -> Artifact:
+    def _adopt(self, build: Build, recipe: Mapping[str, Any], answer: Mapping[str, Any]) -> Artifact:
+        path = Path(answer["path"])
         size_bytes = path.stat().st_size
         artifact = Artifact(
             sha256=self._keep(path),
@@ -237,12 +210,6 @@ class Artifacts:
     def _adopt_golden(self, answer: Mapping[str, Any]) -> Golden | None:
         fields = {key: value for key, value in answer.items() if key != "path"}
         return Golden.from_json({**fields, "pixels_sha256": self._keep(Path(answer["path"]))})
-
-    def _last_words(self, start: int, status: int) -> str:
-        with self._log.open("rb") as log:
-            log.seek(start)
-            lines = log.read().decode(errors="replace").strip().splitlines()
-        return f"the builder ended with status {status}: {brief(Exception(lines[-1])) if lines else 'without a word'} ({self._log})"
 
     def _keep_array(self, array: Any) -> str:
         import numpy as np
@@ -319,6 +286,19 @@ def artifact_from_json(plain: Mapping[str, Any]) -> Artifact:
     """Undo `dataclasses.asdict` and a trip through JSON."""
     values = {"preprocess": Preprocess.from_json(plain["preprocess"]), "golden": Golden.from_json(plain["golden"])}
     return Artifact(**{**plain, **values})
+
+
+def _order(number: int, build: Build, dataset: DatasetSpec) -> Order:
+    plain = {**asdict(build), "number": number, "dataset": asdict(dataset)}
+    memory_bytes = build_processes.memory_of(_model_bytes(build.model))
+    return Order(number=number, group=build.model.name, memory_bytes=memory_bytes, plain=plain)
+
+
+def _model_bytes(model: ModelSpec) -> int:
+    """Return the size of the files that a model is read from."""
+    paths = [Path(str(model.options[key])) for key in ("path", "weights") if model.options.get(key)]
+    files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path])]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _digest(plain: Mapping[str, Any]) -> str:

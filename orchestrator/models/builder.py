@@ -1,7 +1,7 @@
 """The process that builds artifacts, so that TensorFlow's memory ends with it.
 
-Reads one order as JSON on standard input, prints one line of JSON for every build, in order. Converters were seen to give
-files without weights, without an error: hence the checks.
+Reads orders as lines of JSON on standard input, all of one model, and answers each with a line. Converters were seen to
+give files without weights, without an error: hence the checks.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from orchestrator.analysis import golden
 from orchestrator.datasets.base import make_dataset
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
 from orchestrator.errors import BuildError, FarmError, brief
-from orchestrator.models import class_match, doubt, kernels
+from orchestrator.models import child, class_match, doubt, kernels
 from orchestrator.models.artifacts import CALIBRATION_IMAGES
 from orchestrator.models.base import FORM_NAMES, make_model
 from orchestrator.models.schemes.base import make_scheme
@@ -43,27 +42,24 @@ CONSIDERED_IMAGES = 64
 BYTES_PER_WEIGHT = 0.5
 
 
-def main() -> int:
-    """Build what standard input asks for."""
-    order = json.load(sys.stdin)
+def main() -> None:
+    """Build what standard input asks for, until that ends."""
     # TensorFlow prints to descriptor 1 whatever Python thinks of it; from here on that is standard error.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    dataset = make_dataset(DatasetSpec(**order["dataset"]))
-    builder: tuple[str, ModelBuilder] | None = None
-    for number, plain in enumerate(order["builds"]):
-        spec = ModelSpec.from_json(plain["model"])
+    builder: ModelBuilder | None = None
+    for order in child.orders():
         try:
-            if builder is None or builder[0] != spec.name:
-                builder = spec.name, ModelBuilder(make_model(spec), dataset, spec)
-            path = Path(order["folder"]) / f"{number}.tflite"
-            answer = builder[1].build(plain["scheme"], plain["batch"], path, plain["options"])
+            if builder is None:  # all orders of one process have a model in common
+                dataset, spec = make_dataset(DatasetSpec(**order["dataset"])), ModelSpec.from_json(order["model"])
+                builder = ModelBuilder(make_model(spec), dataset, spec)
+            path = Path(order["folder"]) / f"{order['number']}.tflite"
+            answer = builder.build(order["scheme"], order["batch"], path, order["options"])
         except FarmError as error:
             answer = {"error": str(error)}
         except Exception as error:  # noqa: BLE001  a converter may raise anything; the others go on
             answer = {"error": f"{type(error).__name__}: {brief(error)}"}
         print(json.dumps(answer), file=answers, flush=True)
-    return 0
 
 
 class ModelBuilder:
@@ -187,4 +183,4 @@ class ModelBuilder:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import queue
+import shutil
+import signal
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import FarmError, ModelError, brief
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 
 def ask(module: str, order: Mapping[str, Any], subject: str) -> Any:
@@ -50,3 +54,30 @@ def answer(work: Callable[[dict[str, Any]], Any]) -> int:
     with os.fdopen(ours, "w") as answers:
         json.dump(result, answers)
     return 0
+
+
+def orders() -> Iterator[dict[str, Any]]:
+    """Yield the orders on standard input, a line each, up to ``null``.
+
+    Where the input ends without that, whoever gave orders was killed: this process ends at once, with those that it
+    started, and the ``folder`` of the orders is removed.
+    """
+    lines: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+    folders: set[str] = set()
+
+    def read() -> None:
+        for line in sys.stdin:
+            order = json.loads(line)
+            lines.put(order)
+            if order is None:
+                return
+            folders.add(order["folder"])
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+        if os.getpgrp() == os.getpid():
+            os.killpg(0, signal.SIGKILL)
+        os._exit(1)
+
+    threading.Thread(target=read, daemon=True).start()
+    while (order := lines.get()) is not None:
+        yield order

@@ -47,7 +47,7 @@ def build(context: RunContext, plan: Plan, announced: Mapping[Key, str]) -> Stag
     yield BuildStarted(run=context.run, total=len(context.artifacts.missing(builds, suite.dataset)))
     artifacts: dict[Key, Artifact] = {}
     failures: dict[Key, str] = {}
-    for outcome in context.artifacts.ensure(builds, suite.dataset):
+    for outcome in context.artifacts.ensure(builds, suite.dataset, context.build_limits):
         key = outcome.build.model.name, outcome.build.scheme, outcome.build.batch
         if isinstance(outcome, Built):
             artifacts[key] = outcome.artifact

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from orchestrator.domain.event import Event
     from orchestrator.domain.suite import Suite
     from orchestrator.models.artifacts import Artifacts
+    from orchestrator.models.build_processes import BuildLimits
 
     T = TypeVar("T")
     #: Yields what happens, events that arrive together as one tuple; then returns what the next stages need.
@@ -36,5 +37,7 @@ class RunContext:
     state: Path
     #: Where wheels are looked for before they are fetched.
     wheelhouse: Path | None
+    #: What building artifacts may take of this machine.
+    build_limits: BuildLimits
     #: How long a device may be silent in the middle of a lane.
     patience_s: float

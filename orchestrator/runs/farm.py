@@ -17,6 +17,7 @@ from orchestrator.domain.result import Verdict
 from orchestrator.domain.suite import Suite
 from orchestrator.models.artifacts import Artifacts
 from orchestrator.models.leaks import refuse_leaks
+from orchestrator.models.build_processes import BuildLimits
 from orchestrator.runs.build import build
 from orchestrator.runs.context import RunContext
 from orchestrator.runs.judge import judge
@@ -48,7 +49,7 @@ class Farm:
 
     ``state`` is farm's own folder (artifacts, wheels, known_hosts); ``connector`` holds unlocked keys; ``patience_s``
     is how long a device may be silent in the middle of a lane before it is given up; ``wheelhouse`` is looked into
-    before wheels are fetched.
+    before wheels are fetched; ``build_limits`` is what building artifacts may take of this machine.
     """
 
     def __init__(
@@ -59,12 +60,14 @@ class Farm:
         executor: str = "threads",
         patience_s: float = 300.0,
         wheelhouse: Path | None = None,
+        build_limits: BuildLimits | None = None,
     ) -> None:
         self._state = state
         self._connector = connector or Connector(known_hosts=state / "known_hosts")
         self._run_parallel = registry.find("executor", executor)
         self._patience_s = patience_s
         self._wheelhouse = wheelhouse
+        self._build_limits = build_limits or BuildLimits()
         self._artifacts = Artifacts(state)
 
     def plan(
@@ -141,6 +144,7 @@ class Farm:
             run_parallel=self._run_parallel,
             state=self._state,
             wheelhouse=self._wheelhouse,
+            build_limits=self._build_limits,
             patience_s=self._patience_s,
         )
 

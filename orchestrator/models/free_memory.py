@@ -1,0 +1,40 @@
+"""Memory of this machine that processes may still take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agent.facts.system import parse_meminfo
+
+#: Of a control group, version 2 and 1: the most it may take, what it takes.
+_GROUP_FILES = (
+    ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory.current"),
+    ("sys/fs/cgroup/memory/memory.limit_in_bytes", "sys/fs/cgroup/memory/memory.usage_in_bytes"),
+)
+
+
+def free_bytes(root: Path = Path("/")) -> int | None:
+    """Return what is available here and inside the container around us, ``None`` where the system does not tell."""
+    sizes = [parse_meminfo(_text(root / "proc/meminfo")).get("MemAvailable")]
+    for most, used in _GROUP_FILES:
+        limit, taken = _text(root / most).strip(), _text(root / used).strip()
+        if limit.isdecimal() and taken.isdecimal():
+            sizes.append(max(0, int(limit) - int(taken)))
+    known = [size for size in sizes if size is not None]
+    return min(known) if known else None
+
+
+def taken_bytes(pid: int, root: Path = Path("/")) -> int:
+    """Return the memory that a process took for itself, without files that are mapped; 0 where it is gone or unknown.
+
+    TensorFlow reserves far more addresses than that, so that a limit on those would refuse what fits.
+    """
+    sizes = parse_meminfo(_text(root / f"proc/{pid}/status"))
+    return sizes.get("RssAnon", 0) + sizes.get("RssShmem", 0)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
