@@ -1,4 +1,4 @@
-"""Processes that build artifacts side by side, within limits of memory and time."""
+"""Processes that build artifacts side by side, within limits."""
 
 from __future__ import annotations
 
