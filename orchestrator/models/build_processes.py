@@ -197,7 +197,7 @@ class BuildProcesses:
                 yield from self._enforce()
         finally:
             for process in self._running:
-                process.end("nobody waits for it")
+                process.end("its build was cancelled")
 
     def _start(self) -> None:
         while (order := self._next()) is not None:
