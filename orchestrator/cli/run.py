@@ -88,6 +88,11 @@ PatienceOption = Annotated[
     float,
     typer.Option(min=0.0, metavar="SECONDS", help="How long a device may be out of reach before it is given up."),
 ]
+CompareOption = Annotated[
+    bool, typer.Option("--compare", help="Make enough attempts to compare cases: 7 with effort standard.")
+]
+SeedOption = Annotated[int | None, typer.Option(help="Seed of the order of attempts.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the plan and what is skipped, and stop.")]
 EffortOption = Annotated[
     str | None,
     typer.Option(
@@ -123,9 +128,7 @@ def run(
     threads: Annotated[str, typer.Option(metavar="1,4", help="Threads of the runtime.")] = "",
     throughput: ThroughputOption = "",
     effort: EffortOption = None,
-    compare: Annotated[
-        bool, typer.Option("--compare", help="Make enough attempts to compare cases: 7 with effort standard.")
-    ] = False,
+    compare: CompareOption = False,
     tune: Annotated[
         bool,
         typer.Option("--tune", help="Set the governor to performance meanwhile, where you may: farm devices tune."),
@@ -134,8 +137,8 @@ def run(
     profile: Annotated[
         bool, typer.Option("--profile", help="Time the operators of each case too, after its attempts.")
     ] = False,
-    seed: Annotated[int | None, typer.Option(help="Seed of the order of attempts.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and what is skipped, and stop.")] = False,
+    seed: SeedOption = None,
+    dry_run: DryRunOption = False,
     resume: ResumeOption = None,
     patience: PatienceOption = 300.0,
     build_timeout: BuildTimeout = DEFAULT_TIMEOUT,
