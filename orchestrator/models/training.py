@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import os
+import time
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,10 +15,12 @@ from agent import scoring
 from orchestrator import registry
 from orchestrator.analysis import auc as metrics
 from orchestrator.errors import DatasetError, ModelError
+from orchestrator.models import checkpoint
+from orchestrator.models.checkpoint import Checkpoint
 from orchestrator.models.training_record import TrainingRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -30,6 +36,8 @@ BATCH = 32
 LEARNING_RATE = 3e-3
 #: Largest shift, as a share of the side, and change of contrast that training images are given.
 SHIFT, CONTRAST = 0.06, 0.15
+#: A finding of one image in a thousand would weigh 500, and make the loss jump.
+HEAVIEST = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,29 +49,48 @@ class Epoch:
     loss: float
     #: Mean AUC-ROC on the validation part, ``None`` where a label never varies there.
     auc: float | None
+    #: Whether its model is the best so far, and saved.
+    is_best: bool
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """How an architecture is fitted."""
+
+    epochs: int
+    seed: int
+    learning_rate: float = LEARNING_RATE
+    #: Multiplies `SHIFT` and `CONTRAST`: more of it where training and test images were taken differently.
+    augmentation: float = 1.0
+    #: Whether rare findings weigh as much as frequent ones: `class_weights`.
+    balanced: bool = False
+    #: After so many epochs in a row without a better one the training ends; ``None`` for never.
+    patience: int | None = None
 
 
 def fit(
-    architecture: str,
-    dataset: Dataset,
-    preprocess: Preprocess,
-    out: Path,
-    *,
-    epochs: int,
-    seed: int,
-    learning_rate: float = LEARNING_RATE,
-    augmentation: float = 1.0,
+    architecture: str, dataset: Dataset, preprocess: Preprocess, out: Path, course: Course, *, resume: bool = False
 ) -> Iterator[Epoch]:
     """Train ``architecture`` on the training part, yield after every epoch, and save the best one to ``out``.
 
     The best is the one with the highest mean AUC on the validation part. The same seed on the same machine gives the
-    same model. What it was trained on is written beside ``out`` first. ``augmentation`` multiplies `SHIFT` and `CONTRAST`: more of it where training and test images were taken
-    differently. Raises `ModelError` where ``out`` is no ``.keras`` file, `DatasetError` for too few images.
+    same model, also where the training was killed and goes on: with ``resume``, which yields the earlier epochs once
+    more. What it was trained on is written beside ``out`` first, a checkpoint after every epoch. Raises `ModelError`
+    where ``out`` is no ``.keras`` file or a checkpoint does not fit, `DatasetError` for too few images.
     """
     if out.suffix != ".keras":
         raise ModelError(f"{out}: a trained model is saved as a .keras file")
     if not out.parent.is_dir():
         raise ModelError(f"{out}: there is no folder {out.parent}")
+    start = None
+    if resume:
+        start = Checkpoint.beside(out)
+    else:
+        checkpoint.refuse_existing(out)
+    settings = _settings(architecture, dataset, preprocess, course)
+    if start is not None:
+        start.refuse_others(settings, out)
     train = dataset.load("train", height=preprocess.height, width=preprocess.width)
     validation = dataset.load("validation", height=preprocess.height, width=preprocess.width)
     if len(train.pixels) < BATCH or not len(validation.pixels):
@@ -72,24 +99,42 @@ def fit(
             f" are too few; at least {BATCH} and 1"
         )
     TrainingRecord.of(dataset, (train, validation)).write(out)
-    yield from _fit(
-        architecture,
-        train,
-        validation,
-        preprocess,
-        out,
-        epochs=epochs,
-        seed=seed,
-        rate=learning_rate,
-        augmentation=augmentation,
-    )
+    training = _Training(architecture, train, validation, preprocess, course)
+    yield from training.run(out, settings, start)
+    checkpoint.remove(out)
+
+
+def class_weights(labels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return float32 weights [2, classes] of a label's 0 and 1: n / (2 × how often), as scikit-learn balances, at most `HEAVIEST`.
+
+    A class that never varies weighs 1.
+    """
+    count, positives = len(labels), labels.sum(axis=0, dtype=np.int64)
+    occurrences = np.stack([count - positives, positives]).astype(np.float64)
+    weights = np.minimum(count / (2 * np.maximum(occurrences, 1)), HEAVIEST)
+    weights[:, (occurrences == 0).any(axis=0)] = 1
+    return weights.astype(np.float32)
+
+
+def _settings(architecture: str, dataset: Dataset, preprocess: Preprocess, course: Course) -> dict[str, Any]:
+    """Return everything that decides the result, as JSON values."""
+    plain = {
+        "architecture": architecture,
+        "dataset": dataset.fingerprint(),
+        "preprocess": asdict(preprocess),
+        **asdict(course),
+        "keras": version("keras"),
+    }
+    return dict(json.loads(json.dumps(plain)))
 
 
 def _save_bare(model: Any, out: Path) -> None:
-    """Save architecture and weights without the optimizer, which Keras would add without a use here."""
+    """Save architecture and weights, whole or not at all, without the optimizer, which Keras would add without a use here."""
     bare = type(model).from_config(model.get_config())  # a clone would be compiled like its original
     bare.set_weights(model.get_weights())
-    bare.save(out)
+    unfinished = out.with_name(f".{out.stem}.{os.getpid()}.keras")
+    bare.save(unfinished)
+    unfinished.replace(out)
 
 
 def evaluate(score: Scorer, images: Images, preprocess: Preprocess) -> float | None:
@@ -98,42 +143,94 @@ def evaluate(score: Scorer, images: Images, preprocess: Preprocess) -> float | N
     return metrics.mean_auc(metrics.auc_per_class(images.labels, scores))
 
 
-def _fit(
-    architecture: str,
-    train: Images,
-    validation: Images,
-    preprocess: Preprocess,
-    out: Path,
-    *,
-    epochs: int,
-    seed: int,
-    rate: float,
-    augmentation: float,
-) -> Iterator[Epoch]:
-    import keras
+class _Training:
+    """A model in training, with all that the next epoch depends on."""
 
-    keras.utils.set_random_seed(seed)
-    rng = np.random.default_rng(seed)
-    build = registry.find("architecture", architecture)
-    model = build(preprocess.height, preprocess.width, preprocess.channels, train.labels.shape[1])
-    steps = epochs * (len(train.pixels) // BATCH)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        rate / 10, max(1, steps - steps // 10), warmup_target=rate, warmup_steps=max(1, steps // 10)
-    )
-    model.compile(keras.optimizers.Adam(schedule), loss="binary_crossentropy")
-    best = -1.0
-    for number in range(1, epochs + 1):
-        losses = []
-        for pixels, labels in _shuffled(train, rng):
-            losses.append(
-                model.train_on_batch(scoring.preprocess(_augmented(pixels, rng, augmentation), preprocess), labels)
+    def __init__(
+        self, architecture: str, train: Images, validation: Images, preprocess: Preprocess, course: Course
+    ) -> None:
+        import keras
+
+        self._train, self._validation, self._preprocess, self._course = train, validation, preprocess, course
+        keras.utils.set_random_seed(course.seed)
+        self._rng = np.random.default_rng(course.seed)
+        build = registry.find("architecture", architecture)
+        self._model = build(preprocess.height, preprocess.width, preprocess.channels, train.labels.shape[1])
+        steps = course.epochs * (len(train.pixels) // BATCH)
+        schedule = keras.optimizers.schedules.CosineDecay(
+            course.learning_rate / 10,
+            max(1, steps - steps // 10),
+            warmup_target=course.learning_rate,
+            warmup_steps=max(1, steps // 10),
+        )
+        variables = list(self._model.variables)  # before the model has metrics; seeds of dropout are among them
+        loss = _weighted(class_weights(train.labels)) if course.balanced else "binary_crossentropy"
+        self._model.compile(keras.optimizers.Adam(schedule), loss=loss)
+        self._model.optimizer.build(self._model.trainable_variables)
+        self._variables = variables + list(self._model.optimizer.variables)
+
+    def run(self, out: Path, settings: Mapping[str, Any], start: Checkpoint | None) -> Iterator[Epoch]:
+        """Yield the epochs of ``start`` once more, then those that follow."""
+        epochs = [] if start is None else [Epoch(**each) for each in start.epochs]
+        if start is not None:
+            self._restore(start, out)
+        yield from epochs
+        while len(epochs) < self._course.epochs and not self._has_stalled(epochs):
+            epochs.append(self._epoch(epochs, out))
+            Checkpoint(
+                settings=settings,
+                epochs=[asdict(epoch) for epoch in epochs],
+                generator=self._rng.bit_generator.state,
+                variables=[np.asarray(variable) for variable in self._variables],
+            ).write(out)
+            yield epochs[-1]
+
+    def _epoch(self, before: Sequence[Epoch], out: Path) -> Epoch:
+        start, losses, how = time.monotonic(), [], self._preprocess
+        for pixels, labels in _shuffled(self._train, self._rng):
+            augmented = _augmented(pixels, self._rng, self._course.augmentation)
+            losses.append(self._model.train_on_batch(scoring.preprocess(augmented, how), labels))
+        auc = evaluate(lambda batch: self._model(batch, training=False), self._validation, how)
+        self._model.reset_metrics()
+        best = max((epoch.auc for epoch in before if epoch.auc is not None), default=-1.0)
+        is_best = auc is None or auc > best
+        if is_best:
+            _save_bare(self._model, out)
+        return Epoch(
+            number=len(before) + 1,
+            of=self._course.epochs,
+            loss=float(np.mean(losses)),
+            auc=auc,
+            is_best=is_best,
+            seconds=time.monotonic() - start,
+        )
+
+    def _has_stalled(self, epochs: Sequence[Epoch]) -> bool:
+        patience = self._course.patience
+        return patience is not None and len(epochs) > patience and not any(each.is_best for each in epochs[-patience:])
+
+    def _restore(self, start: Checkpoint, out: Path) -> None:
+        shapes = [tuple(variable.shape) for variable in self._variables]
+        if shapes != [value.shape for value in start.variables]:
+            raise ModelError(
+                f"{checkpoint.path_beside(out)}: its variables are not those of this architecture",
+                hint="remove it, and train without --resume",
             )
-        auc = evaluate(lambda batch: model(batch, training=False), validation, preprocess)
-        if auc is None or auc > best:
-            best = auc if auc is not None else best
-            _save_bare(model, out)
-        yield Epoch(number=number, of=epochs, loss=float(np.mean(losses)), auc=auc)
-        model.reset_metrics()
+        for variable, value in zip(self._variables, start.variables, strict=True):
+            variable.assign(value)
+        self._rng.bit_generator.state = start.generator
+
+
+def _weighted(weights: NDArray[np.float32]) -> Any:
+    """Return binary cross-entropy that weighs the 0 and 1 of every class by ``weights`` [2, classes]."""
+    from keras import ops
+
+    def loss(labels: Any, scores: Any) -> Any:
+        truth, sure = ops.cast(labels, scores.dtype), ops.clip(scores, 1e-7, 1 - 1e-7)
+        ones, zeros = truth * ops.log(sure), (1 - truth) * ops.log(1 - sure)
+        return -ops.mean(weights[1] * ones + weights[0] * zeros, axis=-1)
+
+    return loss
 
 
 def _batches(pixels: NDArray[np.uint8], preprocess: Preprocess, size: int) -> Iterator[NDArray[np.float32]]:

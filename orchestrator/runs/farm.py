@@ -16,8 +16,8 @@ from orchestrator.domain.event import CaseSkipped, DatasetRead, Planned, RunEnde
 from orchestrator.domain.result import Verdict
 from orchestrator.domain.suite import Suite
 from orchestrator.models.artifacts import Artifacts
-from orchestrator.models.leaks import refuse_leaks
 from orchestrator.models.build_processes import BuildLimits
+from orchestrator.models.leaks import refuse_leaks
 from orchestrator.runs.build import build
 from orchestrator.runs.context import RunContext
 from orchestrator.runs.judge import judge

@@ -54,11 +54,12 @@ def test_what_training_says_for_a_suite_is_what_the_model_was_trained_with_to_th
 
     done = empty.process(
         *("models", "train", "tiny-cxr", "--dataset", "folder", "--option", "root=mine"),
-        *("--size", "16", "--epochs", "1", "--out", "mine.keras"),
+        *("--size", "16", "--epochs", "1", "--out", "mine.keras", "--curve", "curve.svg"),
     )
 
     assert done.returncode == 0, done.stderr
     assert [line.split()[0] for line in done.stderr.splitlines()] == ["loading", "epoch"], "no log of TensorFlow's"
+    assert "tiny-cxr on mine" in (empty.folder / "curve.svg").read_text(encoding="utf-8")
     path = empty.folder / "suite.yaml"
     path.write_text(done.stdout.partition("for a suite.yaml:")[2] + "dataset: phantom\n")
     (model,) = suite.load(path).models
@@ -77,6 +78,8 @@ def test_what_training_says_for_a_suite_is_what_the_model_was_trained_with_to_th
         (["train", "tiny-cxr", "--out", "m.keras", "--dataset", "folder"], "root"),
         (["train", "tiny-cxr", "--out", "m.keras", "--option", "sed=1"], "seed"),
         (["train", "tiny-cxr", "--out", "m.keras", "--channels", "2"], "1 or 3"),
+        (["train", "tiny-cxr", "--out", "m.keras", "--curve", "m.gif"], ".svg or .png"),
+        (["train", "tiny-cxr", "--out", "m.keras", "--resume"], "no such checkpoint"),
     ],
 )
 def test_bad_words_are_answered_without_a_traceback(empty, argv, word):
