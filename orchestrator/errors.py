@@ -15,6 +15,7 @@
         │   ├── InventoryError    inventory.yaml, with file and line
         │   ├── SuiteError        suite.yaml or an option that narrows it
         │   ├── ClaimsError       a file of claims, with file and line
+        │   ├── PluginError       a plug-in of a package can't be used; names the package
         │   └── UnknownName       no such device, model, run, case …; names the nearest
         ├── HostKeyRefused        unknown or changed host key
         ├── AuthenticationRefused the device refused all our keys
@@ -114,6 +115,10 @@ class SuiteError(UsageError):
 
 class ClaimsError(UsageError):
     """A file of claims is wrong; the message carries file and line."""
+
+
+class PluginError(UsageError):
+    """A plug-in of a package can't be used; the message names the package."""
 
 
 class UnknownName(UsageError):  # noqa: N818  what is unknown is the name

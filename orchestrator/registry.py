@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from orchestrator.errors import UnknownName
+from orchestrator.errors import FarmError, PluginError, UnknownName, brief
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+_PAGE = "docs/plugins.md has what each kind must have"
 
 #: kind -> name -> "module:attribute". Built-ins win over entry points of the group ``farm.<kind>``.
 BUILT_IN: dict[str, dict[str, str]] = {
@@ -52,24 +57,102 @@ BUILT_IN: dict[str, dict[str, str]] = {
 }
 
 
+#: kind -> what a plug-in of it must have, for a message that names what is missing.
+REQUIRED: dict[str, tuple[str, ...]] = {
+    "dataset": ("load", "summary", "fingerprint"),
+    "model": ("sha256", "load"),
+    "scheme": ("name", "format", "takes", "needs_calibration", "tolerance", "plausible", "convert"),
+    "transport": ("run", "stream", "close"),
+}
+#: kind -> what it must have once it is made.
+REQUIRED_MADE: dict[str, tuple[str, ...]] = {
+    "dataset": ("name", "classes", "task", "synthetic"),
+    "model": ("preprocess", "formats"),
+    "scheme": ("options",),
+}
+
+
 def names(kind: str) -> tuple[str, ...]:
     """Return every name known for ``kind``, built-ins first."""
-    from importlib.metadata import entry_points
-
-    built_in = BUILT_IN[kind]
-    plugged = [point.name for point in entry_points(group=f"farm.{kind}") if point.name not in built_in]
-    return (*built_in, *sorted(plugged))
+    return (*BUILT_IN[kind], *sorted(_plugged(kind)))
 
 
 def find(kind: str, name: str) -> Any:
-    """Import and return the object called ``name``; raise `UnknownName` with the nearest name."""
+    """Import and return the object called ``name``.
+
+    Raises `UnknownName` with the nearest name, `PluginError` for a plug-in of a package that can't be used.
+    """
     target = BUILT_IN[kind].get(name)
     if target is not None:
         module, _, attribute = target.partition(":")
         return getattr(importlib.import_module(module), attribute)
+    points = _plugged(kind).get(name)
+    if points is None:
+        raise UnknownName(kind, name, names(kind))
+    packages = sorted({_package(point) for point in points})
+    if len(packages) > 1:
+        words = f"{kind} {name} is in {len(packages)} packages: {', '.join(packages)}"
+        raise PluginError(words, hint=f"pip uninstall {packages[-1].split()[0]}, or another of them")
+    try:
+        plug_in = points[0].load()
+    except (Exception, SystemExit) as error:  # a package raises what it likes
+        words = f"{label(kind, name)} can't be loaded: {type(error).__name__}: {brief(error)}"
+        raise PluginError(words, hint=f"its entry point is {points[0].value}; pip install what is missing") from error
+    _require(kind, name, plug_in, REQUIRED.get(kind, ()))
+    if not callable(plug_in):
+        raise PluginError(f"{label(kind, name)} is a {type(plug_in).__name__}, nothing that can be called", hint=_PAGE)
+    return plug_in
+
+
+def make(kind: str, name: str, /, **settings: Any) -> Any:
+    """Find and call the object called ``name``; raises what `find` raises, and what farm's own objects do.
+
+    What a plug-in of a package raises is a `PluginError`, but for errors of farm's and those of files (`OSError`).
+    """
+    plug_in = find(kind, name)
+    if name in BUILT_IN[kind]:
+        return plug_in(**settings)
+    try:
+        made = plug_in(**settings)
+    except (FarmError, OSError):
+        raise
+    except Exception as error:  # a package raises what it likes
+        words = f"{label(kind, name)} fails: {type(error).__name__}: {brief(error)}"
+        raise PluginError(words, hint=f"{_where(error)}; {_PAGE}") from error
+    _require(kind, name, made, REQUIRED_MADE.get(kind, ()))
+    return made
+
+
+def label(kind: str, name: str) -> str:
+    """Return how a message calls a plug-in: ``dataset folder``, ``dataset tuberculosis (package farm-tuberculosis 0.1.0)``."""
+    points = () if name in BUILT_IN[kind] else _plugged(kind).get(name, ())
+    return f"{kind} {name}" + (f" (package {_package(points[0])})" if points else "")
+
+
+def _plugged(kind: str) -> dict[str, list[EntryPoint]]:
+    """Return the entry points of packages by name, without farm's own names."""
     from importlib.metadata import entry_points
 
+    found: dict[str, list[EntryPoint]] = {}
     for point in entry_points(group=f"farm.{kind}"):
-        if point.name == name:
-            return point.load()
-    raise UnknownName(kind, name, names(kind))
+        if point.name not in BUILT_IN[kind]:
+            found.setdefault(point.name, []).append(point)
+    return found
+
+
+def _package(point: EntryPoint) -> str:
+    return "unknown" if point.dist is None else f"{point.dist.name} {point.dist.version}"
+
+
+def _require(kind: str, name: str, plug_in: Any, wanted: tuple[str, ...]) -> None:
+    missing = [each for each in wanted if not hasattr(plug_in, each)]
+    if missing:
+        raise PluginError(f"{label(kind, name)} lacks {', '.join(missing)}", hint=_PAGE)
+
+
+def _where(error: Exception) -> str:
+    """Return the file and line that raised ``error``."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return "" if traceback is None else f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"

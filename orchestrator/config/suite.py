@@ -16,7 +16,7 @@ from orchestrator.config.suite_schema import MAX_COUNT, MAX_SEED, SuiteFile
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
 from orchestrator.domain.suite import Suite, Throughput, one_or_more
-from orchestrator.errors import ModelError, SuiteError, UnknownName, no_such, unknown_key
+from orchestrator.errors import ModelError, PluginError, SuiteError, UnknownName, no_such, unknown_key
 from orchestrator.runtimes import names
 from orchestrator.runtimes.catalogue import RUNTIMES
 
@@ -275,6 +275,11 @@ def _dataset(document: documents.Document, written: str | PlugInKeys) -> Dataset
 def _check_kind(document: documents.Document, location: Location, what: str, kind: str) -> None:
     if kind not in registry.names(what):
         raise document.complain(location, no_such(what, kind, registry.names(what)))
+    if kind not in registry.BUILT_IN[what]:
+        try:
+            registry.find(what, kind)
+        except PluginError as error:
+            raise document.complain(location, error.message, hint=error.hint) from error
 
 
 def _options(
@@ -295,7 +300,7 @@ def _options(
         if complaint.key is not None:
             taken = [*plugin_options.names(plug_in), "kind", *(MODEL_KEYS if what == "model" else ())]
             words = unknown_key(complaint.key, taken, of=f"{what} {kind}")
-        raise document.complain((*location, *complaint.location), f"{what} {kind}: {words}")
+        raise document.complain((*location, *complaint.location), f"{registry.label(what, kind)}: {words}")
     return options
 
 

@@ -80,9 +80,9 @@ def make_dataset(spec: DatasetSpec) -> Dataset:
     plug_in = registry.find("dataset", spec.kind)
     wrong = plugin_options.complaint(plug_in, spec.options)
     if wrong is not None:
-        raise DatasetError(f"dataset {spec.kind}: {wrong.words}")
+        raise DatasetError(f"{registry.label('dataset', spec.kind)}: {wrong.words}")
     try:
-        return cast("Dataset", plug_in(**spec.options))
+        return cast("Dataset", registry.make("dataset", spec.kind, **spec.options))
     except OSError as error:
         where = os.fsencode(error.filename or "").decode(errors="backslashreplace")
         raise DatasetError(f"dataset {spec.kind}: {where}: {error.strerror or brief(error)}") from error

@@ -98,5 +98,6 @@ def make_model(spec: ModelSpec) -> Model:
     plug_in = registry.find("model", spec.kind)
     wrong = plugin_options.complaint(plug_in, spec.options)
     if wrong is not None:
-        raise ModelError(f"model {spec.name}: {wrong.words}")
-    return cast("Model", plug_in(**spec.options, preprocess=spec.preprocess))
+        package = "" if spec.kind in registry.BUILT_IN["model"] else f" ({registry.label('model', spec.kind)})"
+        raise ModelError(f"model {spec.name}{package}: {wrong.words}")
+    return cast("Model", registry.make("model", spec.kind, **spec.options, preprocess=spec.preprocess))

@@ -26,10 +26,10 @@ PLAUSIBLE = 0.6
 def make_scheme(name: str, options: Mapping[str, Any] | None = None) -> Scheme:
     """Return the scheme called ``name`` in a suite; ``options`` hold its ``kind`` where that is another, and what the kind takes.
 
-    Raises `UnknownName`.
+    Raises `UnknownName`, or `PluginError` for one of a package that can't be used.
     """
     settings = dict(options or {})
-    return cast("Scheme", registry.find("scheme", settings.pop("kind", name))(**settings))
+    return cast("Scheme", registry.make("scheme", settings.pop("kind", name), **settings))
 
 
 class Scheme(Protocol):
