@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.config.private_folder import make_private
 from orchestrator.errors import UsageError
 from orchestrator.transports import known_hosts as trusted_keys
 
@@ -36,7 +37,7 @@ def trust(device: Device, connector: Connector, confirm: Confirm) -> HostKey:
 @contextmanager
 def draft_of(connector: Connector) -> Iterator[Connector]:
     """Give a connector that trusts the same host keys in a file of its own, which may change."""
-    connector.known_hosts.parent.mkdir(parents=True, exist_ok=True)
+    make_private(connector.known_hosts.parent)
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "known_hosts"
         draft.write_bytes(trusted_keys.content(connector.known_hosts))

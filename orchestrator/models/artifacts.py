@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from orchestrator.config.private_folder import make_private
 from orchestrator.datasets.base import make_dataset
 from orchestrator.domain.artifact import Artifact, Golden, ImageSet
 from orchestrator.domain.image_list import ImageList
@@ -72,7 +73,7 @@ class Artifacts:
         self._recipes = root / "recipes"
         self._log = root / "build.log"
         for folder in (self.blobs, self._recipes):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_private(folder)
 
     def path(self, sha256: str) -> Path:
         """Return where a blob is."""

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote
 
+from orchestrator.config.private_folder import make_private
 from orchestrator.domain.event import LaneCrashed
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def write_report(run: str, device: str, state: Path, error: BaseException) -> Pa
     those of the environment are replaced; control characters are escaped.
     """
     folder = state / "crashes"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(folder)
     now = datetime.now(UTC)
     path = folder / f"{run}-{device}-{now:%H%M%S%f}.txt"
     lines = traceback.format_exception(type(error), error, error.__traceback__, limit=-FRAMES)

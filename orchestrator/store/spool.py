@@ -8,6 +8,7 @@ import os
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
+from orchestrator.config.private_folder import make_private
 from orchestrator.errors import StoreError, StoreUnavailable
 from orchestrator.store.event_text import from_line, to_line
 
@@ -61,7 +62,7 @@ class Spool:
         """Open the file of a run in ``folder``, readable by this user alone, and go on where it ends; raises `StoreError`."""
         path = folder / f"{run}.jsonl"
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(folder)
             spool = cls(path, _locked(path, os.O_RDWR | os.O_CREAT))
         except BlockingIOError:
             raise StoreUnavailable(f"{path}: another farm command uses it", hint="wait until that one ends") from None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.config.atomic_write import rewriting
+from orchestrator.config.private_folder import make_private
 from orchestrator.errors import HostKeyRefused, UsageError
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def openssh_knows(paths: Iterable[Path], name: str, blob: bytes) -> Path | None:
 
 def trust(path: Path, key: HostKey) -> None:
     """Trust ``key``, and no other, for its name; the file is created, readable by its owner only."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path.parent)
     with rewriting(path, mode=0o600) as text:
         kept = [line for line in text.before.splitlines() if not _is_for(line, key.name)]
         text.after = "\n".join([*kept, key.line]) + "\n"

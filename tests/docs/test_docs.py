@@ -150,6 +150,17 @@ def test_files_of_the_repository_that_a_page_names_exist(path):
     assert not [name for name in named if not (ROOT / name).exists()]
 
 
+@pytest.mark.parametrize("page", ["docs/reliability.md", "docs/threats.md"])
+def test_every_promise_of_a_page_names_a_test_that_exists(page):
+    rows = [line for line in TEXT[ROOT / page].splitlines() if line.startswith("| ") and "| test |" not in line]
+
+    for row in rows:
+        named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", row)
+        assert named, f"{row} names no test"
+        for file, name in named:
+            assert re.search(rf"^(async )?def {name}\(", (ROOT / file).read_text(), re.MULTILINE), f"{file}: no {name}"
+
+
 def test_where_do_i_change_has_an_answer_that_exists():
     table = section(TEXT[ROOT / "CONTRIBUTING.md"], "Where do I change …")
     rows = [line for line in table.splitlines() if line.startswith("| ")][1:]

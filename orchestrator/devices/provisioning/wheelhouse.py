@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.config.atomic_write import locked
+from orchestrator.config.private_folder import make_private
 from orchestrator.errors import DeviceUnfit, UsageError
 from orchestrator.runtimes.pins import pins
 
@@ -31,7 +32,7 @@ def obtain(chosen: Sequence[Pin], cache: Path, wheelhouse: Path | None = None) -
 
     Several processes and threads may do this at once. Raises `DeviceUnfit` where a file can't be had, or is another.
     """
-    cache.mkdir(parents=True, exist_ok=True)
+    make_private(cache)
     with locked(cache):  # devices are probed side by side, and most need the same files
         for pin in chosen:
             if not _is_intact(cache / pin.filename, pin):
