@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import completion, datasets, db, devices, models, report, results, run, runs, web
+from orchestrator.cli import completion, datasets, db, devices, doctor, models, report, results, run, runs, web
 from orchestrator.cli.password_warning import warn_of_password
 
 #: What a disk says that is full, read-only, somebody else's, or has something else where a file should be.
@@ -36,6 +36,7 @@ app.command("web", epilog=web.EPILOG)(web.web)
 app.add_typer(models.app)
 app.add_typer(datasets.app)
 app.add_typer(db.app)
+app.command("doctor", epilog=doctor.EPILOG)(doctor.doctor)
 app.command("completion", epilog=completion.EPILOG)(completion.completion)
 
 

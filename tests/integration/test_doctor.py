@@ -1,0 +1,145 @@
+"""`farm doctor`: what is wrong with a project, and the command that mends it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+from contextlib import closing
+from datetime import UTC, datetime
+
+import pytest
+
+from orchestrator.domain.device import Device
+from orchestrator.store.spool import Spool
+from orchestrator.store.store import Store
+from orchestrator.transports import known_hosts
+from orchestrator.transports.known_hosts import HostKey
+from tests.lab.project import Project
+from tests.lab.telling import started
+
+PI = "devices:\n  pi5: {address: 127.0.0.1, user: pi, port: 2222, identity_file: KEY}\n"
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "home").mkdir()
+    return Project(folder=tmp_path)
+
+
+@pytest.fixture
+def fleet(project):
+    """A project whose one device is as it should be, and has never answered."""
+    key = project.folder / "key"
+    key.write_text("a private key\n")
+    key.chmod(0o600)
+    (project.folder / "inventory.yaml").write_text(PI.replace("KEY", str(key)))
+    host_key = HostKey(name="[127.0.0.1]:2222", kind="ssh-ed25519", blob=b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes(32))
+    known_hosts.trust(project.folder / ".farm" / "known_hosts", host_key)
+    return project
+
+
+def findings(project):
+    done = project.farm("doctor", "--json")
+    assert done.stderr == ""
+    return done.returncode, json.loads(done.stdout)
+
+
+def wrong(project):
+    return [
+        (finding["state"], finding["subject"], finding["command"])
+        for finding in findings(project)[1]
+        if finding["state"] != "ok"
+    ]
+
+
+def test_a_new_project_has_nothing_wrong_with_it_and_nothing_is_made(project):
+    done = project.farm("doctor")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "database: none yet" in done.stdout
+    assert "warning" not in done.stdout
+    assert [path.name for path in project.folder.iterdir()] == ["home"]
+
+
+def test_a_device_that_never_answered_is_a_warning_with_the_next_command(fleet):
+    assert wrong(fleet) == [("warning", "device pi5", "farm devices check pi5")]
+
+
+def test_a_host_key_that_nothing_trusts_is_an_error(fleet):
+    (fleet.folder / ".farm" / "known_hosts").write_text("")
+
+    status, _ = findings(fleet)
+
+    assert status == 1
+    assert ("error", "device pi5", "farm devices trust pi5") in wrong(fleet)
+
+
+def test_a_key_that_others_may_read_is_an_error_that_its_command_mends(fleet):
+    (fleet.folder / "key").chmod(0o644)
+
+    command = next(command for state, _, command in wrong(fleet) if state == "error")
+    subprocess.run(command.split(), check=True)
+
+    assert all(state == "warning" for state, _, _ in wrong(fleet))
+
+
+def test_a_key_that_is_gone_is_an_error(fleet):
+    (fleet.folder / "key").unlink()
+
+    assert ("error", "device pi5", None) in wrong(fleet)
+
+
+def test_a_folder_that_others_may_read_is_a_warning_that_its_command_mends(fleet):
+    (fleet.folder / ".farm").chmod(0o755)
+
+    command = next(command for _, subject, command in wrong(fleet) if subject == "state")
+    subprocess.run(command.split(), check=True)
+
+    assert "state" not in [subject for _, subject, _ in wrong(fleet)]
+
+
+def test_what_a_device_answered_last_is_held_against_it(fleet):
+    facts = {"clock_offset_ns": 400_000_000_000, "disk_free_bytes": 1_000_000}
+    with Store.open(f"sqlite:///{fleet.folder / 'farm.db'}") as store:
+        store.record_facts(Device(name="pi5", address="127.0.0.1"), facts, datetime.now(UTC))
+
+    sentences = [finding["sentence"] for finding in findings(fleet)[1] if finding["subject"] == "device pi5"]
+
+    assert any("clock is +400 s off" in sentence for sentence in sentences)
+    assert any("1.00 MB are free" in sentence for sentence in sentences)
+
+
+def test_a_run_that_has_not_ended_and_events_that_wait_are_named_with_their_commands(project):
+    url = f"sqlite:///{project.folder / 'farm.db'}"
+    with Store.open(url) as store:
+        store.record(started())
+        (run,) = store.runs()
+        Spool.open(project.folder / ".farm" / "spool", run.id, store.name).close()
+
+    commands = [command for _, _, command in wrong(project)]
+
+    assert commands == ["farm db replay", f"farm run --resume {run.id}"]
+
+
+def test_an_old_database_is_an_error_with_the_command_and_the_rest_is_looked_at(project):
+    with Store.open(f"sqlite:///{project.folder / 'farm.db'}"):
+        pass
+    with closing(sqlite3.connect(project.folder / "farm.db")) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+
+    status, found = findings(project)
+
+    assert status == 1
+    (database,) = [finding for finding in found if finding["subject"] == "database"]
+    assert "farm db upgrade" in database["sentence"]
+    assert found[-1]["subject"] == "device local"
+
+
+def test_an_inventory_that_cannot_be_read_is_an_error_with_its_line(project):
+    (project.folder / "inventory.yaml").write_text("devices:\n  pi: {prot: 22}\n")
+
+    done = project.farm("doctor")
+
+    assert done.returncode == 1
+    assert "inventory.yaml:2" in done.stdout
