@@ -196,7 +196,7 @@ def _guarded(subject: str, found: Iterator[Finding]) -> Iterator[Finding]:
 
 
 def _facts(device: Device, row: DeviceRow | None) -> Iterator[Finding]:
-    """Yield what the device's own facts said against it when it last answered."""
+    """Yield the problems that the device's own facts showed when it last answered."""
     subject = f"device {device.name}"
     command = f"farm devices check {device.name}"
     if row is None:
