@@ -118,11 +118,16 @@ class Screen:
 
     @_show.register
     def _(self, event: happened.Planned) -> None:
+        for device in self._tasks.keys() - {lane.device for lane in event.plan.lanes}:
+            self._progress.update(self._tasks[device], visible=False)
         for lane in event.plan.lanes:
             self._times[lane.device] = TimeLeft(lane, event.plan.effort)
-            self._tasks[lane.device] = self._progress.add_task(
-                "waiting for artifacts", total=len(lane.steps), device=lane.device, left=""
-            )
+            if lane.device in self._tasks:  # planned anew without what its runtime has no kernels for
+                self._progress.update(self._tasks[lane.device], total=len(lane.steps))
+            else:
+                self._tasks[lane.device] = self._progress.add_task(
+                    "waiting for artifacts", total=len(lane.steps), device=lane.device, left=""
+                )
 
     @_show.register
     def _(self, event: happened.BuildStarted) -> None:

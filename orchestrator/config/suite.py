@@ -17,7 +17,7 @@ from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
 from orchestrator.domain.suite import Suite, Throughput, one_or_more
 from orchestrator.errors import ModelError, PluginError, SuiteError, UnknownName, no_such, unknown_key
-from orchestrator.runtimes import names
+from orchestrator.runtimes import kernel_releases, names
 from orchestrator.runtimes.catalogue import RUNTIMES
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def load(path: Path) -> Suite:
         raise document.complain(("effort",), no_such("effort", written.effort, EFFORTS))
     plain = written.model_fields_set - {"models", "dataset", "throughput", "schemes"}
     schemes = _schemes(document, written.schemes)
+    _check_compat(document, ("compat",), written.compat)
     return Suite(
         schemes=tuple(schemes),
         scheme_options={name: options for name, options in schemes.items() if options},
@@ -170,6 +171,8 @@ def _schemes(document: documents.Document, written: Sequence[str | SchemeKeys]) 
         else:
             name = entry.name
             options = _options(document, at, "scheme", entry.kind, entry.model_extra or {}) | {"kind": entry.kind}
+            _check_compat(document, (*at, "compat"), entry.compat)
+            options |= {} if entry.compat is None else {"compat": entry.compat}
             _check_name(document, at, "scheme", name)
             if name in registry.names("scheme"):
                 raise document.complain(at, f"{name!r} is a scheme of farm's own; give this one another `name:`")
@@ -177,6 +180,14 @@ def _schemes(document: documents.Document, written: Sequence[str | SchemeKeys]) 
             raise document.complain(at, f"a second scheme called {name!r}")
         schemes[name] = options
     return schemes
+
+
+def _check_compat(document: documents.Document, location: Location, compat: str | None) -> None:
+    if compat is not None:
+        try:
+            kernel_releases.release_in(compat)
+        except ValueError as error:
+            raise document.complain(location, str(error)) from None
 
 
 def _check_name(document: documents.Document, location: Location, what: str, name: str) -> None:

@@ -92,6 +92,7 @@ class SchemeKeys(pydantic.BaseModel, extra="allow", strict=True):
 
     kind: str
     name: str
+    compat: str | None = None
 
 
 _Schemes = Annotated[tuple[str | SchemeKeys, ...], pydantic.BeforeValidator(_as_tuple), pydantic.AfterValidator(_some)]
@@ -122,3 +123,4 @@ class SuiteFile(pydantic.BaseModel, extra="forbid", strict=True):
     profile: bool = False
     seed: Annotated[int, pydantic.Field(ge=0, le=MAX_SEED)] = 0
     accuracy: Accuracy = "all"
+    compat: str | None = None

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orchestrator.domain.case import Case
     from orchestrator.domain.effort import Effort
 
@@ -98,6 +100,27 @@ class Plan:
             return self
         left = [replace(lane, steps=tuple(step for step in lane.steps if step.id not in done)) for lane in self.lanes]
         return replace(self, lanes=tuple(lane for lane in left if lane.steps))
+
+    def skipping(self, skips: Sequence[Skip]) -> Plan:
+        """Return the plan without the cases of ``skips`` and what is done for them alone; they are added to its own."""
+        if not skips:
+            return self
+        skipped = {skip.case for skip in skips}
+        lanes = []
+        for lane in self.lanes:
+            left = [case for case in lane.cases if case not in skipped]
+            scored = {(case.model, case.scheme, case.runtime, case.batch) for case in left}
+            steps = tuple(
+                step
+                for step in lane.steps
+                if (
+                    (step.model, step.scheme, step.runtime, step.batch) in scored
+                    if isinstance(step, Scoring)
+                    else step.case not in skipped
+                )
+            )
+            lanes.append(replace(lane, steps=steps))
+        return replace(self, lanes=tuple(lane for lane in lanes if lane.steps), skips=(*self.skips, *skips))
 
     @property
     def cases(self) -> tuple[Case, ...]:

@@ -60,6 +60,9 @@ class Suite:
     seed: int = 0
     #: ``all`` scores every evaluation image on every device, a number at most so many; ``none`` measures latency alone.
     accuracy: str | int = "all"
+    #: ``tflite-2.14``: the release of TensorFlow Lite that artifacts must load on, where a scheme has a way; cases of others are
+    #: skipped. ``None`` lets each runtime take what it can.
+    compat: str | None = None
     #: Scheme of `schemes` with options -> its ``kind``, and what that takes. JSON values only.
     scheme_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -80,6 +83,11 @@ class Suite:
     def scheme_kind(self, scheme: str) -> str:
         """Return the plug-in behind a scheme of this suite."""
         return str(self.scheme_options.get(scheme, {}).get("kind", scheme))
+
+    def compat_of(self, scheme: str) -> str | None:
+        """Return what the artifacts of a scheme must load on, as the scheme's own entry says it, else the suite."""
+        compat = self.scheme_options.get(scheme, {}).get("compat", self.compat)
+        return None if compat is None else str(compat)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values from which `from_json` makes the same suite."""

@@ -86,6 +86,10 @@ class Artifacts:
         """
         return tuple(build for build, found in self._looked_up(builds, dataset) if isinstance(found, dict))
 
+    def kept(self, builds: Sequence[Build], dataset: DatasetSpec) -> Iterator[tuple[Build, Artifact]]:
+        """Yield those of ``builds`` that are there; does not import TensorFlow."""
+        return ((build, found) for build, found in self._looked_up(builds, dataset) if isinstance(found, Artifact))
+
     def ensure(
         self, builds: Sequence[Build], dataset: DatasetSpec, limits: BuildLimits | None = None
     ) -> Iterator[Built | Failed]:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 CHECKED_IMAGES = 16
 #: Images, of every class where the dataset knows them, that those are chosen among.
 CONSIDERED_IMAGES = 64
-#: No scheme stores a weight in less than a byte; half of that leaves room for what the converter folds away.
+#: A scheme of less than a byte for each weight says so itself; half of that leaves room for what the converter folds away.
 BYTES_PER_WEIGHT = 0.5
 
 
@@ -113,7 +113,7 @@ class ModelBuilder:
         """Score a few images with the agent's own code and compare with the model itself; raises `BuildError`."""
         name = scheme.name
         weights, size = self.source.weights, path.stat().st_size
-        if size < weights * BYTES_PER_WEIGHT:
+        if size < weights * getattr(scheme, "least_bytes_per_weight", BYTES_PER_WEIGHT):
             raise BuildError(f"the {name} artifact has {size} bytes for {weights} weights: they are not in it")
         try:
             loaded = kernels.load(scheme.format, str(path))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -82,7 +84,8 @@ class KerasSource:
         image = keras.Input(batch_shape=(batch, *self.keras.inputs[0].shape[1:]), name="image")
         saved = path.with_suffix(".keras")  # Keras requires this ending
         keras.Model(image, self.keras(image, training=False)).save(saved)
-        saved.replace(path)
+        _write_without_dates(saved, path)
+        saved.unlink()
 
     def _export(self, batch: int, folder: Path) -> None:
         import tensorflow as tf
@@ -110,3 +113,13 @@ class KerasSource:
 
         self._frozen[batch] = serve
         return serve
+
+
+def _write_without_dates(saved: Path, path: Path) -> None:
+    """Write the ``.keras`` file at ``saved`` to ``path`` without the time when it was saved: the same model gives the same bytes."""
+    with zipfile.ZipFile(saved) as dated, zipfile.ZipFile(path, "w") as plain:
+        for name in dated.namelist():
+            content = dated.read(name)
+            if name == "metadata.json":
+                content = json.dumps({**json.loads(content), "date_saved": ""}).encode()
+            plain.writestr(zipfile.ZipInfo(name), content)

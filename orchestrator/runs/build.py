@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from orchestrator.domain.event import ArtifactReady, BuildFailed, BuildStarted, ImagesListed
 from orchestrator.errors import UsageError
 from orchestrator.models.artifacts import Build, Built
+from orchestrator.models.schemes.base import options_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from orchestrator.domain.artifact import Artifact, ImageSet
     from orchestrator.domain.plan import Plan
+    from orchestrator.domain.suite import Suite
     from orchestrator.runs.context import RunContext, Stage
 
     #: Model, scheme, batch.
@@ -39,11 +41,7 @@ def build(context: RunContext, plan: Plan, announced: Mapping[Key, str]) -> Stag
     """
     suite = context.suite
     specs = {model.name: model for model in suite.models}
-    keys = dict.fromkeys((case.model, case.scheme, case.batch) for case in plan.cases)
-    builds = [
-        Build(model=specs[model], scheme=scheme, batch=batch, options=suite.scheme_options.get(scheme, {}))
-        for model, scheme, batch in keys
-    ]
+    builds = wanted(suite, plan)
     yield BuildStarted(run=context.run, total=len(context.artifacts.missing(builds, suite.dataset)))
     artifacts: dict[Key, Artifact] = {}
     failures: dict[Key, str] = {}
@@ -69,6 +67,16 @@ def build(context: RunContext, plan: Plan, announced: Mapping[Key, str]) -> Stag
     for image_set in {each.image_list: each for each in images.values()}.values():
         yield ImagesListed(run=context.run, image_list=context.artifacts.image_list(image_set))
     return BuildResults(artifacts=artifacts, failures=failures, images=images)
+
+
+def wanted(suite: Suite, plan: Plan) -> tuple[Build, ...]:
+    """Return a build for each artifact that the cases of ``plan`` need."""
+    specs = {model.name: model for model in suite.models}
+    keys = dict.fromkeys((case.model, case.scheme, case.batch) for case in plan.cases)
+    return tuple(
+        Build(model=specs[model], scheme=scheme, batch=batch, options=options_in(suite, scheme))
+        for model, scheme, batch in keys
+    )
 
 
 def _refuse_another(run: str, key: Key, artifact: Artifact, announced: Mapping[Key, str]) -> None:

@@ -18,9 +18,10 @@ from orchestrator.domain.suite import Suite
 from orchestrator.models.artifacts import Artifacts
 from orchestrator.models.build_processes import BuildLimits
 from orchestrator.models.leaks import refuse_leaks
-from orchestrator.runs.build import build
+from orchestrator.runs.build import build, wanted
 from orchestrator.runs.context import RunContext
 from orchestrator.runs.judge import judge
+from orchestrator.runs.kernel_fit import unfit
 from orchestrator.runs.measure import measure
 from orchestrator.runs.probe import probe
 from orchestrator.runs.recorder import Recorder
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from orchestrator.domain.device import Device
     from orchestrator.domain.event import Event
-    from orchestrator.domain.plan import Plan
+    from orchestrator.domain.plan import Plan, Skip
     from orchestrator.runs.context import Stage
     from orchestrator.store.store import Store
 
@@ -75,11 +76,16 @@ class Farm:
     ) -> Plan:
         """Probe ``devices`` and return what `run` would do, without doing or storing it.
 
-        ``run`` is a run to go on with, ``done`` are its steps that need no doing.
+        ``run`` is a run to go on with, ``done`` are its steps that need no doing. Whether a device's runtime has the kernels of an
+        artifact is known of those that are built.
         """
         with Session(self._connector) as session:
             context = self._context(run, suite, session)
-            return _returned(probe(context, devices, fetch=False)).plan(context).without(done)
+            probed = _returned(probe(context, devices, fetch=False))
+            plan = probed.plan(context)
+            kept = self._artifacts.kept(wanted(suite, plan), suite.dataset)
+            artifacts = {(build.model.name, build.scheme, build.batch): artifact for build, artifact in kept}
+            return plan.skipping(unfit(plan, suite, probed, artifacts, self._artifacts.path)).without(done)
 
     def run(
         self, suite: Suite, devices: Sequence[Device], store: Store, *, session: Session | None = None
@@ -161,13 +167,19 @@ def _stages(context: RunContext, devices: Sequence[Device], store: Store, record
     plan = probed.plan(context)
     yield Planned(run=run, plan=plan)
     if plan.skips:
-        yield tuple(
-            CaseSkipped(run=run, device=skip.case.device, case=skip.case, reason=skip.reason) for skip in plan.skips
-        )
+        yield _skipped(run, plan.skips)
     if not plan.lanes:
         yield RunEnded(run=run, exit_status=1 if probed.has_crashed else NOTHING_RAN)
         return
     built = yield from build(context, plan, announced)
+    skips = unfit(plan, context.suite, probed, built.artifacts, context.artifacts.path)
+    if skips:
+        plan = plan.skipping(skips)
+        yield Planned(run=run, plan=plan)
+        yield _skipped(run, skips)
+        if not plan.lanes:
+            yield RunEnded(run=run, exit_status=1 if probed.has_crashed else NOTHING_RAN)
+            return
     cases = {lane.device: lane.cases for lane in plan.lanes}
     replaced = probed.replaced(before)
 
@@ -179,6 +191,10 @@ def _stages(context: RunContext, devices: Sequence[Device], store: Store, record
     )
     fine = not failed and not probed.unreachable and Verdict.INVALID not in verdicts
     yield RunEnded(run=run, exit_status=0 if fine else 1)
+
+
+def _skipped(run: str, skips: Sequence[Skip]) -> tuple[CaseSkipped, ...]:
+    return tuple(CaseSkipped(run=run, device=skip.case.device, case=skip.case, reason=skip.reason) for skip in skips)
 
 
 def _returned(stage: Stage[T]) -> T:

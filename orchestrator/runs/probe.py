@@ -14,6 +14,7 @@ from orchestrator.domain.runtime import RuntimeChoice
 from orchestrator.errors import DeviceUnfit, FarmError
 from orchestrator.runs import planner
 from orchestrator.runs.crash import contained
+from orchestrator.runtimes.pins import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -40,6 +41,8 @@ class Probed:
     unsupported: Mapping[str, str] = field(default_factory=dict)
     #: Runtime -> what to bring along.
     environments: Mapping[str, Environment] = field(default_factory=dict)
+    #: Runtime -> its version there, as far as it is known.
+    versions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +126,7 @@ def _with_environments(context: RunContext, device: Device, facts: Mapping[str, 
     """Return what the device needs for each runtime of the suite."""
     unsupported: dict[str, str] = {}
     environments: dict[str, Environment] = {}
+    versions: dict[str, str] = {}
     for runtime in context.suite.runtimes:
         choice = RuntimeChoice.parse(runtime)
         if device.runtimes and choice.name not in device.runtimes:
@@ -130,17 +134,18 @@ def _with_environments(context: RunContext, device: Device, facts: Mapping[str, 
             unsupported[runtime] = f"the inventory allows only {allowed} on {device.name}"
             continue
         if _has(facts, choice):
+            versions[runtime] = str(facts["runtimes"][choice.on_device].get("version") or "")
             continue
         try:
+            versions[runtime] = version_of(runtime, choose(Target.of(facts), runtime)) or ""
             if not fetch:
-                choose(Target.of(facts), runtime)
                 continue
             environments[runtime] = environment_for(
                 facts, runtime, cache=context.state / "wheels", wheelhouse=context.wheelhouse
             )
         except DeviceUnfit as error:
             unsupported[runtime] = str(error)
-    return Probed(device=device, facts=facts, unsupported=unsupported, environments=environments)
+    return Probed(device=device, facts=facts, unsupported=unsupported, environments=environments, versions=versions)
 
 
 def _has(facts: Mapping[str, Any], choice: RuntimeChoice) -> bool:

@@ -19,6 +19,8 @@ from orchestrator.domain.runtime import RuntimeChoice
 from orchestrator.runtimes.catalogue import RUNTIMES, find
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from packaging.tags import Tag
 
     from orchestrator.runtimes.catalogue import Runtime
@@ -128,6 +130,13 @@ def versions(name: str) -> tuple[str, ...]:
     """Return the versions that ``NAME==VERSION`` may name, oldest first; none where there is nothing to choose."""
     entry = RUNTIMES.get(name)
     return tuple(map(str, sorted({pin.version for pin in _versioned(entry)}))) if entry else ()
+
+
+def version_of(runtime: str, chosen: Iterable[Pin]) -> str | None:
+    """Return the version of ``runtime`` that these wheels are, ``None`` where it has none of its own."""
+    entry = find(runtime)
+    ours = [pin for pin in chosen if entry is not None and pin.project == entry.versions_of]
+    return str(ours[0].version) if ours else None
 
 
 def system_packages(runtime: str) -> tuple[SystemPackage, ...]:

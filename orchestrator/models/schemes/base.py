@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from orchestrator import registry
+from orchestrator.config import plugin_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from orchestrator.domain.artifact import Tolerance
+    from orchestrator.domain.suite import Suite
     from orchestrator.models.base import Form, Source
 
     #: Yields preprocessed float32 batches [batch, height, width, channels].
@@ -26,14 +28,28 @@ PLAUSIBLE = 0.6
 def make_scheme(name: str, options: Mapping[str, Any] | None = None) -> Scheme:
     """Return the scheme called ``name`` in a suite; ``options`` hold its ``kind`` where that is another, and what the kind takes.
 
-    Raises `UnknownName`, or `PluginError` for one of a package that can't be used.
+    A ``compat`` among them is for schemes that have a way to serve it. Raises `UnknownName`, or `PluginError` for one of a package
+    that can't be used.
     """
     settings = dict(options or {})
-    return cast("Scheme", registry.make("scheme", settings.pop("kind", name), **settings))
+    kind = settings.pop("kind", name)
+    if "compat" not in plugin_options.names(registry.find("scheme", kind)):
+        settings.pop("compat", None)
+    return cast("Scheme", registry.make("scheme", kind, **settings))
+
+
+def options_in(suite: Suite, name: str) -> dict[str, Any]:
+    """Return the options that a suite gives the scheme called ``name``, the suite's ``compat`` among them."""
+    compat = suite.compat_of(name)
+    return {**suite.scheme_options.get(name, {}), **({} if compat is None else {"compat": compat})}
 
 
 class Scheme(Protocol):
-    """A way to quantize."""
+    """A way to quantize.
+
+    A scheme that stores weights in less than a byte has a ``least_bytes_per_weight`` (0.5 elsewhere): smaller files are refused.
+    One with a ``compat`` option is given the suite's.
+    """
 
     name: str
     #: Of the artifact: ``tflite``, ``keras`` or ``onnx``; runtimes say which they take.

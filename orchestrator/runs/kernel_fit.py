@@ -1,0 +1,65 @@
+"""Cases whose artifact the runtime of their device has no kernels for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestrator import registry
+from orchestrator.domain.plan import Skip
+from orchestrator.models import kernel_needs
+from orchestrator.runtimes import catalogue, kernel_releases
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from orchestrator.domain.artifact import Artifact
+    from orchestrator.domain.case import Case
+    from orchestrator.domain.plan import Plan
+    from orchestrator.domain.suite import Suite
+    from orchestrator.models.kernel_needs import Need
+    from orchestrator.runs.probe import ProbeResults
+
+
+def unfit(
+    plan: Plan,
+    suite: Suite,
+    probed: ProbeResults,
+    artifacts: Mapping[tuple[str, str, int], Artifact],
+    path: Callable[[str], Path],
+) -> tuple[Skip, ...]:
+    """Return the cases of ``plan`` that their device could not load, or would answer nonsense to, each with the reason.
+
+    ``artifacts`` are by model, scheme and batch, those that are known; ``path`` finds one by its sha256.
+    """
+    needs = {
+        key: kernel_needs.newest(path(artifact.sha256).read_bytes())
+        for key, artifact in artifacts.items()
+        if registry.find("scheme", suite.scheme_kind(key[1])).format == "tflite"
+    }
+    skips = []
+    for case in plan.cases:
+        need = needs.get((case.model, case.scheme, case.batch))
+        if need is not None:
+            reason = _refused_by_suite(suite, case, need) or _refused_by_runtime(probed, case, need)
+            if reason is not None:
+                skips.append(Skip(case=case, reason=f"{case.scheme} of {case.model}: {reason}"))
+    return tuple(skips)
+
+
+def _refused_by_suite(suite: Suite, case: Case, need: Need) -> str | None:
+    compat = suite.compat_of(case.scheme)
+    if compat is None or need.release <= kernel_releases.release_in(compat):
+        return None
+    return f"{need}, the suite has `compat: {compat}`"
+
+
+def _refused_by_runtime(probed: ProbeResults, case: Case, need: Need) -> str | None:
+    version = probed.of(case.device).versions.get(case.runtime, "")
+    release = kernel_releases.release_of(case.runtime, version)
+    if release is None or need.release <= release:
+        return None
+    entry = catalogue.find(case.runtime)
+    package = (entry.versions_of if entry is not None else None) or case.runtime
+    of = "" if str(release) == version else f" with the kernels of {release}"
+    return f"{need}, {case.device} has {package} {version}{of}"
