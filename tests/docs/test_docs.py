@@ -107,6 +107,7 @@ def help_of(path):
 @pytest.mark.parametrize("block", [block for block in blocks("yaml") if "models:" in block.values[0]])
 def test_suites_on_a_page_can_be_read(block, tmp_path, monkeypatch):
     monkeypatch.setenv("XRAYS", str(tmp_path))
+    monkeypatch.setenv("CHESTXRAY14", str(tmp_path))
     path = tmp_path / "suite.yaml"
     path.write_text(block if "dataset:" in block else block + "dataset: phantom\n", encoding="utf-8")
     for name in re.findall(r"path: (\S+\.tflite)", block):  # these are looked into
@@ -129,6 +130,7 @@ def test_inventories_on_a_page_can_be_read(block, tmp_path, monkeypatch):
 @pytest.mark.parametrize("path", sorted(ROOT.glob("examples/*/suite.yaml")), ids=lambda path: path.parent.name)
 def test_suites_of_the_examples_can_be_read(path, monkeypatch, tmp_path):
     monkeypatch.setenv("XRAYS", str(tmp_path))
+    monkeypatch.setenv("CHESTXRAY14", str(tmp_path))
 
     assert suite.load(path).models
 
