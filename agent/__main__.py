@@ -1,4 +1,26 @@
-"""The commands of `agent.wire`, one function each: from a request to one line of JSON."""
+"""The commands of `agent.wire`, one function each: from a request to one line of JSON.
+
+Commands, as ``python3 agent.zip --workdir DIR COMMAND …``:
+
+==================== ============================ ===========================================================
+command              standard input               standard output
+==================== ============================ ===========================================================
+``probe``            ProbeRequest                 the device's facts, one JSON object
+``have``             JSON list of sha256          ``{"missing": {sha256: bytes already received}, "used_bytes": …,
+                                                  "free_bytes": …}``: what is ours there, what is left on that disk
+``receive SHA``      the blob from ``--offset``   ``{"sha256": …, "size_bytes": …}``
+``environment``      EnvironmentRequest           ``{"environment": …, "reused": bool}``
+``start``            LaneRequest                  ``{"lane": …}``
+``follow LANE``      (held open; its end stops)   `JOURNAL_MARK` line, then journal lines from ``--from OFFSET``
+``collect LANE``     nothing                      the same, without waiting for more
+``stop LANE``        nothing                      ``{"stopped": bool}``
+``tune``             TuneRequest                  ``{"set": […], "kept": […], "failed": […], "tuned": …, "mended": …}``:
+                                                  `agent.tuner`
+``restore``          nothing                      ``{"restored": […], "failed": […], "tuned": …, "mended": …}``
+``gc``               nothing                      ``{"removed_bytes": …, "removed": {"environments": …, "blobs": …,
+                                                  "agents": …, "lanes": …}, "kept_bytes": …}``
+==================== ============================ ===========================================================
+"""
 
 from __future__ import annotations
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import select
 import subprocess
 import time
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, Optional, Union
 
 from agent import spawn, wire
+from agent.kept_scores import kept_scores
 from agent.sensors import Sensors
 from agent.settle import settle, temperature_of
 from agent.tuner import Tuner
@@ -76,6 +79,7 @@ class StepRunner:
 
     def _take_steps(self) -> None:
         self._idle_c = temperature_of(self._sensors)
+        scorings: list[wire.Step] = []
         for step in self._request.steps:
             if self.stopped():
                 break
@@ -84,6 +88,22 @@ class StepRunner:
             if record.error is not None and self.stopped():
                 break  # not the step's fault
             self._writer.append(record)
+            if isinstance(record, wire.ScoringDone) and record.error is None:
+                scorings.append(step)
+        if not self._request.keep_shards and not self.stopped():
+            self._delete_scored(scorings)
+
+    def _delete_scored(self, scorings: list[wire.Step]) -> None:
+        """Delete the shards that all ``scorings`` have scores of, but for the first of each."""
+        wanted: set[str] = set()
+        done: set[str] = set()
+        for step in scorings:
+            kept = kept_scores(self._workdir, step)
+            for place, shard in enumerate(step.shards):
+                (done if place and place in kept else wanted).add(shard.sha256)
+        for sha256 in done - wanted:
+            with suppress(FileNotFoundError):
+                os.unlink(self._workdir.blob(sha256))
 
     def _take(self, step: wire.Step) -> Union[wire.AttemptDone, wire.ScoringDone, wire.ProfileDone]:
         step = self._settled(step)
@@ -134,24 +154,60 @@ class StepRunner:
             if self.stopped():  # the signal came while the worker was being made
                 worker.kill()
             try:
-                printed, _ = worker.communicate(wire.to_json(step), timeout=step.timeout_s)
+                with worker:
+                    answer = self._answer(worker, step)
             except subprocess.TimeoutExpired:
-                worker.kill()
-                worker.communicate()
                 words = spawn.last_words(_tail(log), worker.returncode)
                 return {"error": "no answer within %g s; %s" % (step.timeout_s, words)}
             finally:
                 self._worker = None
-            try:
-                answer = dict(json.loads(printed))
-            except ValueError:
-                answer = {}
             if worker.returncode or not answer:
                 limit = (
                     "" if step.memory_bytes is None else "; it may take %d MB at most" % (step.memory_bytes // 10**6)
                 )
                 return {"error": spawn.last_words(_tail(log), worker.returncode) + limit}
             return answer
+
+    def _answer(self, worker: subprocess.Popen[bytes], step: wire.Step) -> dict[str, Any]:
+        """Return the last line that a worker prints, nothing where it is cut off; the lines before it become records.
+
+        Kills the worker where a line takes longer than the step may, and raises `subprocess.TimeoutExpired`.
+        """
+        assert worker.stdin is not None  # noqa: S101  it is a pipe
+        assert worker.stdout is not None  # noqa: S101
+        with suppress(BrokenPipeError), worker.stdin:  # it died at once: its status tells
+            worker.stdin.write(wire.to_json(step))
+        answer: dict[str, Any] = {}
+        pending, until = b"", time.monotonic() + step.timeout_s
+        while True:
+            if not select.select([worker.stdout], [], [], max(0.0, until - time.monotonic()))[0]:
+                worker.kill()
+                raise subprocess.TimeoutExpired(worker.args, step.timeout_s)
+            chunk = os.read(worker.stdout.fileno(), 1 << 16)
+            if not chunk:
+                break
+            *lines, pending = (pending + chunk).split(b"\n")
+            for line in lines:
+                answer = _fields(line)
+                if "shard" in answer:
+                    until = time.monotonic() + step.timeout_s
+                    self._writer.append(
+                        wire.from_json(wire.ShardScored, {"id": step.id, "at_ns": time.time_ns(), **answer})
+                    )
+                    answer = {}
+        try:
+            worker.wait(max(0.0, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            worker.kill()
+            raise
+        return answer
+
+
+def _fields(line: bytes) -> dict[str, Any]:
+    try:
+        return dict(json.loads(line))
+    except ValueError:
+        return {}
 
 
 def _tail(log: IO[bytes]) -> bytes:

@@ -120,7 +120,12 @@ def _check(workdir: Workdir, request: wire.LaneRequest) -> None:
         if not knows(step.runtime):
             message = "step %s: unknown runtime %r; there are %s" % (step.id, step.runtime, ", ".join(names()))
             raise Refused(wire.BAD_REQUEST, message)
-        needed = (step.artifact, step.pixels, step.labels, step.golden)
+        images = [workdir.blob(shard.sha256) for shard in step.shards]  # refuses what is no name of a blob
+        if step.kind == "measure" and not images:
+            raise Refused(wire.BAD_REQUEST, "step %s: it has no images" % step.id)
+        needed = [step.artifact, step.golden]
+        needed += [step.shards[0].sha256] if step.kind == "measure" else []
+        needed += [step.labels] if step.kind == "score" else []
         absent += [sha for sha in needed if sha is not None and not os.path.exists(workdir.blob(sha))]
         if step.environment is not None and not os.path.isdir(workdir.environment(step.environment)):
             absent.append("environment " + step.environment)

@@ -23,3 +23,8 @@ def pack_ints(values: Iterable[int]) -> str:
 def pack_bytes(data: bytes) -> str:
     """Return bytes as base64 of zlib."""
     return base64.b64encode(zlib.compress(data, 1)).decode() if data else ""
+
+
+def unpack_bytes(text: str) -> bytes:
+    """Undo `pack_bytes` for what this device packed itself."""
+    return zlib.decompress(base64.b64decode(text)) if text else b""

@@ -77,17 +77,23 @@ def dequantize(values: NDArray[Any], tensor: Tensor) -> NDArray[np.float32]:
 
 def feed(loaded: Loaded, pixels: NDArray[np.uint8], how: Preprocess, batch: int) -> None:
     """Set the input to the first ``batch`` images, repeating them where there are fewer."""
+    values = prepared(loaded, pixels, how, batch)
+    if values is not None and loaded.input is not None:
+        if FREE in loaded.input.shape:
+            loaded.fix(values.shape)  # type: ignore[attr-defined]  # those with free sides have it
+        loaded.set_input(values)
+
+
+def prepared(loaded: Loaded, pixels: NDArray[np.uint8], how: Preprocess, batch: int) -> Optional[NDArray[Any]]:
+    """Return the first ``batch`` images as the input takes them, ``None`` where there is no input. Raises `Unscorable`."""
     if loaded.input is None:
-        return
+        return None
     if not len(pixels):
         raise Unscorable("the dataset has no image")
     order = _order(loaded.input.shape, batch, how)
     chosen = np.asarray(pixels[:batch])
     repeated = np.resize(chosen, (batch, *chosen.shape[1:]))
-    values = np.ascontiguousarray(preprocess(repeated, how).transpose(order))
-    if FREE in loaded.input.shape:
-        loaded.fix(values.shape)  # type: ignore[attr-defined]  # those with free sides have it
-    loaded.set_input(quantize(values, loaded.input))
+    return quantize(np.ascontiguousarray(preprocess(repeated, how).transpose(order)), loaded.input)
 
 
 def _order(shape: tuple[int, ...], batch: int, how: Preprocess) -> tuple[int, ...]:

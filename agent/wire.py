@@ -3,29 +3,8 @@
 Standard library only, Python 3.9 and later; both ends import this very file, because the agent travels as a zip
 under its own sha256.
 
-Commands, as ``python3 agent.zip --workdir DIR COMMAND …``:
-
-==================== ============================ ===========================================================
-command              standard input               standard output
-==================== ============================ ===========================================================
-``probe``            ProbeRequest                 the device's facts, one JSON object
-``have``             JSON list of sha256          ``{"missing": {sha256: bytes already received}, "used_bytes": …,
-                                                  "free_bytes": …}``: what is ours there, what is left on that disk
-``receive SHA``      the blob from ``--offset``   ``{"sha256": …, "size_bytes": …}``
-``environment``      EnvironmentRequest           ``{"environment": …, "reused": bool}``
-``start``            LaneRequest                  ``{"lane": …}``
-``follow LANE``      (held open; its end stops)   `JOURNAL_MARK` line, then journal lines from ``--from OFFSET``
-``collect LANE``     nothing                      the same, without waiting for more
-``stop LANE``        nothing                      ``{"stopped": bool}``
-``tune``             TuneRequest                  ``{"set": […], "kept": […], "failed": […], "tuned": …, "mended": …}``:
-                                                  `agent.tuner`
-``restore``          nothing                      ``{"restored": […], "failed": […], "tuned": …, "mended": …}``
-``gc``               nothing                      ``{"removed_bytes": …, "removed": {"environments": …, "blobs": …,
-                                                  "agents": …, "lanes": …}, "kept_bytes": …}``
-==================== ============================ ===========================================================
-
-An answer is the **last line** of standard output, one JSON object, because login shells may print before it. A refusal
-is exit status `REFUSED` with ``{"error": code, "message": sentence, …}`` as that line. `follow` ends with status 0 after
+`agent.__main__` lists the commands. An answer is the **last line** of standard output, one JSON object, because login shells
+may print before it. A refusal is exit status `REFUSED` with ``{"error": code, "message": sentence, …}`` as that line. `follow` ends with status 0 after
 the lane's `LaneDone`, and with `REFUSED` and the code ``lane-died`` on standard error where the lane's process is gone
 without one.
 
@@ -39,8 +18,10 @@ import json
 import zlib
 from typing import Any
 
+from agent import dataclass_json
+
 #: Raised whenever a field changes its meaning; both ends ship together, so this only guards old journals.
-VERSION = 1
+VERSION = 2
 #: Exit status of a command the agent refused.
 REFUSED = 3
 #: The line that `follow` and `collect` print before the first journal line: all before it is a login shell's noise.
@@ -94,6 +75,14 @@ class Preprocess:
 
 
 @dataclasses.dataclass(frozen=True)
+class Shard:
+    """Some of the evaluation images, in their order: a blob of `agent.shards`."""
+
+    sha256: str
+    images: int
+
+
+@dataclasses.dataclass(frozen=True)
 class Step:
     """One worker process: ``kind`` is ``measure`` (time a case once), ``score`` (score images) or ``profile`` (operators)."""
 
@@ -108,10 +97,12 @@ class Step:
     environment: str | None
     threads: int
     batch: int
-    #: sha256 of the uint8 pixel and label ``.npy`` blobs.
-    pixels: str
+    #: The images: all of them for ``score``, whose blobs may be absent; the first shard for ``measure``.
+    shards: tuple[Shard, ...]
+    #: sha256 of the uint8 label ``.npy`` blob.
     labels: str
     preprocess: Preprocess
+    #: Of the whole step; of ``score``, of each shard.
     timeout_s: float
     # Of ``measure`` only; both minima must be reached.
     min_invocations: int = 0
@@ -161,6 +152,9 @@ class LaneRequest:
     version: int = VERSION
     #: What to set before the first step; it is put back after the last.
     tune: TuneRequest | None = None
+    #: False where the disk can't hold all shards: those that every ``score`` step has scored are deleted after the last step,
+    #: but for the first of each, which ``measure`` takes its input from.
+    keep_shards: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -203,6 +197,8 @@ class AttemptDone:
     span_ns: int | None = None
     feed_ns: int | None = None
     read_ns: int | None = None
+    #: Preparing inputs of a whole batch each (scale, normalise, quantize), none of which is in ``latency_ns``.
+    preparations_ns: tuple[int, ...] = ()
     clock_ns: int | None = None
     loop_ns: int | None = None
     peak_rss_bytes: int | None = None
@@ -214,14 +210,27 @@ class AttemptDone:
     effective: dict[str, object] | None = None
     #: ``python``, ``numpy``, the runtime's package.
     versions: dict[str, str] | None = None
-    #: Scores of the golden images by the interpreter that was timed, packed like those of `ScoringDone`.
+    #: Scores of the golden images by the interpreter that was timed, packed like those of `ShardScored`.
     golden_scores: str = ""
     golden_shape: tuple[int, int] = (0, 0)
 
 
 @dataclasses.dataclass(frozen=True)
+class ShardScored:
+    """A shard of a ``score`` step is scored; in the journal in which the step ends, every shard has one, in any order."""
+
+    id: str
+    at_ns: int
+    #: Its place among the step's shards.
+    shard: int
+    #: Base64 of zlib of float32 little-endian scores, row-major, of ``shape`` (images, classes).
+    scores: str
+    shape: tuple[int, int]
+
+
+@dataclasses.dataclass(frozen=True)
 class ScoringDone:
-    """A scoring worker ended. ``error`` is ``None`` exactly when it succeeded."""
+    """A scoring worker ended. ``error`` is ``None`` exactly when it scored every shard that was there."""
 
     id: str
     began_at_ns: int
@@ -229,9 +238,8 @@ class ScoringDone:
     wall_ns: int
     error: str | None = None
     unloadable: bool = False
-    #: Base64 of zlib of float32 little-endian scores, row-major, of ``shape`` (images, classes).
-    scores: str = ""
-    shape: tuple[int, int] = (0, 0)
+    #: Places of the shards that are neither there nor scored; where there is one, the step is not done yet.
+    absent: tuple[int, ...] = ()
     #: Per class; ``None`` for a class without both labels.
     auc: tuple[float | None, ...] = ()
 
@@ -287,7 +295,7 @@ class LaneDone:
 
 #: Kind of a step -> what its worker's answer becomes.
 RECORD_OF = {"measure": AttemptDone, "score": ScoringDone, "profile": ProfileDone}
-RECORDS = {kind.__name__: kind for kind in (LaneBegan, StepBegan, *RECORD_OF.values(), Tuned, LaneDone)}
+RECORDS = {kind.__name__: kind for kind in (LaneBegan, StepBegan, ShardScored, *RECORD_OF.values(), Tuned, LaneDone)}
 
 
 def encode_line(record: object) -> bytes:
@@ -319,32 +327,21 @@ def to_json(request: object) -> bytes:
     return json.dumps(dataclasses.asdict(request), allow_nan=False).encode()  # type: ignore[call-overload]
 
 
+def read_request(content: bytes) -> LaneRequest:
+    """Undo `to_json` of a lane's request; raises `ValueError`."""
+    return from_json(LaneRequest, json.loads(content))  # type: ignore[no-any-return]  # it builds any kind
+
+
 def from_json(kind: Any, body: dict[str, Any]) -> Any:
     """Build a request or record from parsed JSON; unknown or missing fields are a `ValueError`."""
-    if not isinstance(body, dict):
-        raise ValueError("a %s is a JSON object" % kind.__name__)  # noqa: TRY004  one kind of error for every bad request
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    unknown = set(body) - set(fields)
-    if unknown:
-        raise ValueError("%s has no field %s" % (kind.__name__, ", ".join(sorted(unknown))))
-    values = {}
-    for name, value in body.items():
-        inner = NESTED.get((kind, name))
-        is_list = isinstance(value, list)
-        if inner is None or value is None:
-            values[name] = tuple(value) if is_list else value
-        else:
-            values[name] = tuple(from_json(inner, item) for item in value) if is_list else from_json(inner, value)
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise ValueError(str(error)) from error
+    return dataclass_json.build(kind, body, NESTED)
 
 
 NESTED = {
     (LaneRequest, "steps"): Step,
     (LaneRequest, "tune"): TuneRequest,
     (Step, "preprocess"): Preprocess,
+    (Step, "shards"): Shard,
     (ProfileDone, "operators"): Operator,
     (EnvironmentRequest, "wheels"): Wheel,
 }

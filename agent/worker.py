@@ -1,4 +1,4 @@
-"""A fresh process that does one step: measures a case once, scores every image, or times operators."""
+"""A fresh process that does one step: measures a case once, scores images shard by shard, or times operators."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ import signal
 import sys
 import time
 import traceback
-from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Callable, Optional, TypeVar
 
 from agent import packing, wire
 from agent.runtimes import find
 from agent.workdir import Workdir
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from agent.runtimes.base import Loaded, Runtime
     from agent.timing import Timings, Watching
 
@@ -33,21 +36,33 @@ class Unloadable(Exception):  # noqa: N818  a fact about artifact and runtime
 
 
 def main(arguments: list[str]) -> int:
-    """Do the step on standard input, print its answer as one line: fields of its record, or ``error``."""
+    """Do the step on standard input, print its answer as the last line: fields of its record, or ``error``.
+
+    Each line before that has the fields of a `wire.ShardScored`.
+    """
     workdir = Workdir(arguments[0])
     step = wire.from_json(wire.Step, json.load(sys.stdin))
     # C libraries print to descriptor 1 whatever Python thinks of it; from here on that is standard error.
     answers = os.dup(1)
     os.dup2(2, 1)
-    signal.setitimer(signal.ITIMER_REAL, step.timeout_s * _SPARE + 1.0)
+    _end_in_time(step)
     if step.memory_bytes is not None:  # private memory, since Linux 4.7; files that are only mapped do not count
         resource.setrlimit(resource.RLIMIT_DATA, (step.memory_bytes, step.memory_bytes))
     if step.environment is not None:
         sys.path.insert(0, workdir.environment(step.environment))
-    answer = _profile(workdir, step) if step.kind == "profile" else _compute(workdir, step)
     with open(answers, "wb") as out:
-        out.write(json.dumps(answer, allow_nan=False).encode() + b"\n")
+        answer = _profile(workdir, step) if step.kind == "profile" else _compute(workdir, step, out)
+        _print(out, answer)
     return 0
+
+
+def _end_in_time(step: wire.Step) -> None:
+    signal.setitimer(signal.ITIMER_REAL, step.timeout_s * _SPARE + 1.0)
+
+
+def _print(out: BinaryIO, answer: dict[str, Any]) -> None:
+    out.write(json.dumps(answer, allow_nan=False).encode() + b"\n")
+    out.flush()
 
 
 def _profile(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
@@ -57,12 +72,17 @@ def _profile(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
     return profile.profile(workdir.blob(step.artifact), step.runtime, step.threads)
 
 
-def _compute(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
+def _compute(workdir: Workdir, step: wire.Step, out: BinaryIO) -> dict[str, Any]:
     from agent.scoring import Unscorable  # numpy may come from the environment
+    from agent.shards import DamagedShard
+
+    def emit(scored: dict[str, Any]) -> None:
+        _print(out, scored)
+        _end_in_time(step)
 
     try:
-        return measure(workdir, step) if step.kind == "measure" else score(workdir, step)
-    except Unscorable as error:
+        return measure(workdir, step) if step.kind == "measure" else score(workdir, step, emit)
+    except (Unscorable, DamagedShard) as error:
         return {"error": str(error)}
     except Unloadable as error:
         traceback.print_exc()
@@ -77,13 +97,13 @@ def measure(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
     """
     import numpy as np
 
-    from agent import scoring
+    from agent import scoring, shards
 
     runtime = find(step.runtime)
     sensors = _sensors(step)
     idle_power_w = sensors.idle_power_w()
     import_ns, _ = _timed(runtime.prepare)
-    pixels = np.load(workdir.blob(step.pixels), mmap_mode="r", allow_pickle=False)
+    pixels = shards.unpack(workdir.blob(step.shards[0].sha256), most=step.batch)
     threads_before = _threads()
     load_ns, loaded = _timed(lambda: _load(runtime, workdir, step))
     more = [_load(runtime, workdir, step) for _ in range(1, step.interpreters)]
@@ -100,7 +120,7 @@ def measure(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
         # Each interpreter works with the thread that invokes it and with those that it made.
         effective.setdefault("threads", 1 + (threads_after - threads_before) // (1 + len(more)))
     peak_rss_bytes = _peak_rss_bytes()
-    feed_ns, read_ns = _copies(loaded)
+    around = _around_an_invocation(step, loaded, pixels)
     return {
         "import_ns": import_ns,
         "context_ns": effective.pop("context_ns", None),
@@ -110,8 +130,7 @@ def measure(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
         "latency_ns": packing.pack_ints(timings.latency_ns),
         "invocations_per_sample": timings.invocations_per_sample,
         "span_ns": timings.span_ns,
-        "feed_ns": feed_ns,
-        "read_ns": read_ns,
+        **around,
         "clock_ns": timings.clock_ns,
         "loop_ns": timings.loop_ns,
         "peak_rss_bytes": peak_rss_bytes,
@@ -164,16 +183,21 @@ def _time(step: wire.Step, invokes: list[Callable[[], Any]], sensors: Watching) 
     return timing.time_invocations(invokes[0], sensors, **limits)
 
 
-def _copies(loaded: Loaded) -> tuple[Optional[int], Optional[int]]:
-    """Return the median nanoseconds of copying an input into the runtime and an output out of it."""
+def _around_an_invocation(step: wire.Step, loaded: Loaded, pixels: NDArray[np.uint8]) -> dict[str, Any]:
+    """Return the nanoseconds of preparing an input, each time; medians of copying one into the runtime and an output out of it."""
     import numpy as np
 
+    from agent import scoring
+
     if loaded.input is None or loaded.output is None:
-        return None, None
+        return {}
     values = np.zeros(loaded.input.shape, loaded.input.dtype)
     feeding = [_timed(lambda: loaded.set_input(values))[0] for _ in range(_COPIES)]
     reading = [_timed(loaded.get_output)[0] for _ in range(_COPIES)]
-    return int(np.median(feeding)), int(np.median(reading))
+    preparing = [
+        _timed(lambda: scoring.prepared(loaded, pixels, step.preprocess, step.batch))[0] for _ in range(_COPIES)
+    ]
+    return {"feed_ns": int(np.median(feeding)), "read_ns": int(np.median(reading)), "preparations_ns": preparing}
 
 
 def _timed(act: Callable[[], T]) -> tuple[int, T]:
@@ -199,25 +223,52 @@ def _golden(workdir: Workdir, step: wire.Step, loaded: Loaded) -> dict[str, Any]
     return {"golden_scores": packing.pack_bytes(scores.astype("<f4").tobytes()), "golden_shape": scores.shape}
 
 
-def score(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
-    """Return the fields of `ScoringDone` that only the worker knows."""
+def score(workdir: Workdir, step: wire.Step, emit: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """Score the shards that are here, one in memory at a time; return the fields of `ScoringDone` that only the worker knows.
+
+    ``emit`` gets the fields of a `ShardScored` as soon as there are any. Shards that an earlier lane scored are emitted when
+    all are scored.
+    """
     import numpy as np
 
-    from agent import scoring
+    from agent import scoring, shards
     from agent.auc import auc_per_class
+    from agent.kept_scores import kept_scores
 
-    pixels = np.load(workdir.blob(step.pixels), mmap_mode="r", allow_pickle=False)
     labels = np.load(workdir.blob(step.labels), allow_pickle=False)
-    if len(labels) != len(pixels):
-        raise scoring.Unscorable("there are %d images and %d rows of labels" % (len(pixels), len(labels)))
-    loaded = _load(find(step.runtime), workdir, step)
-    chosen = {"classes": labels.shape[1], "columns": step.columns}
-    scores = scoring.scores(loaded, pixels, step.preprocess, batch=step.batch, **chosen)
-    return {
-        "scores": packing.pack_bytes(scores.astype("<f4").tobytes()),
-        "shape": scores.shape,
-        "auc": auc_per_class(labels, scores),
-    }
+    images = sum(shard.images for shard in step.shards)
+    if len(labels) != images:
+        raise scoring.Unscorable("there are %d images and %d rows of labels" % (images, len(labels)))
+    kept = kept_scores(workdir, step)
+    left = [place for place in range(len(step.shards)) if place not in kept]
+    here = [place for place in left if os.path.exists(workdir.blob(step.shards[place].sha256))]
+    absent = [place for place in left if place not in here]
+    blocks = {place: _scores_of(record) for place, record in kept.items()}
+    chosen = {"batch": step.batch, "classes": labels.shape[1], "columns": step.columns}
+    loaded = None
+    for place in here:
+        loaded = loaded or _load(find(step.runtime), workdir, step)
+        pixels = shards.unpack(workdir.blob(step.shards[place].sha256))
+        blocks[place] = scoring.scores(loaded, pixels, step.preprocess, **chosen)
+        emit(
+            {
+                "shard": place,
+                "scores": packing.pack_bytes(blocks[place].astype("<f4").tobytes()),
+                "shape": blocks[place].shape,
+            }
+        )
+    if absent:
+        return {"absent": absent}
+    for place, record in kept.items():
+        emit({"shard": place, "scores": record.scores, "shape": record.shape})
+    scores = np.concatenate([blocks[place] for place in range(len(step.shards))])
+    return {"auc": auc_per_class(labels, scores)}
+
+
+def _scores_of(record: wire.ShardScored) -> NDArray[np.float32]:
+    import numpy as np
+
+    return np.frombuffer(packing.unpack_bytes(record.scores), "<f4").reshape(record.shape)
 
 
 def _threads() -> Optional[int]:

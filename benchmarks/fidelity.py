@@ -37,7 +37,7 @@ from typing import Any
 
 import numpy as np
 
-from agent import scoring, spawn, wire
+from agent import scoring, shards, spawn, wire
 from agent.runtimes import find
 from agent.sensors import Sensors
 from agent.workdir import Workdir
@@ -191,7 +191,7 @@ class Bench:
             environment=None,
             threads=1,
             batch=1,
-            pixels=images,
+            shards=(wire.Shard(self.blob(shards.pack(pixels)), 1),),
             labels=images,
             golden=images,
             preprocess=how,

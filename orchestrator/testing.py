@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from agent import packing, wire
-from orchestrator.devices.remote.client import Lacking
+from orchestrator.devices.remote.client import Lacking, Space
 from orchestrator.devices.remote.gate import read_record
-from orchestrator.devices.remote.journal import Recorded
+from orchestrator.devices.remote.journal_lines import Recorded
 from orchestrator.domain.artifact import Artifact, Golden
 from orchestrator.domain.case import Case
 from orchestrator.domain.image_list import ImageList
@@ -173,6 +173,7 @@ class FakeAgentClient:
         self.silent_after: int | None = None
         self.have: set[str] = set()
         self.damaged: set[str] = set()
+        self.space_bytes = 1 << 40
         self.sent: list[str] = []
         self.environments: list[str] = []
         self.requests: dict[str, wire.LaneRequest] = {}
@@ -189,6 +190,10 @@ class FakeAgentClient:
         self.have -= self.damaged
         absent = {sha256: 0 for sha256 in hashes if sha256 not in self.have}
         return Lacking(arrived=absent, damaged=frozenset(self.damaged & absent.keys()))
+
+    def space(self) -> Space:
+        """Return an empty work directory with `space_bytes` free."""
+        return Space(used_bytes=0, free_bytes=self.space_bytes)
 
     def take_damaged(self) -> tuple[str, ...]:
         """Return nothing: what is installed stays whole."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from orchestrator.datasets import nih_names
 from orchestrator.datasets.base import Images
+from orchestrator.datasets.blocks import Listing
 from orchestrator.datasets.decoding import BITS, decode_all, sample
 from orchestrator.datasets.file_names import shown
 from orchestrator.datasets.image_files import spread
@@ -22,8 +23,10 @@ from orchestrator.domain.dataset import DatasetSummary, PartSummary
 from orchestrator.errors import DatasetError, no_such
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from orchestrator.datasets.base import Part, Task
     from orchestrator.datasets.decoding import Sample
@@ -168,14 +171,36 @@ class LabelledFiles:
             chosen = chosen[:limit]
         elif limit is not None:
             chosen = tuple(chosen[row] for row in spread(_groups(chosen), limit))
-        paths = [file.path for file in chosen]
-        pixels = decode_all(paths, height=height, width=width, grey=self._grey, bits=self._bits)
-        labels = np.array([[name in file.findings for name in self.classes] for file in chosen], np.uint8)
+        listing = self._listing_of(chosen)
         return Images(
-            pixels=pixels,
-            labels=labels.reshape(len(chosen), len(self.classes)),
-            patients=tuple(file.patient for file in chosen),
-            names=tuple(self._name_of(file) for file in chosen),
+            pixels=self._decoded(chosen, height, width),
+            labels=listing.labels,
+            patients=listing.patients,
+            names=listing.names,
+        )
+
+    def listing(self, part: Part) -> Listing:
+        """Return labels, patients and names of a part."""
+        return self._listing_of(self._parts[part])
+
+    def blocks(
+        self, part: Part, rows: Sequence[int], *, height: int, width: int, images: int
+    ) -> Iterator[NDArray[np.uint8]]:
+        """Yield the pixels of some images, so many at a time; raises `DatasetError` naming a bad file."""
+        files = self._parts[part]
+        for start in range(0, len(rows), images):
+            yield self._decoded([files[row] for row in rows[start : start + images]], height, width)
+
+    def _decoded(self, files: Sequence[LabelledFile], height: int, width: int) -> NDArray[np.uint8]:
+        paths = [file.path for file in files]
+        return decode_all(paths, height=height, width=width, grey=self._grey, bits=self._bits)
+
+    def _listing_of(self, files: Sequence[LabelledFile]) -> Listing:
+        labels = np.array([[name in file.findings for name in self.classes] for file in files], np.uint8)
+        return Listing(
+            labels=labels.reshape(len(files), len(self.classes)),
+            patients=tuple(file.patient for file in files),
+            names=tuple(self._name_of(file) for file in files),
         )
 
     def _name_of(self, file: LabelledFile) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import zipfile
 from collections import Counter
 from functools import cached_property
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from orchestrator.datasets.base import Images, resized
+from orchestrator.datasets.blocks import Listing, regrouped
 from orchestrator.datasets.file_names import shown
 from orchestrator.datasets.image_files import spread
 from orchestrator.datasets.nih_names import FINDINGS
@@ -19,6 +21,9 @@ from orchestrator.domain.dataset import DatasetSummary, PartSummary
 from orchestrator.errors import DatasetError, brief
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import IO
+
     from numpy.typing import NDArray
 
     from orchestrator.datasets.base import Part, Task
@@ -31,8 +36,12 @@ CLASSES = {
     "pneumoniamnist": ("normal", "pneumonia"),
     "breastmnist": ("malignant", "normal, benign"),
 }
-#: Of the largest sets (224 × 224, 112,120 images) one part takes some 4 GB.
+#: Of an array that is read whole: labels.
 LARGEST_BYTES = 8 << 30
+#: Of one image: those of MedMNIST have 150 kB at most.
+LARGEST_IMAGE_BYTES = 256 << 20
+#: Of the images that are read at a time.
+READ_BYTES = 8 << 20
 #: Images whose pixels are read for the summary.
 SAMPLED = 32
 
@@ -79,16 +88,69 @@ class MedMnist:
         if limit is not None:
             groups = [tuple(label) for label in labels[rows]]
             rows = rows[spread(groups, limit)]
-        pixels = self._array(f"{SPLITS[part]}_images")
-        if pixels.dtype != np.uint8 or pixels.ndim not in (3, 4) or len(pixels) != len(labels):
-            raise DatasetError(
-                f"{shown(self._path)}: {SPLITS[part]}_images is {pixels.dtype} {pixels.shape} for {len(labels)} labels"
-            )
-        if pixels.ndim == 4 and pixels.shape[3] not in (1, 3):
-            raise DatasetError(f"{shown(self._path)}: images of {pixels.shape[1:]}: farm reads flat ones, grey or RGB")
-        chosen = pixels[rows] if pixels.ndim == 4 else pixels[rows][..., None]
         names = tuple(f"{SPLITS[part]}-{row}" for row in rows)
-        return Images(pixels=resized(chosen, height, width), labels=labels[rows], patients=names, names=names)
+        pixels = [np.empty((0, height, width, 1), np.uint8)] if not len(rows) else []
+        pixels += self._resized(SPLITS[part], len(labels), rows, height, width)
+        return Images(pixels=np.concatenate(pixels), labels=labels[rows], patients=names, names=names)
+
+    def listing(self, part: Part) -> Listing:
+        """Return the labels and names of a part."""
+        labels = self._columns(SPLITS[part])
+        rows = self._rows(part, len(labels))
+        names = tuple(f"{SPLITS[part]}-{row}" for row in rows)
+        return Listing(labels=labels[rows], patients=names, names=names)
+
+    def blocks(
+        self, part: Part, rows: Sequence[int], *, height: int, width: int, images: int
+    ) -> Iterator[NDArray[np.uint8]]:
+        """Yield the pixels of some images, so many at a time. Raises `DatasetError`."""
+        count = len(self._labels(SPLITS[part]))
+        places = self._rows(part, count)[np.asarray(rows, np.int64)]
+        return regrouped(self._resized(SPLITS[part], count, places, height, width), images)
+
+    def _resized(
+        self, split: str, count: int, rows: NDArray[np.int64], height: int, width: int
+    ) -> Iterator[NDArray[np.uint8]]:
+        """Yield the pixels of ascending rows, a few at a time: the file is unpacked once, from its beginning."""
+        start = 0
+        for pixels in self._stored(split, count):
+            chosen = rows[(rows >= start) & (rows < start + len(pixels))] - start
+            if len(chosen):
+                yield resized(pixels[chosen], height, width)
+            start += len(pixels)
+
+    def _stored(self, split: str, count: int) -> Iterator[NDArray[np.uint8]]:
+        """Yield all images of a split as they are stored, [n, height, width, channels]."""
+        name = f"{split}_images"
+        self._expect(name)
+        try:
+            with zipfile.ZipFile(self._path) as archive, archive.open(f"{name}.npy") as member:
+                shape = self._shape(member, name, count)
+                image_bytes = math.prod(shape[1:])
+                for start in range(0, count, step := max(1, READ_BYTES // image_bytes)):
+                    wanted = min(step, count - start)
+                    content = member.read(wanted * image_bytes)
+                    pixels = np.frombuffer(content, np.uint8).reshape(wanted, *shape[1:])  # refuses what is cut off
+                    yield pixels if pixels.ndim == 4 else pixels[..., None]
+        except DatasetError:
+            raise
+        except Exception as error:  # zipfile and zlib raise what they like
+            raise self._unreadable(error) from error
+
+    def _shape(self, member: IO[bytes], name: str, count: int) -> tuple[int, ...]:
+        """Read the header of an array of images; raises `DatasetError` where it is another kind of array."""
+        version = np.lib.format.read_magic(member)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, is_fortran, dtype = read(member)
+        if dtype.hasobject:
+            raise self._unreadable(TypeError(f"{name} holds Python objects"))
+        if dtype != np.uint8 or len(shape) not in (3, 4) or shape[0] != count or is_fortran:
+            raise DatasetError(f"{shown(self._path)}: {name} is {dtype} {shape} for {count} labels")
+        if len(shape) == 4 and shape[3] not in (1, 3):
+            raise DatasetError(f"{shown(self._path)}: images of {shape[1:]}: farm reads flat ones, grey or RGB")
+        if math.prod(shape[1:]) > LARGEST_IMAGE_BYTES:
+            raise DatasetError(f"{shown(self._path)}: an image unpacks to {math.prod(shape[1:])} bytes")
+        return shape
 
     def summary(self) -> DatasetSummary:
         """Return images of each class and part; raises `DatasetError`."""
@@ -147,12 +209,7 @@ class MedMnist:
 
     def _array(self, name: str) -> NDArray[Any]:
         """Read one array; nothing is unpickled, and none that unpacks to more than memory should hold."""
-        size = self._sizes.get(f"{name}.npy")
-        if size is None:
-            raise DatasetError(
-                f"{shown(self._path)}: it has no {name}: is it a MedMNIST file?",
-                hint=f"it holds {', '.join(sorted(self._sizes)[:6])}",
-            )
+        size = self._expect(name)
         if size > LARGEST_BYTES:
             raise DatasetError(f"{shown(self._path)}: {name} unpacks to {size >> 30} GiB")
         try:
@@ -163,6 +220,16 @@ class MedMnist:
         if not isinstance(array, np.ndarray):  # bytes of a member that is no array
             raise self._unreadable(TypeError(f"{name} is no array"))
         return array
+
+    def _expect(self, name: str) -> int:
+        """Return the bytes that an array unpacks to; raises `DatasetError` where the file has none of that name."""
+        size = self._sizes.get(f"{name}.npy")
+        if size is None:
+            raise DatasetError(
+                f"{shown(self._path)}: it has no {name}: is it a MedMNIST file?",
+                hint=f"it holds {', '.join(sorted(self._sizes)[:6])}",
+            )
+        return size
 
     def _unreadable(self, error: Exception) -> DatasetError:
         return DatasetError(f"{shown(self._path)}: can't be read as .npz: {brief(error)}", hint="download it again")

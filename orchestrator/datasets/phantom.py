@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from orchestrator.datasets.base import Images, resized
+from orchestrator.datasets.blocks import Listing, regrouped
 from orchestrator.domain.dataset import DatasetSummary, PartSummary
 from orchestrator.errors import DatasetError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from numpy.typing import NDArray
 
     from orchestrator.datasets.base import Part, Task
@@ -46,6 +49,8 @@ DRAWN = 64
 #: Raised whenever the drawing changes, so that nothing built on older phantoms is found again.
 DRAWING = 1
 IMAGES_PER_PATIENT = 3
+#: Some 100 MB at 1024 × 1024.
+RESIZED_AT_ONCE = 100
 #: How likely each finding is in each image, independently.
 PREVALENCE = 0.16
 #: Contrast of the findings; with 1.0 the small network hardly errs, with 0.6 it sees no nodules.
@@ -71,15 +76,43 @@ class Phantom:
 
     def load(self, part: Part, *, height: int, width: int, limit: int | None = None) -> Images:
         """Draw a part: the same bits each time, whatever other parts are drawn; ``limit`` keeps its first images."""
-        rng = np.random.default_rng([self._seed, DRAWING, _STREAMS[part]])
-        pixels, labels, patients = draw(rng, self._patients[part])
-        owners = tuple(f"{part}-{number:05d}" for number in patients[:limit])
+        listing = self.listing(part)
+        count = len(listing.labels[:limit])
+        empty = np.empty((0, height, width, 1), np.uint8)
         return Images(
-            pixels=resized(pixels[:limit, ..., None], height, width),
-            labels=labels[:limit],
-            patients=owners,
-            names=tuple(f"{owner}-{place % IMAGES_PER_PATIENT}" for place, owner in enumerate(owners)),
+            pixels=np.concatenate([empty, *self._resized(part, np.arange(count), height, width)]),
+            labels=listing.labels[:count],
+            patients=listing.patients[:count],
+            names=listing.names[:count],
         )
+
+    def listing(self, part: Part) -> Listing:
+        """Return the labels, patients and names of a part, drawing no image."""
+        labels, owner = _findings(self._rng(part), self._patients[part])
+        owners = tuple(f"{part}-{number:05d}" for number in owner)
+        names = tuple(f"{owner}-{place % IMAGES_PER_PATIENT}" for place, owner in enumerate(owners))
+        return Listing(labels=labels, patients=owners, names=names)
+
+    def blocks(
+        self, part: Part, rows: Sequence[int], *, height: int, width: int, images: int
+    ) -> Iterator[NDArray[np.uint8]]:
+        """Draw some images of a part, and those before them; yield so many at a time."""
+        return regrouped(self._resized(part, np.asarray(rows, np.int64), height, width), images)
+
+    def _resized(self, part: Part, rows: NDArray[np.int64], height: int, width: int) -> Iterator[NDArray[np.uint8]]:
+        rng = self._rng(part)
+        labels, owner = _findings(rng, self._patients[part])
+        start = 0
+        for drawn in _drawn(rng, labels, owner):
+            chosen = rows[(rows >= start) & (rows < start + len(drawn))] - start
+            for some in range(0, len(chosen), RESIZED_AT_ONCE):
+                yield resized(drawn[chosen[some : some + RESIZED_AT_ONCE], ..., None], height, width)
+            start += len(drawn)
+            if not len(rows) or start > rows[-1]:
+                return
+
+    def _rng(self, part: Part) -> np.random.Generator:
+        return np.random.default_rng([self._seed, DRAWING, _STREAMS[part]])
 
     def summary(self) -> DatasetSummary:
         """Return how many images each part has; which findings they show is known when they are drawn."""
@@ -103,9 +136,20 @@ def draw(
     rng: np.random.Generator, patients: int, *, strength: float = STRENGTH
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int64]]:
     """Return pixels [n, 64, 64], labels [n, 14] and patient numbers [n] of ``patients`` patients, three images each."""
+    labels, owner = _findings(rng, patients)
+    return np.concatenate(list(_drawn(rng, labels, owner, strength))), labels, owner
+
+
+def _findings(rng: np.random.Generator, patients: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Return labels and patient numbers: the first that is drawn."""
     owner = np.repeat(np.arange(patients), IMAGES_PER_PATIENT)
-    labels = (rng.random((len(owner), len(FINDINGS))) < PREVALENCE).astype(np.uint8)
-    pixels = np.empty((len(owner), DRAWN, DRAWN), np.uint8)
+    return (rng.random((len(owner), len(FINDINGS))) < PREVALENCE).astype(np.uint8), owner
+
+
+def _drawn(
+    rng: np.random.Generator, labels: NDArray[np.uint8], owner: NDArray[np.int64], strength: float = STRENGTH
+) -> Iterator[NDArray[np.uint8]]:
+    """Yield the pixels of some patients after the others, [n, 64, 64]; the labels were drawn by ``rng`` before."""
     step = 300 * IMAGES_PER_PATIENT  # patients at a time: some 100 MB of floats
     for start in range(0, len(owner), step):
         batch = slice(start, start + step)
@@ -115,8 +159,7 @@ def draw(
         image += _in_the_lungs(canvas, shown)
         image += _of_the_lungs(canvas, shown)
         image += _beside_the_lungs(canvas, shown)
-        pixels[batch] = _exposed(canvas, image)
-    return pixels, labels, owner
+        yield _exposed(canvas, image)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

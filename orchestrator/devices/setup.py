@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.devices.fleet import for_each
 from orchestrator.devices.provisioning.choose import choose_runtime, environment_for
-from orchestrator.devices.remote.push import push
+from orchestrator.devices.remote.push import Pushed, push
 from orchestrator.devices.session import connect
 from orchestrator.errors import DeviceUnfit
 from orchestrator.runtimes.catalogue import BEST_FIRST
@@ -71,8 +71,9 @@ def install_runtime(
     environment = environment_for(facts, runtime, cache=cache, wheelhouse=wheelhouse)
     sent = client.ensure_agent()
     for pushed in push(client, environment.wheels, disk_limit_bytes=device.limits.disk_bytes):
-        report(f"{device.name}: sent {pushed.blob.what}")
-        sent += pushed.sent_bytes
+        if isinstance(pushed, Pushed):
+            report(f"{device.name}: sent {pushed.blob.what}")
+            sent += pushed.sent_bytes
     report(f"{device.name}: unpacking {runtime}")
     client.ensure_environment(environment.name, [(wheel.path.name, wheel.sha256) for wheel in environment.wheels])
     tried = client.probe([runtime], environment.name)["runtimes"][runtime]

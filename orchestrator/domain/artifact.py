@@ -68,13 +68,23 @@ class Artifact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shard:
+    """Some images of an image set, in their order: a blob of `agent.shards`."""
+
+    sha256: str
+    images: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImageSet:
-    """The evaluation part of a dataset as two ``.npy`` blobs, ready for one preprocessing's size and channels."""
+    """The evaluation part of a dataset at one preprocessing's size and channels."""
 
     dataset: str
-    #: sha256 of uint8 pixels [n, height, width, stored channels (1 for grey images, else 3)].
+    #: What the pixels are known by, in the database too: sha256 of all of them as one ``.npy``, uint8 [n, height, width,
+    #: stored channels (1 for grey images, else 3)]. The controller keeps that file; devices get shards.
     pixels_sha256: str
-    #: sha256 of uint8 labels [n, classes].
+    #: sha256 of uint8 labels [n, classes], a ``.npy`` blob.
     labels_sha256: str
     #: sha256 of the `ImageList` that names them, a blob of its own.
     image_list: str
@@ -82,5 +92,7 @@ class ImageSet:
     #: Those that are scored, in the dataset's order.
     classes: tuple[str, ...]
     synthetic: bool
+    #: All images in their order.
+    shards: tuple[Shard, ...]
     #: The column of the model's output for each of `classes`, ``None`` where they are the same by place.
     columns: tuple[int, ...] | None = None

@@ -17,6 +17,8 @@ class Blob:
     what: str
     sha256: str
     path: Path
+    #: Whether it is a shard of the evaluation images.
+    is_images: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

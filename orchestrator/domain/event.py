@@ -141,6 +141,18 @@ class BuildFailed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PushStarted(Event):
+    """A device lacks files: ``total_bytes`` are on their way, ``image_bytes`` of them images.
+
+    ``later_bytes`` of images follow when its disk has room for them.
+    """
+
+    total_bytes: int
+    image_bytes: int
+    later_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BlobSent(Event):
     """A blob arrived on a device. ``sent_bytes`` is less than ``size_bytes`` where a broken transfer was resumed."""
 
@@ -195,6 +207,29 @@ class ScoringStarted(Event):
     model: str
     scheme: str
     runtime: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardScored(Event):
+    """A device scored some more of the evaluation images; shown, never stored: the scores come with `Scored`."""
+
+    scoring: str
+    model: str
+    scheme: str
+    runtime: str
+    #: Its place among the ``shards`` of the image set, from 0, and its images.
+    place: int
+    shards: int
+    images: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoringPaused(Event):
+    """A device scored the images that it had room for; ``absent`` are places of the ``shards`` still to come."""
+
+    scoring: str
+    absent: tuple[int, ...]
+    shards: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

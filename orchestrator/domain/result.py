@@ -80,6 +80,10 @@ class Measurement:
     #: Copying an input into the runtime, and an output out of it: medians, timed apart from the invocations.
     feed_ns: int | None = None
     read_ns: int | None = None
+    #: Preparing one image (scale, normalise, quantize), in none of the latencies: the median of `preparations_ns` per image.
+    pre_ns: int | None = None
+    #: Each time that the input of a whole batch was prepared, in order.
+    preparations_ns: tuple[int, ...] = ()
     #: What a look at the clock costs on this device, and a sample in which nothing is invoked: medians.
     clock_ns: int | None = None
     loop_ns: int | None = None

@@ -215,6 +215,7 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "golden": _golden,
     "verdict": lambda value: Verdict(value).value,
     "reasons": partial(_items, _reason),
+    "preparations_ns": partial(_items, whole_number),
     "readings": partial(_items, lambda value: _expect(value, dict)),
     "classes": partial(_items, lambda value: _expect(value, str)),
     "auc": partial(_items, _auc),

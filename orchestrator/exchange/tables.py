@@ -32,7 +32,7 @@ _AGAINST = {"speedup_low": float, "speedup_high": float, "difference": str, "sma
 #: Rows of a batch in a Parquet file.
 _BATCH = 10_000
 #: Fields of an attempt that are no column: the archive has them.
-_BULK = frozenset({"case", "warmup_ns", "latency_ns", "readings"})
+_BULK = frozenset({"case", "warmup_ns", "latency_ns", "preparations_ns", "readings"})
 #: A cell with one of these in front is a formula to a spreadsheet, and a device may have sent it.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

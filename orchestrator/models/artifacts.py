@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import tempfile
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
-from orchestrator.config.private_folder import make_private
 from orchestrator.datasets.base import make_dataset
-from orchestrator.domain.artifact import Artifact, Golden, ImageSet
+from orchestrator.domain.artifact import Artifact, Golden
 from orchestrator.domain.image_list import ImageList
 from orchestrator.domain.model import Preprocess
 from orchestrator.errors import FarmError
-from orchestrator.models import build_processes, class_match, scored_images
+from orchestrator.models import build_processes, class_match
 from orchestrator.models.base import make_model
+from orchestrator.models.blob_folder import BlobFolder, Recipes, digest
 from orchestrator.models.build_processes import BuildLimits, Order
+from orchestrator.models.image_sets import ImageSets
 from orchestrator.models.schemes.base import make_scheme
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from orchestrator.domain.artifact import ImageSet
     from orchestrator.domain.model import DatasetSpec, ModelSpec
 
 #: Images of the calibration part that int8 looks at.
 CALIBRATION_IMAGES = 200
 #: Raised whenever the way artifacts are converted or checked changes: older ones are then built anew.
 CONVERSION = 5
-#: The fields of an `ImageSet` that are blobs.
-BLOBS_OF_IMAGES = ("pixels_sha256", "labels_sha256", "image_list")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,15 +66,18 @@ class Artifacts:
     """Artifacts and image sets below ``root``: ``blobs/SHA256``, and ``recipes/`` that say what each blob is."""
 
     def __init__(self, root: Path) -> None:
-        self.blobs = root / "blobs"
-        self._recipes = root / "recipes"
-        self._log = root / "build.log"
-        for folder in (self.blobs, self._recipes):
-            make_private(folder)
+        self._blobs, self._recipes = BlobFolder(root / "blobs"), Recipes(root / "recipes")
+        self._images = ImageSets(self._blobs, self._recipes)
+        self._root, self._log = root, root / "build.log"
+
+    @property
+    def blobs(self) -> Path:
+        """The folder of all blobs, named by their sha256."""
+        return self._blobs.root
 
     def path(self, sha256: str) -> Path:
         """Return where a blob is."""
-        return self.blobs / sha256
+        return self._blobs.path(sha256)
 
     def missing(self, builds: Sequence[Build], dataset: DatasetSpec) -> tuple[Build, ...]:
         """Return what `ensure` would have to build; does not import TensorFlow.
@@ -123,34 +123,9 @@ class Artifacts:
         With ``limit`` at most so many of its images, of whole patients drawn by ``seed``. ``checks`` are those of one of the
         model's artifacts. Raises `ModelError` or `DatasetError`.
         """
-        made = make_model(model)
-        preprocess = made.preprocess
-        source = make_dataset(dataset)
+        made, source = make_model(model), make_dataset(dataset)
         matched = class_match.of_model(model, made, source, checks)
-        identity: dict[str, Any] = {
-            "images": source.fingerprint(),
-            "height": preprocess.height,
-            "width": preprocess.width,
-        }
-        if matched.columns is not None:
-            identity |= {"scored": matched.scored, "columns": matched.columns}
-        key = _digest(identity if limit is None else identity | {"limit": limit, "seed": seed})
-        kept = self._read(key)
-        if kept is not None and all(name in kept and self._is_whole(kept[name]) for name in BLOBS_OF_IMAGES):
-            return ImageSet(**{**kept, "classes": tuple(kept["classes"]), "columns": matched.columns})
-        pixels, labels, listed = scored_images.read(source, preprocess, matched.scored, limit=limit, seed=seed)
-        image_set = ImageSet(
-            dataset=source.name,
-            image_list=self._keep_bytes(listed.to_bytes()),
-            pixels_sha256=self._keep_array(pixels),
-            labels_sha256=self._keep_array(labels),
-            images=len(pixels),
-            classes=listed.classes,
-            synthetic=source.synthetic,
-            columns=matched.columns,
-        )
-        self._write(key, asdict(image_set))
-        return image_set
+        return self._images.get(source, made.preprocess, matched, limit=limit, seed=seed)
 
     def image_list(self, images: ImageSet) -> ImageList:
         """Return names, patients and labels of an image set."""
@@ -173,11 +148,11 @@ class Artifacts:
                 yield build, found or recipe
 
     def _find(self, recipe: Mapping[str, Any]) -> Artifact | None:
-        kept = self._read(_digest(recipe))
-        if kept is None or not self._is_whole(kept["sha256"]):
+        kept = self._recipes.read(digest(recipe))
+        if kept is None or not self._blobs.is_whole(kept["sha256"]):
             return None
         artifact = artifact_from_json(kept)
-        if artifact.golden is not None and not self._is_whole(artifact.golden.pixels_sha256):
+        if artifact.golden is not None and not self._blobs.is_whole(artifact.golden.pixels_sha256):
             return None
         return artifact
 
@@ -186,7 +161,7 @@ class Artifacts:
     ) -> Iterator[Built | Failed]:
         """Build in processes of their own: TensorFlow's memory dies with them, its chatter goes to ``build.log``."""
         orders = [_order(number, build, dataset) for number, (build, _) in enumerate(wanted)]
-        with tempfile.TemporaryDirectory(dir=self._recipes.parent, prefix="building-") as folder:
+        with tempfile.TemporaryDirectory(dir=self._root, prefix="building-") as folder:
             for answer in build_processes.run_all(orders, limits, Path(folder), self._log):
                 build, recipe = wanted[answer.number]
                 if "error" in answer.plain:
@@ -199,7 +174,7 @@ class Artifacts:
         path = Path(answer["path"])
         size_bytes = path.stat().st_size
         artifact = Artifact(
-            sha256=self._keep(path),
+            sha256=self._blobs.keep_file(path),
             size_bytes=size_bytes,
             model=build.model.name,
             scheme=build.scheme,
@@ -209,53 +184,12 @@ class Artifacts:
             checks=answer["checks"],
             golden=self._adopt_golden(answer["golden"]),
         )
-        self._write(_digest(recipe), asdict(artifact))
+        self._recipes.write(digest(recipe), asdict(artifact))
         return artifact
 
     def _adopt_golden(self, answer: Mapping[str, Any]) -> Golden | None:
         fields = {key: value for key, value in answer.items() if key != "path"}
-        return Golden.from_json({**fields, "pixels_sha256": self._keep(Path(answer["path"]))})
-
-    def _keep_array(self, array: Any) -> str:
-        import numpy as np
-
-        return self._keep_written(lambda file: np.save(file, array, allow_pickle=False))
-
-    def _keep_bytes(self, content: bytes) -> str:
-        return self._keep_written(lambda file: file.write(content))
-
-    def _keep_written(self, write: Callable[[IO[bytes]], object]) -> str:
-        with tempfile.NamedTemporaryFile(dir=self.blobs, delete=False) as file:
-            try:
-                write(file)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
-        return self._keep(Path(file.name))
-
-    def _keep(self, path: Path) -> str:
-        """Move a finished file to the blobs, whole or not at all, and return its sha256."""
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            os.fsync(file.fileno())
-        path.replace(self.path(sha256))
-        return sha256
-
-    def _is_whole(self, sha256: str) -> bool:
-        try:
-            with self.path(sha256).open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest() == sha256
-        except FileNotFoundError:
-            return False
-
-    def _read(self, key: str) -> dict[str, Any] | None:
-        try:
-            return dict(json.loads((self._recipes / f"{key}.json").read_bytes()))
-        except (FileNotFoundError, ValueError):
-            return None
-
-    def _write(self, key: str, plain: Mapping[str, Any]) -> None:
-        _replace(self._recipes / f"{key}.json", json.dumps(plain, indent=1).encode())
+        return Golden.from_json({**fields, "pixels_sha256": self._blobs.keep_file(Path(answer["path"]))})
 
 
 def recipe_of(build: Build, dataset: DatasetSpec) -> dict[str, Any]:
@@ -265,7 +199,7 @@ def recipe_of(build: Build, dataset: DatasetSpec) -> dict[str, Any]:
 
 def key_of(build: Build, dataset: DatasetSpec) -> str:
     """Return the name under which an artifact is found again."""
-    return _digest(recipe_of(build, dataset))
+    return digest(recipe_of(build, dataset))
 
 
 def _recipe(build: Build, fingerprint: Callable[[], str]) -> dict[str, Any]:
@@ -306,10 +240,6 @@ def _model_bytes(model: ModelSpec) -> int:
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def _digest(plain: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
-
-
 def _version(*names: str) -> str:
     for name in names:
         try:
@@ -317,16 +247,3 @@ def _version(*names: str) -> str:
         except PackageNotFoundError:
             continue
     return "unknown"
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write whole or not at all; two builders at once write the same bytes."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        try:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise

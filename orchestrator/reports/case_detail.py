@@ -49,6 +49,7 @@ PHASES = (
     ("first invocation", "first_ns"),
     ("copy in", "feed_ns"),
     ("copy out", "read_ns"),
+    ("prepare an image", "pre_ns"),
     ("clock", "clock_ns"),
     ("empty sample", "loop_ns"),
 )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING
 
 from orchestrator.devices.remote.journal import JournalReader
 from orchestrator.devices.remote.orders import longest_line_bytes, order_of
-from orchestrator.devices.remote.push import push
+from orchestrator.devices.remote.push import Pushing, push
 from orchestrator.devices.remote.silence import SilenceLimit
 from orchestrator.domain.event import (
     AttemptEnded,
@@ -19,8 +20,12 @@ from orchestrator.domain.event import (
     LaneStarted,
     LinkLost,
     Profiled,
+    PushStarted,
     Scored,
+    ScoringPaused,
+    ShardScored,
 )
+from orchestrator.domain.plan import Scoring
 from orchestrator.errors import AgentFailed, ConnectionLost, FarmError, NoAnswer, Overdue, Transient
 from orchestrator.runs import retry as policy
 
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
 
     from orchestrator.devices.remote.client import AgentClient
     from orchestrator.devices.remote.orders import LaneInputs
+    from orchestrator.devices.remote.push import Pushed
     from orchestrator.domain.blob import Environment
     from orchestrator.domain.event import Cursor, Event
     from orchestrator.domain.plan import Lane, Step
@@ -66,6 +72,10 @@ class LaneRunner:
         self._clock, self._sleep = clock, sleep
         self._current: str | None = None
         self._arrived_bytes = 0  #: of what the device needs, when it was asked last
+        #: Scoring -> places of the shards that the device has scores of, as far as it has said so.
+        self._scored: dict[str, set[int]] = {}
+        #: Whether the device has room for all images that are still to be scored.
+        self._has_all = True
         self._cancelled = False
 
     def events(self) -> Generator[Event, None, None]:
@@ -103,12 +113,15 @@ class LaneRunner:
     def _do_the_rest(self) -> Iterator[Event]:
         without_progress = 0
         while left := self._left():
+            before = self._progress(left)
             yield from self._patiently(partial(self._push, left))
+            if not self._has_all:
+                left = [step for step in left if isinstance(step, Scoring)]
             self._number += 1
             name = f"{self.run}-{self.device}-{self._number}"
             yield from self._patiently(partial(self._start, name, left))
             yield from self._follow(name, 0)
-            without_progress = without_progress + 1 if len(self._left()) == len(left) else 0
+            without_progress = without_progress + 1 if self._progress(self._left()) == before else 0
             if self._cancelled:
                 return
             if policy.after_lane_end(without_progress=without_progress) is policy.Next.GIVE_UP:
@@ -116,9 +129,34 @@ class LaneRunner:
                 yield LaneSkipped(run=self.run, device=self.device, reason=reason)
                 return
 
+    def _progress(self, left: list[Step]) -> tuple[int, int]:
+        return len(left), sum(map(len, self._scored.values()))
+
     def _push(self, steps: list[Step]) -> Iterator[Event]:
-        limit, needed = self._inputs.limits.disk_bytes, self._inputs.needed(steps)
-        for pushed in push(self._client, needed, disk_limit_bytes=limit, arrived=self._note_arrived):
+        pushing = push(
+            self._client,
+            self._inputs.needed(steps),
+            self._inputs.shards(steps, self._scored),
+            disk_limit_bytes=self._inputs.limits.disk_bytes,
+            arrived=self._note_arrived,
+        )
+        self._has_all = yield from self._pushed(pushing)
+        for environment in self._environments(steps):
+            wheels = [(wheel.path.name, wheel.sha256) for wheel in environment.wheels]
+            self._client.ensure_environment(environment.name, wheels)
+        for what in self._client.take_damaged():
+            yield DamageMended(run=self.run, device=self.device, what=what)
+
+    def _pushed(self, pushing: Generator[Pushing | Pushed, None, bool]) -> Generator[Event, None, bool]:
+        """Yield as events what ``pushing`` yields; return what it returns."""
+        while True:
+            try:
+                pushed = next(pushing)
+            except StopIteration as end:
+                return bool(end.value)
+            if isinstance(pushed, Pushing):
+                yield PushStarted(run=self.run, device=self.device, **asdict(pushed))
+                continue
             if pushed.was_damaged:
                 yield DamageMended(run=self.run, device=self.device, what=pushed.blob.what)
             yield BlobSent(
@@ -129,11 +167,6 @@ class LaneRunner:
                 size_bytes=pushed.blob.path.stat().st_size,
                 sent_bytes=pushed.sent_bytes,
             )
-        for environment in self._environments(steps):
-            wheels = [(wheel.path.name, wheel.sha256) for wheel in environment.wheels]
-            self._client.ensure_environment(environment.name, wheels)
-        for what in self._client.take_damaged():
-            yield DamageMended(run=self.run, device=self.device, what=what)
 
     def _note_arrived(self, count: int) -> None:
         self._arrived_bytes = count
@@ -144,7 +177,7 @@ class LaneRunner:
 
     def _start(self, name: str, steps: list[Step]) -> Iterator[Event]:
         self._current = name
-        self._client.start(order_of(self.run, name, steps, self._inputs))
+        self._client.start(order_of(self.run, name, steps, self._inputs, keep_shards=self._has_all))
         yield LaneStarted(run=self.run, device=self.device, lane=name)
 
     def _follow(self, name: str, offset: int) -> Iterator[Event]:
@@ -192,6 +225,10 @@ class LaneRunner:
             self._done.add(event.scores.scoring)
         elif isinstance(event, Profiled):
             self._done.add(event.profile.profile)
+        elif isinstance(event, ShardScored):
+            self._scored.setdefault(event.scoring, set()).add(event.place)
+        elif isinstance(event, ScoringPaused):
+            self._scored[event.scoring] = set(range(event.shards)) - set(event.absent)
 
     def _gone(self, name: str) -> LaneEnded:
         self._current = None
@@ -224,7 +261,8 @@ class LaneRunner:
         while True:
             try:
                 for event in act():
-                    failures, heard = 0, self._clock()
+                    if not isinstance(event, PushStarted):  # nothing has arrived by it
+                        failures, heard = 0, self._clock()
                     yield event
             except Transient as error:
                 if self._arrived_bytes > arrived_bytes:

@@ -195,7 +195,7 @@ def _attempt_ended(connection: Connection, cases: CaseIds, events: Sequence[happ
 def _attempt_row(run: str, measurement: Measurement, ids: Mapping[Case, int]) -> dict[str, Any]:
     apart = ("attempt", "case", "warmup_ns", "latency_ns")
     row = {name: getattr(measurement, name) for name in _names(type(measurement)) if name not in apart}
-    row |= {key: plain(row[key]) for key in ("readings", "requested", "effective", "versions")}
+    row |= {key: plain(row[key]) for key in ("readings", "requested", "effective", "versions", "preparations_ns")}
     row |= {"p10_ns": measurement.quantile_ns(0.1), "p50_ns": measurement.quantile_ns(0.5)}
     row["count"] = len(measurement.latency_ns)
     return row | {"id": measurement.attempt, "run": run, "case_id": ids[measurement.case]}

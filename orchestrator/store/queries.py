@@ -313,6 +313,7 @@ def _run_rows(session: Session, rows: Sequence[schema.Run]) -> tuple[RunRow, ...
 def _measurement(row: schema.Attempt, case: Case, samples: Mapping[str, Samples]) -> Measurement:
     apart = ("attempt", "case", "warmup_ns", "latency_ns", "readings", "requested", "effective", "versions")
     own = {field.name: getattr(row, field.name) for field in fields(Measurement) if field.name not in apart}
+    own["preparations_ns"] = tuple(row.preparations_ns or ())
     own["invocations_per_sample"] = max(1, own["invocations_per_sample"])
     return Measurement(
         attempt=row.id,

@@ -189,6 +189,9 @@ class Attempt(Base):
     span_ns: Mapped[int | None] = mapped_column(BigInteger)
     feed_ns: Mapped[int | None] = mapped_column(BigInteger)
     read_ns: Mapped[int | None] = mapped_column(BigInteger)
+    pre_ns: Mapped[int | None] = mapped_column(BigInteger)
+    #: Whole numbers of ns; ``None`` for attempts that an older farm stored.
+    preparations_ns: Mapped[list[Any] | None]
     clock_ns: Mapped[int | None] = mapped_column(BigInteger)
     loop_ns: Mapped[int | None] = mapped_column(BigInteger)
     peak_rss_bytes: Mapped[int | None] = mapped_column(BigInteger)

@@ -145,8 +145,8 @@ def _attempts(words: type[_SQLite | _PostgreSQL]) -> str:
     return f"""
         SELECT a.id AS attempt, a.run, {_CASE_NAME}, {_IDENTITY}, a.number, a.artifact, a.started_at, a.ended_at,
             a.wall_ns, a.error, a.import_ns, a.context_ns, a.load_ns, a.first_ns, a.p10_ns, a.p50_ns, a.count,
-            a.invocations_per_sample, a.span_ns, a.feed_ns, a.read_ns, a.clock_ns, a.loop_ns, a.peak_rss_bytes,
-            a.golden_max_difference, {words.VERSIONS} AS versions
+            a.invocations_per_sample, a.span_ns, a.feed_ns, a.read_ns, a.pre_ns, a.clock_ns, a.loop_ns,
+            a.peak_rss_bytes, a.golden_max_difference, {words.VERSIONS} AS versions
         FROM attempts a JOIN cases c ON c.id = a.case_id"""  # noqa: S608
 
 

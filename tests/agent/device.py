@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from agent import wire
-from orchestrator.devices.remote.gate import unpack_samples
+from agent import shards, wire
+from orchestrator.devices.remote.gate import unpack_samples, unpack_scores
 from orchestrator.devices.remote.orders import MOST_SAMPLES
 from tests.data.make_artifacts import SIZE
 
@@ -125,6 +126,10 @@ class Device:
         path.write_bytes(content)
         return sha256
 
+    def push_images(self, *blocks: NDArray[np.uint8]) -> tuple[wire.Shard, ...]:
+        """Put a shard for each block of images there."""
+        return tuple(wire.Shard(self.push(shards.pack(pixels)), len(pixels)) for pixels in blocks)
+
     def step(self, name: str, artifact: bytes | None = None, **changes: Any) -> wire.Step:
         """Return a step that measures shortly; everything it needs is there."""
         pixels = np.random.default_rng(7).integers(0, 256, (10, SIZE, SIZE, 3), dtype=np.uint8)
@@ -138,7 +143,7 @@ class Device:
             environment=None,
             threads=1,
             batch=1,
-            pixels=self.push(npy(pixels)),
+            shards=self.push_images(pixels),
             labels=self.push(npy(labels)),
             preprocess=PREPROCESS,
             timeout_s=60.0,
@@ -195,6 +200,13 @@ class Device:
         records = self.records(lane)
         assert records[-1] == wire.LaneDone(at_ns=records[-1].at_ns)
         return {record.id: record for record in records if isinstance(record, tuple(wire.RECORD_OF.values()))}
+
+    def scores(self, name: str, lane: str = "lane-1") -> NDArray[np.float32]:
+        """Follow a lane to its end and return the scores of a step, shard by shard in their order."""
+        scored = [record for record in self.records(lane) if isinstance(record, wire.ShardScored) and record.id == name]
+        ordered = sorted(scored, key=lambda record: record.shard)
+        assert [record.shard for record in ordered] == list(range(len(ordered)))
+        return np.concatenate([unpack_scores(record.scores, record.shape, "the test") for record in ordered])
 
     def pid(self, lane: str = "lane-1") -> int:
         """Return the process of the lane that holds the device."""

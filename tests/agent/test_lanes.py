@@ -22,10 +22,10 @@ def test_a_lane_walks_its_steps_in_order_to_the_end(device):
     records = device.records()
 
     assert [type(record).__name__ for record in records] == [
-        "LaneBegan", "StepBegan", "AttemptDone", "StepBegan", "ScoringDone", "LaneDone",
+        "LaneBegan", "StepBegan", "AttemptDone", "StepBegan", "ShardScored", "ScoringDone", "LaneDone",
     ]  # fmt: skip
-    assert [record.id for record in records[1:-1]] == ["a", "a", "b", "b"]
-    assert [record.error for record in (records[2], records[4], records[5])] == [None] * 3
+    assert [record.id for record in records[1:-1]] == ["a", "a", "b", "b", "b"]
+    assert [record.error for record in (records[2], records[5], records[6])] == [None] * 3
 
 
 def test_start_returns_while_the_lane_goes_on_by_itself(device, hanging):
@@ -192,7 +192,14 @@ def test_what_is_missing_is_named_and_nothing_starts(device):
 
 @pytest.mark.parametrize(
     "change",
-    [{"runtime": "abacus"}, {"kind": "guess"}, {"pixels": "../../x"}, {"golden": "../../x"}, {"environment": ".."}],
+    [
+        {"runtime": "abacus"},
+        {"kind": "guess"},
+        {"shards": (wire.Shard("../../x", 1),)},
+        {"shards": ()},
+        {"golden": "../../x"},
+        {"environment": ".."},
+    ],
     ids=str,
 )
 def test_a_step_that_can_not_be_meant_is_refused(device, change):

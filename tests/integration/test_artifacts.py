@@ -297,6 +297,12 @@ def test_evaluation_images_are_packed_once(tmp_path):
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "blobs").iterdir()} == times
     labels = np.load(artifacts.path(first.labels_sha256), allow_pickle=False)
     assert labels.shape == (first.images, 14)
-    artifacts.path(first.pixels_sha256).write_bytes(b"damaged")
-    assert artifacts.image_set(TINY, PHANTOM) == first
+    (shard,) = first.shards
+    kept = artifacts.path(shard.sha256).read_bytes()
+    artifacts.path(shard.sha256).write_bytes(b"damaged")
+    assert artifacts.image_set(TINY, PHANTOM) == first, "packed again from the pixels"
+    assert artifacts.path(shard.sha256).read_bytes() == kept
+    for sha256 in (shard.sha256, first.pixels_sha256):
+        artifacts.path(sha256).write_bytes(b"damaged")
+    assert artifacts.image_set(TINY, PHANTOM) == first, "decoded again"
     assert np.load(artifacts.path(first.pixels_sha256), allow_pickle=False).shape == (first.images, 64, 64, 1)

@@ -113,7 +113,7 @@ def differences(artifacts, device):
         right = device.step(
             f"{scheme}/right",
             content,
-            pixels=device.push(pixels),
+            shards=device.push_images(np.load(io.BytesIO(pixels))),
             golden=device.push(pixels),
             preprocess=how,
             min_invocations=1,
@@ -197,11 +197,10 @@ def test_an_agent_that_quantizes_with_another_zero_point_fails(artifacts, tmp_pa
                 content = content.replace(right, wrong)
             altered.writestr(name, content)
     device = Device(zip=path, workdir=tmp_path / "agent")
-    pixels = device.push(read(artifact.golden.pixels_sha256))
+    pixels = read(artifact.golden.pixels_sha256)
     how = wire.Preprocess(of.height, of.width, of.channels, of.scale, of.mean, of.std)
-    device.start(
-        device.step("a", read(artifact.sha256), pixels=pixels, golden=pixels, preprocess=how, min_invocations=1)
-    )
+    images = {"shards": device.push_images(np.load(io.BytesIO(pixels))), "golden": device.push(pixels)}
+    device.start(device.step("a", read(artifact.sha256), **images, preprocess=how, min_invocations=1))
 
     difference = golden.difference(golden_scores(device.done()["a"]), artifact.golden.scores)
 

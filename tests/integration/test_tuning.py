@@ -83,7 +83,19 @@ def lane_on(fleet, name):
     sha256 = hashlib.sha256(content).hexdigest()
     preprocess = wire.Preprocess(height=1, width=1, channels=1, scale=1.0, mean=(0.0,), std=(1.0,))
     step = wire.Step(
-        "step", "measure", "a step", sha256, "null", None, 1, 1, sha256, sha256, preprocess, 60, start_below_c=1.0
+        "step",
+        "measure",
+        "a step",
+        sha256,
+        "null",
+        None,
+        1,
+        1,
+        (wire.Shard(sha256, 1),),
+        sha256,
+        preprocess,
+        60,
+        start_below_c=1.0,
     )
     lane = wire.LaneRequest(
         lane=name, run="r", holder="somebody@there", steps=(step,), tune=wire.TuneRequest(holder="somebody@there")

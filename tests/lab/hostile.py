@@ -199,10 +199,12 @@ class HostileTransport:
                 one = {"invocations": 1, "total_ns": 1000, "operators": (operator,)}
                 yield wire.ProfileDone(id=step["id"], **times, **one)
             else:
-                shape = self._labels[step["labels"]].shape
-                scores = np.linspace(0, 1, shape[0] * shape[1], dtype="<f4")
-                packed = packing.pack_bytes(scores.tobytes())
-                yield wire.ScoringDone(id=step["id"], **times, scores=packed, shape=shape, auc=(0.5,) * shape[1])
+                columns = self._labels[step["labels"]].shape[1]
+                for place, shard in enumerate(step["shards"]):
+                    scores = np.linspace(0, 1, shard["images"] * columns, dtype="<f4")
+                    packed, shape = packing.pack_bytes(scores.tobytes()), (shard["images"], columns)
+                    yield wire.ShardScored(id=step["id"], at_ns=3, shard=place, scores=packed, shape=shape)
+                yield wire.ScoringDone(id=step["id"], **times, auc=(0.5,) * columns)
         yield wire.LaneDone(at_ns=4)
 
 

@@ -86,10 +86,14 @@ def test_nothing_is_unpickled(tmp_path):
 
 
 def test_a_file_that_unpacks_to_more_than_memory_is_refused_unread(tmp_path, monkeypatch):
-    monkeypatch.setattr("orchestrator.datasets.medmnist.LARGEST_BYTES", 1000)
+    path = str(write(tmp_path / "m.npz"))
+    monkeypatch.setattr("orchestrator.datasets.medmnist.LARGEST_IMAGE_BYTES", 700)
 
-    with pytest.raises(DatasetError, match="unpacks to"):
-        MedMnist(str(write(tmp_path / "m.npz"))).load("evaluation", height=28, width=28)
+    with pytest.raises(DatasetError, match="an image unpacks to"):
+        MedMnist(path).load("evaluation", height=28, width=28)
+    monkeypatch.setattr("orchestrator.datasets.medmnist.LARGEST_BYTES", 100)
+    with pytest.raises(DatasetError, match="test_labels unpacks to"):
+        MedMnist(path)
 
 
 @pytest.mark.parametrize("keep", [0, 100, 5000])

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from agent import packing, wire
 from orchestrator.devices.remote import gate
 from orchestrator.devices.remote.client import AgentClient
-from orchestrator.devices.remote.journal import NOISE_BYTES, JournalReader, Recorded, records
+from orchestrator.devices.remote.journal import JournalReader
+from orchestrator.devices.remote.journal_lines import NOISE_BYTES, Recorded, records
 from orchestrator.devices.remote.orders import MOST_SAMPLES, LaneInputs, longest_line_bytes
-from orchestrator.domain.artifact import ImageSet
+from orchestrator.domain.artifact import ImageSet, Shard
 from orchestrator.domain.device import Device
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.event import Event
@@ -264,6 +265,7 @@ def ordered(tmp_path_factory):
         images=2,
         classes=("x",),
         synthetic=True,
+        shards=(Shard(sha256="b" * 64, images=2, size_bytes=1),),
     )
     np.save(blobs / "labels.npy", np.array([[0], [1]], np.uint8))
     (blobs / "labels.npy").rename(blobs / ("c" * 64))
@@ -303,7 +305,9 @@ def honest(steps):
             one = {"invocations": 1, "total_ns": 3, "operators": (operator,)}
             yield wire.ProfileDone(id=step.id, **times, **one, versions={"python": "3.11.2"})
         else:
-            yield wire.ScoringDone(id=step.id, **times, scores=packing.pack_bytes(bytes(8)), shape=(2, 1), auc=(0.5,))
+            scores = packing.pack_bytes(bytes(8))
+            yield wire.ShardScored(id=step.id, at_ns=2, shard=0, scores=scores, shape=(2, 1))
+            yield wire.ScoringDone(id=step.id, **times, auc=(0.5,))
     yield wire.LaneDone(at_ns=4)
 
 
@@ -322,7 +326,7 @@ def test_an_honest_journal_passes_as_it_is(ordered):
 
 def test_a_longer_step_may_write_longer_lines(ordered):
     steps, inputs = ordered
-    many = replace(inputs.images["tiny-cxr"], images=10_000_000)
+    many = replace(inputs.images["tiny-cxr"], shards=(Shard(sha256="b" * 64, images=10_000_000, size_bytes=1),))
 
     more = longest_line_bytes(steps, replace(inputs, images={"tiny-cxr": many}))
 

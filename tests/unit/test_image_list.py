@@ -138,8 +138,8 @@ def test_image_sets_that_an_older_farm_kept_without_names_are_read_again(tmp_pat
 
 
 def test_a_plug_in_that_gives_fewer_patients_than_images_is_refused_by_its_name(tmp_path, monkeypatch):
-    load = Phantom.load
-    monkeypatch.setattr(Phantom, "load", lambda *a, **k: replace(load(*a, **k), patients=("one",)))
+    listing = Phantom.listing
+    monkeypatch.setattr(Phantom, "listing", lambda *a: replace(listing(*a), patients=("one",)))
     dataset = DatasetSpec(kind="phantom", options={"patients": 2})
 
     with pytest.raises(DatasetError, match=r"dataset phantom: 6 images, 1 patients"):

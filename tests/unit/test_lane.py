@@ -10,7 +10,7 @@ import pytest
 from agent import packing, wire
 from orchestrator.devices.remote.journal import MOST_TUNED
 from orchestrator.devices.remote.orders import MOST_SAMPLES, LaneInputs
-from orchestrator.domain.artifact import ImageSet
+from orchestrator.domain.artifact import ImageSet, Shard
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.event import (
     AttemptEnded,
@@ -39,6 +39,7 @@ def inputs(tmp_path):
         images=2,
         classes=("Nodule",),
         synthetic=True,
+        shards=(Shard(sha256="b" * 64, images=2, size_bytes=1),),
     )
     artifacts = {
         ("tiny-cxr", scheme, 1): make_artifact(sha256=letter * 64, scheme=scheme)
@@ -460,18 +461,19 @@ def test_a_journal_that_repeats_itself_without_end_is_given_up(inputs, kind):
         ({"shape": (3, 1), "scores": b"\0" * 12}, "unpacks to more than the 8 bytes"),
         ({"shape": (1, 1), "scores": b"\0" * 4}, "4 bytes of scores are not of shape (2, 1)"),
         ({"shape": (1, 2)}, "has not 2 x 1 scores"),
+        ({"shard": 1}, "scores of shard 1 of 1"),
         ({"shape": ("two", 1)}, "shape.0: Input should be a valid integer"),
         ({"scores": b"\0\0\xc0\x7f" * 2}, "not finite"),
         ({"scores": b"\0\0\x80\x7f" * 2}, "not finite"),
         ({"auc": ("0.5",)}, "auc.0"),
         ({"auc": (1.5,)}, "auc.0"),
-        ({"auc": (0.5, 0.5)}, "has not 2 x 1 scores"),
+        ({"auc": (0.5, 0.5)}, "has not 1 AUC"),
         ({"auc": 0.5}, "auc: Input should be a valid list"),
         ({"wall_ns": "long"}, "wall_ns"),
         ({"error": 5}, "error: Input should be a valid string"),
     ],
     ids=[
-        *("more", "fewer", "another shape", "words", "not a number", "infinite"),
+        *("more", "fewer", "another shape", "another shard", "words", "not a number", "infinite"),
         *("auc in words", "auc above 1", "too many auc", "one auc", "no time", "no error"),
     ],
 )
@@ -480,10 +482,18 @@ def test_scores_that_do_not_fit_end_the_lane_with_the_reason(inputs, scores, wor
     (inputs.blobs / "labels.npy").rename(inputs.blobs / ("c" * 64))
     remote = FakeAgentClient()
     real = FakeAgentClient._journal
-    scores = {"scores": b"\0" * 8, "shape": (2, 1), "auc": (0.5,), "error": None} | scores
-    scores["scores"] = packing.pack_bytes(scores["scores"])
+    shard = {"shard": 0, "scores": b"\0" * 8, "shape": (2, 1)}
+    shard |= {name: value for name, value in scores.items() if name in shard}
+    shard["scores"] = packing.pack_bytes(shard["scores"])
+    done = {"auc": (0.5,), "error": None} | {name: value for name, value in scores.items() if name not in shard}
     remote._journal = lambda request: [
-        replace(record, **scores) if isinstance(record, wire.ScoringDone) else record for record in real(request)
+        each
+        for record in real(request)
+        for each in (
+            [wire.ShardScored(id=record.id, at_ns=2, **shard), replace(record, **done)]
+            if isinstance(record, wire.ScoringDone)
+            else [record]
+        )
     ]
 
     events = list(make_runner(remote, inputs).events())

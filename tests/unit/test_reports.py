@@ -43,7 +43,8 @@ KEYS = [
 SHOW_KEYS = ["attempt_list", "auc_by_class", "facts", "recipe", "checks"]
 ATTEMPT_KEYS = [
     *("number", "started_at", "wall_ns", "error", "unloadable", "import_ns", "context_ns", "load_ns", "first_ns"),
-    *("warmup_ns", "latency_ns", "invocations_per_sample", "span_ns", "feed_ns", "read_ns", "clock_ns", "loop_ns"),
+    *("warmup_ns", "latency_ns", "invocations_per_sample", "span_ns", "feed_ns", "read_ns"),
+    *("pre_ns", "preparations_ns", "clock_ns", "loop_ns"),
     *("peak_rss_bytes", "readings", "requested", "effective", "versions"),
     *("golden_max_difference", "golden_mean_difference"),
 ]

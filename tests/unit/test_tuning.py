@@ -9,7 +9,8 @@ import pytest
 
 from agent import wire
 from orchestrator.devices import health
-from orchestrator.devices.remote.journal import JournalReader, Recorded
+from orchestrator.devices.remote.journal import JournalReader
+from orchestrator.devices.remote.journal_lines import Recorded
 from orchestrator.devices.remote.orders import LaneInputs, order_of
 from orchestrator.devices.tuning_text import sentences
 from orchestrator.domain.effort import EFFORTS, effort

@@ -24,7 +24,7 @@ from orchestrator.devices.remote.gate import (
     read_answer,
     read_facts,
 )
-from orchestrator.devices.remote.journal import records
+from orchestrator.devices.remote.journal_lines import records
 from orchestrator.devices.remote.orders import RECORD_BYTES
 from orchestrator.domain.tuning import Tuning
 from orchestrator.errors import (
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from orchestrator.devices.remote.journal import Recorded
+    from orchestrator.devices.remote.journal_lines import Recorded
     from orchestrator.domain.device import Device
     from orchestrator.transports.base import Completed, Transport
 

@@ -148,7 +148,7 @@ _FIELDS: dict[tuple[type, str], Any] = {
     (wire.AttemptDone, "warmup_ns"): Packed,
     (wire.AttemptDone, "latency_ns"): Packed,
     (wire.AttemptDone, "golden_scores"): Packed,
-    (wire.ScoringDone, "scores"): Packed,
+    (wire.ShardScored, "scores"): Packed,
     (wire.ProfileDone, "invocations"): Annotated[int, Field(ge=0, le=LARGEST_OF_A_COLUMN)],
     (wire.ProfileDone, "interrupted"): Annotated[int, Field(ge=0, le=LARGEST_OF_A_COLUMN)],
     (wire.Operator, "kind"): Annotated[Name, Field(min_length=1)],

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from dataclasses import asdict, dataclass
+from collections import Counter, defaultdict
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,7 +16,6 @@ from orchestrator.analysis import golden
 from orchestrator.devices.remote.gate import (
     GOLDEN_BYTES,
     MOST_OPERATORS,
-    read_record,
     unpack,
     unpack_samples,
     unpack_scores,
@@ -32,7 +31,9 @@ from orchestrator.domain.event import (
     Profiled,
     ProfileStarted,
     Scored,
+    ScoringPaused,
     ScoringStarted,
+    ShardScored,
 )
 from orchestrator.domain.plan import Attempt, Profiling, Scoring
 from orchestrator.domain.profile import Operator, Profile
@@ -41,27 +42,20 @@ from orchestrator.domain.tuning import Tuning
 from orchestrator.errors import AnswerRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
+    from orchestrator.devices.remote.journal_lines import Recorded
     from orchestrator.devices.remote.orders import LaneInputs
-    from orchestrator.domain.artifact import Artifact
+    from orchestrator.domain.artifact import Artifact, ImageSet
     from orchestrator.domain.plan import Step
     from orchestrator.domain.readings import Reading
 
-#: Of what a login shell prints before the journal.
-NOISE_BYTES = 1 << 20
 #: Of a journal: a lane tunes once, puts back once, and mends before that what a dead one left.
 MOST_TUNED = 8
 #: Operators follow one another, so that they take no longer than their invocation; the agent allows for clocks, too.
 OPERATOR_SLACK = 1.05
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
-    """A journal record, with the offset in bytes right behind it."""
-
-    record: Any
-    offset: int
 
 
 class JournalReader:
@@ -72,7 +66,11 @@ class JournalReader:
         self._steps = {step.id: step for step in steps}
         self._inputs = inputs
         self._source = f"{device}: the journal of lane {lane}"
-        self._seen: Counter[tuple[type, str | None]] = Counter()
+        self._seen: Counter[tuple[type, str | None, int | None]] = Counter()
+        #: Scoring -> place of a shard -> its scores, until the scoring is done.
+        self._shards: defaultdict[str, dict[int, NDArray[np.float32]]] = defaultdict(dict)
+        #: Where a controller that is started anew has to read from: behind no shard of a scoring that is not done.
+        self._safe = Cursor(lane=lane, offset=-1)
 
     def event(self, recorded: Recorded) -> Event | None:
         """Return what a record says, or ``None`` for one that only the journal needs.
@@ -83,9 +81,13 @@ class JournalReader:
         named = getattr(record, "id", None)
         if named is not None and named not in self._steps:
             raise AnswerRefused(f"{self._source} speaks of an unknown step {named[:80]!r}")
-        self._seen[type(record), named] += 1
-        if self._seen[type(record), named] > (MOST_TUNED if isinstance(record, wire.Tuned) else 1):
+        counted = type(record), named, record.shard if isinstance(record, wire.ShardScored) else None
+        self._seen[counted] += 1
+        if self._seen[counted] > (MOST_TUNED if isinstance(record, wire.Tuned) else 1):
             raise AnswerRefused(f"{self._source} has more {type(record).__name__} than a lane writes")
+        if isinstance(record, wire.ShardScored):
+            return self._shard_scored(record)
+        self._safe = Cursor(lane=self._lane, offset=recorded.offset)
         return self._event(recorded)
 
     def _event(self, recorded: Recorded) -> Event | None:
@@ -112,6 +114,8 @@ class JournalReader:
         match record:
             case wire.AttemptDone():
                 return AttemptEnded(measurement=self._measurement(record), **common)
+            case wire.ScoringDone(absent=absent) if absent and record.error is None:
+                return self._paused(record, common)
             case wire.ScoringDone():
                 return Scored(scores=self._scores(record), **common)
             case wire.ProfileDone():
@@ -150,6 +154,8 @@ class JournalReader:
             span_ns=record.span_ns,
             feed_ns=record.feed_ns,
             read_ns=record.read_ns,
+            pre_ns=_per_image(record.preparations_ns, step.case.batch),
+            preparations_ns=record.preparations_ns,
             clock_ns=record.clock_ns,
             loop_ns=record.loop_ns,
             peak_rss_bytes=record.peak_rss_bytes,
@@ -161,20 +167,59 @@ class JournalReader:
             golden_mean_difference=mean,
         )
 
+    def _shard_scored(self, record: wire.ShardScored) -> Event:
+        """Keep the scores of a shard. The event's cursor is that of an earlier one, so that it is shown and not stored."""
+        step, images = self._scoring(record.id)
+        if record.shard >= len(images.shards):
+            raise AnswerRefused(f"{self._source} has scores of shard {record.shard} of {len(images.shards)}")
+        shard = images.shards[record.shard]
+        shape = shard.images, len(images.classes)
+        scores = unpack_scores(record.scores, shape, f"{self._source}: ShardScored")
+        if record.shape != shape:
+            raise AnswerRefused(f"{self._source}: ShardScored has not {shape[0]} x {shape[1]} scores")
+        self._shards[record.id][record.shard] = scores
+        return ShardScored(
+            run=self._run,
+            device=self._device,
+            cursor=self._safe,
+            at=_utc(record.at_ns),
+            scoring=record.id,
+            model=step.model,
+            scheme=step.scheme,
+            runtime=step.runtime,
+            place=record.shard,
+            shards=len(images.shards),
+            images=shard.images,
+        )
+
+    def _paused(self, record: wire.ScoringDone, common: Mapping[str, Any]) -> Event:
+        _, images = self._scoring(record.id)
+        if not set(record.absent) <= set(range(len(images.shards))):
+            raise AnswerRefused(f"{self._source} lacks shards that are not among {len(images.shards)}")
+        self._shards.pop(record.id, None)
+        return ScoringPaused(scoring=record.id, absent=record.absent, shards=len(images.shards), **common)
+
+    def _scoring(self, name: str) -> tuple[Scoring, ImageSet]:
+        step = self._steps[name]
+        if not isinstance(step, Scoring) or self._inputs.artifact(step) is None:
+            raise AnswerRefused(f"{self._source} has scores of {name}, which is no scoring")
+        return step, self._inputs.images[step.model]
+
     def _scores(self, record: wire.ScoringDone) -> Scores:
-        step = self._steps[record.id]
+        step, images = self._scoring(record.id)
         artifact = self._inputs.artifact(step)
-        if not isinstance(step, Scoring) or artifact is None:
-            raise AnswerRefused(f"{self._source} has scores of {record.id}, which is no scoring")
-        images = self._inputs.images[step.model]
+        assert artifact is not None  # noqa: S101  `_scoring` refuses a step without one
+        blocks = self._shards.pop(record.id, {})
         scores = np.empty((0, 0), "<f4")
         auc: tuple[float | None, ...] = ()
         auc_error = None
         if record.error is None:
+            if len(blocks) != len(images.shards):
+                raise AnswerRefused(f"{self._source} has scores of {len(blocks)} of {len(images.shards)} shards")
+            scores = np.concatenate([blocks[place] for place in range(len(blocks))])
             labels = np.load(self._inputs.blobs / images.labels_sha256, allow_pickle=False)
-            scores = unpack_scores(record.scores, labels.shape, f"{self._source}: ScoringDone")
-            if record.shape != labels.shape or len(record.auc) != labels.shape[1]:
-                raise AnswerRefused(f"{self._source}: ScoringDone has not {labels.shape[0]} x {labels.shape[1]} scores")
+            if labels.shape != scores.shape or len(record.auc) != labels.shape[1]:
+                raise AnswerRefused(f"{self._source}: ScoringDone has not {labels.shape[1]} AUC")
             auc, auc_error = metrics.auc_per_class(labels, scores), metrics.mean_auc_error(labels, scores)
         return Scores(
             scoring=step.id,
@@ -253,44 +298,13 @@ def _began(step: Step, common: Mapping[str, Any]) -> Event:
     return ScoringStarted(scoring=step.id, model=step.model, scheme=step.scheme, runtime=step.runtime, **common)
 
 
+def _per_image(preparations_ns: Sequence[int], batch: int) -> int | None:
+    return round(float(np.median(preparations_ns)) / batch) if preparations_ns else None
+
+
 def _utc(at_ns: int) -> datetime:
     return datetime.fromtimestamp(at_ns / 1e9, UTC)
 
 
 def _one_line(text: str | None) -> str | None:
     return None if text is None else " ".join(text.split())
-
-
-def records(
-    chunks: Iterable[bytes], offset: int, *, line_bytes: int, source: str, check: Callable[[], None] = lambda: None
-) -> Iterator[Recorded]:
-    """Yield the records in what ``follow`` prints from ``offset`` on, keeping one line in memory.
-
-    ``check`` is called before each chunk is read. Raises `AnswerRefused` for a line that is torn, altered, longer than ``line_bytes`` or not a record.
-    """
-    noise = 0
-    in_journal = False
-    for line in _lines(chunks, line_bytes, source, check):
-        if in_journal:
-            offset += len(line)
-            yield Recorded(record=read_record(line, source), offset=offset)
-        else:
-            noise += len(line)
-            in_journal = line.strip() == wire.JOURNAL_MARK
-            if noise > NOISE_BYTES:
-                raise AnswerRefused(f"{source}: {NOISE_BYTES} bytes came before it")
-
-
-def _lines(chunks: Iterable[bytes], line_bytes: int, source: str, check: Callable[[], None]) -> Iterator[bytes]:
-    """Yield whole lines with their ends; what comes behind the last one was cut off with the link."""
-    pending = bytearray()
-    for chunk in chunks:
-        check()
-        *ends, rest = chunk.split(b"\n")
-        for end in ends:
-            pending += end + b"\n"
-            yield bytes(pending)
-            pending.clear()
-        pending += rest
-        if len(pending) > line_bytes:
-            raise AnswerRefused(f"{source}: a line is longer than the {line_bytes} bytes that its step takes")

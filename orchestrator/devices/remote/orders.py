@@ -16,9 +16,10 @@ from orchestrator.domain.runtime import RuntimeChoice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
-    from orchestrator.domain.artifact import Artifact, ImageSet
+    from orchestrator.domain.artifact import Artifact, ImageSet, Shard
     from orchestrator.domain.blob import Environment
     from orchestrator.domain.effort import Effort
 
@@ -58,29 +59,44 @@ class LaneInputs:
         return self.artifacts.get((of.model, of.scheme, of.batch))
 
     def needed(self, steps: Sequence[Step]) -> tuple[Blob, ...]:
-        """Return every file that ``steps`` need on the device, each once."""
-        found: dict[str, Blob] = {}
+        """Return every file that ``steps`` need on the device from beginning to end, each once: all but `shards`."""
+        needed: dict[str, Blob] = {}
         for step in steps:
             of = step.subject
             artifact = self.artifact(step)
             if artifact is None:
                 continue
             images = self.images[of.model]
-            for what, sha256 in (
-                (f"artifact {of.model} {of.scheme}", artifact.sha256),
-                (f"images for {of.model}", images.pixels_sha256),
-                (f"labels for {of.model}", images.labels_sha256),
-            ):
-                found[sha256] = Blob(what=what, sha256=sha256, path=self.blobs / sha256)
-            known = artifact.golden
-            if known is not None and isinstance(step, Attempt):
-                what = f"golden images for {of.model}"
-                found[known.pixels_sha256] = Blob(
-                    what=what, sha256=known.pixels_sha256, path=self.blobs / known.pixels_sha256
-                )
+            files = {f"artifact {of.model} {of.scheme}": artifact.sha256}
+            if isinstance(step, Scoring):
+                files[f"labels for {of.model}"] = images.labels_sha256
+            if isinstance(step, Attempt):
+                files[f"images for {of.model}, 1 of {len(images.shards)}"] = images.shards[0].sha256
+                if artifact.golden is not None:
+                    files[f"golden images for {of.model}"] = artifact.golden.pixels_sha256
+            shard = images.shards[0].sha256 if isinstance(step, Attempt) else None
+            needed.update({sha256: self._blob(what, sha256, sha256 == shard) for what, sha256 in files.items()})
             if of.runtime in self.environments:
-                found.update({wheel.sha256: wheel for wheel in self.environments[of.runtime].wheels})
-        return tuple(found.values())
+                needed.update({wheel.sha256: wheel for wheel in self.environments[of.runtime].wheels})
+        return tuple(needed.values())
+
+    def shards(self, steps: Sequence[Step], scored: Mapping[str, AbstractSet[int]]) -> tuple[Blob, ...]:
+        """Return, in the order in which they are scored, the images that a scoring among ``steps`` still lacks.
+
+        ``scored`` are the places of the shards that a scoring, by its id, has scored.
+        """
+        wanted: dict[str, Blob] = {}
+        for step in steps:
+            if isinstance(step, Scoring) and self.artifact(step) is not None:
+                images = self.images[step.model]
+                for place, shard in enumerate(images.shards):
+                    if place not in scored.get(step.id, ()):
+                        what = f"images for {step.model}, {place + 1} of {len(images.shards)}"
+                        wanted[shard.sha256] = self._blob(what, shard.sha256, True)
+        return tuple(wanted.values())
+
+    def _blob(self, what: str, sha256: str, is_images: bool) -> Blob:  # noqa: FBT001
+        return Blob(what=what, sha256=sha256, path=self.blobs / sha256, is_images=is_images)
 
 
 def most_warmup(step: Attempt) -> int:
@@ -107,11 +123,14 @@ def longest_line_bytes(steps: Sequence[Step], inputs: LaneInputs) -> int:
             packed.append(PACKED_SAMPLE_BYTES * samples)
         elif isinstance(step, Scoring) and inputs.artifact(step) is not None:
             images = inputs.images[step.model]
-            packed.append(4 * images.images * len(images.classes) * 4 // 3)
+            most = max((shard.images for shard in images.shards), default=0)
+            packed.append(4 * most * len(images.classes) * 4 // 3)
     return RECORD_BYTES + max(packed)
 
 
-def order_of(run: str, lane: str, steps: Sequence[Step], inputs: LaneInputs) -> wire.LaneRequest:
+def order_of(
+    run: str, lane: str, steps: Sequence[Step], inputs: LaneInputs, *, keep_shards: bool = True
+) -> wire.LaneRequest:
     """Return the lane as the agent takes it; steps whose artifact could not be built are left out."""
     orders = (_step(step, inputs) for step in steps)
     # the same words from a controller that was killed and resumed: starting a lane twice must start it once
@@ -122,6 +141,7 @@ def order_of(run: str, lane: str, steps: Sequence[Step], inputs: LaneInputs) -> 
         holder=holder,
         steps=tuple(order for order in orders if order is not None),
         tune=wire.TuneRequest(holder=holder) if inputs.tune else None,
+        keep_shards=keep_shards,
     )
 
 
@@ -148,7 +168,7 @@ def _step(step: Step, inputs: LaneInputs) -> wire.Step | None:
         environment=environment.name if environment else None,
         threads=1 if isinstance(step, Scoring) else step.case.threads,
         batch=of.batch,
-        pixels=images.pixels_sha256,
+        shards=tuple(wire.Shard(sha256=shard.sha256, images=shard.images) for shard in _fed(step, images)),
         labels=images.labels_sha256,
         preprocess=preprocess,
         timeout_s=min(timeout_s, limits.attempt_timeout_s or timeout_s),
@@ -164,6 +184,11 @@ def _step(step: Step, inputs: LaneInputs) -> wire.Step | None:
         golden=artifact.golden.pixels_sha256 if measure and artifact.golden else None,
         columns=images.columns if isinstance(step, Scoring) else None,
     )
+
+
+def _fed(step: Step, images: ImageSet) -> tuple[Shard, ...]:
+    """Return the shards that a step reads: an attempt takes its input from the first, a profile makes its own."""
+    return images.shards if isinstance(step, Scoring) else images.shards[: isinstance(step, Attempt)]
 
 
 def _label(step: Step) -> str:

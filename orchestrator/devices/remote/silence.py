@@ -18,7 +18,7 @@ LEAST_PATIENCE_S = 60.0
 class SilenceLimit:
     """Watches one lane: a step may take its own time-out and its settling, plus patience.
 
-    Each step writes two records, so that the sum over its steps is the most that a lane takes. ``clock`` is in seconds.
+    Each step writes two records, and one for each shard that it scores, so that the sum over its steps is the most that a lane takes. ``clock`` is in seconds.
     """
 
     def __init__(
@@ -44,7 +44,8 @@ class SilenceLimit:
     def note(self, record: Any) -> None:
         """Note that ``record`` arrived."""
         self._since = self._clock()
-        self._current = self._steps.get(record.id) if isinstance(record, wire.StepBegan) else None
+        goes_on = isinstance(record, wire.StepBegan | wire.ShardScored)
+        self._current = self._steps.get(record.id) if goes_on else None
 
     def check(self) -> None:
         """Raise `Overdue` where the last record is too long ago."""
