@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -183,10 +184,22 @@ def run(
 def _beginning(
     farm: Farm, files: Project, suite: Path | None, narrowing: Mapping[str, Any]
 ) -> Callable[[Store], Iterator[Event]]:
-    """Return what begins a run in a store; what is wrong with the options is raised before the store is opened."""
+    """Return what begins a run in a store; what is wrong with options or inputs is raised before the store is opened."""
     chosen = _chosen(suite, narrowing)
     devices = files.select(chosen.devices)
-    return lambda store: farm.run(chosen, devices, store)
+    with _inputs():
+        return farm.prepare(chosen, devices)
+
+
+@contextmanager
+def _inputs() -> Iterator[None]:
+    """Raise what is wrong with models and images as a `UsageError`: nothing was built or stored yet."""
+    from orchestrator.errors import DatasetError, ModelError, UsageError
+
+    try:
+        yield
+    except (DatasetError, ModelError) as error:
+        raise UsageError(error.message, hint=error.hint) from error
 
 
 def _resuming(farm: Farm, files: Project, run: str) -> Callable[[Store], Iterator[Event]]:
@@ -222,7 +235,8 @@ def _planned(farm: Farm, files: Project, resume: str | None, suite: Path | None,
     if resume is None:
         chosen = _chosen(suite, narrowing)
         devices = files.select(chosen.devices)
-        _show_inputs(chosen)
+        with _inputs():
+            _show_inputs(chosen)
         return farm.plan(chosen, devices)
     with files.open_store(create=False) as store:
         row = store.run(resume)
@@ -234,15 +248,11 @@ def _planned(farm: Farm, files: Project, resume: str | None, suite: Path | None,
 def _show_inputs(suite: Suite) -> None:
     """Show what the dataset holds. Raises `DatasetError` or `ModelError` where a run would refuse it."""
     from orchestrator.datasets.base import make_dataset
-    from orchestrator.models import class_match
-    from orchestrator.models.base import make_model
-    from orchestrator.models.leaks import refuse_leaks
+    from orchestrator.models import preflight
     from orchestrator.reports import dataset
 
     images = make_dataset(suite.dataset)
-    for spec in suite.models:
-        class_match.of_model(spec, make_model(spec), images)
-    refuse_leaks(suite, images)
+    preflight.check(suite, images)
     for line in dataset.lines(images.summary()):
         errors_console().print(f"[bold]dataset[/]  {plain(line)}", soft_wrap=True)
 

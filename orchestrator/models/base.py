@@ -63,7 +63,8 @@ class Model(Protocol):
     channels). A suite may then leave ``size`` and ``channels`` out, and is refused where it gives others. A kind with a static
     method ``name_of`` (of the suite's name or ``None``, and the options) names its models. A model whose ``trained`` is false is
     not held to its own scores when artifacts are built. A model with ``classes`` names the columns of its output, ``None`` for
-    one without a name, and is matched to a dataset's classes by them.
+    one without a name, and is matched to a dataset's classes by them. A model's method ``check_ends`` says before anything is built how many
+    scores an image gets (``None`` where its file does not tell), and raises `ModelError` where it takes other images.
     """
 
     preprocess: Preprocess

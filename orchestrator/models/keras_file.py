@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import FarmError, ModelError, no_such
-from orchestrator.models import hdf5_file, legacy_keras, model_file, precision, saved_model, situations
+from orchestrator.models import (
+    hdf5_file,
+    keras_config,
+    legacy_keras,
+    model_file,
+    precision,
+    saved_model,
+    saved_model_process,
+    situations,
+)
 from orchestrator.models.keras_source import KerasSource
 
 if TYPE_CHECKING:
@@ -81,6 +90,13 @@ class KerasFile:
         if self._output is not None:
             digest.update(b"output " + self._output.encode())
         return digest.hexdigest()
+
+    def check_ends(self) -> int | None:
+        """Return how many scores an image gets, ``None`` where the file does not tell; raises `ModelError` for another image."""
+        ends = saved_model_process.ends(self._path) if self._is_saved_model else keras_config.ends(self._path)
+        if ends.inputs is not None:
+            self._check_input(ends.inputs, (self.preprocess.height, self.preprocess.width, self.preprocess.channels))
+        return ends.columns
 
     def image_sides(self) -> Shape:
         """Return the sides of the input as the file says them, ``None`` where one is free; raises `ModelError`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,8 +47,16 @@ class TfliteFile:
         with self._path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
+    def check_ends(self) -> int | None:
+        """Return how many scores an image gets; raises `ModelError` where the file can't be measured."""
+        output = self._graph().outputs[0]
+        return math.prod(output.shape[1:])
+
     def load(self) -> TfliteSource:
         """Return the file in an interpreter; raises `ModelError` in one sentence where it can't be measured."""
+        return TfliteSource(self._path, self._graph())
+
+    def _graph(self) -> Graph:
         graph = tflite_graph.read(self._path)
         how, shape = self.preprocess, _image(str(self._path), graph)
         if shape != (how.height, how.width, how.channels):
@@ -56,7 +65,7 @@ class TfliteFile:
                 hint="leave size and channels out: they are in the file",
             )
         self._check_output(graph)
-        return TfliteSource(self._path, graph)
+        return graph
 
     def _check_output(self, graph: Graph) -> None:
         if len(graph.outputs) != 1:

@@ -15,9 +15,9 @@ from orchestrator.devices.session import Session
 from orchestrator.domain.event import CaseSkipped, DatasetRead, Planned, RunEnded, RunResumed, RunStarted
 from orchestrator.domain.result import Verdict
 from orchestrator.domain.suite import Suite
+from orchestrator.models import preflight
 from orchestrator.models.artifacts import Artifacts
 from orchestrator.models.build_processes import BuildLimits
-from orchestrator.models.leaks import refuse_leaks
 from orchestrator.runs.build import build, wanted
 from orchestrator.runs.context import RunContext
 from orchestrator.runs.judge import judge
@@ -29,7 +29,7 @@ from orchestrator.store import spool
 from orchestrator.transports.connector import Connector
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from orchestrator.domain.device import Device
@@ -90,15 +90,21 @@ class Farm:
     def run(
         self, suite: Suite, devices: Sequence[Device], store: Store, *, session: Session | None = None
     ) -> Iterator[Event]:
-        """Carry out ``suite`` on ``devices``, whatever devices the suite names itself.
+        """Carry out ``suite`` on ``devices``: what `prepare` returns, at once."""
+        return self.prepare(suite, devices, session=session)(store)
 
-        A ``session`` stays open for its owner. Raises `DatasetError` before any device is asked, also
-        where a model was trained on what is tested.
+    def prepare(
+        self, suite: Suite, devices: Sequence[Device], *, session: Session | None = None
+    ) -> Callable[[Store], Iterator[Event]]:
+        """Return what carries out ``suite`` on ``devices`` in a store, whatever devices the suite names itself.
+
+        A ``session`` stays open for its owner. Raises `DatasetError` or `ModelError` where a run could only fail, before
+        any device is asked, anything built, a store opened: `orchestrator.models.preflight.check`.
         """
         run = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         suite = replace(suite, devices=tuple(device.name for device in devices))  # `resume` asks no others
         images = make_dataset(suite.dataset)  # a bad folder or image is refused before any device is asked
-        refuse_leaks(suite, images)
+        preflight.check(suite, images)
         read = DatasetRead(run=run, summary=images.summary())
         started = RunStarted(
             run=run,
@@ -109,7 +115,7 @@ class Farm:
             synthetic=images.synthetic,
             farm_version=version("edge-farm"),
         )
-        return self._recorded((started, read), suite, devices, store, session)
+        return lambda store: self._recorded((started, read), suite, devices, store, session)
 
     def resume(self, run: str, devices: Sequence[Device], store: Store) -> Iterator[Event]:
         """Go on with a run that stopped: collect what the devices finished meanwhile, measure only the rest.

@@ -165,7 +165,7 @@ def test_a_dry_run_refuses_a_model_or_images_that_are_not_there(project, suite, 
 
     done = project.farm("run", "suite.yaml", "--dry-run")
 
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert words in done.stderr
     assert not done.stdout
 
