@@ -1,4 +1,4 @@
-"""What a Keras model takes and gives, from the configuration in its file, without Keras."""
+"""The ends of a Keras model by the configuration in its file, without Keras."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever files, suite and labels show to be wrong, found before anything is built."""
+"""Whatever files, a suite or labels show to be wrong, found before anything is built."""
 
 from __future__ import annotations
 

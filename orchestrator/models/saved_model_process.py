@@ -1,4 +1,4 @@
-"""The process that reads what a SavedModel takes and gives, so that TensorFlow is not imported beside measurements."""
+"""The process that reads the ends of a SavedModel: TensorFlow is not imported beside measurements."""
 
 from __future__ import annotations
 
