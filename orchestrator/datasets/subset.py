@@ -16,7 +16,8 @@ def rows_of_patients(labels: NDArray[np.uint8], patients: Sequence[str], limit: 
     """Return sorted row numbers of at most ``limit`` images, and of one patient at least, for labels [n, classes].
 
     Patients are drawn by ``seed``, with all their images, from each group by its share of the images. Groups are by the rarest
-    finding of a patient. Every group gives one patient first, as far as ``limit`` goes, the rarest groups before the others.
+    finding of a patient. Before that, every finding gets a patient who has it and one who has it not, the rarest first, as far as
+    ``limit`` goes: a finding without either has no AUC.
     """
     codes, owner = np.unique(np.asarray(patients), return_inverse=True)
     shown = np.zeros((len(codes), labels.shape[1]), bool)
@@ -33,13 +34,20 @@ def rows_of_patients(labels: NDArray[np.uint8], patients: Sequence[str], limit: 
         turn[members] = np.arange(len(members)) / len(members)
     size = np.bincount(group, minlength=labels.shape[1] + 1)
     drawn = np.lexsort((order.argsort(), size[group], turn))
+    lacking = np.zeros_like(shown)
+    np.logical_or.at(lacking, owner, ~labels.astype(bool))
     chosen: list[int] = []
     total = 0
+    for column in np.argsort(frequency, kind="stable"):
+        for has in (shown[:, column], lacking[:, column]):
+            fitting = drawn[has[drawn] & (total + images[drawn] <= limit)]
+            if len(fitting) and not has[chosen].any():
+                chosen.append(int(fitting[0]))
+                total += int(images[fitting[0]])
     for patient in drawn:
-        if chosen and total + images[patient] > limit:
-            continue
-        chosen.append(int(patient))
-        total += int(images[patient])
         if total >= limit:
             break
+        if patient not in chosen and (not chosen or total + images[patient] <= limit):
+            chosen.append(int(patient))
+            total += int(images[patient])
     return np.flatnonzero(np.isin(owner, chosen))

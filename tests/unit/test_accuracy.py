@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.optimize import brentq
@@ -77,6 +80,15 @@ def test_patients_drawn_again_give_what_scikit_learn_gives_with_weights():
         for column in range(3):
             expected = roc_auc_score(a.labels[:, column], a.scores[:, column], sample_weight=weight)
             assert found[replicate, column] == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_benchmark_finds_no_difference_from_independent_implementations_on_a_small_set(capsys):
+    check = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "accuracy.py"))["check"]
+
+    apart = check(1500, 160)
+
+    assert apart < 1e-9
+    assert len(capsys.readouterr().out.splitlines()) == 5
 
 
 def test_memory_in_small_parts_changes_no_figure(monkeypatch):

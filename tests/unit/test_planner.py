@@ -86,6 +86,16 @@ def test_accuracy_is_checked_once_for_each_artifact_and_runtime_whatever_the_thr
     assert sorted((step.scheme, step.runtime) for step in scorings) == [("float32", "litert"), ("int8", "litert")]
 
 
+def test_a_latency_only_suite_scores_nothing_and_measures_the_same_attempts():
+    suite = make_suite()
+
+    alone, scored = (planner.plan("r", replace(suite, accuracy=asked), ["a"]).lanes[0].steps for asked in ("none", 40))
+
+    assert not [step for step in alone if isinstance(step, Scoring)]
+    assert list(alone) == [step for step in scored if not isinstance(step, Scoring)]
+    assert len(scored) > len(alone)
+
+
 def test_what_a_device_cannot_run_is_skipped_with_the_reason():
     suite = make_suite(runtimes=("litert", "null"))
 

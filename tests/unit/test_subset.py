@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from orchestrator.datasets.base import Images
+from orchestrator.datasets.phantom import Phantom
 from orchestrator.datasets.subset import rows_of_patients
+from orchestrator.domain.model import DatasetSpec, ModelSpec
+from orchestrator.models.artifacts import Artifacts
 
 RNG = np.random.default_rng(5)
 OWNER = np.sort(RNG.integers(0, 900, 3000))
@@ -35,6 +38,50 @@ def test_a_patient_with_more_images_than_the_limit_is_taken_whole_when_alone():
     rows = rows_of_patients(np.ones((5, 1), np.uint8), ["p"] * 5, 2, seed=0)
 
     assert rows.tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_finding_that_is_the_rarest_of_nobody_keeps_an_image_and_so_does_its_absence(seed):
+    # the first finding comes with the second or the third alone; all but three patients have the fourth
+    labels = np.zeros((200, 4), np.uint8)
+    labels[:10, 0] = labels[:5, 1] = labels[5:10, 2] = 1
+    labels[10:15, 1] = labels[15:20, 2] = 1
+    labels[:197, 3] = 1
+
+    rows = rows_of_patients(labels, [str(number) for number in range(200)], 8, seed=seed)
+
+    assert len(rows) == 8
+    assert labels[rows].any(axis=0).all()
+    assert not labels[rows].all(axis=0).any()
+
+
+def test_a_limit_below_one_patient_for_each_finding_keeps_the_rarest():
+    labels = np.repeat(np.eye(6, dtype=np.uint8), [2, 10, 20, 30, 40, 50], axis=0)
+
+    rows = rows_of_patients(labels, [str(number) for number in range(len(labels))], 3, seed=0)
+
+    assert len(rows) == 3
+    assert labels[rows].any(axis=0)[:2].all()
+
+
+def test_findings_of_the_phantoms_keep_both_labels_in_a_small_subset_that_is_decoded_once(tmp_path, monkeypatch):
+    model, dataset = ModelSpec(name="m", kind="tiny-cxr"), DatasetSpec(kind="phantom", options={"patients": 80})
+    artifacts = Artifacts(tmp_path)
+
+    some = artifacts.image_set(model, dataset, limit=45, seed=1)
+    listed = artifacts.image_list(some)
+    other = artifacts.image_set(model, dataset, limit=45, seed=2)
+    monkeypatch.setattr(Phantom, "load", lambda *_, **__: pytest.fail("it was drawn again"))
+    again = artifacts.image_set(model, dataset, limit=45, seed=1)
+
+    everything = Phantom(patients=80)
+    assert 43 <= some.images <= 45
+    assert (listed.labels() > 0).any(axis=0).all()
+    assert not (listed.labels() > 0).all(axis=0).any()
+    assert {listed.patients.count(patient) for patient in set(listed.patients)} == {3}, "whole patients"
+    assert again == some
+    assert other.image_list != some.image_list
+    assert everything.classes == some.classes
 
 
 def test_rows_keep_labels_patients_and_names_together():
