@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from orchestrator.analysis.accuracy.findings import Accuracy, Figures, Finding
     from orchestrator.analysis.accuracy.intervals import Estimate
     from orchestrator.analysis.accuracy.scored import Scored
+    from orchestrator.reports.charts.chart import Chart
     from orchestrator.store.rows import ResultRow
 
 #: Of a ROC curve, in characters.
@@ -39,6 +40,8 @@ class Shown:
     of: Scored
     #: Float32 of the same setting.
     baseline: Scored | None
+    #: Its scheme.
+    baseline_scheme: str | None
     #: At which sensitivity, and specificity, are given.
     specificity: float
     sensitivity: float
@@ -67,6 +70,17 @@ def show(shown: Shown, console: Console, finding: str | None = None) -> None:
         console.print()
         for line in _curve(shown, chosen):
             console.print(Text(line), no_wrap=True, crop=False)
+
+
+def picture(shown: Shown, finding: str | None = None) -> Chart | None:
+    """Return the ROC curves of the case and of float32, of every finding or of one; ``None`` where there is nothing to draw."""
+    from orchestrator.reports.charts.accuracy import roc_panels
+
+    scored = {shown.row.scheme: shown.of}
+    if shown.baseline is not None and shown.baseline_scheme is not None:
+        scored = {shown.baseline_scheme: shown.baseline, **scored}
+    synthetic = ", synthetic images" if shown.row.synthetic else ""
+    return roc_panels("roc", f"{shown.row.case}: ROC{synthetic}", scored, finding)
 
 
 def as_json(shown: Shown) -> str:

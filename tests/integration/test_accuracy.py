@@ -54,6 +54,38 @@ def test_the_curve_of_another_finding_and_another_margin_can_be_asked_for(projec
     assert "within 0.5 of float32 (95 %)" in done.stdout
 
 
+def test_roc_curves_are_a_picture_of_all_findings_or_of_one(project):
+    done = project.farm("results", "accuracy", INT8, "-o", "all.svg")
+    one = project.farm("results", "accuracy", INT8, "--finding", "Mass", "-o", "one.svg")
+    pixels = project.farm("results", "accuracy", INT8, "-o", "all.png")
+
+    assert (done.returncode, one.returncode, pixels.returncode) == (0, 0, 0), done.stderr + one.stderr + pixels.stderr
+    assert "ROC of Nodule" in done.stdout, "the figures are there all the same"
+    assert "wrote all.svg" in done.stderr
+    every, alone = ((project.folder / name).read_text() for name in ("all.svg", "one.svg"))
+    for drawn in (">Nodule<", ">Mass<", ">Hernia<", ">float32<", ">int8<"):
+        assert drawn in every
+    assert ">Edema<" not in every, "it has no curve"
+    assert ">Mass<" in alone
+    assert ">Nodule<" not in alone
+    assert (project.folder / "all.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("-o", "roc.jpg"), "roc.jpg: a picture ends in .svg or .png"),
+        (("--finding", "Edema", "-o", "roc.svg"), "no curve to draw, labels are all alike"),
+    ],
+)
+def test_what_can_be_no_picture_is_refused(project, words, message):
+    done = project.farm("results", "accuracy", INT8, *words)
+
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert not list(project.folder.glob("roc.*"))
+
+
 def test_a_program_gets_the_same_with_points_of_the_curves(project):
     answer = project.json("results", "accuracy", INT8)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,16 +10,19 @@ import typer
 from orchestrator.cli import candidates
 from orchestrator.cli.context import Db, InventoryFile, Json, console, existing_store
 from orchestrator.cli.results.case import find_result, parse_case
+from orchestrator.cli.results.plot import check_ending, write_picture
 
 if TYPE_CHECKING:
     from orchestrator.domain.result import Scores
+    from orchestrator.reports.charts.chart import Chart
 
 EPILOG = """Examples:
 
 \b
   farm results accuracy local/tiny-cxr/int8/litert/t1/b1
   farm results accuracy local/tiny-cxr/int8/litert/t1/b1 --finding Nodule --specificity 0.95
-  farm results accuracy local/tiny-cxr/int8/litert/t1/b1 --margin 0.005 --json"""
+  farm results accuracy local/tiny-cxr/int8/litert/t1/b1 --margin 0.005 --json
+  farm results accuracy local/tiny-cxr/int8/litert/t1/b1 -o roc.svg"""
 
 
 def accuracy(
@@ -35,6 +39,12 @@ def accuracy(
     specificity: Annotated[float, typer.Option(min=0, max=1, help="At which sensitivity is given.")] = 0.9,
     sensitivity: Annotated[float, typer.Option(min=0, max=1, help="At which specificity is given.")] = 0.9,
     margin: Annotated[float, typer.Option(min=0, max=1, help="How much mean AUC may be lost.")] = 0.01,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Draw the ROC curves: .svg or .png; of --finding alone with it."
+        ),
+    ] = None,
     *,
     db: Db = None,
     inventory: InventoryFile = None,
@@ -42,7 +52,7 @@ def accuracy(
 ) -> None:
     """Show a case finding by finding.
 
-    AUC with intervals by patient, the paired change against float32, other figures, a ROC curve.
+    AUC with intervals by patient, the paired change against float32, other figures, a ROC curve; -o draws all curves.
     """
     from orchestrator.analysis.accuracy import findings
     from orchestrator.analysis.accuracy.reader import AccuracyReader
@@ -50,6 +60,8 @@ def accuracy(
     from orchestrator.reports import accuracy as report
 
     wanted = parse_case(case)
+    if output is not None:
+        check_ending(output)
     with existing_store(db, inventory) as store:
         row = find_result(store, wanted, run)
         reader = AccuracyReader(store)
@@ -72,13 +84,24 @@ def accuracy(
             accuracy=found,
             of=of,
             baseline=reader.scored(row.run, baseline) if baseline else None,
+            baseline_scheme=baseline.scheme if baseline else None,
             specificity=specificity,
             sensitivity=sensitivity,
         )
+    if output is not None:
+        _draw(output, report.picture(shown, finding), case)
     if json:
         typer.echo(report.as_json(shown))
     else:
         report.show(shown, console(), finding)
+
+
+def _draw(output: Path, chart: Chart | None, case: str) -> None:
+    from orchestrator.errors import UsageError
+
+    if chart is None:
+        raise UsageError(f"{case}: no curve to draw, labels are all alike", hint=f"farm results accuracy {case}")
+    write_picture(output, chart)
 
 
 def _missing(case: str, scores: Scores | None) -> Exception:

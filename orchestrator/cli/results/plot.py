@@ -12,7 +12,7 @@ from orchestrator.cli import candidates
 from orchestrator.cli.context import Db, InventoryFile, errors_console, existing_store, project
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from orchestrator.cli.context import Project
     from orchestrator.reports.charts.chart import Chart
@@ -26,6 +26,10 @@ EPILOG = """Examples:
   farm results plot history --case local/tiny-cxr/int8/litert/t1/b1 -o history.svg
 
 A kind with several pictures (one for each device, model or setting) writes x-1.svg, x-2.svg. It needs pip install 'edge-farm[report]'."""
+
+
+#: Of a picture.
+ENDINGS = (".svg", ".png")
 
 
 class Kind(StrEnum):
@@ -59,13 +63,9 @@ def plot(
     inventory: InventoryFile = None,
 ) -> None:
     """Draw one kind of chart as SVG or PNG."""
-    from orchestrator.cli.report import write
     from orchestrator.errors import UsageError
-    from orchestrator.reports.charts import draw
 
-    draws: dict[str, Callable[[Chart], str | bytes]] = {".svg": draw.svg, ".png": draw.png}
-    if output.suffix.lower() not in draws:
-        raise UsageError(f"{output}: a picture ends in .svg or .png", hint="farm results plot --help")
+    check_ending(output)
     if (kind is Kind.HISTORY) != (case is not None):
         message = "history needs --case CASE" if case is None else f"--case belongs to history, not to {kind}"
         raise UsageError(message, hint="farm results plot --help")
@@ -81,8 +81,24 @@ def plot(
         )
     for number, chart in enumerate(charts, 1):
         path = output if len(charts) == 1 else output.with_stem(f"{output.stem}-{number}")
-        write(path, draws[output.suffix.lower()](chart))
-        errors_console().print(f"wrote {path}: {chart.title}", markup=False, soft_wrap=True)
+        write_picture(path, chart)
+
+
+def check_ending(path: Path) -> None:
+    """Raise `UsageError` for a file that can be no picture by its name."""
+    from orchestrator.errors import UsageError
+
+    if path.suffix.lower() not in ENDINGS:
+        raise UsageError(f"{path}: a picture ends in .svg or .png", hint="farm results plot --help")
+
+
+def write_picture(path: Path, chart: Chart) -> None:
+    """Draw ``chart`` into a file; raises `UsageError` where that can't be."""
+    from orchestrator.cli.report import write
+    from orchestrator.reports.charts import draw
+
+    write(path, draw.svg(chart) if path.suffix.lower() == ".svg" else draw.png(chart))
+    errors_console().print(f"wrote {path}: {chart.title}", markup=False, soft_wrap=True)
 
 
 def _of_run(store: Queries, where: Project, run: str, kind: Kind) -> Sequence[Chart]:

@@ -77,17 +77,7 @@ def accuracy(name: str, title: str, rows: Sequence[Mapping[str, Any]], method: s
 
 def roc_curves(name: str, title: str, scored: Mapping[str, Scored]) -> Chart | None:
     """Return the ROC curves of all schemes with a choice of the finding; ``None`` where no class has both labels."""
-    values: list[dict[str, Any]] = []
-    most = 0
-    for scheme, of in scored.items():
-        for column, finding in enumerate(of.images.classes):
-            corners = roc(of.labels[:, column] > 0, of.scores[:, column])
-            most = max(most, len(corners))
-            kept = np.unique(np.linspace(0, len(corners) - 1, min(POINTS, len(corners))).round().astype(int))
-            values += [
-                {"finding": finding, "scheme": scheme, "x": round(alarms, 4), "y": round(found, 4)}
-                for alarms, found in corners[kept].tolist()
-            ]
+    values = _corners(scored)
     shown = list(dict.fromkeys(row["finding"] for row in values))
     if not shown:
         return None
@@ -116,3 +106,56 @@ def roc_curves(name: str, title: str, scored: Mapping[str, Scored]) -> Chart | N
         "The share of images with the finding that are found, against the share of the others that raise a false alarm."
     )
     return Chart(kind="roc", name=name, title=title, caption=caption, spec=spec)
+
+
+def roc_panels(name: str, title: str, scored: Mapping[str, Scored], finding: str | None = None) -> Chart | None:
+    """Return the ROC curves of all schemes side by side, a panel for each finding, or for ``finding`` alone.
+
+    ``None`` where no class that is drawn has both labels.
+    """
+    values = [row for row in _corners(scored) if finding in (None, row["finding"])]
+    shown = list(dict.fromkeys(row["finding"] for row in values))
+    if not shown:
+        return None
+    alone = len(shown) == 1
+    axis = {"format": "%", "tickCount": 5 if alone else 3}
+    side = 360 if alone else 150
+    spec = chart_spec(
+        values,
+        narrows=(),
+        width=side,
+        height=side,
+        autosize={"type": "pad"},
+        mark={"type": "line", "interpolate": "linear", "strokeWidth": 1.8},
+        encoding={
+            "facet": {
+                "field": "finding",
+                "type": "nominal",
+                "columns": 1 if alone else 4,
+                "title": None,
+                "sort": shown,
+            },
+            "x": {"field": "x", "type": "quantitative", "title": "false alarms", "axis": axis},
+            "y": {"field": "y", "type": "quantitative", "title": "found", "axis": axis},
+            "order": {"value": None},
+            "color": colour_of(list(scored)),
+        },
+    )
+    caption = (
+        "The share of images with a finding that are found, against the share of the others that raise a false alarm."
+    )
+    return Chart(kind="roc", name=name, title=title, caption=caption, spec=spec)
+
+
+def _corners(scored: Mapping[str, Scored]) -> list[dict[str, Any]]:
+    """Return the corners of each curve, at most `POINTS` of them."""
+    values: list[dict[str, Any]] = []
+    for scheme, of in scored.items():
+        for column, finding in enumerate(of.images.classes):
+            corners = roc(of.labels[:, column] > 0, of.scores[:, column])
+            kept = np.unique(np.linspace(0, len(corners) - 1, min(POINTS, len(corners))).round().astype(int))
+            values += [
+                {"finding": finding, "scheme": scheme, "x": round(alarms, 4), "y": round(found, 4)}
+                for alarms, found in corners[kept].tolist()
+            ]
+    return values

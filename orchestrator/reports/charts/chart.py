@@ -67,10 +67,11 @@ class Chart:
     device: str = ""
 
     def alone(self, width: int = 640) -> dict[str, Any]:
-        """Return the specification of a picture outside of a page: with its title, ``width`` pixels wide."""
+        """Return the specification of a picture outside of a page: with its title, ``width`` pixels wide unless it has a width."""
+        own = self.spec.get("width")
         return {
             **self.spec,
-            "width": width,
+            "width": own if isinstance(own, int) else width,
             "title": {"text": self.title},
             "padding": 14,
             "config": {**CONFIG, "background": "white"},
