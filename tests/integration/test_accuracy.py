@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from orchestrator.analysis.accuracy.scored import Scored
+from orchestrator.analysis.judge import judge
 from orchestrator.domain import event as happened
 from orchestrator.store.store import Store
-from orchestrator.testing import make_case, make_measurement, make_scores
+from orchestrator.testing import make_case, make_measurement, make_scores, make_suite
 from tests.lab.project import Project
 from tests.lab.scorings import a_rare_finding, tell_scores
-from tests.lab.telling import RUN, ended, judged, tell
+from tests.lab.telling import RUN, ended, judged, started, tell
 
 INT8 = str(make_case(scheme="int8"))
 
@@ -121,6 +124,21 @@ def test_what_can_not_be_shown_is_refused_with_the_next_command(project, words, 
 
     assert done.returncode == 2
     assert message in done.stderr
+
+
+def test_a_run_that_measured_latency_alone_is_not_asked_for_accuracy_in_vain(project):
+    suite = make_suite(accuracy="none")
+    case = make_case(scheme="int8")
+    with Store.open(f"sqlite:///{project.folder / 'farm.db'}") as store:
+        tell(store, replace(started("run-9"), suite=suite.to_json()), judged(case, run="run-9"))
+        result = judge(store, "run-9", suite, case)
+
+    done = project.farm("results", "accuracy", str(case), "--run", "run-9")
+
+    assert "no-accuracy" not in {reason.code for reason in result.reasons}
+    assert done.returncode == 2
+    assert "its run measured latency alone" in done.stderr
+    assert "farm run --accuracy all" in done.stderr
 
 
 def test_compare_says_of_the_change_what_was_judged(project):

@@ -13,8 +13,10 @@ from orchestrator.cli.results.case import find_result, parse_case
 from orchestrator.cli.results.plot import check_ending, write_picture
 
 if TYPE_CHECKING:
-    from orchestrator.domain.result import Scores
+    from orchestrator.domain.case import Case
+    from orchestrator.reports import accuracy as report
     from orchestrator.reports.charts.chart import Chart
+    from orchestrator.store.queries import Queries
 
 EPILOG = """Examples:
 
@@ -54,46 +56,48 @@ def accuracy(
 
     AUC with intervals by patient, the paired change against float32, other figures, a ROC curve; -o draws all curves.
     """
-    from orchestrator.analysis.accuracy import findings
-    from orchestrator.analysis.accuracy.reader import AccuracyReader
-    from orchestrator.errors import UnknownName
     from orchestrator.reports import accuracy as report
 
-    wanted = parse_case(case)
     if output is not None:
         check_ending(output)
-    with existing_store(db, inventory) as store:
-        row = find_result(store, wanted, run)
-        reader = AccuracyReader(store)
-        of, auc = reader.scored(row.run, wanted), reader.estimates(row.run, wanted)
-        if of is None or auc is None:
-            raise _missing(case, store.scores(row.run, wanted))
-        if finding is not None and finding not in of.images.classes:
-            raise UnknownName("finding", finding, list(of.images.classes), hint=f"farm results accuracy {case}")
-        baseline = reader.baseline(row.run, wanted)
-        found = findings.accuracy(
-            of,
-            auc,
-            reader.change(row.run, wanted),
-            specificity=specificity,
-            sensitivity=sensitivity,
-            margin=margin,
-        )
-        shown = report.Shown(
-            row=row,
-            accuracy=found,
-            of=of,
-            baseline=reader.scored(row.run, baseline) if baseline else None,
-            baseline_scheme=baseline.scheme if baseline else None,
-            specificity=specificity,
-            sensitivity=sensitivity,
-        )
+    shown = _shown(
+        db, inventory, parse_case(case), run, specificity=specificity, sensitivity=sensitivity, margin=margin
+    )
+    if finding is not None and finding not in shown.of.images.classes:
+        from orchestrator.errors import UnknownName
+
+        raise UnknownName("finding", finding, list(shown.of.images.classes), hint=f"farm results accuracy {case}")
     if output is not None:
         _draw(output, report.picture(shown, finding), case)
     if json:
         typer.echo(report.as_json(shown))
     else:
         report.show(shown, console(), finding)
+
+
+def _shown(
+    db: str | None, inventory: Path | None, case: Case, run: str | None, *, margin: float, **shares: float
+) -> report.Shown:
+    """Return what the store has of ``case``; ``shares`` are those at which sensitivity and specificity are given."""
+    from orchestrator.analysis.accuracy import findings
+    from orchestrator.analysis.accuracy.reader import AccuracyReader
+    from orchestrator.reports import accuracy as report
+
+    with existing_store(db, inventory) as store:
+        row = find_result(store, case, run)
+        reader = AccuracyReader(store)
+        of, auc = reader.scored(row.run, case), reader.estimates(row.run, case)
+        if of is None or auc is None:
+            raise _missing(store, row.run, case)
+        baseline = reader.baseline(row.run, case)
+        return report.Shown(
+            row=row,
+            accuracy=findings.accuracy(of, auc, reader.change(row.run, case), margin=margin, **shares),
+            of=of,
+            baseline=reader.scored(row.run, baseline) if baseline else None,
+            baseline_scheme=baseline.scheme if baseline else None,
+            **shares,
+        )
 
 
 def _draw(output: Path, chart: Chart | None, case: str) -> None:
@@ -104,9 +108,15 @@ def _draw(output: Path, chart: Chart | None, case: str) -> None:
     write_picture(output, chart)
 
 
-def _missing(case: str, scores: Scores | None) -> Exception:
+def _missing(store: Queries, run: str, case: Case) -> Exception:
     from orchestrator.errors import UsageError
 
+    scores = store.scores(run, case)
+    if scores is None and store.run(run).suite.get("accuracy") == "none":
+        return UsageError(
+            f"{case} has no scores: its run measured latency alone",
+            hint="farm run --accuracy all, with a trained model",
+        )
     if scores is None:
         return UsageError(f"{case} has no scores: its accuracy was never checked", hint="farm run --resume RUN")
     if scores.error is not None:

@@ -39,6 +39,10 @@ SOURCES = (
         "E. DeLong, D. DeLong, D. Clarke-Pearson: Comparing the areas under two or more correlated receiver operating characteristic "
         "curves. Biometrics 44, 1988, doi:10.2307/2531595"
     ),
+    (
+        "R. Newcombe: Confidence intervals for an effect size measure based on the Mann-Whitney statistic. Part 2. Statistics in "
+        "Medicine 25, 2006, doi:10.1002/sim.2324"
+    ),
 )
 
 
@@ -99,7 +103,8 @@ def _accuracy(dossier: Dossier) -> Iterator[str]:
     methods = sorted({one.method for each in dossier.accuracies for one in each.estimates.values()})
     cited = {DELONG: f"{DELONG}'s structural components [9]", BOOTSTRAP: f"{BOOTSTRAP} [3]"}
     how = (
-        f"; intervals of AUC and of its paired differences are by {listed([cited[each] for each in methods])}"
+        f"; intervals of AUC and of its paired differences are by {listed([cited[each] for each in methods])}, those of a single "
+        "finding at least as wide as its numbers of patients imply [10]"
         if methods
         else ""
     )
