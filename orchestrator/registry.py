@@ -26,6 +26,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "keras": "orchestrator.models.keras_file:KerasFile",
         "tflite": "orchestrator.models.tflite_file:TfliteFile",
         "zoo": "orchestrator.models.zoo:Zoo",
+        "python": "orchestrator.models.entry_point:EntryPoint",
     },
     "architecture": {
         "tiny-cxr": "orchestrator.models.architectures:tiny_cxr",

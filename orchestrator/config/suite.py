@@ -216,6 +216,8 @@ def _model(document: documents.Document, location: Location, written: str | Mode
     if kind is None:
         raise document.complain(location, "a model needs a `kind:`")
     options = _options(document, location, "model", kind, written.model_extra or {})
+    if "folder" in plugin_options.names(registry.find("model", kind)):
+        options.setdefault("folder", str(document.path.absolute().parent))
     name_of = getattr(registry.find("model", kind), "name_of", None)
     if name_of is not None:
         name = name_of(written.name, options)
@@ -302,7 +304,7 @@ def _options(
     options = {}
     for key, value in extra.items():
         plain = documents.expand(document, (*location, key), value) if isinstance(value, str) else value
-        if key in ("path", "root", "weights") and isinstance(plain, str):
+        if key in ("path", "root", "weights", "folder") and isinstance(plain, str):
             plain = _absolute(document, (*location, key), plain)
         options[key] = json.loads(json.dumps(plain, default=str))  # a date is its text
     complaint = plugin_options.complaint(plug_in, options)

@@ -11,9 +11,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.errors import FarmError, ModelError, no_such
+from orchestrator.errors import FarmError, ModelError
 from orchestrator.models import (
+    classifier,
     hdf5_file,
+    hdf5_operators,
     keras_config,
     legacy_keras,
     model_file,
@@ -22,13 +24,14 @@ from orchestrator.models import (
     saved_model_process,
     situations,
 )
-from orchestrator.models.keras_source import KerasSource
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from orchestrator.domain.model import Preprocess
     from orchestrator.models.base import Form
+    from orchestrator.models.classifier import Shape
+    from orchestrator.models.keras_source import KerasSource
 
 FILES = (".keras", ".h5", ".hdf5")
 
@@ -43,8 +46,6 @@ OTHER_FILES = {
 
 #: Of a ``.keras`` file.
 WEIGHTS = "model.weights.h5"
-
-Shape = tuple[int | None, ...]
 
 
 class KerasFile:
@@ -111,13 +112,7 @@ class KerasFile:
         how = self.preprocess
         expected = (how.height, how.width, how.channels)
         model = self._from_saved_model(self._path, expected) if self._is_saved_model else self._from_file(expected)
-        chosen, classes = self._scored(model)
-        if None in chosen.inputs[0].shape[1:]:
-            import keras
-
-            image = keras.Input(expected, name="image")
-            chosen = keras.Model(image, chosen(image))
-        return KerasSource(chosen, classes)
+        return classifier.scored(model, str(self._path), expected, self._output)
 
     def _from_saved_model(self, folder: Path, expected: tuple[int, int, int] | None) -> Any:
         signed = saved_model.signature(folder)
@@ -129,12 +124,22 @@ class KerasFile:
         except Exception as error:  # Keras and TensorFlow raise what they like
             raise self._translated(error) from error
 
-    def _from_file(self, expected: tuple[int, int, int] | None) -> Any:
+    def _read(self) -> Any:
         import keras
 
+        try:
+            return keras.models.load_model(self._path, compile=False, safe_mode=True)
+        except ValueError as error:
+            if hdf5_operators.REFUSAL not in str(error) or self._path.suffix == ".keras":
+                raise
+        return keras.models.load_model(
+            self._path, compile=False, safe_mode=True, custom_objects=hdf5_operators.by_name()
+        )
+
+    def _from_file(self, expected: tuple[int, int, int] | None) -> Any:
         self._refuse_other_files()
         try:
-            model = keras.models.load_model(self._path, compile=False, safe_mode=True)
+            model = self._read()
             if getattr(model, "inputs", None):  # a Sequential without any says so with an AttributeError
                 if expected is not None:
                     self._check_input([tuple(tensor.shape)[1:] for tensor in model.inputs], expected)
@@ -149,6 +154,13 @@ class KerasFile:
             f"{self._path}: it was saved before it was built, or is a subclass of keras.Model without fixed inputs",
             hint="save it after training, or give farm a SavedModel: `model.export('folder')`",
         )
+
+    def _check_input(self, inputs: Sequence[Shape], expected: tuple[int, int, int]) -> None:
+        how = {}
+        if self._is_saved_model:
+            layer = f"keras.layers.TFSMLayer('{self._path.name}', call_endpoint='serving_default')"
+            how = {"wrapped": layer, "save": ".export('nhwc')"}
+        classifier.check_input(inputs, expected, str(self._path), **how)
 
     def _refuse_other_files(self) -> None:
         if self._path.suffix != ".keras":
@@ -183,86 +195,6 @@ class KerasFile:
         if refusal.hint is None and wrote is not None and _numbers(wrote) > _numbers(version("keras")):
             refusal.hint = f"Keras {wrote} wrote it, here is {version('keras')}: pip install --upgrade keras"
         return refusal
-
-    def _check_input(self, inputs: Sequence[Shape], expected: tuple[int, int, int]) -> None:
-        if len(inputs) != 1 or len(inputs[0]) != 3:
-            shapes = ", ".join(map(str, inputs))
-            raise ModelError(f"{self._path}: its inputs are {shapes}; farm feeds one image (height, width, channels)")
-        shape = inputs[0]
-        if shape[0] in (1, 3) and shape[2] not in (1, 3):
-            height, width, channels = shape[1], shape[2], shape[0]
-            model, save = "model", ".save('nhwc.keras')"
-            if self._is_saved_model:
-                model, save = (
-                    f"keras.layers.TFSMLayer('{self._path.name}', call_endpoint='serving_default')",
-                    ".export('nhwc')",
-                )
-            raise ModelError(
-                f"{self._path}: it takes {shape}, channels first (NCHW); farm feeds (height, width, channels)",
-                hint=f"put a Permute before it: keras.Sequential([keras.Input(({height}, {width}, {channels})), "
-                f"keras.layers.Permute((3, 1, 2)), {model}]), then {save}",
-            )
-        if any(side not in (None, wanted) for side, wanted in zip(shape, expected, strict=True)):
-            raise ModelError(
-                f"{self._path}: it takes {shape}, the suite's `preprocess:` gives {expected}",
-                hint="correct size and channels in the suite",
-            )
-
-    def _scored(self, model: Any) -> tuple[Any, tuple[str, ...] | None]:
-        """Return the model with one output, the scores, and their names where the model has an output for each.
-
-        Raises `ModelError` where it is unclear what the scores are.
-        """
-        import keras
-
-        outputs = _named(model)
-        shapes = {name: tuple(tensor.shape)[1:] for name, tensor in outputs.items()}
-        shown = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
-        if self._output is None and len(outputs) > 1:
-            if set(shapes.values()) == {(1,)} and all("float" in str(tensor.dtype) for tensor in outputs.values()):
-                together = keras.layers.Concatenate(name="scores")(list(outputs.values()))
-                return keras.Model(model.inputs[0], together), tuple(outputs)
-            raise ModelError(
-                f"{self._path}: it has {len(outputs)} outputs: {shown}",
-                hint=f"name the one to score in the suite: {' or '.join(f'`output: {name}`' for name in list(outputs)[:3])}",
-            )
-        name = self._output or next(iter(outputs))
-        if name not in outputs:
-            raise ModelError(f"{self._path}: {no_such('output', name, outputs)}")
-        tensor, shape = outputs[name], shapes[name]
-        if len(shape) != 1 or shape[0] is None:
-            raise ModelError(f"{self._path}: its output is {shown}; farm reads one vector of scores (classes,)")
-        if "float" not in str(tensor.dtype):
-            raise ModelError(
-                f"{self._path}: its output {name} is {tensor.dtype}, class numbers instead of scores",
-                hint="export the model before argmax, with one score for each class",
-            )
-        structured = isinstance(_structure(model), dict | list | tuple) or isinstance(
-            _input(model), dict | list | tuple
-        )
-        if len(outputs) == 1 and not structured:
-            return model, None
-        return keras.Model(model.inputs[0], tensor), None
-
-
-def _named(model: Any) -> Mapping[str, Any]:
-    """Return the outputs of a Keras model by name: the keys of a dictionary, else the names of their layers."""
-    if isinstance(_structure(model), dict):
-        return dict(sorted(model.output.items()))
-    names = list(getattr(model, "output_names", ()))
-    if len(set(names)) != len(model.outputs):
-        names = [str(number) for number in range(len(model.outputs))]
-    return dict(zip(names, model.outputs, strict=True))
-
-
-def _structure(model: Any) -> Any:
-    """Return the output as the model gives it: a tensor, or a list or dictionary of tensors."""
-    return getattr(model, "output", model.outputs[0])  # a Sequential that was never called has none
-
-
-def _input(model: Any) -> Any:
-    """Return the input as the model takes it: a tensor, or a list or dictionary of tensors."""
-    return getattr(model, "input", model.inputs[0])
 
 
 def _numbers(version_text: str) -> tuple[int, ...]:

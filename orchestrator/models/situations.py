@@ -83,8 +83,8 @@ CONVERTING = (
         "replace it in the model, or measure the Keras model itself: scheme `keras`, runtime `tensorflow`",
     ),
     _situation(
-        r"(?:Quantization not yet supported for op|Quantization to \S+ is not yet supported for op):?\s*'?(\w+)",
-        "TFLite has no int8 kernel for {}",
+        r"Quantization(?: to \S+)?(?: is)? not yet supported for op:?\s*'?(\w+)",
+        "TFLite can't quantize {} by this scheme",
         "other schemes need none: float32, float16, dynamic",
     ),
 )

@@ -311,6 +311,35 @@ def test_silu_whose_gradient_is_custom_converts(images, tmp_path):
     assert set(aucs(load(saved(model, tmp_path / "m.keras")), images, tmp_path)) == {"float32", "int8"}
 
 
+def test_arithmetic_with_numbers_is_read_from_an_h5_as_it_was_saved(tmp_path):
+    # MobileNetV3 has it: Keras saves `x + 3.0` as a layer Add, which takes no number when it is read back
+    import keras
+
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.Add()([image, keras.layers.Conv2D(3, 3, padding="same")(image)])
+    x = keras.ops.maximum((2.0 * x + 3.0) - image, 0.1) * (1.0 / 6.0)
+    model = keras.Model(image, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(x)))
+    pixels = np.random.default_rng(0).random((4, 8, 8, 3), np.float32)
+    how = Preprocess(height=8, width=8, channels=3)
+    spec = ModelSpec(name="m", kind="keras", options={"path": str(saved(model, tmp_path / "m.h5"))}, preprocess=how)
+
+    source = make_model(spec).load()
+
+    np.testing.assert_allclose(source.scores(pixels), np.asarray(model(pixels)), atol=1e-6)
+
+
+def test_what_a_scheme_cannot_quantize_is_named(images, tmp_path):
+    import keras
+
+    image = keras.Input((toys.SIZE, toys.SIZE, 1))
+    x = keras.layers.Activation("hard_silu")(keras.layers.Conv2D(2, 3)(image))
+    model = keras.Model(image, keras.layers.Dense(1, activation="sigmoid")(keras.layers.GlobalAveragePooling2D()(x)))
+
+    words = refusal(lambda: aucs(load(saved(model, tmp_path / "m.keras")), images, tmp_path, ["int16x8"]))
+
+    assert "scheme int16x8: TFLite can't quantize HARD_SWISH by this scheme" in words
+
+
 def test_operators_that_tflite_lacks_are_named_with_another_way(images, tmp_path):
     import keras
 
