@@ -1,4 +1,4 @@
-"""A Keras model held to what farm feeds and reads: one image in, one vector of scores out."""
+"""A Keras model held to one image in, one vector of scores out."""
 
 from __future__ import annotations
 
