@@ -19,7 +19,7 @@ from orchestrator.analysis import golden
 from orchestrator.datasets.base import make_dataset
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
 from orchestrator.errors import BuildError, FarmError, brief
-from orchestrator.models import child, class_match, doubt, kernels
+from orchestrator.models import child, class_match, doubt, held_preprocessing, kernels
 from orchestrator.models.artifacts import CALIBRATION_IMAGES
 from orchestrator.models.base import FORM_NAMES, make_model
 from orchestrator.models.schemes.base import make_scheme
@@ -83,7 +83,10 @@ class ModelBuilder:
         self._spread = max(1.0, float(np.ptp(self._expected)))
         self._golden = golden.choose(self._expected)
         self._doubt = (
-            doubt.about(self.source, self._pixels, self._preprocess, self._expected) if self._trained else None
+            held_preprocessing.twice(getattr(self.source, "held", ()), self._preprocess)
+            or doubt.about(self.source, self._pixels, self._preprocess, self._expected)
+            if self._trained
+            else None
         )
         self._calibration: NDArray[np.uint8] | None = None
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +15,11 @@ from agent.runtimes.interpreter import split_delegated
 from orchestrator import registry
 from orchestrator.domain.model import Preprocess
 from orchestrator.errors import FarmError, ModelError, brief
-from orchestrator.models import situations, tflite_graph
+from orchestrator.models import held_preprocessing, situations, tflite_graph
 from orchestrator.models.keras_file import KerasFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -46,8 +48,22 @@ class Operator:
 
     name: str
     nodes: int
-    #: How many of them the default delegate takes.
+    #: How many of them LiteRT's default delegate takes.
     delegated: int
+    #: Runtime -> how many of them its delegate takes; only runtimes that take the artifact.
+    taken: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeView:
+    """What a runtime on this machine makes of an artifact, in a real interpreter."""
+
+    runtime: str
+    version: str
+    #: ``None`` where it has none, or where it takes no node.
+    delegate: str | None = None
+    delegated: int = 0
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +76,11 @@ class ArtifactView:
     outputs: tuple[End, ...] = ()
     #: By name.
     operators: tuple[Operator, ...] = ()
+    runtimes: tuple[RuntimeView, ...] = ()
+    #: Multiply-accumulates of one image.
+    macs: int | None = None
+    #: Preprocessing at its input.
+    preprocessing: tuple[str, ...] = ()
     error: str | None = None
 
 
@@ -72,15 +93,26 @@ class ModelView:
     outputs: tuple[End, ...]
     parameters: int
     artifacts: tuple[ArtifactView, ...]
+    #: Preprocessing that the model does itself: a suite's ``preprocess:`` must not do it again.
+    preprocessing: tuple[str, ...] = ()
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> ModelView:
         """Undo `dataclasses.asdict` and a trip through JSON."""
         artifacts = tuple(
-            ArtifactView(**{**each, **_ends(each), "operators": tuple(Operator(**one) for one in each["operators"])})
+            ArtifactView(
+                **{
+                    **each,
+                    **_ends(each),
+                    "operators": tuple(Operator(**one) for one in each["operators"]),
+                    "runtimes": tuple(RuntimeView(**one) for one in each["runtimes"]),
+                    "preprocessing": tuple(each["preprocessing"]),
+                }
+            )
             for each in plain["artifacts"]
         )
-        return cls(**{**plain, **_ends(plain), "artifacts": artifacts})
+        values = {"artifacts": artifacts, "preprocessing": tuple(plain["preprocessing"])}
+        return cls(**{**plain, **_ends(plain), **values})
 
 
 def look_into(path: Path, *, schemes: Sequence[str], size: int, output: str | None) -> ModelView:
@@ -98,6 +130,7 @@ def look_into(path: Path, *, schemes: Sequence[str], size: int, output: str | No
             outputs=view.outputs,
             parameters=graph.parameters,
             artifacts=(view,),
+            preprocessing=view.preprocessing,
         )
     source, how = _keras(path, size, output)
     model = source.keras
@@ -109,6 +142,7 @@ def look_into(path: Path, *, schemes: Sequence[str], size: int, output: str | No
         outputs=(End(name=name, shape=tuple(scores.shape), dtype=str(scores.dtype)),),
         parameters=source.weights,
         artifacts=tuple(_converted(source, how, scheme) for scheme in schemes),
+        preprocessing=held_preprocessing.words(held_preprocessing.of_keras(model)),
     )
 
 
@@ -142,26 +176,68 @@ def _converted(source: KerasSource, how: Preprocess, name: str) -> ArtifactView:
 
 
 def _artifact(scheme: str, path: Path) -> ArtifactView:
-    """Return what LiteRT's interpreter makes of the file; raises `ModelError` where it refuses it."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    try:
-        interpreter = Interpreter(model_path=str(path), num_threads=1)
-        interpreter.allocate_tensors()
-    except Exception as error:  # interpreters raise what they like
-        raise situations.translated(error, situations.INTERPRETING, ModelError, str(path)) from error
-    nodes, delegated = split_delegated(interpreter._get_ops_details())  # noqa: SLF001  nothing public lists nodes
+    """Return what interpreters on this machine make of the file; raises `ModelError` where all refuse it."""
+    runtimes: list[RuntimeView] = []
+    opened: dict[str, tuple[Any, list[Mapping[str, Any]], set[int]]] = {}
+    refusal: Exception | None = None
+    for runtime, (package, start) in interpreters().items():
+        try:
+            interpreter = start(str(path))
+            interpreter.allocate_tensors()
+            nodes, delegated = split_delegated(interpreter._get_ops_details())  # noqa: SLF001  nothing public lists nodes
+        except Exception as error:  # noqa: BLE001  interpreters raise what they like
+            refusal = refusal or error
+            runtimes.append(RuntimeView(runtime=runtime, version=version(package), error=brief(error)))
+            continue
+        delegate = "XNNPACK" if delegated else None
+        runtimes.append(
+            RuntimeView(runtime=runtime, version=version(package), delegate=delegate, delegated=len(delegated))
+        )
+        opened[runtime] = interpreter, nodes, delegated
+    if not opened:
+        assert refusal is not None  # noqa: S101  there is at least one interpreter
+        raise situations.translated(refusal, situations.INTERPRETING, ModelError, str(path)) from refusal
+    interpreter, nodes, _ = next(iter(opened.values()))
     names = [str(node["op_name"]) for node in nodes]
+    taken = {runtime: [names[number] for number in delegated] for runtime, (_, _, delegated) in opened.items()}
+    graph = tflite_graph.read(path)
     return ArtifactView(
         scheme=scheme,
         size_bytes=path.stat().st_size,
         inputs=tuple(map(_end, interpreter.get_input_details())),
         outputs=tuple(map(_end, interpreter.get_output_details())),
         operators=tuple(
-            Operator(name=name, nodes=names.count(name), delegated=sum(names[number] == name for number in delegated))
+            Operator(
+                name=name,
+                nodes=names.count(name),
+                delegated=taken.get("litert", []).count(name),
+                taken={runtime: every.count(name) for runtime, every in taken.items()},
+            )
             for name in sorted(set(names))
         ),
+        runtimes=tuple(runtimes),
+        macs=graph.macs,
+        preprocessing=held_preprocessing.words(graph.held),
     )
+
+
+def interpreters() -> dict[str, tuple[str, Callable[[str], Any]]]:
+    """Return the runtimes of ``.tflite`` files on this machine: name -> its package, and what opens a file."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    known: dict[str, tuple[str, Callable[[str], Any]]] = {
+        "litert": ("ai-edge-litert", lambda path: Interpreter(model_path=path, num_threads=1)),
+        "litert-builtin": (
+            "ai-edge-litert",
+            lambda path: Interpreter(model_path=path, num_threads=1, experimental_op_resolver_type=plain),
+        ),
+    }
+    if importlib.util.find_spec("tflite_runtime") is not None:
+        from tflite_runtime.interpreter import Interpreter as Older
+
+        known["tflite"] = "tflite-runtime", lambda path: Older(model_path=path, num_threads=1)
+    return known
 
 
 def _end(details: Mapping[str, Any]) -> End:

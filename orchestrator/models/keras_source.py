@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from orchestrator.errors import ModelError
-from orchestrator.models import situations
+from orchestrator.models import held_preprocessing, situations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from orchestrator.models.base import Form
+    from orchestrator.models.held_preprocessing import Held
 
 
 class KerasSource:
@@ -27,6 +28,11 @@ class KerasSource:
         self.keras = model
         self.classes = classes
         self._frozen: dict[int, Any] = {}
+
+    @property
+    def held(self) -> tuple[Held, ...]:
+        """Preprocessing that the model does itself."""
+        return held_preprocessing.of_keras(self.keras)
 
     @property
     def columns(self) -> int:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import ModelError
-from orchestrator.models import model_file
+from orchestrator.models import held_preprocessing, macs, model_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from orchestrator.models.held_preprocessing import Held
 
 #: Bytes 4 to 8 of every ``.tflite`` file.
 IDENTIFIER = b"TFL3"
@@ -43,6 +45,10 @@ class Graph:
     precision: str
     #: Numbers in constant tensors, without those that are shapes or axes.
     parameters: int
+    #: Multiply-accumulates of one image.
+    macs: int
+    #: Preprocessing at the input.
+    held: tuple[Held, ...]
 
 
 def read(path: Path) -> Graph:
@@ -91,17 +97,31 @@ def _graph(content: bytes) -> Graph:
     tensors = [_tensor(graph.Tensors(number)) for number in range(graph.TensorsLength())]
     dtypes = {tensor.dtype for tensor in tensors}
     constants = [_elements(graph.Tensors(number), model) for number in range(graph.TensorsLength())]
+    names = _operators(model, graph)
     quantized = any(tensor.has_scale and "int" in tensor.dtype for tensor in tensors)
     return Graph(
         inputs=tuple(tensors[graph.Inputs(number)] for number in range(graph.InputsLength())),
         outputs=tuple(tensors[graph.Outputs(number)] for number in range(graph.OutputsLength())),
         precision="int8" if quantized else "float16" if "float16" in dtypes else "float32",
+        macs=macs.of_one_image(graph, names),
+        held=held_preprocessing.of_tflite(model, names),
         parameters=sum(
             elements
             for tensor, elements in zip(tensors, constants, strict=True)
             if tensor.has_scale or tensor.dtype.startswith("float")
         ),
     )
+
+
+def _operators(model: Any, graph: Any) -> list[str]:
+    """Return the names of the graph's operators, in order."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if name.isupper()}
+    codes = [model.OperatorCodes(number) for number in range(model.OperatorCodesLength())]
+    # older converters write the code into the first field, newer ones into both or the second
+    known = [names.get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()), "CUSTOM") for code in codes]
+    return [known[graph.Operators(number).OpcodeIndex()] for number in range(graph.OperatorsLength())]
 
 
 def _elements(tensor: Any, model: Any) -> int:

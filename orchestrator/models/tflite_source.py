@@ -29,6 +29,7 @@ class TfliteSource:
     def __init__(self, path: Path, graph: Graph) -> None:
         self._path = path
         self.precision = graph.precision
+        self.held = graph.held
         try:
             loaded = kernels.load("tflite", str(path)).first
         except Exception as error:  # interpreters raise what they like

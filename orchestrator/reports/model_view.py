@@ -33,25 +33,51 @@ def show(view: ModelView, console: Console) -> None:
     for what, ends in (("input", view.inputs), ("output", view.outputs)):
         for end in ends:
             console.print(f"  {what}  {_end(end)}", markup=False, soft_wrap=True)
+    for step in view.preprocessing:
+        console.print(f"  holds   {step}", markup=False, soft_wrap=True)
+    if view.preprocessing:
+        console.print(
+            "          the model prepares pixels itself: `preprocess: {scale: 1}` in a suite, not a second time",
+            markup=False,
+            soft_wrap=True,
+        )
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
-    for name in ("artifact", "size", "nodes", "XNNPACK", "operators"):
+    for name in ("artifact", "size", "MACs", "nodes", "XNNPACK", "operators"):
         table.add_column(
             name, justify="left" if name in ("artifact", "operators") else "right", no_wrap=name == "artifact"
         )
     for artifact in view.artifacts:
         nodes, delegated = _sums(artifact)
         if artifact.error is not None:
-            table.add_row(escape(artifact.scheme), "-", "-", "-", f"[red]{escape(artifact.error)}[/]")
+            table.add_row(escape(artifact.scheme), "-", "-", "-", "-", f"[red]{escape(artifact.error)}[/]")
             continue
         listed = ", ".join(
             f"{one.name} {one.nodes}" + ("" if one.delegated == one.nodes else f" ({one.delegated} taken)")
             for one in artifact.operators
         )
         size = format_bytes(artifact.size_bytes or 0)
-        table.add_row(escape(artifact.scheme), size, str(nodes), str(delegated), escape(listed))
+        macs = "-" if artifact.macs is None else _count(artifact.macs)
+        table.add_row(escape(artifact.scheme), size, macs, str(nodes), str(delegated), escape(listed))
     console.print()
     console.print(table)
     console.print("\nXNNPACK: nodes that LiteRT's default delegate takes on this machine", markup=False)
+    console.print("MACs: multiply-accumulates of one image, of convolutions and products of matrices", markup=False)
+    for artifact in view.artifacts:
+        for each in artifact.runtimes:
+            takes = f"{each.delegate or 'no delegate'} takes {each.delegated} nodes"
+            console.print(
+                f"{artifact.scheme}  {each.runtime} {each.version}: {takes if each.error is None else each.error}",
+                markup=False,
+                soft_wrap=True,
+            )
+
+
+def _count(number: int) -> str:
+    """Return ``number`` with three digits and a unit: 12.3 M."""
+    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return str(number)
 
 
 def _sums(artifact: ArtifactView) -> tuple[int, int]:

@@ -6,8 +6,12 @@ import json
 
 import pytest
 
+from orchestrator.datasets.folder import Folder
+from orchestrator.domain.model import Preprocess
 from orchestrator.errors import ModelError
+from orchestrator.models.builder import ModelBuilder
 from orchestrator.models.inspection_process import inspect
+from orchestrator.models.keras_file import KerasFile
 from orchestrator.models.kernels import BY_FORMAT
 from tests.lab import crashing, ready, toys
 from tests.lab.project import Project
@@ -56,6 +60,13 @@ def test_a_ready_file_shows_its_numbers_and_which_nodes_the_delegate_leaves(file
         "MEAN": (1, 1),
         "QUANTIZE": (2, 0),
     }
+    assert artifact["macs"] == toys.SIZE**2 * 8 * 9 + 8
+    by_runtime = {each["runtime"]: each for each in artifact["runtimes"]}
+    assert (by_runtime["litert"]["delegate"], by_runtime["litert"]["delegated"]) == ("XNNPACK", 4)
+    assert (by_runtime["litert-builtin"]["delegate"], by_runtime["litert-builtin"]["delegated"]) == (None, 0)
+    assert {one["name"]: one["taken"]["litert"] for one in artifact["operators"]} == {
+        one["name"]: one["delegated"] for one in artifact["operators"]
+    }
 
 
 @pytest.mark.parametrize("name", ["keras", "saved"])
@@ -80,6 +91,28 @@ def test_people_see_a_table(files, project):
     assert f"{PARAMETERS} parameters" in done.stdout
     assert "free × 64 × 64 × 1  uint8, scale 0.00" in done.stdout
     assert "QUANTIZE 2 (0 taken)" in " ".join(done.stdout.split())
+
+
+def test_a_model_that_rescales_pixels_is_shown_to_and_a_suite_that_does_it_again_is_doubtful(project, tmp_path):
+    import keras
+
+    image = keras.Input((toys.SIZE, toys.SIZE, 1))
+    keras.Model(image, toys.brightness(keras.layers.Rescaling(1 / 255)(image))).save(tmp_path / "m.keras")
+    images = Folder(str(toys.write(tmp_path / "images")))
+
+    shown = project.farm("models", "show", str(tmp_path / "m.keras"), "--schemes", "float32")
+    again, once = (
+        ModelBuilder(KerasFile(str(tmp_path / "m.keras"), preprocess=how), images)
+        .build("float32", 1, tmp_path / "m.tflite")["checks"]
+        .get("doubt", "")
+        for how in (Preprocess(height=toys.SIZE, width=toys.SIZE, channels=1, scale=scale) for scale in (1 / 255, 1.0))
+    )
+
+    assert "holds   Rescaling: x × 0.003922 + 0" in shown.stdout
+    assert "`preprocess: {scale: 1}` in a suite, not a second time" in shown.stdout
+    assert "MACs" in shown.stdout
+    assert "scaled twice" in again
+    assert "scaled twice" not in once
 
 
 @pytest.mark.parametrize(
