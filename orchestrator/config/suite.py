@@ -52,14 +52,15 @@ def load(path: Path) -> Suite:
             raise document.complain(("runtimes", position), wrong)
     if "effort" in written.model_fields_set and written.effort not in EFFORTS:
         raise document.complain(("effort",), no_such("effort", written.effort, EFFORTS))
-    plain = written.model_fields_set - {"models", "dataset", "throughput", "schemes"}
+    plain = written.model_fields_set - {"models", "dataset", "calibration", "throughput", "schemes"}
     schemes = _schemes(document, written.schemes)
     _check_compat(document, ("compat",), written.compat)
     return Suite(
         schemes=tuple(schemes),
         scheme_options={name: options for name, options in schemes.items() if options},
         models=_models(document, written.models),
-        dataset=_dataset(document, written.dataset),
+        dataset=_dataset(document, "dataset", written.dataset),
+        calibration=None if written.calibration is None else _dataset(document, "calibration", written.calibration),
         throughput=None if written.throughput is None else Throughput(**written.throughput.model_dump()),
         **{key: getattr(written, key) for key in plain},
     )
@@ -277,12 +278,12 @@ def _preprocess(
     return Preprocess(height=height, width=width, channels=channels, scale=keys.scale, mean=keys.mean, std=keys.std)
 
 
-def _dataset(document: documents.Document, written: str | PlugInKeys) -> DatasetSpec:
+def _dataset(document: documents.Document, key: str, written: str | PlugInKeys) -> DatasetSpec:
     if isinstance(written, str):
-        _check_kind(document, ("dataset",), "dataset", written)
+        _check_kind(document, (key,), "dataset", written)
         return DatasetSpec(kind=written)
     kind = written.kind or "folder"
-    return DatasetSpec(kind=kind, options=_options(document, ("dataset",), "dataset", kind, written.model_extra or {}))
+    return DatasetSpec(kind=kind, options=_options(document, (key,), "dataset", kind, written.model_extra or {}))
 
 
 def _check_kind(document: documents.Document, location: Location, what: str, kind: str) -> None:

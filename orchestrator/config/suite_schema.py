@@ -110,6 +110,7 @@ class SuiteFile(pydantic.BaseModel, extra="forbid", strict=True):
 
     models: Annotated[tuple[str | ModelKeys, ...], pydantic.BeforeValidator(_as_tuple)]
     dataset: str | PlugInKeys
+    calibration: str | PlugInKeys | None = None
     schemes: _Schemes = ()
     runtimes: _Words = ()
     threads: _Counts = ()

@@ -39,6 +39,8 @@ class Suite:
 
     models: tuple[ModelSpec, ...]
     dataset: DatasetSpec
+    #: Whose images quantization looks at; ``None`` for the calibration part of `dataset`.
+    calibration: DatasetSpec | None = None
     #: None: those that models of the kind are measured with.
     schemes: tuple[str, ...] = ()
     runtimes: tuple[str, ...] = ("litert",)
@@ -100,6 +102,8 @@ class Suite:
             values = dict(plain)
             values["models"] = tuple(ModelSpec.from_json(model) for model in plain["models"])
             values["dataset"] = DatasetSpec(**plain["dataset"])
+            if plain.get("calibration") is not None:
+                values["calibration"] = DatasetSpec(**plain["calibration"])
             if plain.get("throughput") is not None:
                 values["throughput"] = Throughput(**plain["throughput"])
             return cls(**values)

@@ -42,6 +42,8 @@ class Build:
     batch: int
     #: What a suite gives the scheme: `orchestrator.domain.suite.Suite.scheme_options`.
     options: Mapping[str, Any] = field(default_factory=dict)
+    #: Whose images quantization looks at; ``None`` for the calibration part of the dataset that is tested.
+    calibration: DatasetSpec | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +219,10 @@ def _recipe(build: Build, fingerprint: Callable[[], str]) -> dict[str, Any]:
     if scheme.takes != "tflite":
         recipe |= {"tensorflow": _version("tensorflow-cpu", "tensorflow"), "keras": _version("keras")}
     if scheme.needs_calibration:
-        recipe["calibration"] = {"dataset": fingerprint(), "images": CALIBRATION_IMAGES}
+        recipe["calibration"] = {
+            "dataset": make_dataset(build.calibration).fingerprint() if build.calibration else fingerprint(),
+            "images": CALIBRATION_IMAGES,
+        }
     return recipe
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from agent import scoring
 from orchestrator.analysis import golden
 from orchestrator.datasets.base import make_dataset
+from orchestrator.datasets.calibration import calibration_pixels
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
 from orchestrator.errors import BuildError, FarmError, brief
 from orchestrator.models import child, class_match, doubt, held_preprocessing, kernels
@@ -52,7 +53,9 @@ def main() -> None:
         try:
             if builder is None:  # all orders of one process have a model in common
                 dataset, spec = make_dataset(DatasetSpec(**order["dataset"])), ModelSpec.from_json(order["model"])
-                builder = ModelBuilder(make_model(spec), dataset, spec)
+                elsewhere = order["calibration"]
+                calibrating = make_dataset(DatasetSpec(**elsewhere)) if elsewhere else dataset
+                builder = ModelBuilder(make_model(spec), dataset, spec, calibrating)
             path = Path(order["folder"]) / f"{order['number']}.tflite"
             answer = builder.build(order["scheme"], order["batch"], path, order["options"])
         except FarmError as error:
@@ -65,10 +68,12 @@ def main() -> None:
 class ModelBuilder:
     """One model with what its artifacts need: images, its own scores, what schemes convert."""
 
-    def __init__(self, model: Model, dataset: Dataset, spec: ModelSpec | None = None) -> None:
+    def __init__(
+        self, model: Model, dataset: Dataset, spec: ModelSpec | None = None, calibrating: Dataset | None = None
+    ) -> None:
         self._preprocess: Preprocess = model.preprocess
         self._formats = model.formats
-        self._dataset = dataset
+        self._dataset, self._calibrating = dataset, calibrating or dataset
         self.source = model.load()
         self._trained: bool = getattr(model, "trained", True)
         outputs = getattr(self.source, "classes", None)
@@ -177,7 +182,10 @@ class ModelBuilder:
 
     def _calibration_pixels(self) -> NDArray[np.uint8]:
         if self._calibration is None:
-            self._calibration = self._load("calibration", CALIBRATION_IMAGES).pixels
+            how = self._preprocess
+            self._calibration = calibration_pixels(
+                self._calibrating, height=how.height, width=how.width, limit=CALIBRATION_IMAGES
+            )
         return self._calibration
 
     def _load(self, part: Part, limit: int) -> Images:

@@ -41,6 +41,7 @@ def _debug(order: dict[str, Any]) -> list[dict[str, Any]]:
 
     from agent import scoring
     from orchestrator.datasets.base import make_dataset
+    from orchestrator.datasets.calibration import calibration_pixels
     from orchestrator.models.base import make_model
 
     scheme = make_scheme(order["scheme"], order["options"])
@@ -48,10 +49,8 @@ def _debug(order: dict[str, Any]) -> list[dict[str, Any]]:
         raise ModelError(f"scheme {scheme.name} quantizes no activations", hint="--scheme int8")
     model = make_model(ModelSpec.from_json(order["model"]))
     how = model.preprocess
-    pixels = (
-        make_dataset(DatasetSpec(**order["dataset"]))
-        .load("calibration", height=how.height, width=how.width, limit=order["images"])
-        .pixels
+    pixels = calibration_pixels(
+        make_dataset(DatasetSpec(**order["dataset"])), height=how.height, width=how.width, limit=order["images"]
     )
 
     def batches() -> Iterator[NDArray[np.float32]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.datasets.calibration import refuse_tested
 from orchestrator.models import class_match
 from orchestrator.models.base import make_model
 from orchestrator.models.leaks import refuse_leaks
@@ -17,7 +18,8 @@ def check(suite: Suite, dataset: Dataset) -> None:
     """Raise `ModelError` or `DatasetError` where a run of ``suite`` could only fail.
 
     A model's file is missing or of another kind, nothing says what it expects of an image, it takes images of another size,
-    gives scores for other classes than the dataset has, or was trained on what is tested. TensorFlow is not imported here.
+    gives scores for other classes than the dataset has, or was trained on what is tested; images for
+    calibration are tested. TensorFlow is not imported here.
     """
     for spec in suite.models:
         model = make_model(spec)
@@ -25,3 +27,5 @@ def check(suite: Suite, dataset: Dataset) -> None:
         columns = None if stated is None else stated()
         class_match.of_model(spec, model, dataset, {} if columns is None else {"columns": columns})
     refuse_leaks(suite, dataset)
+    if suite.calibration is not None:
+        refuse_tested(suite.calibration, dataset)

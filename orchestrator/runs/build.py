@@ -74,7 +74,13 @@ def wanted(suite: Suite, plan: Plan) -> tuple[Build, ...]:
     specs = {model.name: model for model in suite.models}
     keys = dict.fromkeys((case.model, case.scheme, case.batch) for case in plan.cases)
     return tuple(
-        Build(model=specs[model], scheme=scheme, batch=batch, options=options_in(suite, scheme))
+        Build(
+            model=specs[model],
+            scheme=scheme,
+            batch=batch,
+            options=options_in(suite, scheme),
+            calibration=suite.calibration,
+        )
         for model, scheme, batch in keys
     )
 

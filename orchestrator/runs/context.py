@@ -41,3 +41,5 @@ class RunContext:
     build_limits: BuildLimits
     #: How long a device may be silent in the middle of a lane.
     patience_s: float
+    #: Why schemes that need calibration images can't be built, ``None`` where they can.
+    uncalibrated: str | None = None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from orchestrator import registry
 from orchestrator.datasets.base import make_dataset
+from orchestrator.datasets.calibration import lacking
 from orchestrator.devices.session import Session
 from orchestrator.domain.event import CaseSkipped, DatasetRead, Planned, RunEnded, RunResumed, RunStarted
 from orchestrator.domain.result import Verdict
@@ -158,6 +159,7 @@ class Farm:
             wheelhouse=self._wheelhouse,
             build_limits=self._build_limits,
             patience_s=self._patience_s,
+            uncalibrated=lacking(make_dataset(suite.dataset)) if suite.calibration is None else None,
         )
 
 

@@ -12,6 +12,7 @@ from orchestrator.domain.case import Case
 from orchestrator.domain.effort import effort
 from orchestrator.domain.plan import Attempt, Lane, Plan, Profiling, Scoring, Skip, Step
 from orchestrator.models.base import DEFAULT_SCHEMES, FORM_NAMES, default_schemes, forms_of
+from orchestrator.models.schemes.base import make_scheme
 from orchestrator.runtimes import catalogue
 
 if TYPE_CHECKING:
@@ -28,10 +29,12 @@ def plan(
     *,
     unsupported: Mapping[tuple[str, str], str] | None = None,
     unreachable: Mapping[str, str] | None = None,
+    uncalibrated: str | None = None,
 ) -> Plan:
     """Return lanes and skips; the same arguments give the same plan, ids included.
 
-    ``unsupported`` says for (device, runtime) why that device can't offer that runtime, ``unreachable`` why a device does nothing.
+    ``unsupported`` says for (device, runtime) why that device can't offer that runtime, ``unreachable`` why a device does nothing,
+    ``uncalibrated`` why there are no images for schemes that need calibration.
     Every step that would do the work of a skipped case is left out.
     """
     how_long = effort(suite.effort, compare=suite.compare, attempts=suite.attempts)
@@ -44,6 +47,7 @@ def plan(
             reason = (
                 unreachable.get(device)
                 or _misfit(case, suite.scheme_kind(case.scheme), forms[case.model])
+                or (uncalibrated if _needs_calibration(suite, case.scheme) else None)
                 or unsupported.get((device, case.runtime))
             )
             if reason is None:
@@ -58,6 +62,10 @@ def plan(
             )
             lanes.append(Lane(device=device, steps=steps))
     return Plan(run=run, effort=how_long, seed=suite.seed, lanes=tuple(lanes), skips=tuple(skips), tune=suite.tune)
+
+
+def _needs_calibration(suite: Suite, scheme: str) -> bool:
+    return make_scheme(scheme, suite.scheme_options.get(scheme)).needs_calibration
 
 
 def _misfit(case: Case, kind: str, forms: Sequence[Form]) -> str | None:

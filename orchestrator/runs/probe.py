@@ -73,7 +73,14 @@ class ProbeResults:
             for runtime, reason in probed.unsupported.items()
         }
         names = [probed.device.name for probed in self.devices]
-        return planner.plan(context.run, context.suite, names, unsupported=unsupported, unreachable=self.unreachable)
+        return planner.plan(
+            context.run,
+            context.suite,
+            names,
+            unsupported=unsupported,
+            unreachable=self.unreachable,
+            uncalibrated=context.uncalibrated,
+        )
 
     def replaced(self, rows: Iterable[DeviceRow]) -> dict[str, datetime]:
         """Return the devices that were another machine when ``rows`` were stored, with the time when they were seen."""

@@ -60,6 +60,7 @@ def test_what_training_says_for_a_suite_is_what_the_model_was_trained_with_to_th
     assert done.returncode == 0, done.stderr
     assert [line.split()[0] for line in done.stderr.splitlines()] == ["loading", "epoch"], "no log of TensorFlow's"
     assert "tiny-cxr on mine" in (empty.folder / "curve.svg").read_text(encoding="utf-8")
+    assert (empty.folder / "mine.keras.training.json").is_file()
     path = empty.folder / "suite.yaml"
     path.write_text(done.stdout.partition("for a suite.yaml:")[2] + "dataset: phantom\n")
     (model,) = suite.load(path).models

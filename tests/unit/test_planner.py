@@ -215,3 +215,17 @@ def test_a_runtime_that_takes_no_tflite_has_no_scheme_for_a_ready_file():
     [skip] = planner.plan("r", suite, ["a"]).skips
 
     assert skip.reason.startswith("scheme as-is makes .tflite, runtime onnxruntime takes .onnx: use runtime litert")
+
+
+def test_without_calibration_images_only_the_schemes_that_need_them_are_skipped_with_the_reason():
+    suite = make_suite(
+        schemes=("float32", "int8", "mixed"), scheme_options={"mixed": {"kind": "int8", "float_io": True}}
+    )
+
+    plan = planner.plan("r", suite, ["pi"], uncalibrated="no calibration images")
+
+    assert {case.scheme for case in plan.cases} == {"float32"}
+    assert [(skip.case.scheme, skip.reason) for skip in plan.skips] == [
+        ("int8", "no calibration images"),
+        ("mixed", "no calibration images"),
+    ]

@@ -41,7 +41,7 @@ def debug(
     whole = suites.load(suite) if suite else suites.built_in()
     chosen = suites.narrow(whole, models=model, schemes=scheme)
     options = whole.scheme_options.get(scheme, {})
-    layers = measure(chosen.models[0], chosen.dataset, scheme, options, images=images)
+    layers = measure(chosen.models[0], chosen.calibration or chosen.dataset, scheme, options, images=images)
     if json:
         typer.echo(report.as_json(layers))
     else:
