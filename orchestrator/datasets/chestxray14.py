@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.datasets.file_names import shown
-from orchestrator.datasets.label_table import read_rows
+from orchestrator.datasets.label_table import read_rows, read_text
 from orchestrator.datasets.labelled_files import REFUSE, LabelledFile, LabelledFiles, by_patient
 from orchestrator.datasets.nih_names import FINDINGS, NO_FINDING, patient_of, same_patient
 from orchestrator.errors import DatasetError, no_such
@@ -178,10 +178,8 @@ class ChestXray14(LabelledFiles):
 
     def _listed(self, name: str) -> frozenset[str]:
         path = self._root / name
-        try:
-            return frozenset(path.read_text(encoding="utf-8-sig").split())
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else error
+        if not path.exists():
             raise DatasetError(
-                f"{shown(path)}: {why}", hint=f"copy {name} of the dataset there, or say `split: patient`"
-            ) from error
+                f"{shown(path)}: No such file", hint=f"copy {name} of the dataset there, or say `split: patient`"
+            )
+        return frozenset(read_text(path).split())

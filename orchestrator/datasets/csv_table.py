@@ -21,6 +21,8 @@ POSITIVE, NEGATIVE = frozenset({"1", "1.0", "true", "yes"}), frozenset({"", "0",
 MISSING = frozenset({"", "nan", "na", "n/a", "null"})
 #: CheXpert's and MIMIC-CXR's mark for what a report leaves open.
 UNCERTAIN = frozenset({"-1", "-1.0"})
+#: More are no classes, but words of a text.
+MOST_CLASSES = 1000
 #: Of a file name in a message.
 LONGEST_NAME = 200
 #: What the split column may say, in lower case.
@@ -178,6 +180,13 @@ class CsvTable(LabelledFiles):
     ) -> None:
         """Name the classes of word labels: those of ``findings``, else all words by the alphabet."""
         there = sorted(set().union(*words))
+        if not there:
+            raise DatasetError(f"{shown(self._table)}: no row has a label", hint="is that the column of labels?")
+        if len(findings or there) > MOST_CLASSES:
+            raise DatasetError(
+                f"{shown(self._table)}: {len(there):,} different labels, such as {there[0][:40]!r}",
+                hint="is that the column of labels? `findings:` names the classes, of many words those that count",
+            )
         for wanted in [*(findings or ()), *([positive] if positive else ())]:
             if wanted not in there:
                 raise DatasetError(f"{self.name}: {no_such('label', wanted, there)}")

@@ -11,6 +11,7 @@ import numpy as np
 
 from orchestrator.datasets import dicom
 from orchestrator.datasets.file_names import shown
+from orchestrator.datasets.regular_file import stat_file
 from orchestrator.errors import DatasetError, brief
 
 if TYPE_CHECKING:
@@ -139,6 +140,7 @@ def _eight_bits(path: Path, image: Image.Image, bits: int | None) -> NDArray[np.
 def _read(path: Path, use: Callable[[Image.Image], Result]) -> Result:
     from PIL import Image
 
+    stat_file(path)
     try:
         with dicom.picture(path) if dicom.is_dicom(path) else Image.open(path) as image:
             return use(image)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from orchestrator.datasets.file_names import shown
+from orchestrator.datasets.regular_file import stat_file
 from orchestrator.errors import DatasetError, brief
 
 if TYPE_CHECKING:
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
 
 ENDINGS = frozenset({".dcm", ".dicom"})
 INSTALL = "install the reader: pip install pydicom (or 'edge-farm[dicom]'), or save the images as PNG"
+#: The transfer syntax whose whole content is packed (PS3.5, A.5), and what it may unpack to.
+DEFLATED, LARGEST_BYTES = "1.2.840.10008.1.2.1.99", 1 << 30
+#: As many as Pillow decodes of other files.
+MOST_PIXELS = 178_956_970
 #: ``PhotometricInterpretation`` that farm reads (PS3.3, C.7.6.3.1.2).
 COLOUR = frozenset({"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "PALETTE COLOR"})
 GREY = frozenset({"MONOCHROME1", "MONOCHROME2"})
@@ -57,18 +63,45 @@ def _read(path: Path, *, pixels: bool) -> Any:
         raise DatasetError(
             f"{shown(path)}: farm reads DICOM through pydicom, which is not installed", hint=INSTALL
         ) from None
+    stat_file(path)
     try:
+        _refuse_bomb(path)
         return pydicom.dcmread(path, stop_before_pixels=not pixels)
+    except DatasetError:
+        raise
     except Exception as error:  # pydicom raises what it likes
         raise DatasetError(
             f"{shown(path)}: can't be read as DICOM: {brief(error)}", hint="replace or remove the file"
         ) from error
 
 
+def _refuse_bomb(path: Path) -> None:
+    """Raise `DatasetError` for a deflated file that unpacks to more than memory should hold: pydicom unpacks it whole."""
+    from pydicom.filereader import _read_file_meta_info as read_meta
+    from pydicom.filereader import read_preamble
+
+    with path.open("rb") as file:
+        read_preamble(file, force=False)
+        if str(read_meta(file).get("TransferSyntaxUID", "")) != DEFLATED:
+            return
+        unpacking, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
+        while piece := unpacking.unconsumed_tail or file.read(1 << 20):
+            size += len(unpacking.decompress(piece, 1 << 20))
+            if size > LARGEST_BYTES:
+                raise DatasetError(
+                    f"{shown(path)}: it unpacks to more than {LARGEST_BYTES >> 20} MiB", hint="save it as PNG"
+                )
+
+
 def _picture(path: Path, dataset: Any) -> Image.Image:
     from PIL import Image
 
     photometric = str(dataset.get("PhotometricInterpretation", "MONOCHROME2"))
+    if int(dataset.Rows) * int(dataset.Columns) > MOST_PIXELS:
+        raise DatasetError(
+            f"{shown(path)}: {dataset.Columns} × {dataset.Rows} pixels, farm reads at most {MOST_PIXELS:,}",
+            hint="save it smaller",
+        )
     frames = int(dataset.get("NumberOfFrames") or 1)
     if frames > 1:
         raise DatasetError(f"{shown(path)}: it has {frames} frames", hint="save the one to classify as a file")
@@ -94,6 +127,8 @@ def _grey(dataset: Any, *, inverted: bool) -> Any:
         if int(dataset.get("PixelRepresentation", 0)):
             ends -= 1 << (int(dataset.BitsStored) - 1)
         low, high = np.sort(np.asarray(apply_modality_lut(ends, dataset), np.float64))
+    if not (np.isfinite([low, high]).all() and np.isfinite(shown).all()):
+        raise ValueError("its rescaling or window gives values that are no numbers")
     scaled = np.clip((shown - low) / max(high - low, 1e-9), 0.0, 1.0)
     return np.rint((1.0 - scaled if inverted else scaled) * 255).astype(np.uint8)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from typing import TYPE_CHECKING
 
 from orchestrator.datasets.file_names import shown
+from orchestrator.datasets.regular_file import stat_file
 from orchestrator.errors import DatasetError, brief, no_such
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ def read_rows(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) 
     bytes that are no text.
     """
     where = shown(path)
-    reader = csv.reader(io.StringIO(_text(path), newline=""))
+    reader = csv.reader(io.StringIO(read_text(path), newline=""))
     try:
         header = [name.strip() for name in next(reader, [])]
         places = [_place(where, header, name) for name in columns]
@@ -55,19 +57,20 @@ def _place(where: str, header: Sequence[str], name: str) -> int:
     return header.index(name)
 
 
-def _text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return a text file in UTF-8 without its byte order mark; raises `DatasetError` with the line of the first bytes that are none."""
     where = shown(path)
+    if stat_file(path).st_size > LARGEST_BYTES:
+        raise DatasetError(f"{where}: larger than {LARGEST_BYTES >> 20} MiB", hint="is it a table of labels?")
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST_BYTES + 1)
+        content = path.read_bytes()
     except OSError as error:
         raise DatasetError(f"{where}: can't be read: {error.strerror}") from error
-    if len(content) > LARGEST_BYTES:
-        raise DatasetError(f"{where}: larger than {LARGEST_BYTES >> 20} MiB", hint="is it a table of labels?")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
+        start = error.start + (len(codecs.BOM_UTF8) if content.startswith(codecs.BOM_UTF8) else 0)
+        line = content.count(b"\n", 0, start) + 1
         raise DatasetError(
-            f"{where}:{line}: can't be read: not UTF-8 at byte {error.start}", hint="save it as CSV in UTF-8"
+            f"{where}:{line}: can't be read: not UTF-8 at byte {start}", hint="save it in UTF-8"
         ) from error

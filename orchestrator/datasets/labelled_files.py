@@ -18,6 +18,7 @@ from orchestrator.datasets.decoding import BITS, decode_all, sample
 from orchestrator.datasets.file_names import shown
 from orchestrator.datasets.image_files import spread
 from orchestrator.datasets.nih_names import NO_FINDING
+from orchestrator.datasets.regular_file import stat_file
 from orchestrator.datasets.same_content import same_content
 from orchestrator.domain.dataset import DatasetSummary, PartSummary
 from orchestrator.errors import DatasetError, no_such
@@ -237,7 +238,7 @@ class LabelledFiles:
         digest = hashlib.sha256(repr(self._settings).encode())
         for part, files in sorted(self._parts.items()):
             for file in files:
-                facts = _stat(file.path)
+                facts = stat_file(file.path)
                 name = os.fsencode(os.path.relpath(file.path, self._root))
                 digest.update(b"%s %s %d %d\n" % (part.encode(), name, facts.st_size, facts.st_mtime_ns))
         return digest.hexdigest()
@@ -283,13 +284,6 @@ def _groups(files: Sequence[LabelledFile]) -> list[str]:
 
 def _counts(files: Sequence[LabelledFile]) -> Counter[str]:
     return Counter(name for file in files for name in (sorted(file.findings) or [NO_FINDING]))
-
-
-def _stat(path: Path) -> os.stat_result:
-    try:
-        return path.stat()
-    except OSError as error:
-        raise DatasetError(f"{shown(path)}: {error.strerror}", hint="was it moved during the run?") from error
 
 
 def _shuffled(files: list[LabelledFile], seed: int) -> tuple[LabelledFile, ...]:

@@ -42,6 +42,8 @@ LARGEST_BYTES = 8 << 30
 LARGEST_IMAGE_BYTES = 256 << 20
 #: Of the images that are read at a time.
 READ_BYTES = 8 << 20
+#: ImageNet has as many.
+MOST_CLASSES = 1000
 #: Images whose pixels are read for the summary.
 SAMPLED = 32
 
@@ -67,7 +69,13 @@ class MedMnist:
         self.name = name or self._path.stem
         labels = self._labels("test")
         known = next((names for start, names in CLASSES.items() if self._path.stem.startswith(start)), None)
-        count = labels.shape[1] if labels.shape[1] > 1 else max(2, int(labels.max()) + 1)
+        count = (
+            labels.shape[1]
+            if labels.shape[1] > 1
+            else max(2, *(int(self._labels(split).max()) + 1 for split in SPLITS.values()))
+        )
+        if count > MOST_CLASSES:
+            raise DatasetError(f"{shown(self._path)}: labels of {count:,} classes, farm reads at most {MOST_CLASSES:,}")
         names = tuple(classes or known or map(str, range(count)))
         if len(names) != count:
             raise DatasetError(f"{shown(self._path)}: it has {count} classes, {len(names)} are named")

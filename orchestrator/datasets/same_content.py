@@ -8,6 +8,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from orchestrator.datasets.file_names import shown
+from orchestrator.datasets.regular_file import stat_file
 from orchestrator.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def same_content(
     Files of another size are not opened, links to one file not read. ``progress`` gets how many files were looked at since its last
     call.
     """
-    by_size = _grouped(files, lambda file: _stat(path_of(file)).st_size)
+    by_size = _grouped(files, lambda file: stat_file(path_of(file)).st_size)
     for alike in by_size:
         if len(alike) > 1:
             for likely in _grouped(alike, lambda file: _pieces(path_of(file))):
@@ -41,9 +42,9 @@ def same_content(
 def all_alike(paths: Sequence[Path]) -> bool:
     """Check whether all files have the same content; raises `DatasetError` naming a file that can't be read."""
     first, *others = paths
-    facts = _stat(first)
+    facts = stat_file(first)
     for path in others:
-        there = _stat(path)
+        there = stat_file(path)
         if (there.st_dev, there.st_ino) == (facts.st_dev, facts.st_ino):
             continue
         if there.st_size != facts.st_size or _pieces(path) != _pieces(first):
@@ -81,7 +82,7 @@ def _whole(path_of: Callable[[T], Path]) -> Callable[[T], bytes]:
 
     def digest(file: T) -> bytes:
         path = path_of(file)
-        facts = _stat(path)
+        facts = stat_file(path)
         place = facts.st_dev, facts.st_ino
         if place not in known:
             try:
@@ -92,13 +93,6 @@ def _whole(path_of: Callable[[T], Path]) -> Callable[[T], bytes]:
         return known[place]
 
     return digest
-
-
-def _stat(path: Path) -> os.stat_result:
-    try:
-        return path.stat()
-    except OSError as error:
-        raise _unreadable(path, error) from error
 
 
 def _unreadable(path: Path, error: OSError) -> DatasetError:
