@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from orchestrator.domain.artifact import Artifact, ImageSet
+    from orchestrator.domain.event import Event
     from orchestrator.domain.plan import Plan
     from orchestrator.domain.suite import Suite
+    from orchestrator.models.artifacts import Failed
     from orchestrator.runs.context import RunContext, Stage
 
     #: Model, scheme, batch.
@@ -50,12 +52,9 @@ def build(context: RunContext, plan: Plan, announced: Mapping[Key, str]) -> Stag
         if isinstance(outcome, Built):
             artifacts[key] = outcome.artifact
             _refuse_another(context.run, key, outcome.artifact, announced)
-            yield ArtifactReady(
-                run=context.run, artifact=outcome.artifact, reused=outcome.reused, seconds=outcome.seconds
-            )
         else:
             failures[key] = outcome.error
-            yield BuildFailed(run=context.run, model=key[0], scheme=key[1], batch=key[2], error=outcome.error)
+        yield event_of(context.run, outcome)
     checks = {model: artifact.checks for (model, _, _), artifact in artifacts.items()}
     images = {
         name: context.artifacts.image_set(
@@ -67,6 +66,14 @@ def build(context: RunContext, plan: Plan, announced: Mapping[Key, str]) -> Stag
     for image_set in {each.image_list: each for each in images.values()}.values():
         yield ImagesListed(run=context.run, image_list=context.artifacts.image_list(image_set))
     return BuildResults(artifacts=artifacts, failures=failures, images=images)
+
+
+def event_of(run: str, outcome: Built | Failed) -> Event:
+    """Return what became of a build as an event of ``run``."""
+    if isinstance(outcome, Built):
+        return ArtifactReady(run=run, artifact=outcome.artifact, reused=outcome.reused, seconds=outcome.seconds)
+    build = outcome.build
+    return BuildFailed(run=run, model=build.model.name, scheme=build.scheme, batch=build.batch, error=outcome.error)
 
 
 def wanted(suite: Suite, plan: Plan) -> tuple[Build, ...]:
