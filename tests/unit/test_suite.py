@@ -8,6 +8,7 @@ import pytest
 from orchestrator.config import suite as suites
 from orchestrator.domain.suite import Suite
 from orchestrator.errors import SuiteError, UnknownName, UsageError
+from orchestrator.models.schemes.base import make_scheme, options_in
 from orchestrator.runtimes import names
 from orchestrator.testing import make_suite
 
@@ -263,3 +264,25 @@ def test_a_scheme_with_options_has_a_name_of_its_own(tmp_path):
 def test_a_wrong_scheme_is_refused(tmp_path, schemes, words):
     with pytest.raises(SuiteError, match=re.escape(words)):
         suites.load(write(tmp_path, f"models: tiny-cxr\ndataset: phantom\nschemes: {schemes}\n"))
+
+
+def test_compat_is_the_suites_or_a_schemes_own(tmp_path):
+    text = """\
+models: tiny-cxr
+dataset: phantom
+compat: tflite-2.14
+schemes:
+  - float16
+  - dynamic-int8
+  - {kind: float16, name: older, compat: tflite-2.11}
+"""
+
+    suite = suites.load(write(tmp_path, text))
+
+    assert [suite.compat_of(scheme) for scheme in suite.schemes] == ["tflite-2.14", "tflite-2.14", "tflite-2.11"]
+    dense = {name: make_scheme(name, options_in(suite, name)).options.get("dense") for name in suite.schemes[:2]}
+    assert dense == {"float16": None, "dynamic-int8": "float32"}  # float16 needs no way of its own
+    assert make_scheme("older", options_in(suite, "older")).options == {}
+    for wrong, line in ((text.replace("tflite-2.14", "tflite2.14"), 3), (text.replace("tflite-2.11", "old"), 7)):
+        with pytest.raises(SuiteError, match=rf"suite\.yaml:{line}: .* is not tflite-RELEASE, such as tflite-2\.14"):
+            suites.load(write(tmp_path, wrong))
