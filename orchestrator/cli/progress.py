@@ -48,6 +48,8 @@ class Screen:
         self._tasks: dict[str, TaskID] = {}
         #: By device, what is known of how long it still takes.
         self._times: dict[str | None, TimeLeft] = {}
+        #: By device, the bytes that were pushed, and all that are on their way.
+        self._pushes: dict[str | None, tuple[int, int]] = {}
         self._building: TaskID | None = None
         #: Models and why they can't be built, once for all their artifacts.
         self._failures: set[tuple[str, str]] = set()
@@ -165,10 +167,24 @@ class Screen:
                 self._progress.update(self._building, visible=False)
 
     @_show.register
+    def _(self, event: happened.PushStarted) -> None:
+        self._pushes[event.device] = (0, event.total_bytes)
+        if event.image_bytes and (event.later_bytes or not self._console.is_terminal):
+            later = f"; {format_bytes(event.later_bytes)} more when these are scored" if event.later_bytes else ""
+            self._say(
+                f"[bold]{event.device}[/]  pushing {format_bytes(event.total_bytes)}, "
+                f"{format_bytes(event.image_bytes)} of it images{later}"
+            )
+
+    @_show.register
     def _(self, event: happened.BlobSent) -> None:
-        self._describe(event.device, f"pushed {event.what}, {format_bytes(event.sent_bytes)}")
+        before, total = self._pushes.get(event.device, (0, 0))
+        sent = before + event.sent_bytes
+        self._pushes[event.device] = sent, total
+        share = f" ({format_bytes(sent)} of {format_bytes(total)})" if total > event.sent_bytes else ""
+        self._describe(event.device, f"pushed {event.what}, {format_bytes(event.sent_bytes)}{share}")
         if not self._console.is_terminal:
-            self._say(f"{event.device}  pushed {plain(event.what)}, {format_bytes(event.sent_bytes)}")
+            self._say(f"{event.device}  pushed {plain(event.what)}, {format_bytes(event.sent_bytes)}{share}")
 
     @_show.register
     def _(self, event: happened.DamageMended) -> None:
@@ -191,6 +207,12 @@ class Screen:
     @_show.register
     def _(self, event: happened.ScoringStarted) -> None:
         self._describe(event.device, f"scoring {event.model} {event.scheme} {event.runtime}")
+
+    @_show.register
+    def _(self, event: happened.ShardScored) -> None:
+        if event.shards > 1:
+            what = f"{event.model} {event.scheme} {event.runtime}"
+            self._describe(event.device, f"scoring {what}, {event.place + 1} of {event.shards}")
 
     @_show.register
     def _(self, event: happened.Scored) -> None:

@@ -93,7 +93,9 @@ CompareOption = Annotated[
     bool, typer.Option("--compare", help="Make enough attempts to compare cases: 7 with effort standard.")
 ]
 SeedOption = Annotated[int | None, typer.Option(help="Seed of the order of attempts.")]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the plan and what is skipped, and stop.")]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Print the plan, what is skipped and what is sent, and stop.")
+]
 EffortOption = Annotated[
     str | None,
     typer.Option(
@@ -337,6 +339,7 @@ def _show_plan(plan: Plan, *, as_json: bool) -> None:
         out.print("nothing is left to do")
     for lane in plan.lanes:
         out.print(f"[bold]{lane.device}[/]  {report.summary(lane, plan)}")
+        out.print(f"[bold]{lane.device}[/]  {report.transfer(plan.transfers[lane.device])}", soft_wrap=True)
         for line in report.lines(lane):
             out.print(line, soft_wrap=True)
     for skip in plan.skips:

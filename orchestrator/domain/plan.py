@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from orchestrator.domain.case import Case
     from orchestrator.domain.effort import Effort
@@ -83,6 +83,19 @@ class Skip:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """What a device would be sent, beside the agent and wheels of a runtime."""
+
+    total_bytes: int
+    #: Of `total_bytes`.
+    image_bytes: int
+    #: Pixels of images that are not packed yet: the most that they can take.
+    unpacked_bytes: int
+    #: Artifacts that are not built yet.
+    unbuilt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Lanes, plus every skipped case with its reason."""
 
@@ -93,6 +106,8 @@ class Plan:
     skips: tuple[Skip, ...]
     #: Whether devices are tuned while their lanes run.
     tune: bool = False
+    #: Of a plan that is shown, not carried out: what each device would be sent.
+    transfers: Mapping[str, Transfer] = field(default_factory=dict)
 
     def without(self, done: frozenset[str]) -> Plan:
         """Return the plan of what is left to do; ``done`` are ids of steps."""

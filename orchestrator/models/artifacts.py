@@ -129,6 +129,14 @@ class Artifacts:
         matched = class_match.of_model(model, made, source, checks)
         return self._images.get(source, made.preprocess, matched, limit=limit, seed=seed)
 
+    def find_image_set(
+        self, model: ModelSpec, dataset: DatasetSpec, *, limit: int | None, seed: int, checks: Mapping[str, Any] | None
+    ) -> ImageSet | None:
+        """Return what `image_set` made before, not verified; ``None`` where it would decode images."""
+        made, source = make_model(model), make_dataset(dataset)
+        matched = class_match.of_model(model, made, source, checks)
+        return self._images.find(source, made.preprocess, matched, limit=limit, seed=seed)
+
     def image_list(self, images: ImageSet) -> ImageList:
         """Return names, patients and labels of an image set."""
         return ImageList.from_bytes(self.path(images.image_list).read_bytes())

@@ -53,6 +53,17 @@ class ImageSets:
         images = self._kept(key) or self._make(key, source, preprocess, match, limit, seed)
         return replace(images, columns=match.columns)
 
+    def find(
+        self, source: Dataset, preprocess: Preprocess, match: ClassMatch, *, limit: int | None, seed: int
+    ) -> ImageSet | None:
+        """Return what `get` made before, ``None`` where a file of it is gone; nothing is read."""
+        plain = self._recipes.read(_key(source, preprocess, match, limit, seed))
+        images = None if plain is None else _from_json(plain)
+        if images is None:
+            return None
+        files = (images.labels_sha256, *(shard.sha256 for shard in images.shards))
+        return images if all(self._blobs.path(sha256).exists() for sha256 in files) else None
+
     def pixels(self, images: ImageSet) -> NDArray[np.uint8]:
         """Return all pixels, mapped into memory, uint8 [n, height, width, channels]."""
         import numpy as np

@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from orchestrator.domain.plan import Attempt, Profiling, Scoring
+from orchestrator.domain.units import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestrator.domain.plan import Lane, Plan, Step
+    from orchestrator.domain.plan import Lane, Plan, Step, Transfer
 
 
 def as_json(plan: Plan) -> str:
-    """Return effort, seed, the steps of each device, and each skipped case with its reason."""
+    """Return effort, seed, the steps of each device, what it is sent, and each skipped case with its reason."""
     lanes = {lane.device: [_words(step) for step in lane.steps] for lane in plan.lanes}
     skips = [{"case": str(skip.case), "reason": skip.reason} for skip in plan.skips]
-    return json.dumps({"effort": plan.effort.name, "seed": plan.seed, "lanes": lanes, "skips": skips}, indent=2)
+    sends = {device: asdict(transfer) for device, transfer in plan.transfers.items()}
+    plain = {"effort": plan.effort.name, "seed": plan.seed, "lanes": lanes, "sends": sends, "skips": skips}
+    return json.dumps(plain, indent=2)
+
+
+def transfer(sent: Transfer) -> str:
+    """Return in one line what a device would be sent."""
+    known = f"sends {format_bytes(sent.total_bytes)}" + (
+        f", {format_bytes(sent.image_bytes)} of it images" if sent.image_bytes else ""
+    )
+    words = [known] if sent.total_bytes or not (sent.unpacked_bytes or sent.unbuilt) else []
+    if sent.unpacked_bytes:
+        words.append(
+            f"at most {format_bytes(sent.unpacked_bytes)} of images, not packed yet: radiographs take 0.4 of that"
+        )
+    if sent.unbuilt:
+        words.append(f"{sent.unbuilt} artifact{'s' if sent.unbuilt > 1 else ''} to be built")
+    return "; ".join(words)
 
 
 def summary(lane: Lane, plan: Plan) -> str:

@@ -26,6 +26,7 @@ from orchestrator.runs.kernel_fit import unfit
 from orchestrator.runs.measure import measure
 from orchestrator.runs.probe import probe
 from orchestrator.runs.recorder import Recorder
+from orchestrator.runs.transfers import transfers
 from orchestrator.store import spool
 from orchestrator.transports.connector import Connector
 
@@ -86,7 +87,8 @@ class Farm:
             plan = probed.plan(context)
             kept = self._artifacts.kept(wanted(suite, plan), suite.dataset)
             artifacts = {(build.model.name, build.scheme, build.batch): artifact for build, artifact in kept}
-            return plan.skipping(unfit(plan, suite, probed, artifacts, self._artifacts.path)).without(done)
+            plan = plan.skipping(unfit(plan, suite, probed, artifacts, self._artifacts.path)).without(done)
+            return replace(plan, transfers=transfers(context, plan, probed, artifacts))
 
     def run(
         self, suite: Suite, devices: Sequence[Device], store: Store, *, session: Session | None = None

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import signal
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -49,6 +50,18 @@ def test_images_come_out_of_a_shard_as_they_went_in(tmp_path, shape):
     assert unpacked.dtype == np.uint8
     np.testing.assert_array_equal(unpacked, pixels)
     np.testing.assert_array_equal(shards.unpack(str(tmp_path / "shard"), most=2), pixels[:2])
+
+
+def test_unpacking_takes_the_memory_of_the_images_and_little_more(tmp_path):
+    pixels = np.random.default_rng(5).integers(0, 256, (400, 200, 200, 1), dtype=np.uint8)
+    (tmp_path / "shard").write_bytes(shards.pack(pixels))
+    tracemalloc.start()
+
+    unpacked = shards.unpack(str(tmp_path / "shard"))
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < unpacked.nbytes + 5 * shards.CHUNK
 
 
 def test_images_whose_neighbours_are_alike_become_small():

@@ -3,6 +3,19 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from orchestrator.domain.device import Limits
+from orchestrator.domain.event import BlobSent, LaneStarted
+from orchestrator.models import image_sets
+from orchestrator.runs.farm import Farm
+from orchestrator.store.store import Store
+from orchestrator.testing import make_case, make_suite
+from orchestrator.transports.connector import Connector
 
 
 def measured(project, limits, *argv):
@@ -56,5 +69,33 @@ def test_a_run_on_a_selection_by_facts_needs_no_names(project):
 
     assert found.returncode == 0, found.stderr
     assert "local" in found.stdout
+    assert "local  sends " in found.stdout
+    assert "3.48 MB of it images" in found.stdout
     assert none.returncode == 2
     assert "selector 'cores>=5000' matches no device" in none.stderr
+
+
+@pytest.mark.sshd
+def test_a_device_whose_disk_can_not_hold_all_images_scores_them_part_by_part(project, sshd, monkeypatch):
+    """Real images sets have shards of 32 MiB; here they are so small that 1,020 phantoms are 8 of them, of which 3 fit."""
+    monkeypatch.setattr(image_sets, "SHARD_BYTES", 128 * 64 * 64)
+    server = sshd()
+    limits = Limits(memory_bytes=10**9, disk_bytes=2_000_000)
+    device = replace(server.device, python=sys.executable, limits=limits)
+    farm = Farm(project.folder / ".farm", connector=Connector(known_hosts=server.known_hosts))
+    suite = make_suite(schemes=("float32",))
+
+    with Store.open(f"sqlite:///{project.folder}/farm.db") as store:
+        events = list(farm.run(suite, [device], store))
+        (row,) = store.results()
+        scores = store.scores(row.run, make_case(device=device.name))
+
+    assert events[-1].exit_status == 0
+    assert (scores.error, scores.shape) == (None, (1020, 14))
+    assert round(row.auc_mean, 3) == 0.923
+    lanes = [event for event in events if isinstance(event, LaneStarted)]
+    assert len(lanes) > 3
+    blobs = [path.stat().st_size for path in (server.folder / "work" / "blobs").iterdir()]
+    assert sum(blobs) < 2_000_000
+    sent = Counter(event.sha256 for event in events if isinstance(event, BlobSent))
+    assert set(sent.values()) == {1}, "no image travels twice"
