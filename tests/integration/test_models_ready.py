@@ -202,6 +202,23 @@ def test_a_file_that_the_default_delegate_refuses_is_built_for_the_runtimes_with
     BY_FORMAT["tflite"].other(str(tmp_path / "made.tflite")).invoke()
 
 
+def test_a_runtime_whose_delegate_refuses_a_file_fails_its_own_case_alone(files, root, tmp_path):
+    project = Project(folder=tmp_path)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "mine.tflite").write_bytes(ready.edited(files["int8"], _zero_point_of_a_bias))
+    suite = suite_of(tmp_path, f"{{path: mine.tflite, preprocess: {{scale: {1 / 255}}}}}", dataset=f"{{root: {root}}}")
+
+    done = project.process("run", str(suite), "--runtimes", "litert,litert-builtin")
+
+    rows = {row["runtime"]: row for row in json.loads(project.farm("results", "list", "--json").stdout)}
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert rows["litert-builtin"]["auc_mean"] == AUCS["int8"]
+    assert rows["litert-builtin"]["verdict"] == "WARN"
+    assert rows["litert"]["verdict"] == "INVALID"
+    messages = [reason["message"] for reason in rows["litert"]["reasons"]]
+    assert any("litert can't load the artifact" in words and "XNNPACK" in words for words in messages)
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
