@@ -60,7 +60,7 @@ def check(
     A leak is a patient or an image that is tested as well as trained on.
     """
     from orchestrator.datasets.base import make_dataset
-    from orchestrator.datasets.check import copies, shared_patients, sizes
+    from orchestrator.datasets.check import copies, pixel_ranges, shared_patients, sizes, views
     from orchestrator.datasets.labelled_files import LabelledFiles
     from orchestrator.reports import dataset_check as report
 
@@ -70,6 +70,8 @@ def check(
     found = report.Checked(
         summary=summary,
         sizes=sizes(files) if files else {},
+        views=views(files) if files else {},
+        pixels=pixel_ranges(files) if files else {},
         copies=_with_progress(files, copies) if files else (),
         on_both_sides=shared_patients(images) if isinstance(images, LabelledFiles) else (),
     )

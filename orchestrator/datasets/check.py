@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orchestrator.datasets.decoding import dimensions
+from orchestrator.datasets.decoding import dimensions, sample
+from orchestrator.datasets.image_files import spread
 from orchestrator.datasets.labelled_files import LEAVE_OUT
 from orchestrator.datasets.same_content import same_content
 
@@ -15,9 +16,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from orchestrator.datasets.base import Part
+    from orchestrator.datasets.decoding import Sample
     from orchestrator.datasets.labelled_files import LabelledFile, LabelledFiles
 
 EVALUATION: Part = "evaluation"
+#: Images of each part whose pixels are read.
+LOOKED_AT = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,21 @@ def copies(
 def sizes(files: Mapping[Part, Sequence[LabelledFile]]) -> Counter[tuple[int, int]]:
     """Return how many images are (width, height) pixels; reads the head of every file. Raises `DatasetError`."""
     return Counter(dimensions(file.path) for listed in files.values() for file in listed)
+
+
+def views(files: Mapping[Part, Sequence[LabelledFile]]) -> dict[Part, Counter[str]]:
+    """Return how many images of each part have each view position; nothing where no image has one."""
+    counts = {part: Counter(file.view or "unknown" for file in listed) for part, listed in files.items()}
+    return counts if any(file.view for listed in files.values() for file in listed) else {}
+
+
+def pixel_ranges(files: Mapping[Part, Sequence[LabelledFile]]) -> dict[Part, Sample]:
+    """Return the stored values of some images of each part, evenly spaced; raises `DatasetError` naming a bad file."""
+    return {
+        part: sample([listed[row].path for row in spread([0] * len(listed), LOOKED_AT)])
+        for part, listed in files.items()
+        if listed
+    }
 
 
 def on_both_sides(files: Mapping[Part, Sequence[LabelledFile]]) -> Iterator[str]:

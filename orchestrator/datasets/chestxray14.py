@@ -95,7 +95,7 @@ class ChestXray14(LabelledFiles):
             if path is None:
                 lost.append(row.image)
             else:
-                files.append(LabelledFile(path=path, findings=row.findings, patient=row.patient, view=row.view))
+                files.append(LabelledFile(path=Path(path), findings=row.findings, patient=row.patient, view=row.view))
         if not files:
             raise DatasetError(
                 f"{shown(self._root)}: none of the {len(lost)} images of the label file is here",
@@ -111,17 +111,17 @@ class ChestXray14(LabelledFiles):
             self._left_out["in the label file, not in the folder"] = len(lost)
         return files
 
-    def _paths(self) -> dict[str, Path]:
+    def _paths(self) -> dict[str, str]:
         """Return every PNG below ``images/``, ``images_NNN/`` and ``images_NNN/images/`` by its name."""
         if not self._root.is_dir():
             raise DatasetError(f"{shown(self._root)}: no such folder")
-        found: dict[str, Path] = {}
+        found: dict[str, str] = {}
         for folder in sorted(self._root.glob("images*")):
             for inside in (folder, folder / "images"):
                 if inside.is_dir():
                     with os.scandir(inside) as entries:
                         found.update(
-                            (entry.name, Path(entry.path)) for entry in entries if entry.name.lower().endswith(".png")
+                            (entry.name, entry.path) for entry in entries if entry.name.lower().endswith(".png")
                         )
         return found
 

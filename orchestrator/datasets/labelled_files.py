@@ -109,8 +109,9 @@ class LabelledFiles:
         ends = [max(1, round(share * len(patients))) for share in (shares.validation, shares.calibration)]
         set_aside = {patients[number] for number in order[: ends[0]]}
         looked_at = {patients[number] for number in order[ends[0] : sum(ends)]}
+        left = set(patients) - set_aside - looked_at
         self._parts = {
-            "train": tuple(file for file in kept if file.patient not in set_aside | looked_at),
+            "train": tuple(file for file in kept if file.patient in left),
             "validation": tuple(file for file in kept if file.patient in set_aside),
             # shuffled: an order by class would calibrate on one class alone
             "calibration": _shuffled([file for file in kept if file.patient in looked_at], shares.seed),

@@ -10,6 +10,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from orchestrator.datasets.check import LOOKED_AT
 from orchestrator.datasets.file_names import shown
 from orchestrator.reports.dataset import lines
 from orchestrator.reports.whole_table import print_whole
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from orchestrator.datasets.base import Part
     from orchestrator.datasets.check import Copies
+    from orchestrator.datasets.decoding import Sample
     from orchestrator.domain.dataset import DatasetSummary
 
 #: Examples that a line names.
@@ -33,6 +36,10 @@ class Checked:
     summary: DatasetSummary
     #: (width, height) in pixels -> images; empty where the images are not files.
     sizes: Mapping[tuple[int, int], int]
+    #: Part -> view position -> images; empty where none is known.
+    views: Mapping[Part, Mapping[str, int]]
+    #: Part -> what some of its images hold.
+    pixels: Mapping[Part, Sample]
     copies: tuple[Copies, ...]
     on_both_sides: tuple[str, ...]
 
@@ -57,6 +64,11 @@ def as_json(found: Checked) -> str:
     plain = {
         "summary": found.summary.to_json(),
         "sizes": [{"width": w, "height": h, "images": count} for (w, h), count in found.sizes.items()],
+        "views": {part: dict(counts) for part, counts in found.views.items()},
+        "pixels": {
+            part: {"low": each.low, "high": each.high, "modes": list(each.modes), "images": each.images}
+            for part, each in found.pixels.items()
+        },
         "copies": [
             {
                 "paths": [shown(path) for path in each.paths],
@@ -96,6 +108,14 @@ def _about(found: Checked) -> Iterator[str]:
                 f"images are {min(widths)} to {max(widths)} pixels wide and {min(heights)} to {max(heights)} high, "
                 f"in {len(found.sizes)} sizes"
             )
+    if found.pixels:
+        ranges = ", ".join(f"{part} {each.low}..{each.high}" for part, each in found.pixels.items())
+        yield f"pixels of up to {LOOKED_AT} images a part: {ranges}"
+    for side, counts in found.views.items():
+        images = sum(counts.values())
+        yield f"views of {side}: " + ", ".join(
+            f"{view} {_share(count, images)}" for view, count in sorted(counts.items())
+        )
     for part in found.summary.parts:
         rare = [name for name, count in part.by_class.items() if count == 1]
         if part.part == "evaluation" and rare:

@@ -74,6 +74,40 @@ def test_copies_on_one_side_are_harmless_and_copies_with_other_labels_are_named(
     assert [(each["leaks"], each["same_labels"]) for each in plain["copies"]] == [(False, True), (False, False)]
 
 
+def test_views_and_pixel_values_are_counted_by_part(root, capsys):
+    table = root.parent / "table.csv"
+    lines = ["image,sick,side,view"]
+    for side in ("train", "test"):
+        for number, path in enumerate(sorted((root / side).rglob("*.png"))):
+            view = "PA" if side == "train" or number % 4 else "AP"
+            lines.append(f"{path.relative_to(root.parent)},{number % 2},{side},{view}")
+    table.write_text("\n".join(lines), encoding="utf-8")
+    dark = next((root / "test").rglob("*.png"))
+    Image.fromarray(np.full((10, 12), 7, np.uint8)).save(dark)
+    options = [f"path={table}", "labels=sick", "split=side", "view=view"]
+
+    check(suite=None, dataset="csv", option=options, json=True)
+    plain = json.loads(capsys.readouterr().out)
+    check(suite=None, dataset="csv", option=options)
+    out = capsys.readouterr().out
+
+    assert plain["views"]["evaluation"] == {"AP": 4, "PA": 12}
+    assert plain["pixels"]["evaluation"]["images"] == 16
+    assert plain["pixels"]["evaluation"]["high"] > 200
+    assert "views of evaluation: AP 4 (25.0%), PA 12 (75.0%)" in out
+    assert "pixels of up to 32 images a part: train " in out
+
+
+def test_a_patient_on_both_sides_is_found_though_training_leaves_it_out(root, capsys):
+    for side in ("train", "test"):
+        path = next((root / side / "ill").iterdir())
+        path.rename(path.with_name(f"person7_{side}.png"))
+
+    status, plain = found(root, capsys)
+
+    assert (status, plain["on_both_sides"]) == (1, ["person7"])
+
+
 def test_the_screen_says_it_in_words(root, capsys):
     shutil.copy(root / "test" / "ill" / "test-ill-3.png", root / "train" / "ill" / "other.png")
 
