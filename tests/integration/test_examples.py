@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from ruamel.yaml import YAML
 
 from orchestrator.datasets.chestxray14 import FINDINGS
 from tests.lab import toys
@@ -53,9 +53,8 @@ def project(tmp_path) -> Project:
 def planned(project: Project, suite: Path):
     """Return what `farm run --dry-run` answers about an example's suite, with models of the names and size it asks for."""
     copied = Path(shutil.copy(suite, project.folder))
-    text = suite.read_text(encoding="utf-8")
-    for name in re.findall(r"path: (\S+\.keras)", text):
-        keras_file(project.folder / name, int(re.search(r"size: (\d+)", text)[1]))
+    for model in YAML(typ="safe").load(suite)["models"]:
+        keras_file(project.folder / model["path"], model["preprocess"]["size"])
     data = {"XRAYS": str(project.folder / "xrays"), "CHESTXRAY14": str(project.folder / "nih")}
     return project.farm("run", copied.name, "--dry-run", "--devices", "local", **data)
 
