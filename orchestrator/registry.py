@@ -25,6 +25,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "tiny-cxr": "orchestrator.models.tiny_cxr:TinyCxr",
         "keras": "orchestrator.models.keras_file:KerasFile",
         "tflite": "orchestrator.models.tflite_file:TfliteFile",
+        "onnx": "orchestrator.models.onnx_file:OnnxFile",
         "zoo": "orchestrator.models.zoo:Zoo",
         "python": "orchestrator.models.entry_point:EntryPoint",
     },

@@ -243,13 +243,17 @@ def _kind_of_file(path: Any) -> str | None:
     """Return the kind of a model with a ``path:``, by its ending; ``None`` for a model without one."""
     if path is None:
         return None
-    return "tflite" if str(path).lower().endswith(".tflite") else "keras"
+    ending = Path(str(path)).suffix.lower()
+    return ending[1:] if ending in (".tflite", ".onnx") else "keras"
 
 
 def _image_shape(
     document: documents.Document, location: Location, kind: str, options: Mapping[str, Any]
-) -> tuple[int, int, int] | None:
-    """Return (height, width, channels) as the file of a model says them, ``None`` for kinds whose files are not asked."""
+) -> tuple[int | None, int | None, int] | None:
+    """Return (height, width, channels) as the file of a model says them, ``None`` for kinds whose files are not asked.
+
+    A height or width that the file leaves free is ``None``.
+    """
     read = getattr(registry.find("model", kind), "image_shape", None)
     if read is None:
         return None
@@ -261,15 +265,21 @@ def _image_shape(
 
 
 def _preprocess(
-    document: documents.Document, location: Location, keys: PreprocessKeys, image: tuple[int, int, int] | None
+    document: documents.Document,
+    location: Location,
+    keys: PreprocessKeys,
+    image: tuple[int | None, int | None, int] | None,
 ) -> Preprocess:
     """Return what the suite says of a model's images, filled up with what its file says: ``image``."""
     at = (*location, "preprocess")
-    if keys.size is None and image is None:
-        raise document.complain(at, "preprocess needs a `size`")
-    height, width = image[:2] if keys.size is None and image else ((keys.size or ()) * 2)[:2]
-    channels = keys.channels or (image[2] if image else 1)
-    if image not in (None, (height, width, channels)):
+    height, width, file_channels = image or (None, None, 1)
+    if keys.size is not None:
+        height, width = (keys.size * 2)[:2]
+    if height is None or width is None:
+        free = ": the model's file leaves it free" if image else ""
+        raise document.complain(at, f"preprocess needs a `size`{free}")
+    channels = keys.channels or file_channels
+    if any(side not in (None, given) for side, given in zip(image or (), (height, width, channels), strict=False)):
         words = f"the model's file takes {image}, `preprocess:` gives {(height, width, channels)}"
         raise document.complain(at, words, hint="leave size and channels out: they are in the file")
     wrong = keys.misfit(channels)

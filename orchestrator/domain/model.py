@@ -36,7 +36,7 @@ class ModelSpec:
     """A model as the suite names it; plain values, so that it can travel to another process."""
 
     name: str
-    #: A name of kind ``model`` in the registry: ``tiny-cxr``, ``keras``, ``tflite``.
+    #: A name of kind ``model`` in the registry: ``tiny-cxr``, ``keras``, ``tflite``, ``onnx``.
     kind: str
     #: Keyword arguments of that plug-in, e.g. ``path`` for ``keras``. JSON values only.
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     from orchestrator.domain.model import ModelSpec, Preprocess
 
 #: ``saved_model``: a folder with one signature, ``image`` to ``scores``; ``keras``: a ``.keras`` file; ``tflite``: a
-#: ready ``.tflite``. All have a fixed batch.
-Form = Literal["saved_model", "keras", "tflite"]
+#: ready ``.tflite``; ``onnx``: a ready ``.onnx``. All but the last have a fixed batch.
+Form = Literal["saved_model", "keras", "tflite", "onnx"]
 #: Form -> what a message calls it.
 FORM_NAMES: Mapping[Form, str] = {
     "saved_model": "a SavedModel",
     "keras": "a Keras model",
     "tflite": "a ready .tflite file",
+    "onnx": "a ready .onnx file",
 }
 
 
@@ -33,6 +34,7 @@ DEFAULT_SCHEMES: Mapping[Form, tuple[str, ...]] = {
     "saved_model": ("float32", "dynamic", "float16", "int8"),
     "keras": ("keras",),
     "tflite": ("as-is",),
+    "onnx": ("as-is",),
 }
 
 
@@ -60,7 +62,7 @@ class Model(Protocol):
     """A trained classifier, before quantization. Made from ``ModelSpec.options`` as keyword arguments.
 
     A kind whose files say what image they take may have a static method ``image_shape``: of the options, (height, width,
-    channels). A suite may then leave ``size`` and ``channels`` out, and is refused where it gives others. A kind with a static
+    channels), ``None`` for a height or width that is free. A suite may then leave ``size`` and ``channels`` out, and is refused where it gives others. A kind with a static
     method ``name_of`` (of the suite's name or ``None``, and the options) names its models. A model whose ``trained`` is false is
     not held to its own scores when artifacts are built. A model with ``classes`` names the columns of its output, ``None`` for
     one without a name, and is matched to a dataset's classes by them. A model's method ``check_ends`` says before anything is built how many

@@ -23,7 +23,7 @@ from orchestrator.errors import BuildError, FarmError, brief
 from orchestrator.models import child, class_match, doubt, held_preprocessing, kernels
 from orchestrator.models.artifacts import CALIBRATION_IMAGES
 from orchestrator.models.base import FORM_NAMES, make_model
-from orchestrator.models.schemes.base import make_scheme
+from orchestrator.models.schemes.base import make_scheme, ways
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -100,9 +100,9 @@ class ModelBuilder:
     ) -> dict[str, Any]:
         """Convert to ``path``, check what came out, and return what the recipe needs; raises `BuildError`."""
         scheme = make_scheme(scheme_name, options)
-        if scheme.takes not in self._formats:
+        if not set(ways(scheme)) & set(self._formats):
             raise BuildError(
-                f"scheme {scheme.name} takes {FORM_NAMES[scheme.takes]}; this model is "
+                f"scheme {scheme.name} takes {' or '.join(FORM_NAMES[form] for form in ways(scheme))}; this model is "
                 f"{' or '.join(FORM_NAMES[form] for form in self._formats)} alone",
                 hint="leave the scheme out for this model",
             )

@@ -37,9 +37,9 @@ FILES = (".keras", ".h5", ".hdf5")
 
 #: Ending of other files of models -> how they become one that farm takes.
 OTHER_FILES = {
-    ".onnx": "convert it to a SavedModel folder, with onnx2tf",
-    ".pt": "export it to ONNX, then convert that to a SavedModel folder with onnx2tf",
-    ".pth": "export it to ONNX, then convert that to a SavedModel folder with onnx2tf",
+    ".onnx": "leave `kind: keras` out: farm measures an .onnx file as it is",
+    ".pt": "export it to ONNX: torch.onnx.export(model, images, 'mine.onnx')",
+    ".pth": "export it to ONNX: torch.onnx.export(model, images, 'mine.onnx')",
     ".tflite": "leave `kind: keras` out: farm measures a .tflite file as it is",
     ".pb": "name the folder that saved_model.pb is in",
 }

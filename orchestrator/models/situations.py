@@ -116,6 +116,34 @@ INTERPRETING = (
         "run it in ai_edge_litert.interpreter.Interpreter on this machine, then convert the model again",
     ),
 )
+#: Loading an ``.onnx`` file into ONNX Runtime, or computing scores there.
+ONNX = (
+    _situation(
+        r"INVALID_PROTOBUF|[Pp]rotobuf parsing failed",
+        "it is damaged or cut off",
+        "copy it again, or export the model again",
+    ),
+    _situation(
+        r"Unsupported model IR version|under development and support for this is limited|official support for domain",
+        "a newer ONNX wrote it than this ONNX Runtime knows",
+        "export it with an older opset, torch.onnx.export(…, opset_version=17), or pip install --upgrade onnxruntime",
+    ),
+    _situation(
+        r"(\S+?)\(-?\d+\) is not a registered function/op|No Op registered for (\w+)",
+        "ONNX Runtime has no operator {}",
+        "export the model without operators of your own",
+    ),
+    _situation(
+        r"Could not find an implementation for (\w+)",
+        "ONNX Runtime's CPU kernels lack {} for these number types",
+        "export the model in float32",
+    ),
+    _situation(
+        r"INVALID_GRAPH|NOT_IMPLEMENTED|\bFAIL\b",
+        "ONNX Runtime refuses its graph, which is damaged or was never right",
+        "check it: python -c \"import onnx; onnx.checker.check_model('FILE', full_check=True)\"",
+    ),
+)
 #: Computing scores in TensorFlow.
 SCORING = (_CHANNELS_FIRST,)
 

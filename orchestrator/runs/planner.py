@@ -12,7 +12,7 @@ from orchestrator.domain.case import Case
 from orchestrator.domain.effort import effort
 from orchestrator.domain.plan import Attempt, Lane, Plan, Profiling, Scoring, Skip, Step
 from orchestrator.models.base import DEFAULT_SCHEMES, FORM_NAMES, default_schemes, forms_of
-from orchestrator.models.schemes.base import make_scheme
+from orchestrator.models.schemes.base import make_scheme, ways
 from orchestrator.runtimes import catalogue
 
 if TYPE_CHECKING:
@@ -74,10 +74,12 @@ def _misfit(case: Case, kind: str, forms: Sequence[Form]) -> str | None:
     ``forms`` are what its model can be written as; with none, it is asked when its artifact is built.
     """
     scheme = registry.find("scheme", kind)
-    if forms and scheme.takes not in forms:
+    formats = {form: made for form, made in ways(scheme).items() if not forms or form in forms}
+    if not formats:
         what, fitting = " or ".join(FORM_NAMES[form] for form in forms), " or ".join(DEFAULT_SCHEMES[forms[0]])
-        return f"scheme {case.scheme} takes {FORM_NAMES[scheme.takes]}, model {case.model} is {what}: use {fitting}"
-    runtime, made = catalogue.find(case.runtime), scheme.format
+        takes = " or ".join(FORM_NAMES[form] for form in ways(scheme))
+        return f"scheme {case.scheme} takes {takes}, model {case.model} is {what}: use {fitting}"
+    runtime, made = catalogue.find(case.runtime), next(iter(formats.values()))
     if runtime is None or made in runtime.takes:
         return None
     counterparts = [name for taken in runtime.takes for name in catalogue.COUNTERPARTS.get(taken, {}).values()]

@@ -17,6 +17,7 @@ from orchestrator.config import suite
 from orchestrator.config.inventory import Inventory
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.runtimes.catalogue import RUNTIMES
+from tests.lab import networks
 
 ROOT = Path(__file__).parents[2]
 TOP = [ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY", "CHANGELOG")]
@@ -112,6 +113,8 @@ def test_suites_on_a_page_can_be_read(block, tmp_path, monkeypatch):
     path.write_text(block if "dataset:" in block else block + "dataset: phantom\n", encoding="utf-8")
     for name in re.findall(r"path: (\S+\.tflite)", block):  # these are looked into
         shutil.copy(ROOT / "tests" / "data" / "float32.tflite", tmp_path / name)
+    for name in re.findall(r"path: (\S+\.onnx)", block):
+        (tmp_path / name).write_bytes(networks.network().SerializeToString())
 
     assert suite.load(path).models
 

@@ -1,4 +1,4 @@
-"""ONNX files of a network whose scores are known without it, as exporters write them: channels first or last, free sides."""
+"""ONNX files of a network whose scores are known without it, as exporters write them."""
 
 from __future__ import annotations
 

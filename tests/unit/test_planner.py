@@ -203,10 +203,21 @@ def test_a_scheme_that_a_kind_of_model_cannot_take_is_skipped_with_what_to_use()
 
     assert {(case.model, case.scheme) for case in plan.cases} == {("tiny-cxr", "float32"), ("ready", "as-is")}
     assert {skip.case.model: skip.reason for skip in plan.skips} == {
-        "tiny-cxr": "scheme as-is takes a ready .tflite file, model tiny-cxr is a SavedModel or a Keras model: "
+        "tiny-cxr": "scheme as-is takes a ready .tflite file or a ready .onnx file, model tiny-cxr is a SavedModel or a Keras model: "
         "use float32 or dynamic or float16 or int8",
         "ready": "scheme float32 takes a SavedModel, model ready is a ready .tflite file: use as-is",
     }
+
+
+def test_an_onnx_file_is_measured_as_it_is_in_onnx_runtime_alone():
+    model = ModelSpec(name="exported", kind="onnx", options={"path": "mine.onnx"})
+    suite = make_suite(models=(model,), schemes=(), runtimes=("onnxruntime", "litert"))
+
+    plan = planner.plan("r", suite, ["a"])
+
+    assert {(case.scheme, case.runtime) for case in plan.cases} == {("as-is", "onnxruntime")}
+    [skip] = plan.skips
+    assert skip.reason == "scheme as-is makes .onnx, runtime litert takes .tflite: use runtime onnxruntime"
 
 
 def test_a_runtime_that_takes_no_tflite_has_no_scheme_for_a_ready_file():

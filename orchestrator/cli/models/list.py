@@ -20,5 +20,5 @@ def list_models(*, json: Json = False) -> None:
         typer.echo(encoder.dumps(known))
         return
     out = console()
-    out.print("models for a suite:      " + ", ".join(known["models"]) + "   (keras, tflite: any file of yours)")
+    out.print("models for a suite:      " + ", ".join(known["models"]) + "   (keras, tflite, onnx: any file of yours)")
     out.print("architectures to train:  " + ", ".join(known["architectures"]))

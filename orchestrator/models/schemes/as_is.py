@@ -1,4 +1,4 @@
-"""A ready ``.tflite`` file, not converted."""
+"""A ready ``.tflite`` or ``.onnx`` file, not converted."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ _TOLERANCES: Mapping[str, Tolerance] = {"float32": Float32.tolerance, "float16":
 
 
 class AsIs:
-    """The artifact is the file itself, byte for byte; for another batch than its own the shapes in it are changed."""
+    """The artifact is the file itself, byte for byte; for another batch than its own the shapes in a ``.tflite`` are changed."""
 
     name = "as-is"
     format = "tflite"
     takes: Form = "tflite"
+    ways: Mapping[Form, str] = {"tflite": "tflite", "onnx": "onnx"}
     needs_calibration = False
     options: Mapping[str, Any] = {}
     #: By how the file computes, once it is known; integers round most.
@@ -35,4 +36,6 @@ class AsIs:
     def convert(self, source: Source, batch: int, calibration: Calibration, path: Path) -> None:
         """Copy the file."""
         self.tolerance = _TOLERANCES.get(getattr(source, "precision", "int8"), Int8.tolerance)
-        source.write("tflite", batch, path)
+        self.takes = getattr(source, "form", "tflite")
+        self.format = self.ways[self.takes]
+        source.write(self.takes, batch, path)

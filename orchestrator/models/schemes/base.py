@@ -44,11 +44,18 @@ def options_in(suite: Suite, name: str) -> dict[str, Any]:
     return {**suite.scheme_options.get(name, {}), **({} if compat is None else {"compat": compat})}
 
 
+def ways(scheme: Scheme | type[Scheme]) -> Mapping[Form, str]:
+    """Return what a scheme converts -> the format of what it makes of that."""
+    listed: Mapping[Form, str] = getattr(scheme, "ways", {scheme.takes: scheme.format})
+    return listed
+
+
 class Scheme(Protocol):
     """A way to quantize.
 
     A scheme that stores weights in less than a byte has a ``least_bytes_per_weight`` (0.5 elsewhere): smaller files are refused.
-    One with a ``compat`` option is given the suite's.
+    One with a ``compat`` option is given the suite's. One that takes several forms has
+    ``ways``: form -> format of the artifact.
     """
 
     name: str

@@ -1,0 +1,99 @@
+"""An ONNX file in the controller's ONNX Runtime."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from agent import scoring
+from agent.runtimes.base import FREE
+from orchestrator.errors import BuildError, ModelError
+from orchestrator.models import onnx_graph, situations
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from orchestrator.models.base import Form
+    from orchestrator.models.onnx_graph import Graph
+
+#: Images that a file with a free batch is given at once.
+IMAGES = 16
+
+
+class OnnxSource:
+    """A file with one image as input, one vector of scores as output; raises `ModelError` where ONNX Runtime refuses it."""
+
+    form: Form = "onnx"
+
+    def __init__(self, path: Path, graph: Graph, image: tuple[int, int, int], order: tuple[int, ...]) -> None:
+        self._path, self._graph, self._image, self._order = path, graph, image, order
+        self.precision, self.weights = graph.precision, graph.parameters
+        #: Images that the file takes at once, ``None`` where that is free.
+        self.batch = graph.inputs[0].shape[0]
+        self._sessions: dict[int, Any] = {}
+        #: Scores of an image.
+        self.columns = self._columns(self.batch or 1)
+
+    def scores(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the file's own scores [n, columns], as real values; raises `ModelError` where they are not finite."""
+        batch = self.batch or min(IMAGES, max(len(images), 1))
+        blocks = [self._block(images[start : start + batch], batch) for start in range(0, len(images), batch)]
+        scores = np.concatenate(blocks) if blocks else np.zeros((0, self.columns), np.float32)
+        if not np.isfinite(scores).all():
+            raise ModelError("the model itself gives scores that are not finite numbers")
+        return scores
+
+    def write(self, form: Form, batch: int, path: Path) -> None:
+        """Write the file, byte for byte where all its weights are in it; raises `BuildError` where it takes another batch."""
+        if form != "onnx":
+            raise ModelError(f"an ONNX file can't be written as {form}")
+        if self.batch not in (None, batch):
+            raise self._fixed(batch, f"it takes {self.batch} images at once")
+        try:
+            columns = self._columns(batch)
+        except ModelError as error:
+            raise self._fixed(batch, "its batch is free at its input, not inside") from error
+        if columns != self.columns:
+            raise self._fixed(batch, "its batch is free at its input, not inside")
+        path.write_bytes(self._graph.content)
+
+    def _fixed(self, batch: int, why: str) -> BuildError:
+        return BuildError(
+            f"{self._path}: {why}, so that it can't be measured in batches of {batch}",
+            hint=f"say `batches: {self.batch or 1}`, or export it with a free batch: "
+            "torch.onnx.export(…, dynamic_axes={'image': {0: 'batch'}, 'scores': {0: 'batch'}})",
+        )
+
+    def _columns(self, batch: int) -> int:
+        """Return how many scores an image has; raises `ModelError` where that is no whole number."""
+        return int(self._block(np.zeros((batch, *self._image), np.float32), batch).shape[1])
+
+    def _block(self, images: NDArray[np.float32], batch: int) -> NDArray[np.float32]:
+        whole = np.resize(images, (batch, *images.shape[1:])).transpose(self._order)
+        try:
+            session = self._session(batch, whole.shape)
+            session.set_input(scoring.quantize(np.ascontiguousarray(whole), session.input))
+            session.invoke()
+            values = scoring.dequantize(session.get_output(), session.output)
+            return values.reshape(batch, -1)[: len(images)]
+        except Exception as error:  # ONNX Runtime raises what it likes
+            raise situations.translated(error, situations.ONNX, ModelError, str(self._path)) from error
+
+    def _session(self, batch: int, shape: tuple[int, ...]) -> Any:
+        if batch not in self._sessions:
+            try:
+                from agent.runtimes import onnxruntime
+
+                onnxruntime.prepare()
+            except ImportError as error:
+                raise ModelError(
+                    f"{self._path}: its scores need ONNX Runtime, which is missing", hint=onnx_graph.INSTALL
+                ) from error
+            loaded = onnxruntime.load(self._graph.content, 1)
+            if FREE in loaded.input.shape:
+                loaded.fix(shape)
+            self._sessions[batch] = loaded
+        return self._sessions[batch]
