@@ -226,6 +226,7 @@ def _recipe(build: Build, fingerprint: Callable[[], str]) -> dict[str, Any]:
     recipe["checked_on"] = fingerprint()  # checks and golden images are of one dataset
     if scheme.takes != "tflite":
         recipe |= {"tensorflow": _version("tensorflow-cpu", "tensorflow"), "keras": _version("keras")}
+        recipe |= getattr(model, "tools", {})
     if scheme.needs_calibration:
         recipe["calibration"] = {
             "dataset": make_dataset(build.calibration).fingerprint() if build.calibration else fingerprint(),

@@ -67,6 +67,8 @@ class Model(Protocol):
     not held to its own scores when artifacts are built. A model with ``classes`` names the columns of its output, ``None`` for
     one without a name, and is matched to a dataset's classes by them. A model's method ``check_ends`` says before anything is built how many
     scores an image gets (``None`` where its file does not tell), and raises `ModelError` where it takes other images.
+    A model with ``tools`` states what converts it beside TensorFlow; a kind with a static method ``unwritable`` (of a form) says
+    why this machine can't write its models so.
     """
 
     preprocess: Preprocess
@@ -89,6 +91,12 @@ def forms_of(kind: str) -> tuple[Form, ...]:
     except UnknownName:
         return ()
     return tuple(getattr(plug_in, "formats", ()))
+
+
+def unwritable(kind: str, form: Form) -> str | None:
+    """Return why models of ``kind`` can't be written as ``form`` on this machine, ``None`` where they can."""
+    why = getattr(registry.find("model", kind), "unwritable", None)
+    return None if why is None else cast("str | None", why(form))
 
 
 def default_schemes(kind: str) -> tuple[str, ...]:

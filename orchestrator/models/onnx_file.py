@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from agent.runtimes.onnxruntime import DTYPES
 from agent.scoring import CHANNELS_FIRST, CHANNELS_LAST
 from orchestrator.errors import ModelError
-from orchestrator.models import onnx_graph
+from orchestrator.models import onnx_converter, onnx_graph
 from orchestrator.models.onnx_source import OnnxSource
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class OnnxFile:
     The order of its sides, channels first (NCHW) or last (NHWC), is read from the file.
     """
 
-    formats: tuple[Form, ...] = ("onnx",)
+    formats: tuple[Form, ...] = ("onnx", "saved_model")
 
     def __init__(self, path: str, *, preprocess: Preprocess | None = None) -> None:
         self._path = Path(path)
@@ -49,6 +49,18 @@ class OnnxFile:
         """Return (height, width, channels) of the image that the file takes, ``None`` where free; raises `ModelError`."""
         height, width, channels = _image(path, onnx_graph.read(Path(path)))[0]
         return height, width, channels
+
+    @staticmethod
+    def unwritable(form: Form) -> str | None:
+        """Return why no model of the kind can be written as ``form`` on this machine, ``None`` where it can."""
+        if form == "saved_model" and onnx_converter.version() is None:
+            return f"its conversion needs onnx2tf, which is missing: {onnx_converter.how_to_install()}"
+        return None
+
+    @property
+    def tools(self) -> dict[str, str]:
+        """What converts it, with versions."""
+        return {"onnx2tf": onnx_converter.version() or "missing"}
 
     def sha256(self) -> str:
         """Hash the file, with the weights that lie beside it."""

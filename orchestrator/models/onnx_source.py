@@ -1,7 +1,9 @@
-"""An ONNX file in the controller's ONNX Runtime."""
+"""An ONNX file in the controller's ONNX Runtime, with its conversion to a SavedModel."""
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,11 +11,10 @@ import numpy as np
 from agent import scoring
 from agent.runtimes.base import FREE
 from orchestrator.errors import BuildError, ModelError
-from orchestrator.models import onnx_graph, situations
+from orchestrator.models import onnx_converter, onnx_graph, saved_model, situations
+from orchestrator.models.keras_source import KerasSource
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
     from orchestrator.models.base import Form
@@ -34,6 +35,7 @@ class OnnxSource:
         #: Images that the file takes at once, ``None`` where that is free.
         self.batch = graph.inputs[0].shape[0]
         self._sessions: dict[int, Any] = {}
+        self._networks: dict[int, KerasSource] = {}
         #: Scores of an image.
         self.columns = self._columns(self.batch or 1)
 
@@ -47,8 +49,11 @@ class OnnxSource:
         return scores
 
     def write(self, form: Form, batch: int, path: Path) -> None:
-        """Write the file, byte for byte where all its weights are in it; raises `BuildError` where it takes another batch."""
-        if form != "onnx":
+        """Write the file, byte for byte where all its weights are in it, or as a SavedModel whose channels are last.
+
+        Raises `BuildError` where it takes another batch, or can't be converted.
+        """
+        if form not in ("onnx", "saved_model"):
             raise ModelError(f"an ONNX file can't be written as {form}")
         if self.batch not in (None, batch):
             raise self._fixed(batch, f"it takes {self.batch} images at once")
@@ -58,7 +63,35 @@ class OnnxSource:
             raise self._fixed(batch, "its batch is free at its input, not inside") from error
         if columns != self.columns:
             raise self._fixed(batch, "its batch is free at its input, not inside")
-        path.write_bytes(self._graph.content)
+        if form == "onnx":
+            path.write_bytes(self._graph.content)
+        else:
+            self._converted(batch).write(form, batch, path)
+
+    def _converted(self, batch: int) -> KerasSource:
+        """Return the network as onnx2tf converts it, kept for the next scheme."""
+        if batch not in self._networks:
+            if self.precision == "int8":
+                raise BuildError(
+                    f"{self._path}: its weights are whole numbers already, which no scheme quantizes again",
+                    hint=onnx_converter.AS_IS,
+                )
+            image = (batch, *self._image)
+            with tempfile.TemporaryDirectory() as folder:
+                onnx_converter.convert(
+                    self._graph.content,
+                    tuple(image[side] for side in self._order),
+                    keep_order=self._order == scoring.CHANNELS_LAST,
+                    folder=Path(folder),
+                    subject=str(self._path),
+                )
+                try:
+                    model = saved_model.model(Path(folder), saved_model.signature(Path(folder)), self._image)
+                    self._networks[batch] = KerasSource(model)
+                except Exception as error:  # Keras and TensorFlow raise what they like
+                    subject = f"{self._path}, converted by onnx2tf"
+                    raise situations.translated(error, situations.LOADING, BuildError, subject) from error
+        return self._networks[batch]
 
     def _fixed(self, batch: int, why: str) -> BuildError:
         return BuildError(

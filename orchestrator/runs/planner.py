@@ -11,7 +11,7 @@ from orchestrator import registry
 from orchestrator.domain.case import Case
 from orchestrator.domain.effort import effort
 from orchestrator.domain.plan import Attempt, Lane, Plan, Profiling, Scoring, Skip, Step
-from orchestrator.models.base import DEFAULT_SCHEMES, FORM_NAMES, default_schemes, forms_of
+from orchestrator.models.base import DEFAULT_SCHEMES, FORM_NAMES, default_schemes, forms_of, unwritable
 from orchestrator.models.schemes.base import make_scheme, ways
 from orchestrator.runtimes import catalogue
 
@@ -39,14 +39,15 @@ def plan(
     """
     how_long = effort(suite.effort, compare=suite.compare, attempts=suite.attempts)
     unsupported, unreachable = unsupported or {}, unreachable or {}
-    forms = {model.name: forms_of(model.kind) for model in suite.models}
+    kinds = {model.name: model.kind for model in suite.models}
+    forms = {name: forms_of(kind) for name, kind in kinds.items()}
     lanes, skips = [], []
     for device in devices:
         wanted = []
         for case in _cases(suite, device):
             reason = (
                 unreachable.get(device)
-                or _misfit(case, suite.scheme_kind(case.scheme), forms[case.model])
+                or _misfit(case, suite.scheme_kind(case.scheme), kinds[case.model], forms[case.model])
                 or (uncalibrated if _needs_calibration(suite, case.scheme) else None)
                 or unsupported.get((device, case.runtime))
             )
@@ -68,7 +69,7 @@ def _needs_calibration(suite: Suite, scheme: str) -> bool:
     return make_scheme(scheme, suite.scheme_options.get(scheme)).needs_calibration
 
 
-def _misfit(case: Case, kind: str, forms: Sequence[Form]) -> str | None:
+def _misfit(case: Case, kind: str, model_kind: str, forms: Sequence[Form]) -> str | None:
     """Return why model, scheme and runtime of a case don't fit together, ``None`` where they do.
 
     ``forms`` are what its model can be written as; with none, it is asked when its artifact is built.
@@ -79,12 +80,19 @@ def _misfit(case: Case, kind: str, forms: Sequence[Form]) -> str | None:
         what, fitting = " or ".join(FORM_NAMES[form] for form in forms), " or ".join(DEFAULT_SCHEMES[forms[0]])
         takes = " or ".join(FORM_NAMES[form] for form in ways(scheme))
         return f"scheme {case.scheme} takes {takes}, model {case.model} is {what}: use {fitting}"
-    runtime, made = catalogue.find(case.runtime), next(iter(formats.values()))
+    runtime, (form, made) = catalogue.find(case.runtime), next(iter(formats.items()))
     if runtime is None or made in runtime.takes:
-        return None
+        missing = unwritable(model_kind, form) if forms else None
+        return f"scheme {case.scheme} converts model {case.model}: {missing}" if missing else None
     counterparts = [name for taken in runtime.takes for name in catalogue.COUNTERPARTS.get(taken, {}).values()]
     schemes = [name for name in counterparts if not forms or registry.find("scheme", name).takes in forms]
-    other = f"schemes {' and '.join(schemes)}" if schemes else f"runtime {' or '.join(catalogue.takers(made))}"
+    if forms and forms[0] in runtime.takes:
+        schemes = list(DEFAULT_SCHEMES[forms[0]])
+    other = (
+        f"scheme{'s' * (len(schemes) > 1)} {' and '.join(schemes)}"
+        if schemes
+        else f"runtime {' or '.join(catalogue.takers(made))}"
+    )
     takes = " or ".join(f".{taken}" for taken in runtime.takes)
     return f"scheme {case.scheme} makes .{made}, runtime {runtime.name} takes {takes}: use {other}"
 

@@ -240,3 +240,22 @@ def test_without_calibration_images_only_the_schemes_that_need_them_are_skipped_
         ("int8", "no calibration images"),
         ("mixed", "no calibration images"),
     ]
+
+
+def test_a_scheme_that_converts_an_onnx_file_needs_the_converter_and_says_how_to_get_it(monkeypatch, tmp_path):
+    from orchestrator.models import onnx_converter
+
+    model = ModelSpec(name="exported", kind="onnx", options={"path": "mine.onnx"})
+    suite = make_suite(models=(model,), schemes=("float32", "keras"), runtimes=("litert", "onnxruntime"))
+    monkeypatch.setattr(onnx_converter, "FOLDER", tmp_path / "nothing")
+
+    without = {(skip.case.scheme, skip.case.runtime): skip.reason for skip in planner.plan("r", suite, ["a"]).skips}
+    installed = tmp_path / "there" / "lib" / "python3.11" / "site-packages" / "onnx2tf-1.29.24.dist-info"
+    installed.mkdir(parents=True)
+    monkeypatch.setattr(onnx_converter, "FOLDER", tmp_path / "there")
+
+    assert "needs onnx2tf, which is missing: " in without["float32", "litert"]
+    assert without["float32", "litert"].endswith("pip install 'onnx2tf>=1.29.24,<3'")
+    assert "use scheme as-is" in without["float32", "onnxruntime"]
+    assert "takes a Keras model, model exported is a ready .onnx file" in without["keras", "litert"]
+    assert {(case.scheme, case.runtime) for case in planner.plan("r", suite, ["a"]).cases} == {("float32", "litert")}

@@ -1,0 +1,105 @@
+"""The converter of ONNX files to SavedModels: onnx2tf, in an environment of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.errors import BuildError, brief
+from orchestrator.models import onnx2tf_process
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: Where its environment is: its pins (numpy, TensorFlow, protobuf) are not farm's.
+FOLDER = Path(sys.prefix) / "onnx2tf"
+REQUIREMENT = "onnx2tf>=1.29.24,<3"
+#: DenseNet121 takes 40 s on two cores.
+TIMEOUT_S = 1800
+AS_IS = "measure it as it is: scheme as-is, runtime onnxruntime"
+
+
+def version() -> str | None:
+    """Return the version of onnx2tf, ``None`` where it is not installed."""
+    found = sorted(FOLDER.glob("lib/python*/site-packages/onnx2tf-*.dist-info"))
+    return found[-1].name.removesuffix(".dist-info").partition("-")[2] if found else None
+
+
+def how_to_install() -> str:
+    """Return the command, some 2.6 GB."""
+    python, folder = shlex.quote(sys.executable), shlex.quote(str(FOLDER))
+    return f"{python} -m venv {folder} && {folder}/bin/pip install '{REQUIREMENT}'"
+
+
+def convert(content: bytes, shape: Sequence[int], *, keep_order: bool, folder: Path, subject: str) -> None:
+    """Write the network in an ONNX file's ``content`` as a SavedModel to ``folder``, for an input of ``shape``.
+
+    Channels first become channels last, as TensorFlow's kernels take them, unless ``keep_order``. Raises `BuildError` about
+    ``subject``.
+    """
+    if version() is None:
+        raise BuildError(f"{subject}: its conversion needs onnx2tf, which is missing", hint=how_to_install())
+    with tempfile.TemporaryDirectory() as here:
+        path = Path(here) / "model.onnx"  # a copy: onnx2tf rewrites the file it is given
+        fixed = _fixed(content, shape)
+        path.write_bytes(fixed.SerializeToString())
+        names = [fixed.graph.input[0].name] if keep_order else None
+        order = {"path": str(path), "folder": str(folder), "keep": names}
+        try:
+            done = subprocess.run(
+                [str(FOLDER / "bin" / "python"), "-I", str(Path(onnx2tf_process.__file__).resolve())],
+                input=json.dumps(order),
+                capture_output=True,
+                text=True,
+                errors="replace",
+                cwd=here,
+                env=os.environ
+                | {
+                    "PATH": f"{FOLDER / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+                    "TF_CPP_MIN_LOG_LEVEL": "3",
+                    "CUDA_VISIBLE_DEVICES": "-1",
+                },
+                timeout=TIMEOUT_S,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise BuildError(f"{subject}: onnx2tf can't convert it: {brief(error)}", hint=AS_IS) from error
+    sys.stderr.write(done.stderr)
+    if done.returncode or not (folder / "saved_model.pb").is_file():
+        raise BuildError(f"{subject}: onnx2tf can't convert it: {_reason(done.stderr, done.returncode)}", hint=AS_IS)
+
+
+def _fixed(content: bytes, shape: Sequence[int]) -> Any:
+    """Return the model with its input fixed to ``shape``, and all that follows from it.
+
+    onnx2tf tells channels from other sides by their sizes: of MobileNetV2 with a free batch it turned a layer the wrong way.
+    """
+    import onnx
+
+    model = onnx.load_model_from_string(content)
+    weights = {tensor.name for tensor in model.graph.initializer}
+    inputs = [end for end in model.graph.input if end.name not in weights]
+    del model.graph.input[:]
+    model.graph.input.extend(inputs)
+    for side, size in zip(model.graph.input[0].type.tensor_type.shape.dim, shape, strict=True):
+        side.dim_value = size
+    del model.graph.value_info[:]
+    for output in model.graph.output:
+        output.type.tensor_type.ClearField("shape")
+    return onnx.shape_inference.infer_shapes(model)
+
+
+def _reason(words: str, status: int) -> str:
+    lines = [re.sub(r"\x1b\[[\d;]*m", "", line).strip() for line in words.splitlines()]
+    errors = [line for line in lines if re.match(r"\w*(?:Error|Exception)\b.*: \S", line)]
+    after = [line for line in lines[lines.index(errors[-1]) + 1 :] if line] if errors else []
+    if errors and errors[-1].startswith("ValueError: Exception encountered") and after:
+        errors.append(after[0])
+    return brief(Exception(errors[-1])) if errors else f"it ended with status {status}"
