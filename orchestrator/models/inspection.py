@@ -15,7 +15,7 @@ from agent.runtimes.interpreter import split_delegated
 from orchestrator import registry
 from orchestrator.domain.model import Preprocess
 from orchestrator.errors import FarmError, ModelError, brief
-from orchestrator.models import held_preprocessing, situations, tflite_graph
+from orchestrator.models import held_preprocessing, onnx_graph, situations, tflite_graph
 from orchestrator.models.keras_file import KerasFile
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ class Operator:
 
     name: str
     nodes: int
-    #: How many of them LiteRT's default delegate takes.
-    delegated: int
+    #: How many of them LiteRT's default delegate takes; ``None`` where LiteRT does not take the file.
+    delegated: int | None
     #: Runtime -> how many of them its delegate takes; only runtimes that take the artifact.
     taken: Mapping[str, int] = field(default_factory=dict)
 
@@ -68,7 +68,7 @@ class RuntimeView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactView:
-    """A ``.tflite`` in LiteRT's interpreter on this machine, with its default delegate; or why it isn't one."""
+    """A ``.tflite`` in LiteRT's interpreter on this machine, with its default delegate, or an ONNX file; or why it isn't one."""
 
     scheme: str
     size_bytes: int | None = None
@@ -132,6 +132,8 @@ def look_into(path: Path, *, schemes: Sequence[str], size: int, output: str | No
             artifacts=(view,),
             preprocessing=view.preprocessing,
         )
+    if path.suffix.lower() == ".onnx":
+        return _onnx(path)
     source, how = _keras(path, size, output)
     model = source.keras
     image, scores = model.inputs[0], model.outputs[0]
@@ -144,6 +146,33 @@ def look_into(path: Path, *, schemes: Sequence[str], size: int, output: str | No
         artifacts=tuple(_converted(source, how, scheme) for scheme in schemes),
         preprocessing=held_preprocessing.words(held_preprocessing.of_keras(model)),
     )
+
+
+def _onnx(path: Path) -> ModelView:
+    """Return what an ONNX file says of itself, and whether ONNX Runtime takes it."""
+    graph = onnx_graph.read(path)
+    inputs, outputs = (
+        tuple(
+            End(name=end.name, shape=end.shape, dtype=end.dtype, scale=end.scale, zero_point=end.zero_point)
+            for end in ends
+        )
+        for ends in (graph.inputs, graph.outputs)
+    )
+    nodes = tuple(Operator(name=name, nodes=count, delegated=None) for name, count in sorted(graph.operators.items()))
+    try:
+        import onnxruntime
+
+        onnxruntime.set_default_logger_severity(4)
+        onnxruntime.InferenceSession(graph.content, providers=["CPUExecutionProvider"])
+        view = ArtifactView(
+            scheme="as-is", size_bytes=len(graph.content), inputs=inputs, outputs=outputs, operators=nodes
+        )
+    except ImportError:
+        view = ArtifactView(scheme="as-is", error=f"ONNX Runtime is not installed: {onnx_graph.INSTALL}")
+    except Exception as error:  # noqa: BLE001  ONNX Runtime raises what it likes
+        refusal = situations.translated(error, situations.ONNX, ModelError, str(path))
+        view = ArtifactView(scheme="as-is", error=refusal.message)
+    return ModelView(path=str(path), inputs=inputs, outputs=outputs, parameters=graph.parameters, artifacts=(view,))
 
 
 def _keras(path: Path, size: int, output: str | None) -> tuple[KerasSource, Preprocess]:

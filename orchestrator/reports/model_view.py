@@ -52,15 +52,17 @@ def show(view: ModelView, console: Console) -> None:
             table.add_row(escape(artifact.scheme), "-", "-", "-", "-", f"[red]{escape(artifact.error)}[/]")
             continue
         listed = ", ".join(
-            f"{one.name} {one.nodes}" + ("" if one.delegated == one.nodes else f" ({one.delegated} taken)")
+            f"{one.name} {one.nodes}" + ("" if one.delegated in (None, one.nodes) else f" ({one.delegated} taken)")
             for one in artifact.operators
         )
         size = format_bytes(artifact.size_bytes or 0)
         macs = "-" if artifact.macs is None else _count(artifact.macs)
-        table.add_row(escape(artifact.scheme), size, macs, str(nodes), str(delegated), escape(listed))
+        taken = "-" if delegated is None else str(delegated)
+        table.add_row(escape(artifact.scheme), size, macs, str(nodes), taken, escape(listed))
     console.print()
     console.print(table)
-    console.print("\nXNNPACK: nodes that LiteRT's default delegate takes on this machine", markup=False)
+    if any(_sums(artifact)[1] is not None for artifact in view.artifacts):
+        console.print("\nXNNPACK: nodes that LiteRT's default delegate takes on this machine", markup=False)
     console.print("MACs: multiply-accumulates of one image, of convolutions and products of matrices", markup=False)
     for artifact in view.artifacts:
         for each in artifact.runtimes:
@@ -80,8 +82,11 @@ def _count(number: int) -> str:
     return str(number)
 
 
-def _sums(artifact: ArtifactView) -> tuple[int, int]:
-    return sum(one.nodes for one in artifact.operators), sum(one.delegated for one in artifact.operators)
+def _sums(artifact: ArtifactView) -> tuple[int, int | None]:
+    """Return the nodes, and those that the delegate takes, ``None`` in a runtime without delegates."""
+    taken = [one.delegated for one in artifact.operators if one.delegated is not None]
+    without = bool(artifact.operators) and not taken
+    return sum(one.nodes for one in artifact.operators), None if without else sum(taken)
 
 
 def _end(end: End) -> str:

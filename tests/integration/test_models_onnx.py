@@ -427,3 +427,28 @@ def test_a_run_measures_files_of_either_order_in_onnx_runtime_and_says_why_not_e
         assert row["auc_mean"] == pytest.approx(measured["local/first/as-is/onnxruntime/t1/b1"]["auc_mean"], abs=1e-3)
     words = " ".join((done.stdout + done.stderr).split())
     assert "scheme as-is makes .onnx, runtime litert takes .tflite: use runtime onnxruntime" in words
+
+
+def test_a_file_shows_its_ends_parameters_and_operators(tmp_path):
+    project = Project(folder=tmp_path)
+    path = written(tmp_path, networks.integers())
+
+    shown = json.loads(project.farm("models", "show", str(path), "--json").stdout)
+    table = " ".join(project.farm("models", "show", str(path)).stdout.split())
+
+    [image], [artifact] = shown["inputs"], shown["artifacts"]
+    assert (image["name"], image["shape"], image["dtype"]) == ("image", [None, 3, 16, 16], "int8")
+    assert (image["scale"], image["zero_point"]) == (pytest.approx(1 / 255), -128)
+    assert shown["parameters"] == networks.WEIGHTS.size + networks.BIAS.size + 4, "with two scales and zero points"
+    assert (artifact["nodes"], artifact["delegated"], artifact["error"]) == (6, None, None)
+    assert "free × 3 × 16 × 16 int8, scale 0.00392157, zero point -128" in table
+    assert "Add 1, DequantizeLinear 1, MatMul 1" in table
+    assert "XNNPACK:" not in table
+
+
+def test_a_file_that_onnx_runtime_refuses_shows_why(tmp_path):
+    path = written(tmp_path, changed(_custom))
+
+    shown = json.loads(Project(folder=tmp_path).farm("models", "show", str(path), "--json").stdout)
+
+    assert "no operator my.lab:Sharpen" in shown["artifacts"][0]["error"]

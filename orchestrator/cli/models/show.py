@@ -13,11 +13,12 @@ EPILOG = """Examples:
 
 \b
   farm models show mine.tflite
+  farm models show mine.onnx
   farm models show mobilenet.keras --schemes float32,int8 --json"""
 
 
 def show(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .tflite, .keras, .h5 or SavedModel folder.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .tflite, .onnx, .keras, .h5 or SavedModel folder.")],
     schemes: Annotated[
         str, typer.Option(metavar="A,B", help="Artifacts of a Keras model: float32, dynamic, float16, int8.")
     ] = "float32,dynamic,float16,int8",
