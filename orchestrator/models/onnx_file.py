@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,8 +67,20 @@ class OnnxFile:
         """Hash the file, with the weights that lie beside it."""
         return hashlib.sha256(onnx_graph.read(self._path).content).hexdigest()
 
+    def check_ends(self) -> int | None:
+        """Return how many scores an image gets, ``None`` where the file does not tell; raises `ModelError` as `load` does."""
+        graph, _ = self._checked()
+        sides = graph.outputs[0].shape[1:]
+        return None if not sides or None in sides else math.prod(side or 1 for side in sides)
+
     def load(self) -> OnnxSource:
         """Return the file in ONNX Runtime; raises `ModelError` in one sentence where it can't be measured."""
+        graph, order = self._checked()
+        how = self.preprocess
+        return OnnxSource(self._path, graph, (how.height, how.width, how.channels), order)
+
+    def _checked(self) -> tuple[Graph, tuple[int, ...]]:
+        """Return what the file says of itself, with the order of its input's sides."""
         graph = onnx_graph.read(self._path)
         (height, width, channels), order = _image(str(self._path), graph)
         how = self.preprocess
@@ -78,7 +91,7 @@ class OnnxFile:
                 hint="leave size and channels out: they are in the file",
             )
         self._check_output(graph)
-        return OnnxSource(self._path, graph, given, order)
+        return graph, order
 
     def _check_output(self, graph: Graph) -> None:
         if len(graph.outputs) != 1:

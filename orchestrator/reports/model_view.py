@@ -61,6 +61,11 @@ def show(view: ModelView, console: Console) -> None:
         table.add_row(escape(artifact.scheme), size, macs, str(nodes), taken, escape(listed))
     console.print()
     console.print(table)
+    _show_notes(view, console)
+
+
+def _show_notes(view: ModelView, console: Console) -> None:
+    """Print what the columns are, then a line for each runtime of each artifact."""
     if any(_sums(artifact)[1] is not None for artifact in view.artifacts):
         console.print("\nXNNPACK: nodes that LiteRT's default delegate takes on this machine", markup=False)
     console.print("MACs: multiply-accumulates of one image, of convolutions and products of matrices", markup=False)

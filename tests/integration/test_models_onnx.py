@@ -95,6 +95,15 @@ def test_a_file_is_the_artifact_and_scores_as_numpy_does(name, images, tmp_path)
     assert source.columns == 14
 
 
+@pytest.mark.parametrize(
+    ("columns", "stated"), [(("n", 14), 14), ((1, 14), 14), (("n", None), None), (None, None)], ids=range(4)
+)
+def test_how_many_scores_an_image_gets_is_stated_before_anything_is_built(tmp_path, columns, stated):
+    model = make_model(spec(written(tmp_path, networks.network(columns=columns))))
+
+    assert model.check_ends() == stated
+
+
 def test_logits_are_scores_too(images, tmp_path):
     path = written(tmp_path, networks.network(end=""))
 
