@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from agent import packing, wire
+from orchestrator.cli.progress import Screen
 from orchestrator.devices.remote.orders import LaneInputs
 from orchestrator.devices.remote.push import SPARE_BYTES
 from orchestrator.domain.artifact import ImageSet, Shard
@@ -25,7 +28,9 @@ from orchestrator.domain.event import (
     ScoringPaused,
     ShardScored,
 )
+from orchestrator.domain.plan import Transfer
 from orchestrator.errors import AgentFailed
+from orchestrator.reports import plan
 from orchestrator.runs import planner
 from orchestrator.runs.lane import LaneRunner
 from orchestrator.testing import FakeAgentClient, make_artifact, make_suite
@@ -216,3 +221,47 @@ def test_what_is_sent_and_how_much_of_it_is_images_is_known_before(inputs):
     assert started.image_bytes == COUNT * SIZE_BYTES
     assert started.total_bytes == sum(event.sent_bytes for event in of(BlobSent, events))
     assert started.later_bytes == 0
+
+
+def test_preparing_an_image_is_the_median_of_its_batches(inputs):
+    class Prepares(Device):
+        def _written(self, request):
+            return [
+                replace(record, preparations_ns=(900, 400, 500)) if isinstance(record, wire.AttemptDone) else record
+                for record in super()._written(request)
+            ]
+
+    ended = of(AttemptEnded, run(Prepares(), inputs))
+
+    assert {event.measurement.pre_ns for event in ended} == {500}
+    assert {event.measurement.preparations_ns for event in ended} == {(900, 400, 500)}
+
+
+@pytest.mark.parametrize(
+    ("transfer", "words"),
+    [
+        ((520_000_000, 518_000_000, 0, 0), "sends 520 MB, 518 MB of it images"),
+        ((0, 0, 0, 0), "sends 0 B"),
+        (
+            (0, 0, 1_280_000_000, 2),
+            "at most 1.28 GB of images, not packed yet: radiographs take 0.4 of that; 2 artifacts to be built",
+        ),
+    ],
+    ids=["packed", "there", "not packed"],
+)
+def test_a_dry_run_says_what_a_device_would_be_sent(transfer, words):
+    names = ("total_bytes", "image_bytes", "unpacked_bytes", "unbuilt")
+
+    assert plan.transfer(Transfer(**dict(zip(names, transfer, strict=True)))) == words
+
+
+def test_the_screen_counts_the_bytes_of_a_push(inputs):
+    console = Console(file=io.StringIO(), width=200)
+
+    with Screen(console) as screen:
+        for event in run(Device(room_bytes=2 * SIZE_BYTES + 500), inputs):
+            screen.show(event)
+
+    shown = console.file.getvalue()
+    assert "pi  pushing 2.14 kB, 2.00 kB of it images; 4.00 kB more when these are scored" in shown
+    assert "(1.14 kB of 2.14 kB)" in shown
