@@ -33,12 +33,15 @@ def chestxray14(folder: Path) -> None:
         (folder / name).write_text("\n".join(images) + "\n", encoding="utf-8")
 
 
-def keras_file(path: Path, size: int) -> None:
-    """Write the shipped network for images of ``size`` pixels."""
+def keras_file(path: Path, size: int, outputs: int) -> None:
+    """Write the shipped network for images of ``size`` pixels and another number of findings; a plan reads no weights."""
     with zipfile.ZipFile(SHIPPED) as shipped, zipfile.ZipFile(path, "w") as written:
         for name in shipped.namelist():
             content = shipped.read(name)
-            written.writestr(name, content.replace(b"[null, 64, 64, 1]", f"[null, {size}, {size}, 1]".encode()))
+            if name == "config.json":
+                content = content.replace(b"[null, 64, 64, 1]", f"[null, {size}, {size}, 1]".encode())
+                content = content.replace(b'"units": 14', f'"units": {outputs}'.encode())
+            written.writestr(name, content)
 
 
 @pytest.fixture
@@ -53,8 +56,10 @@ def project(tmp_path) -> Project:
 def planned(project: Project, suite: Path):
     """Return what `farm run --dry-run` answers about an example's suite, with models of the names and size it asks for."""
     copied = Path(shutil.copy(suite, project.folder))
-    for model in YAML(typ="safe").load(suite)["models"]:
-        keras_file(project.folder / model["path"], model["preprocess"]["size"])
+    content = YAML(typ="safe").load(suite)
+    outputs = len(FINDINGS) if content["dataset"]["kind"] == "chestxray14" else 1
+    for model in content["models"]:
+        keras_file(project.folder / model["path"], model["preprocess"]["size"], outputs)
     data = {"XRAYS": str(project.folder / "xrays"), "CHESTXRAY14": str(project.folder / "nih")}
     return project.farm("run", copied.name, "--dry-run", "--devices", "local", **data)
 
