@@ -420,7 +420,7 @@ def test_a_run_measures_files_of_either_order_in_onnx_runtime_and_says_why_not_e
     (tmp_path / "home").mkdir()
     files = [written(tmp_path, networks.network(), "first"), written(tmp_path, networks.network(networks.LAST), "last")]
     models = [f"{{path: {file}, preprocess: {{scale: {1 / 255}}}}}" for file in files]
-    suite = suite_of(tmp_path, *models, runtimes="[onnxruntime, litert]", batches="[1, 4]", schemes="[as-is, float32]")
+    suite = suite_of(tmp_path, *models, runtimes="[onnxruntime, litert]", batches="[1, 4]")
 
     done = project.process("run", str(suite))
 
