@@ -231,7 +231,7 @@ class LabelledFiles:
         return {name: counts[name] for name in (*self.classes, *sorted(counts.keys() - set(self.classes)))}
 
     def fingerprint(self) -> str:
-        """Hash the settings, and name, size and time of change of every image.
+        """Hash the settings, and labels, patient, name, size and time of change of every image.
 
         Not their content: every run asks several times, and the whole of ChestX-ray14 is 42 GB. What calibration saw is
         in an artifact's recipe by its pixels.
@@ -242,6 +242,7 @@ class LabelledFiles:
                 facts = stat_file(file.path)
                 name = os.fsencode(os.path.relpath(file.path, self._root))
                 digest.update(b"%s %s %d %d\n" % (part.encode(), name, facts.st_size, facts.st_mtime_ns))
+                digest.update(repr((sorted(file.findings), file.patient)).encode(errors="surrogateescape"))
         return digest.hexdigest()
 
     @property

@@ -217,3 +217,17 @@ def test_a_name_that_no_file_can_have_is_refused_in_short(table):
         CsvTable(add(table(sick=lambda n: n % 2), "x" * 5_000 + ",1"), labels="sick")
 
     assert len(str(refused.value)) < 500
+
+
+def test_a_label_or_patient_that_is_corrected_in_the_table_makes_another_dataset(table):
+    def fingerprint(*, sick=frozenset({3}), patient=0):
+        path = table(
+            Mass=lambda n: n % 2,
+            sick=lambda n: int(n in sick),
+            patient=lambda n: patient if n == 0 else n,
+            split=lambda n: "test" if n % 4 == 0 else "train",
+        )
+        return CsvTable(path, labels=["Mass", "sick"], patient="patient", split="split").fingerprint()
+
+    assert fingerprint() == fingerprint()
+    assert len({fingerprint(), fingerprint(sick={7}), fingerprint(sick={8}), fingerprint(patient="8")}) == 4
