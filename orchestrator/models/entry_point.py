@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import ModelError, brief
-from orchestrator.models import classifier, precision
+from orchestrator.models import classifier, imported_files, precision
 from orchestrator.models.keras_file import KerasFile
 from orchestrator.models.tiny_cxr import file_sha256
 
@@ -74,18 +74,25 @@ class EntryPoint:
 
     def sha256(self) -> str:
         """Hash the code of the module (of its whole package), the arguments, and ``files``; nothing is imported."""
-        package = self._source.parent
-        codes = (
-            sorted(package.rglob("*.py")) if "." in self._module or self._source.stem == "__init__" else [self._source]
-        )
+        root, codes = self._code()
         digest = hashlib.sha256()
-        for path in (*codes, *self._files):
-            if not _NO_CODE & set(path.parts):
-                digest.update(f"{path.name} {file_sha256(path)}\n".encode(errors="surrogateescape"))
+        for path in codes:
+            name = path.relative_to(root).as_posix()
+            digest.update(f"{name} {file_sha256(path)}\n".encode(errors="surrogateescape"))
+        for path in self._files:
+            digest.update(f"{path.name} {file_sha256(path)}\n".encode(errors="surrogateescape"))
         how = self.preprocess
         sides = [how.height, how.width, how.channels]
         digest.update(json.dumps([self._entry, self._arguments, self._output, sides], sort_keys=True).encode())
         return digest.hexdigest()
+
+    def _code(self) -> tuple[Path, list[Path]]:
+        """Return the folder of the outermost package with the code in it; of a module without one, what it imports from beside it."""
+        depth = self._module.count(".") + (self._source.stem == "__init__")
+        if not depth:
+            return self._source.parent, sorted(imported_files.beside(self._source))
+        root = self._source.parents[depth - 1]  # which may itself be installed below .venv
+        return root, [path for path in sorted(root.rglob("*.py")) if not _NO_CODE & set(path.relative_to(root).parts)]
 
     def load(self) -> KerasSource:
         """Import the module, call the function, and return the model; raises `ModelError` with file and line of the code."""

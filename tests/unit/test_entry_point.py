@@ -96,6 +96,39 @@ def test_the_hash_follows_code_arguments_files_and_size(folder):
 
 
 @pytest.mark.parametrize(
+    ("entry", "file"),
+    [
+        ("mine:build", "mine.py"),
+        ("mine:build", "layers_of_mine.py"),
+        ("mine:build", "parts/deep/head.py"),
+        ("parts.deep.head:build", "parts/body.py"),
+    ],
+)
+def test_the_hash_follows_all_code_that_a_module_is_made_of_wherever_it_is_installed(tmp_path, entry, file):
+    folder = tmp_path / ".venv" / "site-packages"
+    (folder / "parts" / "deep").mkdir(parents=True)
+    code = {
+        "mine.py": "import layers_of_mine\n",
+        "layers_of_mine.py": "from parts.deep import head\n",
+        "parts/__init__.py": "",
+        "parts/body.py": "",
+        "parts/deep/__init__.py": "",
+        "parts/deep/head.py": "from .. import body\n",
+        "alien.py": "",
+    }
+    for name, text in code.items():
+        (folder / name).write_text(text)
+    before = make_model(spec(folder, entry)).sha256()
+    (folder / "alien.py").write_text("1")
+    beside = make_model(spec(folder, entry)).sha256()
+    (folder / file).write_text(code[file] + "def build(): ...\n")
+
+    after = make_model(spec(folder, entry)).sha256()
+
+    assert before == beside != after
+
+
+@pytest.mark.parametrize(
     ("entry", "options", "words"),
     [
         ("mine:build", {"arguments": {"bad": True}}, r"mine\.py:13: "),
