@@ -112,8 +112,8 @@ class LaneRunner:
 
     def _do_the_rest(self) -> Iterator[Event]:
         without_progress = 0
+        most = self._progress()
         while left := self._left():
-            before = self._progress(left)
             yield from self._patiently(partial(self._push, left))
             if not self._has_all:
                 left = [step for step in left if isinstance(step, Scoring)]
@@ -121,7 +121,9 @@ class LaneRunner:
             name = f"{self.run}-{self.device}-{self._number}"
             yield from self._patiently(partial(self._start, name, left))
             yield from self._follow(name, 0)
-            without_progress = without_progress + 1 if self._progress(self._left()) == before else 0
+            progress = self._progress()
+            without_progress = 0 if progress > most else without_progress + 1
+            most = max(most, progress)
             if self._cancelled:
                 return
             if policy.after_lane_end(without_progress=without_progress) is policy.Next.GIVE_UP:
@@ -129,8 +131,9 @@ class LaneRunner:
                 yield LaneSkipped(run=self.run, device=self.device, reason=reason)
                 return
 
-    def _progress(self, left: list[Step]) -> tuple[int, int]:
-        return len(left), sum(map(len, self._scored.values()))
+    def _progress(self) -> tuple[int, int]:
+        """Return how many steps and how many shards are done: more of either is progress, shards that are lacked again are none."""
+        return -len(self._left()), sum(map(len, self._scored.values()))
 
     def _push(self, steps: list[Step]) -> Iterator[Event]:
         pushing = push(

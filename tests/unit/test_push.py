@@ -265,3 +265,17 @@ def test_the_screen_counts_the_bytes_of_a_push(inputs):
     shown = console.file.getvalue()
     assert "pi  pushing 2.14 kB, 2.00 kB of it images; 4.00 kB more when these are scored" in shown
     assert "(1.14 kB of 2.14 kB)" in shown
+
+
+def test_a_device_that_loses_scores_again_and_again_is_given_up(inputs):
+    class Forgetful(Device):
+        def start(self, request):
+            assert len(self.requests) < 20
+            odd = len(self.requests) % 2
+            self.scored = {step.id: {0, 1} if odd else {0} for step in request.steps}
+            self.have -= set(SHARDS[1:])
+            super().start(request)
+
+    events = run(Forgetful(), inputs)
+
+    assert "without finishing a step" in events[-1].reason
