@@ -47,6 +47,8 @@ def stated(spec: ModelSpec) -> ClassNames | None:
         return None
     for file in _beside(Path(path)):
         try:
+            if not file.is_file():  # a pipe would be waited for
+                continue
             with file.open("rb") as content:
                 return _read(content.read(MOST_BYTES + 1), file.suffix, str(file))
         except (FileNotFoundError, IsADirectoryError):
@@ -67,7 +69,8 @@ def key(name: str) -> str:
 
 
 def _beside(path: Path) -> Iterator[Path]:
-    for stem in dict.fromkeys((path.name, path.stem)):
+    path = path if path.name else path.absolute()
+    for stem in dict.fromkeys((path.name, path.stem) if path.name else ()):  # the root has no name
         yield from (path.with_name(f"{stem}.{name}") for name in BESIDE)
     yield from (
         folder / name for folder in ((path, path.parent) if path.is_dir() else (path.parent,)) for name in BESIDE
@@ -83,8 +86,8 @@ def _in_metadata(path: Path) -> ClassNames | None:
             if len(files) != 1 or files[0].file_size > MOST_BYTES:
                 return None
             content = archive.read(files[0])
-    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, ValueError):
-        return None  # most files carry none
+    except Exception:  # noqa: BLE001  most files carry none, and each packing has errors of its own for what is damaged
+        return None
     return _read(content, ".txt", f"{files[0].filename} in {path}")
 
 
@@ -115,6 +118,8 @@ def _of_json(plain: Any) -> tuple[str | None, ...]:
         plain = plain.get("classes", plain.get("labels"))
     if isinstance(plain, dict):
         numbered = {int(key): value for key, value in plain.items()} if all(map(str.isdecimal, plain)) else None
+        if numbered is not None and len(numbered) < len(plain):
+            raise ValueError("a number is there twice")
         by_number = numbered or {number: name for name, number in plain.items()}
         if sorted(by_number) != list(range(len(by_number))):
             raise ValueError("its numbers are not 0, 1, 2, …")

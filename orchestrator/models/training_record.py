@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -95,11 +96,10 @@ class TrainingRecord:
         """Return the record of a model's file, ``None`` where it has none; raises `ModelError` where it is damaged."""
         path = _beside(model)
         try:
-            with path.open("rb") as file:
-                return cls._from_json(json.loads(file.read(LARGEST_BYTES)))
+            return cls._from_json(json.loads(_content(path)))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        except (OSError, ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
             raise ModelError(
                 f"{path}: can't be read as a record of training: {brief(error)}",
                 hint="copy it anew from where the model was trained, or remove it",
@@ -165,5 +165,13 @@ def _hash(dataset: LabelledFiles, patient: str) -> str:
     return hashlib.sha256(repr(dataset.known_patient(patient)).encode()).hexdigest()[:16]
 
 
+def _content(path: Path) -> bytes:
+    if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+        raise ValueError("it is no file")
+    with path.open("rb") as file:
+        return file.read(LARGEST_BYTES)
+
+
 def _beside(model: Path) -> Path:
-    return model.with_name(model.name + ENDING)
+    model = model if model.name else model.absolute()
+    return model.parent / (model.name + ENDING)

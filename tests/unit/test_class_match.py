@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import zipfile
 
@@ -156,3 +157,42 @@ def test_a_suite_names_the_outputs_of_any_model_and_is_stored_with_them(tmp_path
 
     assert (suite.models[0].classes, suite.models[0].absent) == (("red", None, "blue"), "skip")
     assert type(suite).from_json(json.loads(json.dumps(suite.to_json()))) == suite
+
+
+def test_damaged_labels_inside_a_model_are_none(tmp_path):
+    path = tmp_path / "m.tflite"
+    for packing in (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        with zipfile.ZipFile(path, "w", packing) as archive:
+            archive.writestr("labels.txt", "\n".join(map(str, range(500))))
+        content = bytearray(path.read_bytes())
+        for place in range(40, 400, 3):
+            content[place] ^= 0xFF
+            path.write_bytes(content)
+
+            names = class_names.stated(ModelSpec(name="m", kind="tflite", options={"path": str(path)}))
+
+            assert names is None or len(names.names) == 500
+            content[place] ^= 0xFF
+
+
+def test_a_pipe_beside_a_model_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "classes.txt")
+
+    assert class_names.stated(ModelSpec(name="m", kind="keras", options={"path": str(tmp_path / "m.h5")})) is None
+
+
+def test_a_model_in_the_current_folder_may_have_its_names_there(tmp_path, monkeypatch):
+    (tmp_path / "classes.txt").write_text("a\nb\n")
+    monkeypatch.chdir(tmp_path)
+
+    names = class_names.stated(ModelSpec(name="m", kind="keras", options={"path": "."}))
+
+    assert names is not None
+    assert names.names == ("a", "b")
+
+
+def test_a_number_that_two_names_have_is_refused(tmp_path):
+    (tmp_path / "classes.json").write_text('{"0": "a", "00": "b", "1": "c"}')
+
+    with pytest.raises(ModelError, match="a number is there twice"):
+        class_names.stated(ModelSpec(name="m", kind="keras", options={"path": str(tmp_path / "m.h5")}))

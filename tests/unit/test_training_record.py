@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -130,6 +131,21 @@ def test_a_record_tells_neither_patients_nor_names_and_comes_back_as_it_was(tmp_
     assert TrainingRecord.beside(tmp_path / "other.keras") is None
 
 
+def test_a_pipe_in_place_of_a_record_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "mine.keras.training.json")
+
+    with pytest.raises(ModelError, match="it is no file"):
+        record_of(ModelSpec(name="mine", kind="keras", options={"path": str(tmp_path / "mine.keras")}))
+
+
+def test_a_saved_model_in_the_current_folder_may_have_a_record_beside_it(tmp_path, chests, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    trained_on(nih(tmp_path, chests)).write(tmp_path / "mine")
+    monkeypatch.chdir(tmp_path / "mine")
+
+    assert record_of(ModelSpec(name="mine", kind="keras", options={"path": "."})) is not None
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -140,8 +156,9 @@ def test_a_record_tells_neither_patients_nor_names_and_comes_back_as_it_was(tmp_
         b"\xff",
         b'{"format": 2}',
         b'{"format": 1, "likenesses": "AAAA", "images": 1, "dataset": "", "fingerprint": "", "classes": [], "patients": []}',
+        b'{"format": 1, "likenesses": "", "images": Infinity, "dataset": "", "fingerprint": "", "classes": [], "patients": []}',
     ],
-    ids=range(7),
+    ids=range(8),
 )
 def test_a_damaged_record_is_refused_by_its_name(tmp_path, content):
     (tmp_path / "mine.keras.training.json").write_bytes(content)
