@@ -44,10 +44,11 @@ def rows_of_patients(labels: NDArray[np.uint8], patients: Sequence[str], limit: 
             if len(fitting) and not has[chosen].any():
                 chosen.append(int(fitting[0]))
                 total += int(images[fitting[0]])
+    first = set(chosen)
     for patient in drawn:
         if total >= limit:
             break
-        if patient not in chosen and (not chosen or total + images[patient] <= limit):
+        if int(patient) not in first and (not chosen or total + images[patient] <= limit):
             chosen.append(int(patient))
             total += int(images[patient])
     return np.flatnonzero(np.isin(owner, chosen))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -96,3 +98,13 @@ def test_rows_keep_labels_patients_and_names_together():
 
     assert (kept.pixels.ravel().tolist(), kept.labels.ravel().tolist()) == ([1, 3], [1, 3])
     assert (kept.patients, kept.names) == (("b", "d"), ("2", "4"))
+
+
+def test_a_large_subset_of_many_patients_is_drawn_without_looking_through_those_drawn():
+    labels = np.tile(LABELS, (10, 1))
+    began = time.process_time()
+
+    rows = rows_of_patients(labels, [str(row) for row in range(30_000)], 25_000, seed=0)
+
+    assert len(rows) == 25_000
+    assert time.process_time() - began < 5
