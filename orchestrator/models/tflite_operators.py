@@ -41,10 +41,30 @@ def operators(content: bytes) -> tuple[Operator, ...]:
     return tuple(each for number in range(model.SubgraphsLength()) for each in _graph(model, model.Subgraphs(number)))
 
 
-def _graph(model: Any, graph: Any) -> Iterator[Operator]:
+def version_places(content: bytes, operator: str) -> list[int]:
+    """Return where in ``content`` the versions of ``operator`` are, int32 each; those that the file leaves at 1 have no place."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model, places = schema.Model.GetRootAs(content, 0), []
+    for number in range(model.OperatorCodesLength()):
+        code = model.OperatorCodes(number)
+        offset = code._tab.Offset(8)  # noqa: SLF001  the slot of `version`, as the generated reader has it
+        if offset and _name(code) == operator:
+            places.append(code._tab.Pos + offset)  # noqa: SLF001
+    return places
+
+
+def _name(code: Any) -> str:
     from ai_edge_litert import schema_py_generated as schema
 
     names = {value: name for name, value in vars(schema.BuiltinOperator).items() if name.isupper()}
+    # files of older converters have the code in the old field alone
+    return str(names.get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()), "UNKNOWN"))
+
+
+def _graph(model: Any, graph: Any) -> Iterator[Operator]:
+    from ai_edge_litert import schema_py_generated as schema
+
     types = {value: name.lower() for name, value in vars(schema.TensorType).items() if name.isupper()}
     tensors = [_operand(graph.Tensors(number), types) for number in range(graph.TensorsLength())]
     for number in range(graph.OperatorsLength()):
@@ -52,8 +72,7 @@ def _graph(model: Any, graph: Any) -> Iterator[Operator]:
         code = model.OperatorCodes(node.OpcodeIndex())
         inputs = [node.Inputs(position) for position in range(node.InputsLength())]
         yield Operator(
-            # files of older converters have the code in the old field alone
-            name=names.get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()), "UNKNOWN"),
+            name=_name(code),
             version=code.Version(),
             inputs=tuple(tensors[index] if index >= 0 else None for index in inputs),
             outputs=tuple(tensors[node.Outputs(position)] for position in range(node.OutputsLength())),
