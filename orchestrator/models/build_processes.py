@@ -92,7 +92,10 @@ class _Process:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"},
+                env=os.environ
+                | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
+                # what it leaves when it is killed goes with the folder
+                | {"TMPDIR": str(folder.absolute())},
                 process_group=0,  # it may start processes of its own, which end with it
             )
         self.group = order.group

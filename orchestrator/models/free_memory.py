@@ -25,12 +25,19 @@ def free_bytes(root: Path = Path("/")) -> int | None:
 
 
 def taken_bytes(pid: int, root: Path = Path("/")) -> int:
-    """Return the memory that a process took for itself, without files that are mapped; 0 where it is gone or unknown.
+    """Return the memory that a process, and all of the group that it leads, took for themselves, without files that are mapped.
 
-    TensorFlow reserves far more addresses than that, so that a limit on those would refuse what fits.
+    0 where it is gone or unknown. TensorFlow reserves far more addresses than that, so that a limit on those would refuse what fits.
     """
-    sizes = parse_meminfo(_text(root / f"proc/{pid}/status"))
-    return sizes.get("RssAnon", 0) + sizes.get("RssShmem", 0)
+    folders = {root / f"proc/{pid}", *(path for path in (root / "proc").glob("[0-9]*") if _group(path) == pid)}
+    sizes = [parse_meminfo(_text(folder / "status")) for folder in folders]
+    return sum(each.get("RssAnon", 0) + each.get("RssShmem", 0) for each in sizes)
+
+
+def _group(process: Path) -> int | None:
+    """Return the process group of a folder of ``/proc``, ``None`` where it is gone."""
+    fields = _text(process / "stat").rpartition(")")[2].split()  # a name may have blanks and brackets
+    return int(fields[2]) if len(fields) > 2 else None
 
 
 def _text(path: Path) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from orchestrator.models import child
@@ -14,13 +16,20 @@ from tests.lab.project import wait_for
 
 def main() -> None:
     """Do what each order says, then answer with this process's id."""
-    held = []
+    held, started = [], []
     for order in child.orders():
         sys.stderr.write("an order came\n")
         for name in order.get("writes", ()):
             Path(name).write_text(str(os.getpid()), encoding="utf-8")
         if "waits_for" in order:
             wait_for(Path(order["waits_for"]).exists)
+        if "leaves_a_folder" in order:
+            Path(order["leaves_a_folder"]).write_text(tempfile.mkdtemp(), encoding="utf-8")
+        if "starts" in order:
+            code = f"held = b'x' * {order['starts']}\nimport signal; print(flush=True); signal.pause()"
+            # its group is ours, and ends with it
+            started.append(subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE))
+            started[-1].stdout.readline()
         held.append(b"x" * order.get("takes_bytes", 0))
         if "waits_for_end_of" in order:
             wait_for(lambda file=order["waits_for_end_of"]: not is_alive(int(Path(file).read_text(encoding="utf-8"))))

@@ -74,6 +74,24 @@ def test_a_build_over_the_memory_fails_alone_with_the_option_that_gives_it_more(
     assert answers[1]["pid"]
 
 
+def test_what_a_builder_starts_counts_as_its_memory(tmp_path):
+    never = str(tmp_path / "never")
+    limits = BuildLimits(at_once=1, memory_bytes=150 * MB, timeout_s=20)
+
+    answers = answered(tmp_path, orders({"starts": 300 * MB, "hangs_without": never}), limits)
+
+    assert answers[0] == {"error": "its build took more than 150 MB of memory; give it more: --build-memory"}
+
+
+def test_a_killed_builder_leaves_its_temporary_files_in_the_folder_of_the_build(tmp_path):
+    left = tmp_path / "left"
+    order = {"leaves_a_folder": str(left), "kills_itself": signal.SIGKILL}
+
+    answered(tmp_path, orders(order), ONE)
+
+    assert Path(left.read_text()).parent == tmp_path / "building"
+
+
 def test_what_takes_too_much_memory_beside_others_is_built_once_more_alone(tmp_path):
     tried, here = str(tmp_path / "tried"), str(tmp_path / "here")
     large = {"group": "a", "takes_bytes": 200 * MB, "writes": [here], "hangs_without": tried}
@@ -166,4 +184,4 @@ def test_free_memory_is_what_the_tightest_group_around_us_leaves(tmp_path):
     write("sys/fs/cgroup/memory.max", "1000000\n")
     assert free_memory.free_bytes(tmp_path) == 100_000
     assert free_memory.taken_bytes(os.getpid()) > 5 * MB
-    assert free_memory.taken_bytes(0) == 0
+    assert free_memory.taken_bytes(1 << 30) == 0
