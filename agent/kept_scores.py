@@ -25,6 +25,7 @@ _IDENTITY = (
     "labels",
     "preprocess",
     "columns",
+    "outputs",
 )
 
 

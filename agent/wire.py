@@ -127,6 +127,8 @@ class Step:
     golden: str | None = None
     #: Of ``score``: the output's column for each column of the labels, ``None`` where they are the same.
     columns: tuple[int, ...] | None = None
+    #: Numbers of the artifact's outputs whose scores are read, beside each other; empty where it has one output.
+    outputs: tuple[int, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

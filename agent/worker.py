@@ -154,6 +154,8 @@ def measure(workdir: Workdir, step: wire.Step) -> dict[str, Any]:
 def _load(runtime: Runtime, workdir: Workdir, step: wire.Step) -> Loaded:
     """Load the artifact; raises `Unloadable` with the runtime's message where it can't take it."""
     try:
+        if step.outputs:
+            return runtime.load(workdir.blob(step.artifact), step.threads, step.outputs)  # type: ignore[call-arg]  # see `Runtime.load`
         return runtime.load(workdir.blob(step.artifact), step.threads)
     except (MemoryError, OSError):
         raise  # that may be otherwise the next time

@@ -73,7 +73,11 @@ class Runtime(Protocol):
 
     @staticmethod
     def load(path: str, threads: int) -> Loaded:
-        """Load the artifact at ``path`` and allocate its tensors; whatever goes wrong is raised."""
+        """Load the artifact at ``path`` and allocate its tensors; whatever goes wrong is raised.
+
+        A runtime that reads chosen outputs of several has a third argument, ``outputs``: their numbers, none where there is
+        one. The catalogue knows which runtimes do.
+        """
         ...
 
     @staticmethod

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from agent.runtimes.interpreter import InterpreterLoaded
 from agent.runtimes.litert import PACKAGE, prepare, version
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class DelegateLoaded(InterpreterLoaded):
     """An artifact of which a delegate took what it could."""
 
-    def __init__(self, interpreter: object, delegate: str) -> None:
-        super().__init__(interpreter)
+    def __init__(self, interpreter: object, delegate: str, outputs: Sequence[int]) -> None:
+        super().__init__(interpreter, outputs)
         self._delegate = delegate
 
     def effective(self) -> dict[str, object]:
@@ -33,7 +37,7 @@ class WithDelegate:
         #: What is asked for; a graph of which nothing was given to it did not run on it.
         self.DELEGATE = library
 
-    def load(self, path: str, threads: int) -> DelegateLoaded:
+    def load(self, path: str, threads: int, outputs: Sequence[int] = ()) -> DelegateLoaded:
         """Load an artifact; raises `ValueError` where the library is no delegate, or refuses the graph.
 
         XNNPACK stays out, so that what is counted as delegated is this delegate's; the rest runs on the interpreter's own
@@ -53,6 +57,7 @@ class WithDelegate:
                 experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
             ),
             self._library,
+            outputs,
         )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from agent.runtimes.base import Tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -16,13 +17,22 @@ DELEGATE = "DELEGATE"
 
 
 class InterpreterLoaded:
-    """A ``tflite.Interpreter`` with its tensors allocated, as `agent.runtimes.base.Loaded`."""
+    """A ``tflite.Interpreter`` with its tensors allocated, as `agent.runtimes.base.Loaded`.
 
-    def __init__(self, interpreter: Any) -> None:
+    ``outputs`` are the numbers of the graph's outputs to read, none where it has one; several are one output of real values
+    (batch, columns), beside each other.
+    """
+
+    def __init__(self, interpreter: Any, outputs: Sequence[int] = ()) -> None:
         interpreter.allocate_tensors()
         self._interpreter = interpreter
         self._input_index, self.input = _only("input", interpreter.get_input_details())
-        self._output_index, self.output = _only("output", interpreter.get_output_details())
+        self._read = _chosen(interpreter.get_output_details(), outputs)
+        [*_, (self._output_index, self.output)] = self._read
+        if len(self._read) > 1:
+            batch = self.input.shape[0]
+            columns = sum(math.prod(tensor.shape) for _, tensor in self._read) // batch
+            self.output = Tensor(shape=(batch, columns), dtype="float32")
         self.invoke = interpreter.invoke
 
     def set_input(self, values: NDArray[Any]) -> None:
@@ -30,8 +40,18 @@ class InterpreterLoaded:
         self._interpreter.set_tensor(self._input_index, values)
 
     def get_output(self) -> NDArray[Any]:
-        """Return a copy of the output tensor."""
+        """Return a copy of the output tensor, or of the real values of several."""
+        if len(self._read) > 1:
+            return self._side_by_side()
         return self._interpreter.get_tensor(self._output_index)  # type: ignore[no-any-return]  # it has no types
+
+    def _side_by_side(self) -> NDArray[Any]:
+        import numpy as np
+
+        from agent.scoring import dequantize
+
+        values = [dequantize(self._interpreter.get_tensor(index), tensor) for index, tensor in self._read]
+        return np.concatenate([each.reshape(self.input.shape[0], -1) for each in values], axis=1)
 
     def effective(self) -> dict[str, object]:
         """Return the delegate, the nodes of the graph, and how many of them the delegate took."""
@@ -45,7 +65,18 @@ class InterpreterLoaded:
 def _only(what: str, details: list[dict[str, Any]]) -> tuple[int, Tensor]:
     if len(details) != 1:
         raise ValueError("the artifact has %d %ss; a classifier has one" % (len(details), what))
-    tensor = details[0]
+    return _tensor(details[0])
+
+
+def _chosen(details: list[dict[str, Any]], outputs: Sequence[int]) -> list[tuple[int, Tensor]]:
+    if not outputs:
+        return [_only("output", details)]
+    if not all(0 <= number < len(details) for number in outputs):
+        raise ValueError("the artifact has %d outputs, none with the number %d" % (len(details), max(outputs)))
+    return [_tensor(details[number]) for number in outputs]
+
+
+def _tensor(tensor: dict[str, Any]) -> tuple[int, Tensor]:
     scale, zero_point = tensor["quantization"]
     shape = tuple(int(size) for size in tensor["shape"])
     name = str(getattr(tensor["dtype"], "__name__", tensor["dtype"]))

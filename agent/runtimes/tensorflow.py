@@ -10,6 +10,8 @@ from agent.runtimes.base import Tensor
 from agent.runtimes.interpreter import InterpreterLoaded
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 
@@ -56,14 +58,14 @@ def prepare() -> None:
     import tensorflow as tf  # noqa: F401
 
 
-def load(path: str, threads: int) -> InterpreterLoaded | KerasLoaded:
+def load(path: str, threads: int, outputs: Sequence[int] = ()) -> InterpreterLoaded | KerasLoaded:
     """Load a ``.tflite`` into TensorFlow's interpreter with its default delegate, or a ``.keras`` file as it is."""
     import tensorflow as tf
 
     with open(path, "rb") as artifact:
         is_keras = artifact.read(len(_ZIP)) == _ZIP
     if not is_keras:
-        return InterpreterLoaded(tf.lite.Interpreter(model_path=path, num_threads=threads))
+        return InterpreterLoaded(tf.lite.Interpreter(model_path=path, num_threads=threads), outputs)
     pools = tf.config.threading
     if pools.get_intra_op_parallelism_threads() != threads:  # refused once something was computed
         pools.set_intra_op_parallelism_threads(threads)

@@ -61,7 +61,8 @@ class Artifact:
     #: calibration pixels (or ``None``), versions of TensorFlow and Keras. Equal recipes are never built twice.
     recipe: Mapping[str, Any]
     #: What the build checked, JSON values only: largest score difference from the model itself, images compared; and
-    #: ``doubt``, what is odd about the model's own scores.
+    #: ``doubt``, what is odd about the model's own scores; ``reads``, of a file with several outputs the numbers of those that
+    #: are read.
     checks: Mapping[str, Any]
     #: ``None`` for artifacts that an older farm built.
     golden: Golden | None = None

@@ -39,7 +39,10 @@ DEFAULT_SCHEMES: Mapping[Form, tuple[str, ...]] = {
 
 
 class Source(Protocol):
-    """A trained model in memory; one of several outputs has their names as ``classes``."""
+    """A trained model in memory; one of several outputs has their names as ``classes``.
+
+    One whose artifacts have several outputs has the numbers of those to read as ``reads``.
+    """
 
     #: Scores of an image.
     columns: int
@@ -66,7 +69,8 @@ class Model(Protocol):
     method ``name_of`` (of the suite's name or ``None``, and the options) names its models. A model whose ``trained`` is false is
     not held to its own scores when artifacts are built. A model with ``classes`` names the columns of its output, ``None`` for
     one without a name, and is matched to a dataset's classes by them. A model's method ``check_ends`` says before anything is built how many
-    scores an image gets (``None`` where its file does not tell), and raises `ModelError` where it takes other images.
+    scores an image gets (``None`` where its file does not tell), and raises `ModelError` where it takes other images; its method ``score_names``
+    returns then what outputs of one score each are called.
     A model with ``tools`` states what converts it beside TensorFlow; a kind with a static method ``unwritable`` (of a form) says
     why this machine can't write its models so.
     """

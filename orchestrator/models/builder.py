@@ -79,6 +79,9 @@ class ModelBuilder:
         outputs = getattr(self.source, "classes", None)
         #: What checks say of the outputs, for `class_match.of_model`.
         self._outputs = {"columns": self.source.columns} | ({"outputs": list(outputs)} if outputs else {})
+        self._reads: tuple[int, ...] = getattr(self.source, "reads", ())
+        if self._reads:
+            self._outputs["reads"] = list(self._reads)
         class_match.of_model(spec or ModelSpec(name="it", kind="it"), model, dataset, self._outputs)
         seen = self._load("evaluation", CONSIDERED_IMAGES)
         scores = self.source.scores(scoring.preprocess(seen.pixels, self._preprocess))
@@ -124,7 +127,7 @@ class ModelBuilder:
         if size < weights * getattr(scheme, "least_bytes_per_weight", BYTES_PER_WEIGHT):
             raise BuildError(f"the {name} artifact has {size} bytes for {weights} weights: they are not in it")
         try:
-            loaded = kernels.load(scheme.format, str(path))
+            loaded = kernels.load(scheme.format, str(path), self._reads)
             scores = self._scores(loaded.first, self._pixels, batch)
         except scoring.Unscorable as error:
             raise BuildError(f"the {name} artifact can't be scored: {error}") from error
@@ -153,7 +156,7 @@ class ModelBuilder:
         The scores are those of the runtime that devices use by default. How much they depend on rounding is found with
         other kernels, where they take it: on the golden images or on all that artifacts are checked with, whichever is more.
         """
-        loaded = kernels.load(scheme.format, str(path))
+        loaded = kernels.load(scheme.format, str(path), self._reads)
         one = self._scores(loaded.first, self._pixels, batch)
         another = one if loaded.second is None else self._scores(loaded.second, self._pixels, batch)
         on_all, on_golden = golden.difference(one, another), golden.difference(one[self._golden], another[self._golden])

@@ -25,7 +25,10 @@ def check(suite: Suite, dataset: Dataset) -> None:
         model = make_model(spec)
         stated = getattr(model, "check_ends", None)
         columns = None if stated is None else stated()
-        class_match.of_model(spec, model, dataset, {} if columns is None else {"columns": columns})
+        names: tuple[str, ...] = getattr(model, "score_names", tuple)()
+        class_match.of_model(
+            spec, model, dataset, {"outputs": names} | ({} if columns is None else {"columns": columns})
+        )
     refuse_leaks(suite, dataset)
     if suite.calibration is not None:
         refuse_tested(suite.calibration, dataset)

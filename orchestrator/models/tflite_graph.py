@@ -10,7 +10,7 @@ from orchestrator.errors import ModelError
 from orchestrator.models import held_preprocessing, macs, model_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from orchestrator.models.held_preprocessing import Held
@@ -41,6 +41,8 @@ class Graph:
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+    #: What signatures call them; the tensor's name where none has the output.
+    output_names: tuple[str, ...]
     #: The widest rounding in it: ``float32``, ``float16`` (weights), ``int8`` (any integers with a scale).
     precision: str
     #: Numbers in constant tensors, without those that are shapes or axes.
@@ -102,6 +104,7 @@ def _graph(content: bytes) -> Graph:
     return Graph(
         inputs=tuple(tensors[graph.Inputs(number)] for number in range(graph.InputsLength())),
         outputs=tuple(tensors[graph.Outputs(number)] for number in range(graph.OutputsLength())),
+        output_names=_output_names(model, graph, tensors),
         precision="int8" if quantized else "float16" if "float16" in dtypes else "float32",
         macs=macs.of_one_image(graph, names),
         held=held_preprocessing.of_tflite(model, names),
@@ -111,6 +114,17 @@ def _graph(content: bytes) -> Graph:
             if tensor.has_scale or tensor.dtype.startswith("float")
         ),
     )
+
+
+def _output_names(model: Any, graph: Any, tensors: Sequence[Tensor]) -> tuple[str, ...]:
+    named: dict[int, str] = {}
+    for number in range(model.SignatureDefsLength()):
+        signature = model.SignatureDefs(number)
+        if signature.SubgraphIndex() == 0:
+            ends = [signature.Outputs(place) for place in range(signature.OutputsLength())]
+            named.update({end.TensorIndex(): (end.Name() or b"").decode(errors="replace") for end in ends})
+    places = [graph.Outputs(number) for number in range(graph.OutputsLength())]
+    return tuple(named.get(place) or tensors[place].name for place in places)
 
 
 def _operators(model: Any, graph: Any) -> list[str]:

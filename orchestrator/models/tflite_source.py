@@ -18,20 +18,22 @@ if TYPE_CHECKING:
 
     from orchestrator.models.base import Form
     from orchestrator.models.tflite_graph import Graph
+    from orchestrator.models.tflite_outputs import Chosen
 
 
 class TfliteSource:
-    """A file with one image as input, one vector of scores as output; raises `ModelError` where kernels refuse it."""
+    """A file with one image as input, ``chosen`` outputs as scores; raises `ModelError` where kernels refuse it."""
 
     #: What a scheme would have to keep of it is what the file has: nothing is converted.
     weights = 0
 
-    def __init__(self, path: Path, graph: Graph) -> None:
+    def __init__(self, path: Path, graph: Graph, chosen: Chosen) -> None:
         self._path = path
+        self.reads, self.classes = chosen.reads, chosen.names
         self.precision = graph.precision
         self.held = graph.held
         try:
-            loaded = kernels.load("tflite", str(path)).first
+            loaded = kernels.load("tflite", str(path), self.reads).first
         except Exception as error:  # interpreters raise what they like
             raise situations.translated(error, situations.INTERPRETING, ModelError, str(path)) from error
         assert loaded.input is not None  # noqa: S101  the interpreter has both
@@ -74,7 +76,7 @@ class TfliteSource:
             return
         try:
             path.write_bytes(tflite_graph.resized(self._path.read_bytes(), self._shapes(batch)))
-            written = kernels.load("tflite", str(path)).first
+            written = kernels.load("tflite", str(path), self.reads).first
             assert written.output is not None  # noqa: S101  the interpreter has one
             columns = math.prod(written.output.shape) / batch
         except Exception as error:  # interpreters raise what they like

@@ -1,4 +1,4 @@
-"""Cases whose artifact the runtime of their device has no kernels for."""
+"""Cases whose artifact the runtime of their device can't load or read."""
 
 from __future__ import annotations
 
@@ -39,12 +39,21 @@ def unfit(
     }
     skips = []
     for case in plan.cases:
-        need = needs.get((case.model, case.scheme, case.batch))
-        if need is not None:
+        key = case.model, case.scheme, case.batch
+        reason = _unread(case, artifacts[key]) if key in artifacts else None
+        need = needs.get(key)
+        if reason is None and need is not None:
             reason = _refused_by_suite(suite, case, need) or _refused_by_runtime(probed, case, need)
-            if reason is not None:
-                skips.append(Skip(case=case, reason=f"{case.scheme} of {case.model}: {reason}"))
+        if reason is not None:
+            skips.append(Skip(case=case, reason=f"{case.scheme} of {case.model}: {reason}"))
     return tuple(skips)
+
+
+def _unread(case: Case, artifact: Artifact) -> str | None:
+    entry = catalogue.find(case.runtime)
+    if entry is None or entry.chooses_output or not artifact.checks.get("reads"):
+        return None
+    return f"it has several outputs, {entry.name} reads files of one; use litert"
 
 
 def _refused_by_suite(suite: Suite, case: Case, need: Need) -> str | None:

@@ -30,6 +30,8 @@ class Runtime:
     takes: tuple[str, ...] = ("tflite",)
     #: ``False`` where it computes nothing: no accuracy, never chosen for a device.
     scores: bool = True
+    #: ``False`` where it reads artifacts of one output alone.
+    chooses_output: bool = True
     #: ``True`` where wheels are of no use without a Vulkan driver on the device.
     needs_vulkan: bool = False
     #: Where farm chooses the runtime of a device, the lowest rank that fits; ``None`` is used only where it is named.
@@ -48,6 +50,7 @@ _ENTRIES = (
         versions_of="ai-edge-litert",
         older="litert-older",
         since="2.2.0",  # 2.1.2 has no CpuOptions
+        chooses_output=False,
     ),
     Runtime(
         name="litert-gpu",
@@ -55,6 +58,7 @@ _ENTRIES = (
         versions_of="ai-edge-litert",
         older="litert-older",
         since="2.3.0",  # nothing older was tried on a GPU
+        chooses_output=False,
         needs_vulkan=True,
     ),
     Runtime(

@@ -24,22 +24,38 @@ def write(folder: Path) -> dict[str, Path]:
     def of(function: Callable[..., Any]) -> Any:
         return tf.lite.TFLiteConverter.from_concrete_functions([tf.function(function).get_concrete_function(batch)])
 
-    def integers(dtype: Any) -> Any:
-        converter = tf.lite.TFLiteConverter.from_keras_model(model)
-        seen = [(image / np.float32(255))[None, :, :, None] for _, _, _, image in toys.images()]
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = lambda: ([image] for image in seen)
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = converter.inference_output_type = dtype
-        return converter
-
     converters = {
         "float": tf.lite.TFLiteConverter.from_keras_model(model),
         "no-signature": of(lambda image: model(image, training=False)),
-        "int8": integers(tf.int8),
-        "uint8": integers(tf.uint8),
+        "int8": _integers(model, tf.int8),
+        "uint8": _integers(model, tf.uint8),
         "one-image": of(lambda image: tf.reshape(model(image, training=False), (1, 1, 1))),
     }
+    return _written(folder, converters)
+
+
+def write_one(folder: Path, model: Any) -> dict[str, Path]:
+    """Write ``model`` as a float file and as one with int8 input and output."""
+    import tensorflow as tf
+
+    return _written(
+        folder, {"float": tf.lite.TFLiteConverter.from_keras_model(model), "int8": _integers(model, tf.int8)}
+    )
+
+
+def _integers(model: Any, dtype: Any) -> Any:
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    seen = [(image / np.float32(255))[None, :, :, None] for _, _, _, image in toys.images()]
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([image] for image in seen)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = dtype
+    return converter
+
+
+def _written(folder: Path, converters: dict[str, Any]) -> dict[str, Path]:
     paths = {name: folder / f"{name}.tflite" for name in converters}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Statistics for quantized inputs were expected")

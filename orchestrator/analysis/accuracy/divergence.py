@@ -80,10 +80,11 @@ def divergences(store: Queries, rows: Iterable[ResultRow], worst: int = WORST) -
 
     The scores of one artifact are in memory at a time. Cases that differ in threads share a scoring, and are one side.
     """
-    groups: dict[tuple[str, int], dict[tuple[str, str, str], list[ResultRow]]] = {}
+    groups: dict[tuple[str, str, int], dict[tuple[str, str, str], list[ResultRow]]] = {}
     for row in rows:
         if row.artifact is not None:
-            sides = groups.setdefault((row.artifact, row.batch), {})
+            # models may share a file, each with a preprocessing or output of its own
+            sides = groups.setdefault((row.artifact, row.model, row.batch), {})
             sides.setdefault((row.device, row.runtime, row.run), []).append(row)
     found = []
     for sides in groups.values():

@@ -183,6 +183,7 @@ def _step(step: Step, inputs: LaneInputs) -> wire.Step | None:
         settle_at_most_s=limits.settle_at_most_s,
         golden=artifact.golden.pixels_sha256 if measure and artifact.golden else None,
         columns=images.columns if isinstance(step, Scoring) else None,
+        outputs=tuple(artifact.checks.get("reads", ())),
     )
 
 
