@@ -146,3 +146,4 @@ def test_outputs_are_chosen_or_matched_in_a_run(files, root, tmp_path):
         assert words in done.stdout + done.stderr
     codes = {row["model"]: {reason["code"] for reason in row["reasons"]} for row in rows}
     assert codes == {"chosen": {"smoke"}, "other": {"smoke", "auc-below-half"}, "matched": {"smoke"}}
+    assert sorted(each["model"] for each in project.json("results", "divergence")) == sorted(options)
