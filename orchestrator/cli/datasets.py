@@ -25,7 +25,7 @@ EPILOG = """Examples:
   farm datasets check suite.yaml --sheet images.png
   farm datasets check --dataset chestxray14 --option root=nih --option missing=skip
 
-Exit status 1: a patient or an image is tested as well as trained on."""
+Exit status 1: a patient or an image is tested as well as trained on, or an image has two labels."""
 
 
 @app.command("list", epilog="Example: farm datasets list")
@@ -74,6 +74,7 @@ def check(
         pixels=pixel_ranges(files) if files else {},
         copies=_with_progress(files, copies) if files else (),
         on_both_sides=shared_patients(images) if isinstance(images, LabelledFiles) else (),
+        labels_hint=images.labels_hint if isinstance(images, LabelledFiles) and images.compares_contents else "",
     )
     if sheet is not None:
         _draw(images, sheet)
@@ -81,7 +82,8 @@ def check(
         typer.echo(report.as_json(found))
     else:
         report.show(found, console())
-    if found.on_both_sides or any(each.leaks for each in found.copies):
+    contradicted = bool(found.labels_hint) and any(not each.same_labels for each in found.copies)
+    if contradicted or found.on_both_sides or any(each.leaks for each in found.copies):
         raise typer.Exit(1)
 
 

@@ -175,8 +175,9 @@ def run(
     limits = build_limits(build_timeout, build_memory)
     farm = files.farm(patience_s=patience, wheelhouse=wheelhouse, build_limits=limits)
     if dry_run:
-        _show_plan(_planned(farm, files, resume, suite, narrowing), as_json=json)
-        return
+        planned = _planned(farm, files, resume, suite, narrowing)
+        _show_plan(planned, as_json=json)
+        raise typer.Exit(3 if planned.skips and not planned.lanes else 0)
     begin = _beginning(farm, files, suite, narrowing) if resume is None else _resuming(farm, files, resume)
     with files.open_store(create=resume is None) as store:
         replay_all(files, store, errors_console())

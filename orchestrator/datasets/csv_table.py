@@ -75,6 +75,11 @@ class CsvTable(LabelledFiles):
         self.name = name or shown_name(self._table.with_suffix("")) or "csv"
         if uncertain not in ("refuse", "positive", "negative"):
             raise DatasetError(f"{self.name}: {no_such('uncertain', uncertain, ('refuse', 'positive', 'negative'))}")
+        if separator == "":
+            raise DatasetError(
+                f"{self.name}: `separator:` is empty",
+                hint="leave it out where a cell holds one word, else name it: '|'",
+            )
         shares = self._shares(validation, calibration, seed, test=test)
         columns = [labels] if isinstance(labels, str) else labels
         rows = self._rows([image, *columns, *(each for each in (patient, split, view) if each)])

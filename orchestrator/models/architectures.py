@@ -4,8 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
+from orchestrator import registry
+from orchestrator.errors import ModelError
+
+#: Architecture -> least height and width in pixels that Keras takes; the others take any.
+LEAST_SIDE = dict.fromkeys(
+    ("mobilenetv2", "mobilenetv2-1.0", "mobilenetv3large", "efficientnetb0", "resnet50", "densenet121"), 32
+)
 #: Keras's own 0.99 leaves the moving averages far behind after the few hundred steps of a short training.
 BATCH_NORM_MOMENTUM = 0.9
+
+
+def check_sides(architecture: str, height: int, width: int) -> None:
+    """Raise `ModelError` for an image that is too small for ``architecture``, without Keras."""
+    least = LEAST_SIDE.get(architecture, 1)
+    if min(height, width) < least:
+        raise ModelError(
+            f"architecture {architecture} takes images of at least {least} × {least} pixels, not {height} × {width}",
+            hint=f"choose size {least} or more, or tiny-cxr, which takes any",
+        )
+
+
+def build(architecture: str, height: int, width: int, channels: int, outputs: int, **settings: Any) -> Any:
+    """Return an untrained network by name; raises `ModelError` where it refuses such images or outputs."""
+    check_sides(architecture, height, width)
+    try:
+        return registry.find("architecture", architecture)(height, width, channels, outputs, **settings)
+    except ValueError as error:
+        raise ModelError(
+            f"architecture {architecture} can't be built for {height} × {width} × {channels} pixels: {error}"
+        ) from error
 
 
 def tiny_cxr(height: int, width: int, channels: int, outputs: int, activation: str = "sigmoid") -> Any:

@@ -58,7 +58,8 @@ def match(
     if names is None:
         if columns not in (None, len(classes)) and (columns, len(classes)) != (2, 1):
             raise ModelError(
-                f"model {model}: it gives {_scores(columns)} for an image, the dataset {dataset} has {len(classes)} classes",
+                f"model {model}: it gives {_scores(columns)} for an image, the dataset {dataset} has "
+                f"{len(classes)} class{'es' if len(classes) != 1 else ''}",
                 hint="measure it on the dataset it was trained for, or name its outputs in the suite: "
                 "`classes: [NAME, …]`",
             )

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from agent import scoring
-from orchestrator import registry
 from orchestrator.analysis import auc as metrics
 from orchestrator.errors import DatasetError, ModelError
-from orchestrator.models import checkpoint
+from orchestrator.models import architectures, checkpoint
 from orchestrator.models.checkpoint import Checkpoint
 from orchestrator.models.training_record import TrainingRecord
 
@@ -98,8 +97,8 @@ def fit(
             f"{dataset.name}: {len(train.pixels)} images to train on and {len(validation.pixels)} to validate with"
             f" are too few; at least {BATCH} and 1"
         )
-    TrainingRecord.of(dataset, (train, validation)).write(out)
     training = _Training(architecture, train, validation, preprocess, course)
+    TrainingRecord.of(dataset, (train, validation)).write(out)
     yield from training.run(out, settings, start)
     checkpoint.remove(out)
 
@@ -154,8 +153,9 @@ class _Training:
         self._train, self._validation, self._preprocess, self._course = train, validation, preprocess, course
         keras.utils.set_random_seed(course.seed)
         self._rng = np.random.default_rng(course.seed)
-        build = registry.find("architecture", architecture)
-        self._model = build(preprocess.height, preprocess.width, preprocess.channels, train.labels.shape[1])
+        self._model = architectures.build(
+            architecture, preprocess.height, preprocess.width, preprocess.channels, train.labels.shape[1]
+        )
         steps = course.epochs * (len(train.pixels) // BATCH)
         schedule = keras.optimizers.schedules.CosineDecay(
             course.learning_rate / 10,

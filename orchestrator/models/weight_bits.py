@@ -41,6 +41,13 @@ def installed() -> str:
         return "unknown"
 
 
+def missing() -> str | None:
+    """Return how to get ai-edge-quantizer, ``None`` where it is installed."""
+    if installed() != "unknown":
+        return None
+    return f"it needs {PACKAGE}, which is missing: {sys.executable} -m pip install {PACKAGE}"
+
+
 def layers_of(content: bytes) -> tuple[Layer, ...]:
     """Return the layers of a ``.tflite`` in the order of its graph."""
     operators = tflite_operators.operators(content)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from orchestrator import registry
 from orchestrator.errors import ModelError, no_such
-from orchestrator.models import weights_file
+from orchestrator.models import architectures, weights_file
 from orchestrator.models.keras_source import KerasSource
 from orchestrator.models.tiny_cxr import file_sha256
 
@@ -54,6 +54,7 @@ class Zoo:
                 f"model {architecture}: the suite does not say what the model expects of an image",
                 hint="add `preprocess: {size: 224, channels: 3, scale: …, mean: …, std: …}` to the model",
             )
+        architectures.check_sides(architecture, preprocess.height, preprocess.width)
         self._weights = None if weights is None else Path(weights)
         if self._weights is not None and not self._weights.is_file():
             raise ModelError(
@@ -86,12 +87,12 @@ class Zoo:
         """Return the Keras model; raises `ModelError` with the list of what does not fit."""
         import keras
 
-        build, how = registry.find("architecture", self._architecture), self.preprocess
-        settings = {"activation": self._head} if "activation" in inspect.signature(build).parameters else {}
+        function, how = registry.find("architecture", self._architecture), self.preprocess
+        settings = {"activation": self._head} if "activation" in inspect.signature(function).parameters else {}
         if self._head != "sigmoid" and not settings:
             raise ModelError(f"architecture {self._architecture} ends in sigmoids alone; leave `head:` out")
         keras.utils.set_random_seed(self._seed)
-        model = build(how.height, how.width, how.channels, self._outputs, **settings)
+        model = architectures.build(self._architecture, how.height, how.width, how.channels, self._outputs, **settings)
         if self._weights is not None:
             weights_file.load(model, self._weights)
         return KerasSource(model)

@@ -56,7 +56,7 @@ def show(shown: Shown, console: Console, finding: str | None = None) -> None:
         f"{found.images:,} images of {found.patients:,} patients",
         soft_wrap=True,
     )
-    for line in _answer(found):
+    for line in _answer(shown):
         console.print(escape(line), soft_wrap=True)
     console.print()
     print_whole(_aucs(found), console)
@@ -202,12 +202,17 @@ def _interval(estimate: Estimate | None, *, change: bool = False) -> str:
     return (" to " if change else "–").join(_number(end, change=change) for end in ends)
 
 
-def _answer(found: Accuracy) -> Iterator[str]:
+def _answer(shown: Shown) -> Iterator[str]:
     """Yield what the tables come to."""
+    found, row = shown.accuracy, shown.row
     if found.loss is not None:
         yield f"Mean AUC against float32 of the same device, run and images: {found.loss.words}."
     elif found.change is None:
-        yield "No change: this is float32, or the run did not score it on the same images in the same setting."
+        yield (
+            "No change: this is float32."
+            if row.scheme == "float32"
+            else f"No change: the run has no float32 of {row.model} on {row.device} with {row.runtime} on the same images."
+        )
     changed = [each.name for each in found.findings if each.changed]
     if changed:
         yield f"More than chance (5 % of such calls are false, by Benjamini and Hochberg's rule): {', '.join(changed)}."

@@ -12,11 +12,12 @@ from rich.table import Table
 
 from orchestrator.datasets.check import LOOKED_AT
 from orchestrator.datasets.file_names import shown
+from orchestrator.datasets.leaks import HINT
 from orchestrator.reports.dataset import lines
 from orchestrator.reports.whole_table import print_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from rich.console import Console
 
@@ -42,6 +43,8 @@ class Checked:
     pixels: Mapping[Part, Sample]
     copies: tuple[Copies, ...]
     on_both_sides: tuple[str, ...]
+    #: What to do about an image with different labels.
+    labels_hint: str = ""
 
 
 def show(found: Checked, console: Console) -> None:
@@ -127,16 +130,27 @@ def _about(found: Checked) -> Iterator[str]:
 
 def _wrong(found: Checked) -> Iterator[str]:
     if found.on_both_sides:
-        named = ", ".join(found.on_both_sides[:NAMED])
+        named = _some(found.on_both_sides)
         yield f"{_are(len(found.on_both_sides), 'patient')} tested as well as trained on: {named}"
     leaks = [each for each in found.copies if each.leaks]
     if leaks:
-        named = "; ".join(" = ".join(shown(path) for path in each.paths[:2]) for each in leaks[:NAMED])
+        named = _pairs(leaks)
         yield f"{_are(len(leaks), 'image')} tested as well as trained on, under two names: {named}"
+    if found.on_both_sides or leaks:
+        yield f"  {HINT}"
     odd = [each for each in found.copies if not each.same_labels]
     if odd:
-        named = "; ".join(" = ".join(shown(path) for path in each.paths[:2]) for each in odd[:NAMED])
-        yield f"{_are(len(odd), 'image')} there with different labels: {named}"
+        yield f"{_are(len(odd), 'image')} there with different labels: {_pairs(odd)}"
+        if found.labels_hint:
+            yield f"  {found.labels_hint}"
+
+
+def _pairs(found: Sequence[Copies]) -> str:
+    return _some([" = ".join(shown(path) for path in each.paths[:2]) for each in found], "; ")
+
+
+def _some(words: Sequence[str], between: str = ", ") -> str:
+    return between.join([*words[:NAMED], *(["…"] if len(words) > NAMED else [])])
 
 
 def _are(count: int, noun: str) -> str:

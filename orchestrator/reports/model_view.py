@@ -66,12 +66,13 @@ def show(view: ModelView, console: Console) -> None:
 
 def _show_notes(view: ModelView, console: Console) -> None:
     """Print what the columns are, then a line for each runtime of each artifact."""
+    console.print()
     if any(_sums(artifact)[1] is not None for artifact in view.artifacts):
-        console.print("\nXNNPACK: nodes that LiteRT's default delegate takes on this machine", markup=False)
+        console.print("XNNPACK: nodes that LiteRT's default delegate takes on this machine", markup=False)
     console.print("MACs: multiply-accumulates of one image, of convolutions and products of matrices", markup=False)
     for artifact in view.artifacts:
         for each in artifact.runtimes:
-            takes = f"{each.delegate or 'no delegate'} takes {each.delegated} nodes"
+            takes = f"{each.delegate} takes {each.delegated} nodes" if each.delegate else "no delegate; its own kernels"
             console.print(
                 f"{artifact.scheme}  {each.runtime} {each.version}: {takes if each.error is None else each.error}",
                 markup=False,

@@ -45,10 +45,15 @@ def summary(lane: Lane, plan: Plan) -> str:
     profilings = kinds.count(Profiling)
     least = plan.effort.seconds * len(lane.cases)
     return (
-        f"{len(lane.cases)} cases, {kinds.count(Attempt)} attempts, {kinds.count(Scoring)} scorings, "
-        + (f"{profilings} profilings, " if profilings else "")
+        f"{_number(len(lane.cases), 'case')}, {_number(kinds.count(Attempt), 'attempt')}, "
+        f"{_number(kinds.count(Scoring), 'scoring')}, "
+        + (f"{_number(profilings, 'profiling')}, " if profilings else "")
         + f"at least {least:.0f} s of timed inference"
     )
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def lines(lane: Lane) -> Iterator[str]:

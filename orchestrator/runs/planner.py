@@ -48,6 +48,7 @@ def plan(
             reason = (
                 unreachable.get(device)
                 or _misfit(case, suite.scheme_kind(case.scheme), kinds[case.model], forms[case.model])
+                or _missing(suite, case.scheme)
                 or (uncalibrated if _needs_calibration(suite, case.scheme) else None)
                 or unsupported.get((device, case.runtime))
             )
@@ -63,6 +64,13 @@ def plan(
             )
             lanes.append(Lane(device=device, steps=steps))
     return Plan(run=run, effort=how_long, seed=suite.seed, lanes=tuple(lanes), skips=tuple(skips), tune=suite.tune)
+
+
+def _missing(suite: Suite, scheme: str) -> str | None:
+    """Return which package that builds artifacts of ``scheme`` is missing here, with its command."""
+    missing = getattr(make_scheme(scheme, suite.scheme_options.get(scheme)), "missing", None)
+    reason = None if missing is None else missing()
+    return None if reason is None else f"scheme {scheme}: {reason}"
 
 
 def _needs_calibration(suite: Suite, scheme: str) -> bool:

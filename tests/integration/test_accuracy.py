@@ -77,7 +77,7 @@ def test_roc_curves_are_a_picture_of_all_findings_or_of_one(project):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("-o", "roc.jpg"), "roc.jpg: a picture ends in .svg or .png"),
+        (("-o", "roc.jpg"), "roc.jpg: a picture ends in .svg or .png\n      farm results accuracy --help"),
         (("--finding", "Edema", "-o", "roc.svg"), "no curve to draw, labels are all alike"),
     ],
 )
@@ -105,7 +105,7 @@ def test_a_program_gets_the_same_with_points_of_the_curves(project):
 def test_float32_itself_has_no_change(project):
     done = project.farm("results", "accuracy", str(make_case()))
 
-    assert "No change: this is float32" in done.stdout
+    assert "No change: this is float32." in done.stdout
 
 
 @pytest.mark.parametrize(

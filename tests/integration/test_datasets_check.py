@@ -10,6 +10,7 @@ import pytest
 import typer
 from PIL import Image
 
+from orchestrator.cli.dataset_options import dataset_options
 from orchestrator.cli.datasets import check, list_datasets
 from orchestrator.datasets.check import on_both_sides
 from orchestrator.datasets.labelled_files import LabelledFile
@@ -70,8 +71,40 @@ def test_copies_on_one_side_are_harmless_and_copies_with_other_labels_are_named(
 
     status, plain = found(root, capsys)
 
-    assert status == 0
+    assert status == 1, "a run refuses other labels"
     assert [(each["leaks"], each["same_labels"]) for each in plain["copies"]] == [(False, True), (False, False)]
+
+
+def test_what_is_wrong_is_followed_by_what_to_do(root, capsys):
+    shutil.copy(root / "test" / "ill" / "test-ill-3.png", root / "train" / "ill" / "other.png")
+    for number in range(4):
+        shutil.copy(root / "test" / "ill" / f"test-ill-{number + 4}.png", root / "test" / "well" / f"odd-{number}.png")
+
+    with pytest.raises(typer.Exit):
+        check(suite=None, dataset="folder", option=[f"root={root}"])
+
+    leak, cure, odd, other_cure = capsys.readouterr().out.splitlines()[-4:]
+    assert "tested as well as trained on" in leak
+    assert "`leaks: leave-out`" in cure
+    assert "4 images are there with different labels" in odd
+    assert odd.endswith("; …"), "one of four is not named"
+    assert "`task: multi-label`" in other_cure
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        ("separator=|", "|"),
+        ("patient=[0-9]+", "[0-9]+"),
+        ("labels=[a, b]", ["a", "b"]),
+        ('separator=";"', ";"),
+        ("test=0.5", 0.5),
+    ],
+)
+def test_an_option_is_read_as_yaml_or_as_it_stands(word, value):
+    options = dataset_options("csv", ["path=t.csv", "labels=a", word])
+
+    assert options[word.partition("=")[0]] == value
 
 
 def test_views_and_pixel_values_are_counted_by_part(root, capsys):

@@ -45,7 +45,7 @@ def suite(model, dataset="phantom"):
         (
             f"path: mine.keras, preprocess: {{{SIZES}}}",
             "{kind: folder, root: images}",
-            "model mine: it gives 14 scores for an image, the dataset images has 1 classes",
+            "model mine: it gives 14 scores for an image, the dataset images has 1 class",
         ),
         (
             f"path: mine.keras, preprocess: {{{SIZES}}}, classes: [Edema]",
@@ -66,6 +66,14 @@ def test_what_is_wrong_with_models_and_images_ends_a_run_before_anything_is_buil
     assert message in done.stderr
     assert not (mine.folder / "farm.db").exists()
     assert not list((mine.folder / ".farm").glob("recipes/*"))
+
+
+@pytest.mark.parametrize(("schemes", "status"), [("onnx", 3), ("onnx,float32", 0)])
+def test_a_plan_of_skipped_cases_alone_could_not_run(mine, schemes, status):
+    done = mine.farm("run", "--dry-run", "--schemes", schemes, "--runtimes", "litert", "--effort", "smoke")
+
+    assert done.returncode == status
+    assert "scheme onnx makes .onnx, runtime litert takes .tflite" in done.stderr + done.stdout
 
 
 @pytest.mark.tensorflow

@@ -254,7 +254,7 @@ def test_a_dry_run_of_resuming_shows_what_is_left_of_that_run(project, farm):
     status, out, _ = farm("run", "--resume", "latest", "--dry-run")
 
     assert status == 0
-    assert "local  1 cases, 1 attempts, 0 scorings" in out
+    assert "local  1 case, 1 attempt, 0 scorings" in out
     assert "local/tiny-cxr/int8/litert/t1/b1" in out
     assert "float32" not in out
 

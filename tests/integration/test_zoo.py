@@ -133,3 +133,8 @@ def test_a_wrong_entry_of_a_suite_is_refused(tmp_path, weights, architecture, wo
         make_model(suite_of(tmp_path, weights, architecture).models[0])
 
     assert words in str(caught.value)
+
+
+def test_an_image_too_small_for_the_architecture_is_refused_before_anything_is_built():
+    with pytest.raises(ModelError, match="at least 32 × 32 pixels, not 31 × 32"):
+        Zoo("mobilenetv2", 1, untrained=True, preprocess=Preprocess(height=31, width=32, channels=3))

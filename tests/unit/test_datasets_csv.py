@@ -134,6 +134,7 @@ def test_images_may_lie_elsewhere_or_be_named_whole(table, tmp_path):
         ({"what": lambda n: "abc"[n % 3]}, {"labels": "what", "positive": "a"}, "`positive:` is for two classes"),
         ({"sick": lambda n: n % 2}, {"labels": ["sick", "sick"]}, "each column once"),
         ({"sick": lambda n: n % 2}, {"labels": "sick", "uncertain": "maybe"}, "no uncertain called 'maybe'"),
+        ({"what": lambda _: "a b"}, {"labels": "what", "separator": ""}, "`separator:` is empty"),
         ({"sick": lambda n: n % 2}, {"labels": "sick", "test": 0.0}, "must be a share below 1"),
     ],
     ids=lambda value: ", ".join(map(str, value)) if isinstance(value, dict) else "",

@@ -11,7 +11,7 @@ from orchestrator.cli.models import train as command
 from orchestrator.datasets.phantom import Phantom
 from orchestrator.domain.model import ModelSpec, Preprocess
 from orchestrator.errors import DatasetError, ModelError, UsageError
-from orchestrator.models import training
+from orchestrator.models import architectures, training
 from orchestrator.models.base import make_model
 from orchestrator.models.checkpoint import Checkpoint
 from orchestrator.models.training import Course
@@ -67,6 +67,26 @@ def test_training_refuses_a_place_where_nothing_can_be_saved_before_it_starts(tm
             next(training.fit("tiny-cxr", Phantom(), SMALL, path, Course(epochs=1, seed=0)))
 
 
+@pytest.mark.tensorflow
+def test_an_architecture_that_refuses_the_size_says_so_and_leaves_nothing(tmp_path):
+    with pytest.raises(ModelError, match="resnet50 takes images of at least 32 × 32 pixels, not 8 × 8"):
+        next(training.fit("resnet50", trainings.Handful(), SMALL, tmp_path / "m.keras", Course(epochs=1, seed=0)))
+
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_an_architecture_of_a_plug_in_refuses_is_a_sentence(monkeypatch):
+    def picky(*_):
+        raise ValueError("sides must be even")
+
+    monkeypatch.setattr(architectures.registry, "find", lambda *_: picky)
+
+    with pytest.raises(
+        ModelError, match="architecture picky can't be built for 33 × 32 × 1 pixels: sides must be even"
+    ):
+        architectures.build("picky", 33, 32, 1, 14)
+
+
 @pytest.mark.parametrize("count", [0, training.BATCH - 1])
 def test_training_on_less_than_one_batch_is_refused(tmp_path, count):
     class Few(trainings.Handful):
@@ -86,7 +106,7 @@ def weights(path):
 
 @pytest.mark.tensorflow
 def test_a_training_that_was_killed_goes_on_to_the_same_model_with_the_same_epochs(tmp_path, monkeypatch):
-    monkeypatch.setattr(training.registry, "find", lambda *_: trainings.dropping_out)
+    monkeypatch.setattr(architectures.registry, "find", lambda *_: trainings.dropping_out)
     whole, killed = tmp_path / "whole.keras", tmp_path / "killed.keras"
 
     first = subprocess.run([sys.executable, "-m", "tests.lab.trainings", str(killed)], check=False)
@@ -106,7 +126,7 @@ def test_a_training_that_was_killed_goes_on_to_the_same_model_with_the_same_epoc
 
 @pytest.mark.tensorflow
 def test_training_ends_where_the_validation_auc_gets_no_better(tmp_path, monkeypatch):
-    monkeypatch.setattr(training.registry, "find", lambda *_: trainings.dropping_out)
+    monkeypatch.setattr(architectures.registry, "find", lambda *_: trainings.dropping_out)
     course = Course(epochs=9, seed=0, learning_rate=0.0, patience=2)
 
     aucs = iter([0.6, 0.5, 0.7, 0.7, 0.65, 0.9])

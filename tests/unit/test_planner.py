@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import pytest
@@ -259,3 +260,24 @@ def test_a_scheme_that_converts_an_onnx_file_needs_the_converter_and_says_how_to
     assert "use scheme as-is" in without["float32", "onnxruntime"]
     assert "takes a Keras model, model exported is a ready .onnx file" in without["keras", "litert"]
     assert {(case.scheme, case.runtime) for case in planner.plan("r", suite, ["a"]).cases} == {("float32", "litert")}
+
+
+def test_a_scheme_whose_package_is_missing_is_skipped_with_its_command_before_anything_is_built(monkeypatch):
+    from orchestrator.models import weight_bits
+    from orchestrator.models.schemes import onnx
+
+    suite = make_suite(schemes=("float32", "dynamic-int4", "onnx"), runtimes=("litert", "onnxruntime"))
+    monkeypatch.setattr(weight_bits, "installed", lambda: "unknown")
+    monkeypatch.setattr(onnx, "find_spec", lambda name: None if name == "tf2onnx" else name)
+
+    planned = planner.plan("r", suite, ["a"])
+
+    reasons = {(skip.case.scheme, skip.case.runtime): skip.reason for skip in planned.skips}
+    assert reasons["dynamic-int4", "litert"].startswith(
+        "scheme dynamic-int4: it needs ai-edge-quantizer, which is missing: "
+    )
+    assert reasons["dynamic-int4", "litert"].endswith("-m pip install ai-edge-quantizer")
+    assert reasons["onnx", "onnxruntime"].endswith(
+        "it needs tf2onnx, missing here: " + f"{sys.executable} -m pip install tf2onnx"
+    )
+    assert {(case.scheme, case.runtime) for case in planned.cases} == {("float32", "litert")}

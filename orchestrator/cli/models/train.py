@@ -51,9 +51,13 @@ DatasetOption = Annotated[
 
 
 def train(
-    architecture: Annotated[str, typer.Argument(metavar="ARCHITECTURE", help="tiny-cxr, mobilenetv2, densenet121.")],
+    architecture: Annotated[
+        str, typer.Argument(metavar="ARCHITECTURE", help="tiny-cxr, mobilenetv2, densenet121, or another of the zoo.")
+    ],
     out: Annotated[Path, typer.Option(metavar="FILE.keras", help="Where the best model is saved.")],
-    dataset: Annotated[str, typer.Option(metavar="KIND", help="phantom, folder, csv, chestxray14.")] = "phantom",
+    dataset: Annotated[
+        str, typer.Option(metavar="KIND", help="phantom, folder, csv, medmnist, chestxray14.")
+    ] = "phantom",
     option: DatasetOption = None,
     size: Annotated[int, typer.Option(min=16, help="Height and width of the model's input.")] = 64,
     channels: Annotated[int, typer.Option(help="1, or 3 for architectures that expect colour.")] = 1,
@@ -76,8 +80,10 @@ def train(
     from orchestrator.datasets.base import make_dataset
     from orchestrator.domain.model import DatasetSpec, Preprocess
     from orchestrator.errors import UsageError
+    from orchestrator.models.architectures import check_sides
 
     registry.find("architecture", architecture)
+    check_sides(architecture, size, size)
     if channels not in (1, 3):
         raise UsageError(f"--channels {channels}: 1 or 3")
     draw = None if curve is None else _drawing(curve)

@@ -59,7 +59,7 @@ def accuracy(
     from orchestrator.reports import accuracy as report
 
     if output is not None:
-        check_ending(output)
+        check_ending(output, "farm results accuracy")
     shown = _shown(
         db, inventory, parse_case(case), run, specificity=specificity, sensitivity=sensitivity, margin=margin
     )

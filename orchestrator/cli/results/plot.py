@@ -84,12 +84,12 @@ def plot(
         write_picture(path, chart)
 
 
-def check_ending(path: Path) -> None:
+def check_ending(path: Path, command: str = "farm results plot") -> None:
     """Raise `UsageError` for a file that can be no picture by its name."""
     from orchestrator.errors import UsageError
 
     if path.suffix.lower() not in ENDINGS:
-        raise UsageError(f"{path}: a picture ends in .svg or .png", hint="farm results plot --help")
+        raise UsageError(f"{path}: a picture ends in .svg or .png", hint=f"{command} --help")
 
 
 def write_picture(path: Path, chart: Chart) -> None:

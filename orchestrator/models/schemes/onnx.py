@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from agent.runtimes import litert
@@ -42,6 +43,11 @@ class Onnx(Float32):
     format = "onnx"
     options = _CONVERTER
 
+    @staticmethod
+    def missing() -> str | None:
+        """Return how to get tf2onnx and ONNX Runtime, ``None`` where both are installed."""
+        return missing()
+
     def convert(self, source: Source, batch: int, calibration: Calibration, path: Path) -> None:
         """Convert to ``.tflite`` first, then that file to ONNX."""
         super().convert(source, batch, calibration, path)
@@ -55,10 +61,23 @@ class OnnxInt8(Int8):
     format = "onnx"
     options: Mapping[str, Any] = {**Int8.options, **_CONVERTER}
 
+    @staticmethod
+    def missing() -> str | None:
+        """Return how to get tf2onnx and ONNX Runtime, ``None`` where both are installed."""
+        return missing()
+
     def convert(self, source: Source, batch: int, calibration: Calibration, path: Path) -> None:
         """Convert to ``.tflite`` first, then that file to ONNX."""
         super().convert(source, batch, calibration, path)
         rewrite(path)
+
+
+def missing() -> str | None:
+    """Return how to get what converts to ONNX, ``None`` where it is installed."""
+    lacking = [name for name in ("tf2onnx", "onnxruntime") if find_spec(name) is None]
+    if not lacking:
+        return None
+    return f"it needs {' and '.join(lacking)}, missing here: {sys.executable} -m pip install {' '.join(lacking)}"
 
 
 def rewrite(path: Path) -> None:

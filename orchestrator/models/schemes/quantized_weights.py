@@ -37,6 +37,11 @@ class QuantizedWeights(TFLiteScheme):
             **({"int8_layers": list(int8_layers)} if int8_layers else {}),
         }
 
+    @staticmethod
+    def missing() -> str | None:
+        """Return how to get ai-edge-quantizer, ``None`` where it is installed."""
+        return weight_bits.missing()
+
     def convert_with(self, converter: Any, calibration: Any) -> bytes:
         """Return the file with quantized weights, made of the converter's float32 file."""
         content = super().convert_with(converter, calibration)
