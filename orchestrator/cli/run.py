@@ -175,9 +175,7 @@ def run(
     limits = build_limits(build_timeout, build_memory)
     farm = files.farm(patience_s=patience, wheelhouse=wheelhouse, build_limits=limits)
     if dry_run:
-        planned = _planned(farm, files, resume, suite, narrowing)
-        _show_plan(planned, as_json=json)
-        raise typer.Exit(3 if planned.skips and not planned.lanes else 0)
+        raise typer.Exit(_show_plan(_planned(farm, files, resume, suite, narrowing), as_json=json))
     begin = _beginning(farm, files, suite, narrowing) if resume is None else _resuming(farm, files, resume)
     with files.open_store(create=resume is None) as store:
         replay_all(files, store, errors_console())
@@ -329,12 +327,14 @@ def _show_results(run: str, store: Store, files: Project, *, as_json: bool) -> N
         out.print("A real device: farm devices add pi5 --address pi@192.168.1.20", soft_wrap=True)
 
 
-def _show_plan(plan: Plan, *, as_json: bool) -> None:
+def _show_plan(plan: Plan, *, as_json: bool) -> int:
+    """Show what would be done; return the exit status: 3 where every case is skipped."""
     from orchestrator.reports import plan as report
 
+    status = 3 if plan.skips and not plan.lanes else 0
     if as_json:
         typer.echo(report.as_json(plan))
-        return
+        return status
     out = console()
     if not plan.lanes and not plan.skips:
         out.print("nothing is left to do")
@@ -345,3 +345,4 @@ def _show_plan(plan: Plan, *, as_json: bool) -> None:
             out.print(line, soft_wrap=True)
     for skip in plan.skips:
         out.print(f"[yellow]skipped[/]  {skip.case}: {plain(skip.reason)}", soft_wrap=True)
+    return status
