@@ -152,15 +152,21 @@ class LabelledFiles:
     def known_patient(self, patient: str) -> tuple[str, str]:
         """Return who numbers a patient, and the number: equal in two datasets for the same patient alone.
 
-        NIH's numbers are those of file names in every copy of its set; others hold below one folder.
+        NIH's numbers are those of file names in every copy of its set, whatever a table calls its patients; others hold below one folder.
         """
-        if self._has_nih_names:
-            return nih_names.NIH_PATIENTS, patient.lstrip("0")
+        number = self._nih_numbers.get(patient)
+        if number is not None:
+            return nih_names.NIH_PATIENTS, number.lstrip("0")
         return os.path.realpath(self._root), patient
 
     @cached_property
-    def _has_nih_names(self) -> bool:
-        return all(nih_names.patient_of(file.path.name) is not None for file in self._files)
+    def _nih_numbers(self) -> Mapping[str, str | None]:
+        """Patient -> NIH's number, ``None`` where not all files of the patient have the same one."""
+        numbers: dict[str, str | None] = {}
+        for file in self._files:
+            number = nih_names.patient_of(file.path.name)
+            numbers[file.patient] = number if numbers.get(file.patient, number) == number else None
+        return numbers
 
     def load(self, part: Part, *, height: int, width: int, limit: int | None = None) -> Images:
         """Decode and resize a part (bilinear, averaging where it shrinks); raises `DatasetError` naming a bad file.

@@ -38,16 +38,19 @@ def shrunk(image, side):
     return np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC))
 
 
-def nih(root, chests, *, tested=range(60, 80), name="nih"):
-    """Write images under NIH's names with a table that tests some of them."""
+def nih(root, chests, *, tested=range(60, 80), name="nih", stray=False, patient=None):
+    """Write images under NIH's names with a table that tests some of them, and beside them a ``stray`` image of another name."""
     folder = root / name
     folder.mkdir(parents=True)
-    lines = ["image,sick,side"]
+    lines = ["image,sick,side,patient"]
+    if stray:
+        Image.fromarray(np.rot90(chests[0])).save(folder / "stray.png")
+        lines.append("stray.png,0,train,stray")
     for number, image in enumerate(chests):
         Image.fromarray(image).save(folder / f"{number:08d}_000.png")
-        lines.append(f"{number:08d}_000.png,{number % 2},{'test' if number in tested else 'train'}")
+        lines.append(f"{number:08d}_000.png,{number % 2},{'test' if number in tested else 'train'},mine {number}")
     (folder / "table.csv").write_text("\n".join(lines), encoding="utf-8")
-    return CsvTable(str(folder / "table.csv"), labels="sick", split="side", name=name)
+    return CsvTable(str(folder / "table.csv"), labels="sick", split="side", name=name, patient=patient)
 
 
 def chestmnist(path, chests, *, tested, side=28):
@@ -90,8 +93,9 @@ def test_the_part_that_training_left_out_is_tested_in_any_copy_of_the_set(tmp_pa
         refuse_seen("densenet", trained_on(one), other)
 
 
-def test_patients_are_known_by_nihs_names_though_every_image_is_another(tmp_path, chests):
-    trained = nih(tmp_path, chests[:40] + chests[40:][::-1], name="mirrored")
+@pytest.mark.parametrize("odd", [{}, {"stray": True}, {"patient": "patient"}], ids=["nih", "stray", "own numbers"])
+def test_patients_are_known_by_nihs_names_though_every_image_is_another(tmp_path, chests, odd):
+    trained = nih(tmp_path, chests[:40] + chests[40:][::-1], name="mirrored", **odd)
     tested = nih(tmp_path, [np.flipud(image) for image in chests], tested=range(30))
 
     with pytest.raises(DatasetError, match=r"\d+ of the 30 test patients of nih: 0000000\d, 0000000\d"):
