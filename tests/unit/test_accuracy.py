@@ -316,6 +316,19 @@ def test_a_change_is_0_without_doubt_for_equal_scores_alone_not_for_an_equal_ord
     assert (ordered.mean.interval.low, ordered.mean.interval.high) == pytest.approx((-half, half), abs=1e-9)
 
 
+@pytest.mark.parametrize("owner", [None, np.arange(60) // 3])
+@pytest.mark.parametrize(("after", "lost"), [(1.0, -1.0), (0.0, -0.5)], ids=["turned round", "constant"])
+def test_an_auc_of_1_that_is_lost_whole_is_no_chance_and_no_more_than_all(owner, after, lost):
+    labels = np.arange(60)[:, None] < 24
+    perfect, lossy = (make_scored(labels, scores, owner) for scores in (labels, after * ~labels))
+
+    change = change_estimates(perfect, lossy).mean
+
+    assert change.value == lost
+    assert -1 <= change.interval.low < change.interval.high < 0
+    assert change.p_value < 0.01
+
+
 def test_two_sides_without_a_mistake_on_54_images_are_not_called_equal():
     labels = np.arange(54)[:, None] < 20
     random = np.random.default_rng(0)

@@ -149,15 +149,21 @@ def _change(
 ) -> Estimate:
     fewest = min(patients)
     if error < NOTHING:
-        # not one pair changed its order, so the share of pairs that do is as that of mistakes at an AUC of 1
+        # all images changed alike, most often not at all, so the share of pairs that did otherwise is as that of mistakes at an AUC of 1
         half = 0.0 if same else 1 - rank_interval(1.0, *patients)[0]
-        return Estimate(value=value, interval=Interval(low=value - half, high=value + half), p_value=1.0)
+        p_value = math.erfc(NORMAL * abs(value) / half / math.sqrt(2)) if half else 1.0
+        return _changed(value, value - half, value + half, p_value)
     if drawn is None or fewest < FEW_CHANGED:
         half, p_value = _student_reach(fewest - 1) * error, _student_p(value, error, fewest - 1)
         low, high = value - half, value + half
     else:
         low, high = map(float, np.quantile(drawn, tails(fewest - 1, fewest)))
         p_value = _drawn_p(drawn)
+    return _changed(value, low, high, p_value)
+
+
+def _changed(value: float, low: float, high: float, p_value: float) -> Estimate:
+    """Return a change within what is possible: -1 to 1."""
     return Estimate(value=value, interval=Interval(low=max(low, -1.0), high=min(high, 1.0)), p_value=p_value)
 
 
