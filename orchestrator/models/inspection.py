@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -234,7 +234,10 @@ def _artifact(scheme: str, path: Path) -> ArtifactView:
         scheme=scheme,
         size_bytes=path.stat().st_size,
         inputs=tuple(map(_end, interpreter.get_input_details())),
-        outputs=tuple(map(_end, interpreter.get_output_details())),
+        outputs=tuple(  # by the names that a suite's `output:` takes
+            replace(_end(details), name=name)
+            for name, details in zip(graph.output_names, interpreter.get_output_details(), strict=True)
+        ),
         operators=tuple(
             Operator(
                 name=name,

@@ -13,7 +13,7 @@ from orchestrator.config import suite as suites
 from orchestrator.datasets.folder import Folder
 from orchestrator.domain.model import ModelSpec, Preprocess
 from orchestrator.errors import ModelError
-from orchestrator.models import preflight, tflite_graph, tflite_outputs
+from orchestrator.models import inspection, preflight, tflite_graph, tflite_outputs
 from orchestrator.models.base import make_model
 from orchestrator.models.builder import ModelBuilder
 from tests.lab import ready, toys
@@ -84,6 +84,12 @@ def test_the_name_of_a_tensor_chooses_its_output_too(files):
 
     assert chosen == [(0,), (1,)]
     assert sorted(graph.output_names) == list(NAMES)
+
+
+def test_show_lists_the_names_that_a_suite_takes(files):
+    shown = inspection.look_into(files["float"], schemes=(), size=toys.SIZE, output=None)
+
+    assert [end.name for end in shown.outputs] == list(tflite_graph.read(files["float"]).output_names)
 
 
 def test_an_unknown_output_is_refused_with_the_nearest(files):
