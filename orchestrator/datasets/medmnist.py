@@ -182,7 +182,7 @@ class MedMnist:
     def fingerprint(self) -> str:
         """Hash settings, and name, size and time of change of the file."""
         facts = self._path.stat()
-        identity = repr((self._path.name, self.classes, facts.st_size, facts.st_mtime_ns))
+        identity = repr((self._path.name, self._names, self.classes, facts.st_size, facts.st_mtime_ns))
         return hashlib.sha256(identity.encode()).hexdigest()
 
     def _rows(self, part: Part, count: int) -> NDArray[np.int64]:

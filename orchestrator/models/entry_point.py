@@ -149,6 +149,8 @@ class EntryPoint:
         """Return the file of the module without importing it, or a package that it is in."""
         parts = self._module.split(".")
         places = [self._folder]
+        if parts[0] == "__main__":
+            raise ModelError(f"model {self._entry}: __main__ is farm itself", hint="name the module of the function")
         if not self._in(places, parts[0]) and (spec := importlib.util.find_spec(parts[0])) is not None:
             places = [Path(place).parent for place in spec.submodule_search_locations or ()]
             places = places or [Path(spec.origin or "").parent]

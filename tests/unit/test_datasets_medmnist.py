@@ -105,3 +105,12 @@ def test_a_truncated_or_missing_file_is_refused(tmp_path, keep):
         MedMnist(str(tmp_path / "m.npz"))
     with pytest.raises(DatasetError, match="no such file"):
         MedMnist(str(tmp_path / "none.npz"))
+
+
+def test_names_in_the_other_order_make_another_dataset(tmp_path):
+    path = str(write(tmp_path / "mine.npz"))
+
+    one, other = (MedMnist(path, classes=classes, positive="ill") for classes in (["well", "ill"], ["ill", "well"]))
+
+    assert one.listing("evaluation").labels[0] != other.listing("evaluation").labels[0]
+    assert one.fingerprint() != other.fingerprint()

@@ -161,6 +161,7 @@ def test_a_module_that_cannot_be_imported_is_named_with_file_and_line(folder, co
         ("mine", "must be module:function"),
         ("os:system;x", "must be module:function"),
         ("other:build", "no module 'other'"),
+        ("__main__:build", "__main__ is farm itself"),
     ],
 )
 def test_an_entry_that_names_no_function_is_refused_before_anything_runs(folder, entry, words):
