@@ -254,7 +254,7 @@ def _show_inputs(suite: Suite) -> None:
 
     images = make_dataset(suite.dataset)
     preflight.check(suite, images)
-    for line in dataset.lines(images.summary()):
+    for line in dataset.lines(images.summary(), limit=suite.scored_images):
         errors_console().print(f"[bold]dataset[/]  {plain(line)}", soft_wrap=True)
 
 

@@ -60,3 +60,10 @@ def test_many_classes_are_listed_in_part():
     many = PartSummary(part="evaluation", images=9, by_class={f"c{number}": 1 for number in range(9)})
 
     assert "(c0 1, c1 1, c2 1, c3 1, c4 1, c5 1, …)" in next(dataset.lines(summary(parts=(many,))))
+
+
+def test_a_subset_is_named_beside_what_there_is():
+    every, some, more = (next(dataset.lines(summary(), limit=limit)) for limit in (None, 30, 80))
+
+    assert some == every.replace("PNEUMONIA 40)", "PNEUMONIA 40), scores at most 30 of them")
+    assert more == every
