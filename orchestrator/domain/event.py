@@ -211,7 +211,7 @@ class ScoringStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardScored(Event):
-    """A device scored some more of the evaluation images; shown, never stored: the scores come with `Scored`."""
+    """A device scored some more of the evaluation images; the scores themselves come with `Scored`."""
 
     scoring: str
     model: str

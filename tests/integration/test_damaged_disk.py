@@ -36,7 +36,7 @@ def test_what_the_disk_changed_is_found_and_installed_anew_before_it_is_measured
     assert mended == {
         "agent",
         "artifact tiny-cxr int8",
-        "images for tiny-cxr",
+        "images for tiny-cxr, 1 of 1",
         "labels for tiny-cxr",
         "golden images for tiny-cxr",
     }
