@@ -57,7 +57,7 @@ def test_a_runtime_that_is_not_allowed_is_a_skipped_case(project):
 
     done = project.farm("run", "--schemes", "float32", "--effort", "smoke", "--dry-run")
 
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 3, done.stderr
     assert "the inventory allows only tflite on local" in done.stdout
 
 

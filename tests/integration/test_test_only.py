@@ -46,5 +46,5 @@ def test_a_test_folder_alone_is_scored_in_float_int8_waits_for_calibration_image
         rows = [row for row in json.loads(done.stdout) if row.get("p50_ns") or row.get("auc_mean")]
         assert {row["scheme"] for row in rows} == schemes, done.stderr
         assert all(row["auc_mean"] == pytest.approx(toys.AUC, abs=0.013) for row in rows)
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert "model mine was trained (on tested) on 3 of the 80 test patients of tested" in refused.stderr

@@ -54,7 +54,7 @@ def test_an_attempt_has_the_same_fields_on_the_wire_in_the_store_and_in_json():
     derived = {"p10_ns", "p50_ns", "count"}
     assert columns - derived == fields_of - {"attempt", "case", "warmup_ns", "latency_ns"} | {"id", "run", "case_id"}
     assert on_the_wire - scores[0] - {"id", "began_at_ns", "ended_at_ns"} == fields_of - scores[1] - {
-        *("attempt", "case", "number", "artifact", "started_at", "ended_at")
+        *("attempt", "case", "number", "artifact", "started_at", "ended_at", "pre_ns")
     }
     assert set(ATTEMPT_KEYS) == fields_of - NOT_IN_JSON
 
