@@ -30,7 +30,16 @@ LITTLE_DISK_BYTES = 2_000_000_000
 #: What a store is called where there is no database.
 IN_MEMORY = "sqlite://"
 #: Extra -> a distribution that it brings.
-EXTRAS = {"report": "jinja2", "web": "starlette", "onnx": "onnxruntime", "pandas": "pandas", "dicom": "pydicom"}
+EXTRAS = {
+    "report": "jinja2",
+    "web": "starlette",
+    "onnx": "onnxruntime",
+    "quantizer": "ai-edge-quantizer",
+    "pandas": "pandas",
+    "parquet": "pyarrow",
+    "mlflow": "mlflow-skinny",
+    "dicom": "pydicom",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

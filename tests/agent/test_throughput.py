@@ -9,7 +9,7 @@ import pytest
 from agent import throughput, timing
 from tests.agent.device import integers
 
-linux = pytest.mark.skipif("sys.platform != 'linux'")
+linux = pytest.mark.skipif("sys.platform != 'linux'", reason="counts threads in /proc")
 
 
 class Worker:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import sqlite3
 import subprocess
+import tomllib
 from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from orchestrator.domain.device import Device
+from orchestrator.runs.doctor import EXTRAS
 from orchestrator.store.spool import Spool
 from orchestrator.store.store import Store
 from orchestrator.transports import known_hosts
@@ -37,6 +40,12 @@ def fleet(project):
     host_key = HostKey(name="[127.0.0.1]:2222", kind="ssh-ed25519", blob=b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes(32))
     known_hosts.trust(project.folder / ".farm" / "known_hosts", host_key)
     return project
+
+
+def test_every_extra_of_the_package_is_looked_for():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+
+    assert EXTRAS.keys() == project["optional-dependencies"].keys() - {"dev"}
 
 
 def findings(project):
