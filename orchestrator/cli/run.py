@@ -22,6 +22,21 @@ from orchestrator.cli.context import (
     errors_console,
     project,
 )
+from orchestrator.cli.run_options import (
+    AccuracyOption,
+    CompareOption,
+    DevicesOption,
+    DryRunOption,
+    EffortOption,
+    PatienceOption,
+    RuntimesOption,
+    SchemesOption,
+    SeedOption,
+    ThreadsOption,
+    ThroughputOption,
+    counts,
+    words,
+)
 from orchestrator.cli.terminal import plain
 from orchestrator.cli.waiting import replay_all
 
@@ -50,56 +65,12 @@ EPILOG = """Examples:
   farm run --resume                                finish what was interrupted last"""
 
 
-Devices = Annotated[
-    str,
-    typer.Option(
-        metavar="A,B",
-        help="Devices: names, pi5-*, tag:x, arch:x, !name.",
-        show_default="what the suite says",
-        autocompletion=candidates.devices,
-    ),
-]
-SchemesOption = Annotated[
-    str,
-    typer.Option(
-        metavar="A,B", help="Schemes: float32, dynamic, float16, int8, as-is.", autocompletion=candidates.schemes
-    ),
-]
-RuntimesOption = Annotated[
-    str,
-    typer.Option(
-        metavar="A,B", help="Runtimes, such as litert, tflite, litert==1.4.0.", autocompletion=candidates.runtimes
-    ),
-]
-ThroughputOption = Annotated[
-    str, typer.Option(metavar="1,2", help="Measure images per second too, with so many interpreters side by side.")
-]
-AccuracyOption = Annotated[
-    str | None, typer.Option(metavar="all|N|none", help="Images to score for accuracy; none measures latency alone.")
-]
 ResumeOption = Annotated[
     str | None,
     typer.Option(
         metavar="RUN",
         help="Go on with an interrupted run: an id, its beginning, its name, or latest (without RUN).",
         autocompletion=candidates.run,
-    ),
-]
-PatienceOption = Annotated[
-    float,
-    typer.Option(min=0.0, metavar="SECONDS", help="How long a device may be out of reach before it is given up."),
-]
-CompareOption = Annotated[
-    bool, typer.Option("--compare", help="Make enough attempts to compare cases: 7 with effort standard.")
-]
-SeedOption = Annotated[int | None, typer.Option(help="Seed of the order of attempts.")]
-DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Print the plan, what is skipped and what is sent, and stop.")
-]
-EffortOption = Annotated[
-    str | None,
-    typer.Option(
-        help="How long to measure: smoke, quick, standard, mobile, mlperf, sustained.", autocompletion=candidates.effort
     ),
 ]
 
@@ -116,19 +87,15 @@ class ResumeLatest(Aliased):
         return super().parse_args(ctx, args)
 
 
-def _words(value: str) -> list[str]:
-    return [word.strip() for word in value.split(",") if word.strip()]
-
-
 def run(
     suite: Annotated[
         Path | None, typer.Argument(metavar="SUITE", help="A suite.yaml (default: the built-in suite).")
     ] = None,
-    devices: Devices = "",
+    devices: DevicesOption = "",
     models: Annotated[str, typer.Option(metavar="A,B", help="Only these models of the suite.")] = "",
     schemes: SchemesOption = "",
     runtimes: RuntimesOption = "",
-    threads: Annotated[str, typer.Option(metavar="1,4", help="Threads of the runtime.")] = "",
+    threads: ThreadsOption = "",
     throughput: ThroughputOption = "",
     effort: EffortOption = None,
     compare: CompareOption = False,
@@ -157,12 +124,12 @@ def run(
     """
     files = project(db, inventory)
     narrowing = {
-        "devices": _words(devices),
-        "models": _words(models),
-        "schemes": _words(schemes),
-        "runtimes": _words(runtimes),
-        "threads": _counts("--threads", threads),
-        "throughput": _counts("--throughput", throughput),
+        "devices": words(devices),
+        "models": words(models),
+        "schemes": words(schemes),
+        "runtimes": words(runtimes),
+        "threads": counts("--threads", threads),
+        "throughput": counts("--throughput", throughput),
         "effort": effort,
         "compare": compare,
         "tune": tune,
@@ -174,19 +141,27 @@ def run(
         _refuse_narrowing(suite, narrowing)
     limits = build_limits(build_timeout, build_memory)
     farm = files.farm(patience_s=patience, wheelhouse=wheelhouse, build_limits=limits)
+    if resume is None:
+        raise typer.Exit(carry_out(farm, files, _chosen(suite, narrowing), dry_run=dry_run, as_json=json))
     if dry_run:
-        raise typer.Exit(_show_plan(_planned(farm, files, resume, suite, narrowing), as_json=json))
-    begin = _beginning(farm, files, suite, narrowing) if resume is None else _resuming(farm, files, resume)
-    with files.open_store(create=resume is None) as store:
+        raise typer.Exit(_show_plan(_planned_rest(farm, files, resume), as_json=json))
+    with files.open_store(create=False) as store:
         replay_all(files, store, errors_console())
-        raise typer.Exit(_show_run(begin(store), store, files, as_json=json))
+        raise typer.Exit(_show_run(_resuming(farm, files, resume)(store), store, files, as_json=json))
 
 
-def _beginning(
-    farm: Farm, files: Project, suite: Path | None, narrowing: Mapping[str, Any]
-) -> Callable[[Store], Iterator[Event]]:
+def carry_out(farm: Farm, files: Project, chosen: Suite, *, dry_run: bool, as_json: bool) -> int:
+    """Measure a suite and show its results, or only its plan with ``dry_run``; return the exit status."""
+    if dry_run:
+        return _show_plan(_planned(farm, files, chosen), as_json=as_json)
+    begin = _beginning(farm, files, chosen)
+    with files.open_store() as store:
+        replay_all(files, store, errors_console())
+        return _show_run(begin(store), store, files, as_json=as_json)
+
+
+def _beginning(farm: Farm, files: Project, chosen: Suite) -> Callable[[Store], Iterator[Event]]:
     """Return what begins a run in a store; what is wrong with options or inputs is raised before the store is opened."""
-    chosen = _chosen(suite, narrowing)
     devices = files.select(chosen.devices)
     with _inputs():
         return farm.prepare(chosen, devices)
@@ -231,14 +206,16 @@ def _stored(row: RunRow) -> Suite:
     return Suite.from_json(row.suite)
 
 
-def _planned(farm: Farm, files: Project, resume: str | None, suite: Path | None, narrowing: Mapping[str, Any]) -> Plan:
-    """Return what would be done: by a new run, or by going on with one. Raises `UnknownName` where there is no such run."""
-    if resume is None:
-        chosen = _chosen(suite, narrowing)
-        devices = files.select(chosen.devices)
-        with _inputs():
-            _show_inputs(chosen)
-        return farm.plan(chosen, devices)
+def _planned(farm: Farm, files: Project, chosen: Suite) -> Plan:
+    """Return what a new run would do."""
+    devices = files.select(chosen.devices)
+    with _inputs():
+        _show_inputs(chosen)
+    return farm.plan(chosen, devices)
+
+
+def _planned_rest(farm: Farm, files: Project, resume: str) -> Plan:
+    """Return what going on with a run would do. Raises `UnknownName` where there is no such run."""
     with files.open_store(create=False) as store:
         row = store.run(resume)
         done = store.done_steps(row.id)
@@ -271,15 +248,6 @@ def _devices_of(stored: Suite, files: Project) -> tuple[Device, ...]:
     if not left:
         raise UnknownName("device", removed[0], present)
     return files.select(left)
-
-
-def _counts(option: str, text: str) -> list[int]:
-    from orchestrator.errors import UsageError
-
-    try:
-        return [int(word) for word in _words(text)]
-    except ValueError:
-        raise UsageError(f"{option} {text}: whole numbers, separated by commas") from None
 
 
 def _show_run(events: Iterator[Event], store: Store, files: Project, *, as_json: bool) -> int:
