@@ -88,7 +88,7 @@ class _Process:
         self._log_file = folder / f"builder-{number}.log"
         with self._log_file.open("wb") as errors:
             self.child = subprocess.Popen(
-                [sys.executable, "-m", module],
+                [sys.executable, "-P", "-m", module],  # -P: no module of the folder that farm is called in
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

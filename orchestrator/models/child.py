@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def ask(module: str, order: Mapping[str, Any], subject: str) -> Any:
     """Return the JSON that ``python -m module`` answers to ``order``; raises `ModelError` about ``subject``."""
     done = subprocess.run(
-        [sys.executable, "-m", module],
+        [sys.executable, "-P", "-m", module],  # -P: no module of the folder that farm is called in
         input=json.dumps(order),
         capture_output=True,
         text=True,

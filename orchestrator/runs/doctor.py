@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from edge_farm import installed
 from orchestrator.config.inventory import Inventory
 from orchestrator.devices import health
 from orchestrator.domain.units import format_bytes
@@ -74,6 +75,7 @@ class Doctor:
         yield from _guarded("inventory", self._devices())
 
     def _installation(self) -> Iterator[Finding]:
+        yield from _others()
         tensorflow = next(filter(None, (_version(name) for name in ("tensorflow-cpu", "tensorflow"))), None)
         if tensorflow is None:
             yield Finding(
@@ -222,6 +224,30 @@ def _counted(number: int, noun: str) -> str:
 
 def _is_loose(path: Path) -> bool:
     return bool(path.stat().st_mode & 0o077)
+
+
+def _others() -> Iterator[Finding]:
+    """Yield what other packages did to farm's files: pip lets one package write over another's."""
+    for package, files in installed.intruders().items():
+        yield Finding(
+            subject="farm",
+            state="warning",
+            sentence=f"the package {package} has files among farm's own: {_first(files)}",
+            command=f"pip uninstall {package.split()[0]}",
+        )
+    altered = installed.altered()
+    if altered:
+        yield Finding(
+            subject="farm",
+            state="error",
+            sentence=f"{_counted(len(altered), 'file')} of farm's own not as installed: {_first(altered)}",
+            command="pip install --force-reinstall --no-deps edge-farm",
+        )
+
+
+def _first(files: Sequence[str]) -> str:
+    more = f" and {len(files) - 3} more" if len(files) > 3 else ""
+    return ", ".join(files[:3]) + more
 
 
 def _version(distribution: str) -> str | None:

@@ -8,23 +8,9 @@ import sys
 import zipfile
 from pathlib import Path
 
-import pytest
-
 from tests.lab.project import Project
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-    )
-    return next(folder.glob("*.whl"))
 
 
 def test_migrations_weights_pins_and_the_agent_are_inside_and_nothing_else_at_the_top(wheel):
@@ -45,7 +31,7 @@ def test_migrations_weights_pins_and_the_agent_are_inside_and_nothing_else_at_th
         assert needed in names
     assert any(name.startswith("orchestrator/store/migrations/versions/") for name in names)
     tops = {name.split("/")[0] for name in names}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"orchestrator", "agent"}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"orchestrator", "agent", "edge_farm"}
 
 
 def test_the_wheel_carries_its_license_and_names_no_person(wheel):
