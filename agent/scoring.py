@@ -75,6 +75,11 @@ def dequantize(values: NDArray[Any], tensor: Tensor) -> NDArray[np.float32]:
     return (values.astype(np.float32) - np.float32(tensor.zero_point)) * np.float32(tensor.scale)
 
 
+def side_by_side(values: Sequence[NDArray[Any]], tensors: Sequence[Tensor], batch: int) -> NDArray[np.float32]:
+    """Return the real values of several outputs of ``batch`` images as one output, float32 [batch, columns]."""
+    return np.concatenate([dequantize(each, tensors[at]).reshape(batch, -1) for at, each in enumerate(values)], axis=1)
+
+
 def feed(loaded: Loaded, pixels: NDArray[np.uint8], how: Preprocess, batch: int) -> None:
     """Set the input to the first ``batch`` images, repeating them where there are fewer."""
     values = prepared(loaded, pixels, how, batch)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol
+from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
+T = TypeVar("T")
 
 #: The size of a side that the artifact leaves free.
 FREE = -1
@@ -27,6 +30,17 @@ class Tensor:
     def of_shape(self, shape: tuple[int, ...]) -> Tensor:
         """Return the same tensor with every side fixed."""
         return dataclasses.replace(self, shape=shape)
+
+
+def outputs_to_read(outputs: Sequence[T], numbers: Sequence[int]) -> list[T]:
+    """Return those of an artifact's ``outputs`` that ``numbers`` choose, without numbers its only one; raises `ValueError`."""
+    if not numbers:
+        if len(outputs) != 1:
+            raise ValueError("the artifact has %d outputs; a classifier has one" % len(outputs))
+        return list(outputs)
+    if not all(0 <= number < len(outputs) for number in numbers):
+        raise ValueError("the artifact has %d outputs, none with the number %d" % (len(outputs), max(numbers)))
+    return [outputs[number] for number in numbers]
 
 
 class Loaded(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from agent.runtimes.base import Tensor
+from agent.runtimes.base import Tensor, outputs_to_read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,8 +26,8 @@ class InterpreterLoaded:
     def __init__(self, interpreter: Any, outputs: Sequence[int] = ()) -> None:
         interpreter.allocate_tensors()
         self._interpreter = interpreter
-        self._input_index, self.input = _only("input", interpreter.get_input_details())
-        self._read = _chosen(interpreter.get_output_details(), outputs)
+        self._input_index, self.input = _tensor(_only_input(interpreter.get_input_details()))
+        self._read = [_tensor(details) for details in outputs_to_read(interpreter.get_output_details(), outputs)]
         [*_, (self._output_index, self.output)] = self._read
         if len(self._read) > 1:
             batch = self.input.shape[0]
@@ -46,12 +46,10 @@ class InterpreterLoaded:
         return self._interpreter.get_tensor(self._output_index)  # type: ignore[no-any-return]  # it has no types
 
     def _side_by_side(self) -> NDArray[Any]:
-        import numpy as np
+        from agent.scoring import side_by_side
 
-        from agent.scoring import dequantize
-
-        values = [dequantize(self._interpreter.get_tensor(index), tensor) for index, tensor in self._read]
-        return np.concatenate([each.reshape(self.input.shape[0], -1) for each in values], axis=1)
+        values = [self._interpreter.get_tensor(index) for index, _ in self._read]
+        return side_by_side(values, [tensor for _, tensor in self._read], self.input.shape[0])
 
     def effective(self) -> dict[str, object]:
         """Return the delegate, the nodes of the graph, and how many of them the delegate took."""
@@ -62,18 +60,10 @@ class InterpreterLoaded:
         return {"delegate": "xnnpack" if delegated else None, "nodes": nodes, "delegated_nodes": delegated}
 
 
-def _only(what: str, details: list[dict[str, Any]]) -> tuple[int, Tensor]:
+def _only_input(details: list[dict[str, Any]]) -> dict[str, Any]:
     if len(details) != 1:
-        raise ValueError("the artifact has %d %ss; a classifier has one" % (len(details), what))
-    return _tensor(details[0])
-
-
-def _chosen(details: list[dict[str, Any]], outputs: Sequence[int]) -> list[tuple[int, Tensor]]:
-    if not outputs:
-        return [_only("output", details)]
-    if not all(0 <= number < len(details) for number in outputs):
-        raise ValueError("the artifact has %d outputs, none with the number %d" % (len(details), max(outputs)))
-    return [_tensor(details[number]) for number in outputs]
+        raise ValueError("the artifact has %d inputs; a classifier has one" % len(details))
+    return details[0]
 
 
 def _tensor(tensor: dict[str, Any]) -> tuple[int, Tensor]:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable, Union
 
-from agent.runtimes.base import FREE, Tensor
+from agent.runtimes.base import FREE, Tensor, outputs_to_read
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 PACKAGE = "onnxruntime"
 PROBE = "probe.onnx"
-#: The property of the file that has scale and zero point of input and output, which ONNX itself has no place for. Integers
+#: The property of the file that has scale and zero point of its ``input`` and ``output``, or of ``outputs`` by name, which ONNX itself has no place for. Integers
 #: without one stand for themselves: a graph that begins with a cast takes pixels as they are.
 QUANTIZATION = "farm.quantization"
 _PROVIDERS = ["CPUExecutionProvider"]
@@ -30,17 +33,20 @@ _SEVERITY = 3
 
 
 class OnnxLoaded:
-    """A session with one input and one output in buffers of ours, as `agent.runtimes.base.Loaded`.
+    """A session with one input and its outputs in buffers of ours, as `agent.runtimes.base.Loaded`.
 
-    Where the file leaves sides free, there are no buffers before `fix`.
+    ``outputs`` are the numbers of the graph's outputs to read, none where it has one; several are one output of real values
+    (batch, columns), beside each other. Where the file leaves sides free, there are no buffers before `fix`.
     """
 
-    def __init__(self, session: Any) -> None:
-        quantization = json.loads(session.get_modelmeta().custom_metadata_map.get(QUANTIZATION, "{}"))
-        (source,), (target,) = session.get_inputs(), session.get_outputs()
-        self._input = _tensor(source, quantization.get("input", {}))
-        self._output = _tensor(target, quantization.get("output", {}))
-        self._names, self._session = (source.name, target.name), session
+    def __init__(self, session: Any, outputs: Sequence[int] = ()) -> None:
+        scales = json.loads(session.get_modelmeta().custom_metadata_map.get(QUANTIZATION, "{}"))
+        (source,) = session.get_inputs()
+        targets = outputs_to_read(session.get_outputs(), outputs)
+        self._input = _tensor(source, scales.get("input", {}))
+        named = scales.get("outputs", {})
+        self._read = [_tensor(target, named.get(target.name, scales.get("output", {}))) for target in targets]
+        self._names, self._session = (source.name, [target.name for target in targets]), session
         self._providers: list[str] = list(session.get_providers())
         self._fed: Any = None
         self._binding: Any = None
@@ -56,11 +62,15 @@ class OnnxLoaded:
     @property
     def output(self) -> Tensor:
         """The output; what the file leaves free is `FREE` until the first invocation."""
-        if self._binding is not None and FREE in self._output.shape:
-            [value] = self._binding.get_outputs()
-            if value.has_value():
-                self._output = self._output.of_shape(tuple(value.shape()))
-        return self._output
+        if self._binding is not None and any(FREE in tensor.shape for tensor in self._read):
+            values = self._binding.get_outputs()
+            if all(value.has_value() for value in values):
+                self._read = [self._read[at].of_shape(tuple(value.shape())) for at, value in enumerate(values)]
+        if len(self._read) == 1:
+            return self._read[0]
+        is_free = any(FREE in tensor.shape for tensor in self._read)
+        batch, numbers = self._input.shape[0], sum(math.prod(tensor.shape) for tensor in self._read)
+        return Tensor(shape=(batch, FREE if is_free else numbers // batch), dtype="float32")
 
     def fix(self, shape: tuple[int, ...]) -> None:
         """Take inputs of ``shape`` from now on."""
@@ -69,12 +79,14 @@ class OnnxLoaded:
         self._input = self._input.of_shape(shape)
         self._fed = OrtValue.ortvalue_from_numpy(_zeros(self._input), "cpu")
         binding = self._session.io_binding()
-        source, target = self._names
+        source, targets = self._names
         binding.bind_ortvalue_input(source, self._fed)
-        if FREE in self._output.shape:
-            binding.bind_output(target, "cpu")
-        else:
-            binding.bind_ortvalue_output(target, OrtValue.ortvalue_from_numpy(_zeros(self._output), "cpu"))
+        for at, target in enumerate(targets):
+            tensor = self._read[at]
+            if FREE in tensor.shape:
+                binding.bind_output(target, "cpu")
+            else:
+                binding.bind_ortvalue_output(target, OrtValue.ortvalue_from_numpy(_zeros(tensor), "cpu"))
         self._binding = binding
         self.invoke = partial(self._session.run_with_iobinding, binding)
 
@@ -83,9 +95,13 @@ class OnnxLoaded:
         self._fed.update_inplace(values)
 
     def get_output(self) -> NDArray[Any]:
-        """Return a copy of the buffer that the session writes."""
-        [value] = self._binding.get_outputs()
-        return value.numpy().copy()  # type: ignore[no-any-return]  # it has no types
+        """Return a copy of the buffer that the session writes, or the real values of several."""
+        values = [value.numpy() for value in self._binding.get_outputs()]
+        if len(values) > 1:
+            from agent.scoring import side_by_side
+
+            return side_by_side(values, self._read, self._input.shape[0])
+        return values[0].copy()  # type: ignore[no-any-return]  # it has no types
 
     def effective(self) -> dict[str, object]:
         """Return the execution providers in force; the nodes of each are unknown."""
@@ -100,8 +116,8 @@ def prepare() -> None:
     import onnxruntime  # noqa: F401
 
 
-def load(path: Union[str, bytes], threads: int, *, optimized: bool = True) -> OnnxLoaded:
-    """Load a ``.onnx`` file, or the content of one; not ``optimized``, every node is computed as it is written."""
+def load(path: Union[str, bytes], threads: int, outputs: Sequence[int] = (), *, optimized: bool = True) -> OnnxLoaded:
+    """Load a ``.onnx`` file, or the content of one, to read its ``outputs``; not ``optimized``, every node is computed as it is written."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -110,7 +126,7 @@ def load(path: Union[str, bytes], threads: int, *, optimized: bool = True) -> On
     options.log_severity_level = _SEVERITY
     if not optimized:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    return OnnxLoaded(onnxruntime.InferenceSession(path, options, providers=_PROVIDERS))
+    return OnnxLoaded(onnxruntime.InferenceSession(path, options, providers=_PROVIDERS), outputs)
 
 
 def version() -> str:

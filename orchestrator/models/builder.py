@@ -79,9 +79,6 @@ class ModelBuilder:
         outputs = getattr(self.source, "classes", None)
         #: What checks say of the outputs, for `class_match.of_model`.
         self._outputs = {"columns": self.source.columns} | ({"outputs": list(outputs)} if outputs else {})
-        self._reads: tuple[int, ...] = getattr(self.source, "reads", ())
-        if self._reads:
-            self._outputs["reads"] = list(self._reads)
         class_match.of_model(spec or ModelSpec(name="it", kind="it"), model, dataset, self._outputs)
         seen = self._load("evaluation", CONSIDERED_IMAGES)
         scores = self.source.scores(scoring.preprocess(seen.pixels, self._preprocess))
@@ -123,11 +120,11 @@ class ModelBuilder:
     def check(self, scheme: Scheme, batch: int, path: Path) -> dict[str, Any]:
         """Score a few images with the agent's own code and compare with the model itself; raises `BuildError`."""
         name = scheme.name
-        weights, size = self.source.weights, path.stat().st_size
+        weights, size, reads = self.source.weights, path.stat().st_size, self._reads(scheme)
         if size < weights * getattr(scheme, "least_bytes_per_weight", BYTES_PER_WEIGHT):
             raise BuildError(f"the {name} artifact has {size} bytes for {weights} weights: they are not in it")
         try:
-            loaded = kernels.load(scheme.format, str(path), self._reads)
+            loaded = kernels.load(scheme.format, str(path), reads)
             scores = self._scores(loaded.first, self._pixels, batch)
         except scoring.Unscorable as error:
             raise BuildError(f"the {name} artifact can't be scored: {error}") from error
@@ -141,6 +138,8 @@ class ModelBuilder:
         if self._trained and varies and np.ptp(scores, axis=0).max() == 0:
             raise BuildError(f"the {name} artifact answers the same to every image")
         odd: dict[str, Any] = dict(self._outputs) if self._doubt is None else {**self._outputs, "doubt": self._doubt}
+        if reads:
+            odd["reads"] = list(reads)
         if loaded.refusal is not None:
             odd["refusal"] = loaded.refusal
         return odd | {
@@ -156,7 +155,7 @@ class ModelBuilder:
         The scores are those of the runtime that devices use by default. How much they depend on rounding is found with
         other kernels, where they take it: on the golden images or on all that artifacts are checked with, whichever is more.
         """
-        loaded = kernels.load(scheme.format, str(path), self._reads)
+        loaded = kernels.load(scheme.format, str(path), self._reads(scheme))
         one = self._scores(loaded.first, self._pixels, batch)
         another = one if loaded.second is None else self._scores(loaded.second, self._pixels, batch)
         on_all, on_golden = golden.difference(one, another), golden.difference(one[self._golden], another[self._golden])
@@ -173,6 +172,11 @@ class ModelBuilder:
             "largest": largest,
             "mean": mean,
         }
+
+    def _reads(self, scheme: Scheme) -> tuple[int, ...]:
+        """Return the numbers of the outputs to read: those of the model's own file; what is converted has one."""
+        reads: tuple[int, ...] = getattr(self.source, "reads", ())
+        return reads if scheme.takes == getattr(self.source, "form", None) else ()
 
     def _scores(self, loaded: Loaded, pixels: NDArray[np.uint8], batch: int) -> NDArray[np.float32]:
         classes = self._expected.shape[1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import ModelError, no_such
+from orchestrator.models import scored_outputs
 from orchestrator.models.keras_source import KerasSource
 
 if TYPE_CHECKING:
@@ -68,10 +69,7 @@ def _scores(model: Any, subject: str, name: str | None) -> tuple[Any, tuple[str,
         if set(shapes.values()) == {(1,)} and all("float" in str(tensor.dtype) for tensor in outputs.values()):
             together = keras.layers.Concatenate(name="scores")(list(outputs.values()))
             return keras.Model(model.inputs[0], together), tuple(outputs)
-        raise ModelError(
-            f"{subject}: it has {len(outputs)} outputs: {shown}",
-            hint=f"name the one to score in the suite: {' or '.join(f'`output: {name}`' for name in list(outputs)[:3])}",
-        )
+        raise scored_outputs.unclear(subject, shown, list(outputs))
     name = name or next(iter(outputs))
     if name not in outputs:
         raise ModelError(f"{subject}: {no_such('output', name, outputs)}")
@@ -81,7 +79,7 @@ def _scores(model: Any, subject: str, name: str | None) -> tuple[Any, tuple[str,
     if "float" not in str(tensor.dtype):
         raise ModelError(
             f"{subject}: its output {name} is {tensor.dtype}, class numbers instead of scores",
-            hint="export the model before argmax, with one score for each class",
+            hint=scored_outputs.NUMBERS_OF_CLASSES,
         )
     structured = isinstance(_structure(model), dict | list | tuple) or isinstance(_input(model), dict | list | tuple)
     if len(outputs) == 1 and not structured:

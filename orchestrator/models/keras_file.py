@@ -61,7 +61,7 @@ class KerasFile:
         self._path = Path(path)
         self._output = output
         if not self._path.exists():
-            raise ModelError(f"{path}: no such file", hint="`path:` in a suite is relative to the suite's own folder")
+            raise ModelError(f"{path}: no such file", hint=model_file.RELATIVE)
         self._is_saved_model = (self._path / "saved_model.pb").is_file()
         if not self._is_saved_model and (self._path.is_dir() or self._path.suffix not in FILES):
             raise ModelError(

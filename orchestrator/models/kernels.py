@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kernels:
-    """How an artifact is loaded from its path; of a ``.tflite`` also from the numbers of the outputs to read."""
+    """How an artifact is loaded from its path; of a ready file also from the numbers of the outputs to read."""
 
     usual: Callable[..., Loaded]
     other: Callable[..., Loaded]
@@ -72,16 +72,16 @@ def _litert_without_xnnpack(path: str, outputs: Sequence[int] = ()) -> Loaded:
     return cast("Loaded", InterpreterLoaded(interpreter, outputs))
 
 
-def _onnxruntime(path: str) -> Loaded:
+def _onnxruntime(path: str, outputs: Sequence[int] = ()) -> Loaded:
     from agent.runtimes import onnxruntime
 
-    return onnxruntime.load(path, 1)
+    return onnxruntime.load(path, 1, outputs)
 
 
-def _onnxruntime_unfused(path: str) -> Loaded:
+def _onnxruntime_unfused(path: str, outputs: Sequence[int] = ()) -> Loaded:
     from agent.runtimes import onnxruntime
 
-    return onnxruntime.load(path, 1, optimized=False)
+    return onnxruntime.load(path, 1, outputs, optimized=False)
 
 
 def _tensorflow(path: str) -> Loaded:

@@ -13,6 +13,8 @@ from orchestrator.errors import ModelError, brief
 if TYPE_CHECKING:
     from pathlib import Path
 
+#: What to do about a path that leads nowhere.
+RELATIVE = "`path:` in a suite is relative to the suite's own folder"
 #: A part that unpacks to more bytes, and to so many times those that are packed, is a bomb: weights are stored as they are.
 BOMB_BYTES, MOST_TIMES = 64 << 20, 100
 #: What reading a ZIP archive raises.
@@ -24,6 +26,16 @@ _OTHERS = (
     (b"<", "a web page, not a model (a download that asked for a login?)", "download it again"),
     (b"\x80", "a Python pickle, which farm does not execute", "save it with Keras: `model.save('model.keras')`"),
 )
+
+
+def content(path: Path) -> bytes:
+    """Return what the file at ``path`` holds; raises `ModelError` where it can't be read."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ModelError(f"{path}: no such file", hint=RELATIVE) from None
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror}") from error
 
 
 def check(path: Path) -> None:

@@ -10,10 +10,10 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.errors import BuildError, brief
-from orchestrator.models import onnx2tf_process
+from orchestrator.models import onnx2tf_process, onnx_shapes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,17 +38,20 @@ def how_to_install() -> str:
     return f"{python} -m venv {folder} && {folder}/bin/pip install '{REQUIREMENT}'"
 
 
-def convert(content: bytes, shape: Sequence[int], *, keep_order: bool, folder: Path, subject: str) -> None:
+def convert(
+    content: bytes, shape: Sequence[int], outputs: Sequence[int], *, keep_order: bool, folder: Path, subject: str
+) -> None:
     """Write the network in an ONNX file's ``content`` as a SavedModel to ``folder``, for an input of ``shape``.
 
-    Channels first become channels last, as TensorFlow's kernels take them, unless ``keep_order``. Raises `BuildError` about
-    ``subject``.
+    Channels first become channels last, as TensorFlow's kernels take them, unless ``keep_order``. ``outputs`` are the numbers
+    of those that are kept, none where there is one. Raises `BuildError` about ``subject``.
     """
     if version() is None:
         raise BuildError(f"{subject}: its conversion needs onnx2tf, which is missing", hint=how_to_install())
     with tempfile.TemporaryDirectory() as here:
         path = Path(here) / "model.onnx"  # a copy: onnx2tf rewrites the file it is given
-        fixed = _fixed(content, shape)
+        # onnx2tf tells channels from other sides by their sizes: of a free batch it turned a layer of MobileNetV2 the wrong way
+        fixed = onnx_shapes.fixed(content, shape, outputs)
         path.write_bytes(fixed.SerializeToString())
         names = [fixed.graph.input[0].name] if keep_order else None
         order = {"path": str(path), "folder": str(folder), "keep": names}
@@ -74,26 +77,6 @@ def convert(content: bytes, shape: Sequence[int], *, keep_order: bool, folder: P
     sys.stderr.write(done.stderr)
     if done.returncode or not (folder / "saved_model.pb").is_file():
         raise BuildError(f"{subject}: onnx2tf can't convert it: {_reason(done.stderr, done.returncode)}", hint=AS_IS)
-
-
-def _fixed(content: bytes, shape: Sequence[int]) -> Any:
-    """Return the model with its input fixed to ``shape``, and all that follows from it.
-
-    onnx2tf tells channels from other sides by their sizes: of MobileNetV2 with a free batch it turned a layer the wrong way.
-    """
-    import onnx
-
-    model = onnx.load_model_from_string(content)
-    weights = {tensor.name for tensor in model.graph.initializer}
-    inputs = [end for end in model.graph.input if end.name not in weights]
-    del model.graph.input[:]
-    model.graph.input.extend(inputs)
-    for side, size in zip(model.graph.input[0].type.tensor_type.shape.dim, shape, strict=True):
-        side.dim_value = size
-    del model.graph.value_info[:]
-    for output in model.graph.output:
-        output.type.tensor_type.ClearField("shape")
-    return onnx.shape_inference.infer_shapes(model)
 
 
 def _reason(words: str, status: int) -> str:

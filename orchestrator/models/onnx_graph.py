@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from agent.runtimes.onnxruntime import QUANTIZATION
 from orchestrator.errors import ModelError
 from orchestrator.models import model_file, onnx_weights
+from orchestrator.models.graph_ends import End
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 AGAIN = "copy it again, or export the model again"
@@ -21,25 +22,11 @@ INSTALL = "pip install 'edge-farm[onnx]'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tensor:
-    """An input or output."""
-
-    name: str
-    #: With the batch; ``None`` where a side is free, or the file says nothing of it.
-    shape: tuple[int | None, ...]
-    #: As numpy writes it: ``float32``, ``uint8``; what is no tensor is ``sequence``, ``map`` and the like.
-    dtype: str
-    #: Which real value a stored number is, where the graph begins or ends with that.
-    scale: float = 0.0
-    zero_point: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
     """The main graph of a file."""
 
-    inputs: tuple[Tensor, ...]
-    outputs: tuple[Tensor, ...]
+    inputs: tuple[End, ...]
+    outputs: tuple[End, ...]
     #: The widest rounding in it: ``float32``, ``float16``, ``int8`` (any integers with a scale).
     precision: str
     #: Numbers in weights.
@@ -50,17 +37,15 @@ class Graph:
     #: tell how its ends are scaled.
     content: bytes
 
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """What a suite calls its outputs."""
+        return tuple(output.name for output in self.outputs)
+
 
 def read(path: Path) -> Graph:
     """Return the graph of the file at ``path``; raises `ModelError` where it is no ONNX file, or a damaged one."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise ModelError(
-            f"{path}: no such file", hint="`path:` in a suite is relative to the suite's own folder"
-        ) from None
-    except OSError as error:
-        raise ModelError(f"{path}: {error.strerror}") from error
+    content = model_file.content(path)
     model_file.refuse_what_is_no_model(path, content[:64])
     model = _parsed(path, content)
     if onnx_weights.bring_in(path, model):
@@ -69,16 +54,20 @@ def read(path: Path) -> Graph:
         graph = _graph(model)
     except Exception as error:  # a damaged file may say anything of itself
         raise ModelError(f"{path}: it is damaged or cut off", hint=AGAIN) from error
-    ends = {"input": graph["inputs"][:1], "output": graph["outputs"][:1]}
-    scaled = {
-        name: {"scale": tensor.scale, "zero_point": tensor.zero_point}
-        for name, tensors in ends.items()
-        for tensor in tensors
-        if tensor.scale
-    }
-    if scaled and QUANTIZATION not in {each.key for each in model.metadata_props}:
-        content += _property(QUANTIZATION, json.dumps(scaled))
+    scales = _scales(graph["inputs"], graph["outputs"])
+    if scales and QUANTIZATION not in {each.key for each in model.metadata_props}:
+        content += _property(QUANTIZATION, json.dumps(scales))
     return Graph(**graph, content=content)
+
+
+def _scales(inputs: Sequence[End], outputs: Sequence[End]) -> dict[str, Any]:
+    """Return the property that has scale and zero point of the image, and of the only output or of each by its name."""
+    image, *others = (
+        {"scale": end.scale, "zero_point": end.zero_point} if end.scale else {} for end in (*inputs[:1], *outputs)
+    )
+    named = {end.name: scale for end, scale in zip(outputs, others, strict=True) if scale}
+    scales = {"input": image} | ({"outputs": named} if len(outputs) > 1 else {"output": others[0]})
+    return {key: value for key, value in scales.items() if value}
 
 
 def _parsed(path: Path, content: bytes) -> Any:
@@ -122,8 +111,8 @@ def _graph(model: Any) -> dict[str, Any]:
     quantized = any("Quantize" in name or name.startswith("QLinear") or "Integer" in name for name in operators)
     inputs = [end for end in graph.input if end.name not in constants]  # old files list weights among the inputs
     return {
-        "inputs": tuple(_tensor(end, _scale(graph, constants, "DequantizeLinear", end.name)) for end in inputs),
-        "outputs": tuple(_tensor(end, _scale(graph, constants, "QuantizeLinear", end.name)) for end in graph.output),
+        "inputs": tuple(_end(end, _scale(graph, constants, "DequantizeLinear", end.name)) for end in inputs),
+        "outputs": tuple(_end(end, _scale(graph, constants, "QuantizeLinear", end.name)) for end in graph.output),
         "precision": "int8" if quantized else "float16" if "float16" in types else "float32",
         "parameters": sum(math.prod(tensor.dims) for tensor in graph.initializer if _is_weight(tensor)),
         "operators": dict(operators),
@@ -147,13 +136,12 @@ def _scale(graph: Any, constants: Mapping[str, Any], operator: str, name: str) -
     return 0.0, 0
 
 
-def _tensor(end: Any, scale: tuple[float, int]) -> Tensor:
+def _end(end: Any, scale: tuple[float, int]) -> End:
     kind = end.type.WhichOneof("value") or "unknown"
     tensor = end.type.tensor_type
-    sides = tensor.shape.dim
-    return Tensor(
+    return End(
         name=end.name,
-        shape=tuple(side.dim_value if side.dim_value > 0 else None for side in sides),
+        shape=tuple(side.dim_value if side.dim_value > 0 else None for side in tensor.shape.dim),
         dtype=_dtype(tensor.elem_type) if kind == "tensor_type" else kind.removesuffix("_type"),
         scale=scale[0],
         zero_point=scale[1],

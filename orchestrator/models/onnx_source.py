@@ -19,18 +19,22 @@ if TYPE_CHECKING:
 
     from orchestrator.models.base import Form
     from orchestrator.models.onnx_graph import Graph
+    from orchestrator.models.scored_outputs import Chosen
 
 #: Images that a file with a free batch is given at once.
 IMAGES = 16
 
 
 class OnnxSource:
-    """A file with one image as input, one vector of scores as output; raises `ModelError` where ONNX Runtime refuses it."""
+    """A file with one image as input, ``chosen`` outputs as scores; raises `ModelError` where ONNX Runtime refuses it."""
 
     form: Form = "onnx"
 
-    def __init__(self, path: Path, graph: Graph, image: tuple[int, int, int], order: tuple[int, ...]) -> None:
+    def __init__(
+        self, path: Path, graph: Graph, chosen: Chosen, image: tuple[int, int, int], order: tuple[int, ...]
+    ) -> None:
         self._path, self._graph, self._image, self._order = path, graph, image, order
+        self.reads, self.classes = chosen.reads, chosen.names
         self.precision, self.weights = graph.precision, graph.parameters
         #: Images that the file takes at once, ``None`` where that is free.
         self.batch = graph.inputs[0].shape[0]
@@ -81,6 +85,7 @@ class OnnxSource:
                 onnx_converter.convert(
                     self._graph.content,
                     tuple(image[side] for side in self._order),
+                    self.reads,
                     keep_order=self._order == scoring.CHANNELS_LAST,
                     folder=Path(folder),
                     subject=str(self._path),
@@ -125,7 +130,7 @@ class OnnxSource:
                 raise ModelError(
                     f"{self._path}: its scores need ONNX Runtime, which is missing", hint=onnx_graph.INSTALL
                 ) from error
-            loaded = onnxruntime.load(self._graph.content, 1)
+            loaded = onnxruntime.load(self._graph.content, 1, self.reads)
             if FREE in loaded.input.shape:
                 loaded.fix(shape)
             self._sessions[batch] = loaded

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import ModelError
-from orchestrator.models import held_preprocessing, macs, model_file
+from orchestrator.models import held_preprocessing, macs, model_file, tflite_operators
+from orchestrator.models.graph_ends import End
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,26 +22,11 @@ AGAIN = "copy it again, or convert the model again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tensor:
-    """An input or output."""
-
-    name: str
-    #: With the batch; of a free side what the file writes there, as a rule 1.
-    shape: tuple[int, ...]
-    #: Numbers of the sides that are free, other than the batch.
-    free: tuple[int, ...]
-    #: As numpy writes it: ``float32``, ``int8``; ``string`` and the like are none of numpy's.
-    dtype: str
-    #: Whether the file says which real value a stored number is.
-    has_scale: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
     """The main graph of a file."""
 
-    inputs: tuple[Tensor, ...]
-    outputs: tuple[Tensor, ...]
+    inputs: tuple[End, ...]
+    outputs: tuple[End, ...]
     #: What signatures call them; the tensor's name where none has the output.
     output_names: tuple[str, ...]
     #: The widest rounding in it: ``float32``, ``float16`` (weights), ``int8`` (any integers with a scale).
@@ -55,14 +41,7 @@ class Graph:
 
 def read(path: Path) -> Graph:
     """Return the graph of the file at ``path``; raises `ModelError` where it is no ``.tflite`` file, or a damaged one."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise ModelError(
-            f"{path}: no such file", hint="`path:` in a suite is relative to the suite's own folder"
-        ) from None
-    except OSError as error:
-        raise ModelError(f"{path}: {error.strerror}") from error
+    content = model_file.content(path)
     if content[4:8] != IDENTIFIER:
         model_file.refuse_what_is_no_model(path, content[:64])
         what = "it is empty" if not content else "its first bytes are not those of a .tflite file"
@@ -96,27 +75,28 @@ def _model(content: bytes | bytearray) -> Any:
 def _graph(content: bytes) -> Graph:
     model = _model(content)
     graph = model.Subgraphs(0)
-    tensors = [_tensor(graph.Tensors(number)) for number in range(graph.TensorsLength())]
-    dtypes = {tensor.dtype for tensor in tensors}
-    constants = [_elements(graph.Tensors(number), model) for number in range(graph.TensorsLength())]
+    tensors = [graph.Tensors(number) for number in range(graph.TensorsLength())]
+    types = tflite_operators.dtypes()
+    ends = [_end(tensor, types) for tensor in tensors]
+    dtypes = {end.dtype for end in ends}
     names = _operators(model, graph)
-    quantized = any(tensor.has_scale and "int" in tensor.dtype for tensor in tensors)
+    quantized = any(_scales(tensor) and "int" in end.dtype for tensor, end in zip(tensors, ends, strict=True))
     return Graph(
-        inputs=tuple(tensors[graph.Inputs(number)] for number in range(graph.InputsLength())),
-        outputs=tuple(tensors[graph.Outputs(number)] for number in range(graph.OutputsLength())),
-        output_names=_output_names(model, graph, tensors),
+        inputs=tuple(ends[graph.Inputs(number)] for number in range(graph.InputsLength())),
+        outputs=tuple(ends[graph.Outputs(number)] for number in range(graph.OutputsLength())),
+        output_names=_output_names(model, graph, ends),
         precision="int8" if quantized else "float16" if "float16" in dtypes else "float32",
         macs=macs.of_one_image(graph, names),
         held=held_preprocessing.of_tflite(model, names),
         parameters=sum(
-            elements
-            for tensor, elements in zip(tensors, constants, strict=True)
-            if tensor.has_scale or tensor.dtype.startswith("float")
+            _elements(tensor, model)
+            for tensor, end in zip(tensors, ends, strict=True)
+            if _scales(tensor) or end.dtype.startswith("float")
         ),
     )
 
 
-def _output_names(model: Any, graph: Any, tensors: Sequence[Tensor]) -> tuple[str, ...]:
+def _output_names(model: Any, graph: Any, tensors: Sequence[End]) -> tuple[str, ...]:
     named: dict[int, str] = {}
     for number in range(model.SignatureDefsLength()):
         signature = model.SignatureDefs(number)
@@ -129,13 +109,8 @@ def _output_names(model: Any, graph: Any, tensors: Sequence[Tensor]) -> tuple[st
 
 def _operators(model: Any, graph: Any) -> list[str]:
     """Return the names of the graph's operators, in order."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if name.isupper()}
-    codes = [model.OperatorCodes(number) for number in range(model.OperatorCodesLength())]
-    # older converters write the code into the first field, newer ones into both or the second
-    known = [names.get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()), "CUSTOM") for code in codes]
-    return [known[graph.Operators(number).OpcodeIndex()] for number in range(graph.OperatorsLength())]
+    codes = [tflite_operators.name_of(model.OperatorCodes(number)) for number in range(model.OperatorCodesLength())]
+    return [codes[graph.Operators(number).OpcodeIndex()] for number in range(graph.OperatorsLength())]
 
 
 def _elements(tensor: Any, model: Any) -> int:
@@ -145,16 +120,22 @@ def _elements(tensor: Any, model: Any) -> int:
     return math.prod(tensor.Shape(side) for side in range(tensor.ShapeLength())) if is_constant else 0
 
 
-def _tensor(tensor: Any) -> Tensor:
-    from ai_edge_litert import schema_py_generated as schema
-
-    types = {value: name.lower() for name, value in vars(schema.TensorType).items() if name.isupper()}
-    quantization = tensor.Quantization()
+def _end(tensor: Any, types: Mapping[int, str]) -> End:
+    sides = [int(tensor.Shape(side)) for side in range(tensor.ShapeLength())]
     signature = [tensor.ShapeSignature(side) for side in range(tensor.ShapeSignatureLength())]
-    return Tensor(
+    if len(signature) != len(sides):  # it is left out where no side is free
+        signature = sides
+    has_scale, quantization = _scales(tensor) == 1, tensor.Quantization()
+    return End(
         name=(tensor.Name() or b"").decode(errors="replace"),
-        shape=tuple(int(tensor.Shape(side)) for side in range(tensor.ShapeLength())),
-        free=tuple(side for side, size in enumerate(signature) if side and size < 0),
+        shape=tuple(None if sign < 0 else side for side, sign in zip(sides, signature, strict=True)),
         dtype=types[tensor.Type()],
-        has_scale=quantization is not None and quantization.ScaleLength() > 0,
+        scale=quantization.Scale(0) if has_scale else 0.0,
+        zero_point=quantization.ZeroPoint(0) if has_scale and quantization.ZeroPointLength() else 0,
     )
+
+
+def _scales(tensor: Any) -> int:
+    """Return how many scales a tensor has: none for real values, more than one where each channel has its own."""
+    quantization = tensor.Quantization()
+    return 0 if quantization is None else int(quantization.ScaleLength())

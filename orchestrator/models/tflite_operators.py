@@ -49,12 +49,13 @@ def version_places(content: bytes, operator: str) -> list[int]:
     for number in range(model.OperatorCodesLength()):
         code = model.OperatorCodes(number)
         offset = code._tab.Offset(8)  # noqa: SLF001  the slot of `version`, as the generated reader has it
-        if offset and _name(code) == operator:
+        if offset and name_of(code) == operator:
             places.append(code._tab.Pos + offset)  # noqa: SLF001
     return places
 
 
-def _name(code: Any) -> str:
+def name_of(code: Any) -> str:
+    """Return the name of an operator's code; ``UNKNOWN`` for one of a newer schema."""
     from ai_edge_litert import schema_py_generated as schema
 
     names = {value: name for name, value in vars(schema.BuiltinOperator).items() if name.isupper()}
@@ -62,17 +63,22 @@ def _name(code: Any) -> str:
     return str(names.get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()), "UNKNOWN"))
 
 
-def _graph(model: Any, graph: Any) -> Iterator[Operator]:
+def dtypes() -> dict[int, str]:
+    """Return the schema's types of tensors -> as numpy writes them; ``int4`` and ``string`` have no numpy type."""
     from ai_edge_litert import schema_py_generated as schema
 
-    types = {value: name.lower() for name, value in vars(schema.TensorType).items() if name.isupper()}
+    return {value: name.lower() for name, value in vars(schema.TensorType).items() if name.isupper()}
+
+
+def _graph(model: Any, graph: Any) -> Iterator[Operator]:
+    types = dtypes()
     tensors = [_operand(graph.Tensors(number), types) for number in range(graph.TensorsLength())]
     for number in range(graph.OperatorsLength()):
         node = graph.Operators(number)
         code = model.OperatorCodes(node.OpcodeIndex())
         inputs = [node.Inputs(position) for position in range(node.InputsLength())]
         yield Operator(
-            name=_name(code),
+            name=name_of(code),
             version=code.Version(),
             inputs=tuple(tensors[index] if index >= 0 else None for index in inputs),
             outputs=tuple(tensors[node.Outputs(position)] for position in range(node.OutputsLength())),

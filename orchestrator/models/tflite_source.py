@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from orchestrator.models.base import Form
+    from orchestrator.models.scored_outputs import Chosen
     from orchestrator.models.tflite_graph import Graph
-    from orchestrator.models.tflite_outputs import Chosen
 
 
 class TfliteSource:
     """A file with one image as input, ``chosen`` outputs as scores; raises `ModelError` where kernels refuse it."""
 
+    form: Form = "tflite"
     #: What a scheme would have to keep of it is what the file has: nothing is converted.
     weights = 0
 

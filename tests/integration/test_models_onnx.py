@@ -278,9 +278,9 @@ def _end(model):
         (
             changed(_two_outputs),
             r"2 outputs: scores \(\?, 14\), logits \(\?, 14\)",
-            r"'mine.onnx', 'one.onnx', \['image'\]",
+            "`output: scores` or `output: logits`",
         ),
-        (changed(_quoted), r"2 outputs: NAME", r"\['image'\], \['NAME'\]"),
+        (changed(_quoted), r"2 outputs: NAME \(\?, 14\), logits", "`output: NAME` or `output: logits`"),
         (networks.network(end="ArgMax", columns=None), "output is int64, class numbers", "before argmax"),
         (changed(_sequence), "output is sequence", None),
         (changed(_custom), r"no operator my\.lab:Sharpen", "operators of your own"),

@@ -13,9 +13,10 @@ from orchestrator.config import suite as suites
 from orchestrator.datasets.folder import Folder
 from orchestrator.domain.model import ModelSpec, Preprocess
 from orchestrator.errors import ModelError
-from orchestrator.models import inspection, preflight, tflite_graph, tflite_outputs
+from orchestrator.models import inspection, preflight, scored_outputs, tflite_graph
 from orchestrator.models.base import make_model
 from orchestrator.models.builder import ModelBuilder
+from orchestrator.models.tflite_file import NUMBERS
 from tests.lab import ready, toys
 from tests.lab.project import Project
 
@@ -80,7 +81,10 @@ def test_each_output_in_turn_and_both_together_give_their_own_scores(files, root
 def test_the_name_of_a_tensor_chooses_its_output_too(files):
     graph = tflite_graph.read(files["float"])
 
-    chosen = [tflite_outputs.chosen(graph, "mine", tensor.name).reads for tensor in graph.outputs]
+    chosen = [
+        scored_outputs.chosen(graph.outputs, graph.output_names, "mine", output.name, NUMBERS).reads
+        for output in graph.outputs
+    ]
 
     assert chosen == [(0,), (1,)]
     assert sorted(graph.output_names) == list(NAMES)
@@ -104,7 +108,7 @@ def test_outputs_of_more_scores_are_refused_with_their_names(files, tmp_path):
     path = tmp_path / "mine.tflite"
     path.write_bytes(ready.edited(files["float"], widen))
 
-    with pytest.raises(ModelError, match=r"it has 2 outputs: .* \(1, 1\), .* \(1, 2\)") as caught:
+    with pytest.raises(ModelError, match=r"it has 2 outputs: .* \(\?, 1\), .* \(\?, 2\)") as caught:
         model(path).load()
 
     assert all(f"`output: {name}`" in caught.value.hint for name in NAMES)

@@ -9,7 +9,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -77,6 +77,30 @@ def network(
         ],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+
+
+def heads(names: Mapping[str, int], *, scales: Mapping[str, float] | None = None) -> onnx.ModelProto:
+    """Return the network with an output of one score for each of ``names`` -> its column.
+
+    Those with one of the ``scales`` are int8 with that scale, as quantizers write them.
+    """
+    model = network()
+    graph = model.graph
+    del graph.output[:]
+    for name, column in names.items():
+        scale = (scales or {}).get(name)
+        graph.initializer.append(numpy_helper.from_array(np.array([column]), f"{name}_column"))
+        score = name if scale is None else f"{name}_real"
+        graph.node.append(helper.make_node("Gather", ["scores", f"{name}_column"], [score], axis=1))
+        if scale is not None:
+            graph.initializer.append(numpy_helper.from_array(np.float32(scale), f"{name}_scale"))
+            graph.initializer.append(numpy_helper.from_array(np.int8(-128), f"{name}_zero_point"))
+            graph.node.append(
+                helper.make_node("QuantizeLinear", [score, f"{name}_scale", f"{name}_zero_point"], [name])
+            )
+        kind = TensorProto.FLOAT if scale is None else TensorProto.INT8
+        graph.output.append(helper.make_tensor_value_info(name, kind, ["n", 1]))
+    return model
 
 
 def integers(low: float = 0.0, high: float = 1.0) -> onnx.ModelProto:
