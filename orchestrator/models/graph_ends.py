@@ -1,4 +1,4 @@
-"""Inputs and outputs of a model's graph, as its file declares them."""
+"""Ends of a model's graph, an input or an output each, as its file declares them."""
 
 from __future__ import annotations
 
