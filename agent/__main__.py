@@ -35,6 +35,7 @@ from functools import partial
 from typing import Any, Callable, Optional
 
 from agent import blobs, cleanup, environments, facts, journal, lanes, spawn, wire
+from agent.kept_scores import distrust
 from agent.lock import is_held, wait_until_free
 from agent.refusals import Refused, disk_refused
 from agent.runtimes import check
@@ -117,6 +118,8 @@ def _have(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
     with suppress(OSError):
         os.utime(spawn.ROOT)  # what is used now, no garbage collection takes away
     absent, damaged = blobs.missing(workdir, hashes)
+    for sha256 in damaged:
+        distrust(workdir, sha256)
     return {
         "missing": absent,
         "damaged": damaged,

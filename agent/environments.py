@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Optional
 from agent import wire
 from agent.blobs import hash_of
 from agent.cleanup import remove_left_overs
+from agent.kept_scores import distrust
 from agent.refusals import Refused, disk_refused
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def ensure(workdir: Workdir, request: wire.EnvironmentRequest) -> dict[str, bool
             os.utime(target)
             return {"reused": True, "damaged": False}
         damaged = whole is not None
+        if damaged:
+            distrust(workdir, request.environment)
         _set_aside(target)
     absent = [wheel.filename for wheel in request.wheels if not os.path.exists(workdir.blob(wheel.sha256))]
     if absent:

@@ -192,7 +192,10 @@ class StepRunner:
                 if "shard" in answer:
                     until = time.monotonic() + step.timeout_s
                     self._writer.append(
-                        wire.from_json(wire.ShardScored, {"id": step.id, "at_ns": time.time_ns(), **answer})
+                        wire.from_json(
+                            wire.ShardScored,
+                            {"id": step.id, "at_ns": time.time_ns(), "run": self._request.run, **answer},
+                        )
                     )
                     answer = {}
         try:

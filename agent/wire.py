@@ -1,13 +1,9 @@
 """The contract of controller with agent: commands, lane requests, journal records.
 
-Standard library only, Python 3.9 and later; both ends import this very file, because the agent travels as a zip
-under its own sha256.
-
-`agent.__main__` lists the commands. An answer is the **last line** of standard output, one JSON object, because login shells
-may print before it. A refusal is exit status `REFUSED` with ``{"error": code, "message": sentence, …}`` as that line. `follow` ends with status 0 after
-the lane's `LaneDone`, and with `REFUSED` and the code ``lane-died`` on standard error where the lane's process is gone
-without one.
-
+Standard library only, Python 3.9 and later; both ends import this very file, because the agent travels as a zip under its own sha256.
+`agent.__main__` lists the commands. An answer is the **last line** of standard output, one JSON object, because login shells may print before
+it. A refusal is exit status `REFUSED` with ``{"error": code, "message": sentence, …}`` as that line. `follow` ends with status 0 after the
+lane's `LaneDone`, and with `REFUSED` and the code ``lane-died`` on standard error where the lane's process is gone without one.
 A journal is a file of lines, each ``CRC32 JSON``; a line that is torn or does not match its CRC ends it.
 """
 
@@ -112,12 +108,11 @@ class Step:
     max_seconds: float | None = None
     #: Single-stream latency where 0, else throughput: so many interpreters work side by side.
     interpreters: int = 0
-    #: Read sensors while measuring; off only to find out what watching costs.
+    #: Read sensors while measuring; off only to find out what it costs.
     watch: bool = True
     #: The most that the worker may take, ``None`` for no limit.
     memory_bytes: int | None = None
-    #: Wait until the device is cooler than this (°C) before measuring; ``None``: cooler than the coolest it was in this
-    #: lane plus `settle_margin_c`, which is no wait where that is ``None`` too.
+    #: Wait for less than this (°C); ``None``: the coolest of this lane plus `settle_margin_c`, no wait without that.
     start_below_c: float | None = None
     settle_margin_c: float | None = None
     settle_at_most_s: float = 300.0
@@ -127,6 +122,10 @@ class Step:
     golden: str | None = None
     #: Of ``score``: the output's column for each column of the labels, ``None`` where they are the same.
     columns: tuple[int, ...] | None = None
+    #: Of ``score``: what else decides a score (agent, machine, its software, the runtime's version) as a sha256.
+    scored_by: str = ""
+    #: Of ``score``: whether scores of another run stand where all that decides them is the same.
+    reuses_scores: bool = False
     #: Numbers of the artifact's outputs whose scores are read, beside each other; empty where it has one output.
     outputs: tuple[int, ...] = ()
 
@@ -228,6 +227,8 @@ class ShardScored:
     #: Base64 of zlib of float32 little-endian scores, row-major, of ``shape`` (images, classes).
     scores: str
     shape: tuple[int, int]
+    #: The run that scored it: an earlier one where its scores were reused.
+    run: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -262,7 +262,7 @@ def score(workdir: Workdir, step: wire.Step, emit: Callable[[dict[str, Any]], No
     if absent:
         return {"absent": absent}
     for place, record in kept.items():
-        emit({"shard": place, "scores": record.scores, "shape": record.shape})
+        emit({"shard": place, "scores": record.scores, "shape": record.shape, "run": record.run})
     scores = np.concatenate([blocks[place] for place in range(len(step.shards))])
     return {"auc": auc_per_class(labels, scores)}
 

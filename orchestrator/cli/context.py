@@ -123,7 +123,12 @@ class Project:
             self.connector.keys.unlock(devices, lambda question: str(typer.prompt(question, hide_input=True, err=True)))
 
     def farm(
-        self, *, patience_s: float = 60.0, wheelhouse: Path | None = None, build_limits: BuildLimits | None = None
+        self,
+        *,
+        patience_s: float = 60.0,
+        wheelhouse: Path | None = None,
+        build_limits: BuildLimits | None = None,
+        rescore: bool = False,
     ) -> Farm:
         """Return what carries out suites in this project."""
         from orchestrator.runs.farm import Farm
@@ -134,6 +139,7 @@ class Project:
             patience_s=patience_s,
             wheelhouse=wheelhouse,
             build_limits=build_limits,
+            rescore=rescore,
         )
 
 

@@ -29,6 +29,7 @@ from orchestrator.cli.run_options import (
     DryRunOption,
     EffortOption,
     PatienceOption,
+    RescoreOption,
     RuntimesOption,
     SchemesOption,
     SeedOption,
@@ -111,6 +112,7 @@ def run(
     dry_run: DryRunOption = False,
     resume: ResumeOption = None,
     patience: PatienceOption = 300.0,
+    rescore: RescoreOption = False,
     build_timeout: BuildTimeout = DEFAULT_TIMEOUT,
     build_memory: BuildMemory = "",
     wheelhouse: Wheelhouse = None,
@@ -140,7 +142,7 @@ def run(
     if resume is not None:
         _refuse_narrowing(suite, narrowing)
     limits = build_limits(build_timeout, build_memory)
-    farm = files.farm(patience_s=patience, wheelhouse=wheelhouse, build_limits=limits)
+    farm = files.farm(patience_s=patience, wheelhouse=wheelhouse, build_limits=limits, rescore=rescore)
     if resume is None:
         raise typer.Exit(carry_out(farm, files, _chosen(suite, narrowing), dry_run=dry_run, as_json=json))
     if dry_run:

@@ -36,6 +36,10 @@ AccuracyOption = Annotated[
     str | None, typer.Option(metavar="all|N|none", help="Images to score for accuracy; none measures latency alone.")
 ]
 ThreadsOption = Annotated[str, typer.Option(metavar="1,4", help="Threads of the runtime.")]
+RescoreOption = Annotated[
+    bool,
+    typer.Option("--rescore", help="Score all images again, also those that an earlier run scored in the same way."),
+]
 PatienceOption = Annotated[
     float,
     typer.Option(min=0.0, metavar="SECONDS", help="How long a device may be out of reach before it is given up."),

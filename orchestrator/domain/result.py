@@ -148,6 +148,8 @@ class Scores:
     classes: tuple[str, ...] = ()
     #: sha256 of the `ImageList` that names the images; ``None`` for scores that an older farm stored.
     image_list: str | None = None
+    #: The earlier run whose scores were reused, ``None`` where this one scored all images.
+    scored_in: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -211,6 +211,7 @@ _CHECKS: Mapping[str, Callable[[Any], Any]] = {
     "pixels_sha256": _sha256,
     "labels_sha256": _sha256,
     "image_list": _sha256,
+    "scored_in": _id,
     "preprocess": _preprocess,
     "golden": _golden,
     "verdict": lambda value: Verdict(value).value,

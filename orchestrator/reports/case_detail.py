@@ -260,7 +260,8 @@ def _accuracy(console: Console, row: ResultRow, scores: Scores) -> None:
     if scores.error is not None:
         console.print(f"\n[bold]AUC-ROC[/] [red]failed:[/] {escape(_last_line(scores.error))}", soft_wrap=True)
         return
-    console.print(f"\n[bold]AUC-ROC[/] on {scores.shape[0]} images{_mean(row)}")
+    earlier = f", scored in run {escape(scores.scored_in)}" if scores.scored_in else ""
+    console.print(f"\n[bold]AUC-ROC[/] on {scores.shape[0]} images{_mean(row)}{earlier}")
     for name, auc in zip(scores.classes, scores.auc, strict=False):
         console.print(f"  {name:22} {'-' if auc is None else f'{auc:.4f}'}", markup=False)
 

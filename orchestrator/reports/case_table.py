@@ -191,6 +191,10 @@ def _notes(rows: Sequence[TableRow]) -> list[str]:
         "too few patients for an interval: farm results accuracy CASE[/]"
         for findings, left in over
     ]
+    earlier = sorted({row.scored_in for row in plain if row.scored_in})
+    lines += [
+        f"[dim]AUC: scored in run {escape(run)}, with the same artifact, images and runtime[/]" for run in earlier
+    ]
     batched = sorted({round(count) for row in plain if (count := row.invocations_per_sample or 1) > 1})
     if batched:
         lines.append(

@@ -39,6 +39,8 @@ class RunContext:
     wheelhouse: Path | None
     #: What building artifacts may take of this machine.
     build_limits: BuildLimits
+    #: Whether images are scored anew that an earlier run has scored in the same way.
+    rescore: bool
     #: How long a device may be silent in the middle of a lane.
     patience_s: float
     #: Why schemes that need calibration images can't be built, ``None`` where they can.

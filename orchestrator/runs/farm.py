@@ -52,7 +52,8 @@ class Farm:
 
     ``state`` is farm's own folder (artifacts, wheels, known_hosts); ``connector`` holds unlocked keys; ``patience_s``
     is how long a device may be silent in the middle of a lane before it is given up; ``wheelhouse`` is looked into
-    before wheels are fetched; ``build_limits`` is what building artifacts may take of this machine.
+    before wheels are fetched; ``build_limits`` is what building artifacts may take of this machine;
+    with ``rescore``, images are scored anew that an earlier run has scored in the same way.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Farm:
         patience_s: float = 300.0,
         wheelhouse: Path | None = None,
         build_limits: BuildLimits | None = None,
+        rescore: bool = False,
     ) -> None:
         self._state = state
         self._connector = connector or Connector(known_hosts=state / "known_hosts")
@@ -71,6 +73,7 @@ class Farm:
         self._patience_s = patience_s
         self._wheelhouse = wheelhouse
         self._build_limits = build_limits or BuildLimits()
+        self._rescore = rescore
         self._artifacts = Artifacts(state)
 
     def plan(
@@ -160,6 +163,7 @@ class Farm:
             state=self._state,
             wheelhouse=self._wheelhouse,
             build_limits=self._build_limits,
+            rescore=self._rescore,
             patience_s=self._patience_s,
             uncalibrated=lacking(make_dataset(suite.dataset)) if suite.calibration is None else None,
         )

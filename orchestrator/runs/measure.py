@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from orchestrator.devices.fleet import for_each
-from orchestrator.devices.remote.orders import LaneInputs
+from orchestrator.devices.remote.orders import LaneInputs, reusable, scored_by
 from orchestrator.devices.session import connect
 from orchestrator.domain.event import DeviceFinished, LaneSkipped
 from orchestrator.errors import FarmError, StoreUnavailable, Unreachable
@@ -133,6 +133,7 @@ def _runner(
     earlier: Sequence[LaneRow],
 ) -> LaneRunner:
     found = probed.of(lane.device)
+    facts = found.facts or {}
     inputs = LaneInputs(
         effort=plan.effort,
         artifacts=built.artifacts,
@@ -141,6 +142,8 @@ def _runner(
         blobs=context.artifacts.blobs,
         limits=found.device.limits,
         tune=plan.tune,
+        scored_by=scored_by(facts, found.versions),
+        reusable=frozenset() if context.rescore else reusable(facts, found.versions),
     )
     return LaneRunner(
         context.run,

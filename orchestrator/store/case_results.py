@@ -31,9 +31,22 @@ COMPARED = ("p50_ns", "images_per_s", "auc_mean")
 
 _TABLES = schema.Base.metadata.tables
 _RESULTS, _CASES, _RUNS, _METRICS = (_TABLES[name] for name in ("run_cases", "cases", "runs", "metrics"))
+_SCORES = _TABLES["scores"]
 _ARTIFACT, _BASE_ARTIFACT = _TABLES["artifacts"].alias("artifact"), _TABLES["artifacts"].alias("base_artifact")
 _BASE = _RESULTS.alias("base")
 _KEYS = _RESULTS.c.run, _RESULTS.c.case_id, _RESULTS.c.baseline_case_id
+#: Of the same scoring as `Store.scores`: a run that went on under another plan has scored twice.
+_SCORED_IN = (
+    select(_SCORES.c.scored_in)
+    .where(
+        _SCORES.c.run == _RESULTS.c.run,
+        *(_SCORES.c[name] == _CASES.c[name] for name in ("device", "model", "scheme", "runtime", "batch")),
+    )
+    .order_by(_SCORES.c.error.is_not(None), _SCORES.c.id.desc())
+    .limit(1)
+    .correlate(_RESULTS, _CASES)
+    .scalar_subquery()
+)
 _COLUMNS = (
     *_KEYS,
     *(_CASES.c[name] for name in IDENTITY),
@@ -42,6 +55,7 @@ _COLUMNS = (
     _RESULTS.c.judged_at.label("measured_at"),
     _ARTIFACT.c.size_bytes.label("size_bytes"),
     _BASE_ARTIFACT.c.size_bytes.label("base_size_bytes"),
+    _SCORED_IN.label("scored_in"),
 )
 #: Results in so many runs are named one by one where their figures are asked for; more are selected again.
 FEW, FEW_RUNS = 500, 20

@@ -151,6 +151,8 @@ class ResultRow:
     auc_change_high: float | None = None
     auc_findings: float | None = None
     auc_findings_left_out: float | None = None
+    #: The earlier run whose scores were reused, ``None`` where this one scored all images.
+    scored_in: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values."""

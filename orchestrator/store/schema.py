@@ -262,6 +262,8 @@ class Scores(Base):
     auc_error: Mapped[float | None]
     #: An `ImageList`; scores of an older farm have none.
     image_list: Mapped[str | None] = mapped_column(Id)
+    #: An earlier run, which may be pruned since.
+    scored_in: Mapped[str | None]
 
     __table_args__ = (Index("scores_of_a_case", "run", "device", "model", "scheme", "runtime", "batch"),)
 

@@ -161,11 +161,11 @@ class Device:
         self.ask("environment", stdin=wire.to_json(request))
         return self.step(name, order.encode(), environment="fake", **changes)
 
-    def order(self, *steps: wire.Step, lane: str = "lane-1") -> bytes:
-        return wire.to_json(wire.LaneRequest(lane=lane, run="run-1", holder="ada@desk, run run-1", steps=steps))
+    def order(self, *steps: wire.Step, lane: str = "lane-1", run: str = "run-1") -> bytes:
+        return wire.to_json(wire.LaneRequest(lane=lane, run=run, holder=f"ada@desk, run {run}", steps=steps))
 
-    def start(self, *steps: wire.Step, lane: str = "lane-1") -> None:
-        assert self.ask("start", stdin=self.order(*steps, lane=lane)) == {"lane": lane}
+    def start(self, *steps: wire.Step, lane: str = "lane-1", run: str = "run-1") -> None:
+        assert self.ask("start", stdin=self.order(*steps, lane=lane, run=run)) == {"lane": lane}
 
     @contextmanager
     def following(self, lane: str = "lane-1", offset: int = 0) -> Iterator[subprocess.Popen[bytes]]:

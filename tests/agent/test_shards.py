@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from agent import shards, wire
-from agent.kept_scores import kept_scores
+from agent.kept_scores import distrust, kept_scores
 from agent.lock import wait_until_free
 from agent.workdir import Workdir
 from tests.agent.device import npy
@@ -172,6 +172,63 @@ def test_scores_of_another_artifact_or_of_other_images_are_not_taken_over(device
     for changes in ({"artifact": "0" * 64}, {"shards": step.shards[::-1]}, {"id": "b"}, {"environment": "other"}):
         assert kept_scores(workdir, dataclasses.replace(step, **changes)) == {}
     assert sorted(kept_scores(workdir, dataclasses.replace(step, timeout_s=1.0))) == [0, 1, 2, 3]
+
+
+def test_scores_of_an_earlier_run_are_reused_where_everything_that_decides_them_is_the_same(device):
+    step = scoring_step(device, scored_by="5" * 64, reuses_scores=True)
+    device.start(step, run="run-1")
+    device.done()
+    remove(device, step, *range(COUNT))
+    same = dataclasses.replace(step, id="b")
+    device.start(same, lane="second", run="run-2")
+    device.done("second")
+    device.start(dataclasses.replace(step, id="c"), lane="third", run="run-3")
+
+    scored = [record for record in device.records("third") if isinstance(record, wire.ShardScored)]
+
+    assert [record.run for record in scored] == ["run-1"] * COUNT, "the run that scored them, not the one in between"
+    np.testing.assert_allclose(device.scores("c", "third"), expected(), atol=1e-6)
+    workdir = Workdir(device.workdir)
+    for changes in (
+        {"scored_by": "6" * 64},
+        {"scored_by": ""},
+        {"threads": 2},
+        {"labels": step.artifact},
+        {"reuses_scores": False},
+    ):
+        assert kept_scores(workdir, dataclasses.replace(same, id="d", **changes)) == {}
+
+
+def test_a_run_that_scores_anew_keeps_its_own_shards_alone(device):
+    """Its first lane reused those of an earlier run; then it went on with `--rescore`."""
+    step = scoring_step(device, reuses_scores=True)
+    remove(device, step, 2, 3)
+    device.start(step, lane="first", run="run-1")
+    device.done("first")
+    scoring_step(device)  # they arrive
+    device.start(dataclasses.replace(step, id="b"), lane="second", run="run-2")
+    device.done("second")
+
+    kept = kept_scores(Workdir(device.workdir), dataclasses.replace(step, id="b", reuses_scores=False))
+
+    assert {place: record.run for place, record in kept.items()} == {2: "run-2", 3: "run-2"}
+
+
+def test_scores_by_an_artifact_or_an_environment_that_was_damaged_since_are_not_reused(device):
+    step = scoring_step(device, reuses_scores=True)
+    artifact = device.workdir / "blobs" / step.artifact
+    device.start(step)
+    device.done()
+    workdir = Workdir(device.workdir)
+    before = kept_scores(workdir, step)
+
+    distrust(workdir, "another-environment")
+    after_another = kept_scores(workdir, step)
+    artifact.write_bytes(b"damaged")
+    assert device.ask("have", stdin=json.dumps([step.artifact]).encode())["damaged"] == [step.artifact]
+
+    assert sorted(before) == sorted(after_another) == [0, 1, 2, 3]
+    assert kept_scores(workdir, step) == {}
 
 
 def test_a_journal_that_was_torn_keeps_the_shards_before(device):

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from agent import packing, wire
 from orchestrator.cli.progress import Screen
-from orchestrator.devices.remote.orders import LaneInputs
+from orchestrator.devices.remote.orders import LaneInputs, reusable, scored_by
 from orchestrator.devices.remote.push import SPARE_BYTES
 from orchestrator.domain.artifact import ImageSet, Shard
 from orchestrator.domain.device import Device as Target
@@ -68,6 +68,9 @@ class Device(FakeAgentClient):
         super().start(request)
         self.journals[request.lane] = self._written(request)
 
+    #: The run whose scores are reused.
+    earlier = ""
+
     @property
     def journals(self):
         return self.__dict__.setdefault("_journals", {})
@@ -92,7 +95,9 @@ class Device(FakeAgentClient):
             absent = tuple(place for place in places if place not in before)
             emitted = new if absent else [*new, *(place for place in before if place not in new)]
             records += [
-                wire.ShardScored(step.id, 2, place, packing.pack_bytes(np.full(2, place, "<f4").tobytes()), (2, 1))
+                wire.ShardScored(
+                    step.id, 2, place, packing.pack_bytes(np.full(2, place, "<f4").tobytes()), (2, 1), self.earlier
+                )
                 for place in emitted
             ]
             records.append(wire.ScoringDone(step.id, **times, absent=absent, auc=() if absent else (0.5,)))
@@ -135,6 +140,66 @@ def run(device, inputs, **changes):
 
 def of(kind, events):
     return [event for event in events if isinstance(event, kind)]
+
+
+def test_scores_that_were_reused_name_the_run_that_scored(inputs):
+    device = Device()
+    device.earlier = "an-earlier-run"
+
+    events = run(device, inputs)
+
+    assert {event.scores.scored_in for event in of(Scored, events)} == {"an-earlier-run"}
+
+
+def test_scores_of_the_run_itself_name_no_other(inputs):
+    device = Device()
+    device.earlier = "r"
+
+    assert {event.scores.scored_in for event in of(Scored, run(device, inputs))} == {None}
+
+
+FACTS = {
+    "hardware_key": "k",
+    "python": "3.11.7",
+    "numpy": "2.4.6",
+    "kernel": "6.1",
+    "libc": "glibc 2.36",
+    "os": "Debian 12",
+}
+VERSIONS = {"litert": "2.3.0", "tflite": "2.14.0", "delegate:/usr/lib/a.so": "2.3.0", "litert-gpu": ""}
+
+
+@pytest.mark.parametrize("fact", [*FACTS, "gpus", "vulkan_adapters", "userland", "python_executable"])
+def test_what_decides_a_score_are_the_machine_and_the_software_on_it(fact):
+    same, other = scored_by(FACTS, VERSIONS), scored_by(FACTS | {fact: "another"}, VERSIONS)
+
+    assert same == scored_by(dict(reversed(FACTS.items())) | {"clock_ns": 5, "memory_available_bytes": 6}, VERSIONS)
+    assert all(other[runtime] != same[runtime] for runtime in VERSIONS)
+
+
+def test_what_decides_a_score_is_the_runtime_with_its_version():
+    same, other = scored_by(FACTS, VERSIONS), scored_by(FACTS, VERSIONS | {"litert": "2.2.0"})
+
+    assert len(set(same.values())) == len(VERSIONS)
+    assert {runtime for runtime in VERSIONS if other[runtime] != same[runtime]} == {"litert"}
+
+
+def test_scores_are_reused_on_hardware_with_a_key_by_a_runtime_with_a_version():
+    assert reusable(FACTS, VERSIONS) == {"litert", "tflite"}
+    assert reusable(FACTS | {"hardware_key": None}, VERSIONS) == frozenset(), "it may be another machine"
+
+
+def test_a_scoring_is_ordered_with_it_and_an_attempt_without(inputs):
+    device = Device()
+
+    run(device, replace(inputs, scored_by={"litert": "5" * 64}, reusable=frozenset({"litert"})))
+
+    ordered = {
+        (step.kind, step.scored_by, step.reuses_scores)
+        for request in device.requests.values()
+        for step in request.steps
+    }
+    assert ordered == {("score", "5" * 64, True), ("measure", "", False)}
 
 
 def test_a_device_with_room_gets_all_images_before_its_one_lane_and_keeps_them(inputs):

@@ -149,6 +149,7 @@ _FIELDS: dict[tuple[type, str], Any] = {
     (wire.AttemptDone, "latency_ns"): Packed,
     (wire.AttemptDone, "golden_scores"): Packed,
     (wire.ShardScored, "scores"): Packed,
+    (wire.ShardScored, "run"): Annotated[str, Field(pattern=r"\A[A-Za-z0-9_.-]{0,64}\z")],
     (wire.ProfileDone, "invocations"): Annotated[int, Field(ge=0, le=LARGEST_OF_A_COLUMN)],
     (wire.ProfileDone, "interrupted"): Annotated[int, Field(ge=0, le=LARGEST_OF_A_COLUMN)],
     (wire.Operator, "kind"): Annotated[Name, Field(min_length=1)],

@@ -67,6 +67,8 @@ class JournalReader:
         self._inputs = inputs
         self._source = f"{device}: the journal of lane {lane}"
         self._seen: Counter[tuple[type, str | None, int | None]] = Counter()
+        #: Scoring -> the runs that scored its shards.
+        self._scored_in: defaultdict[str, set[str]] = defaultdict(set)
         #: Scoring -> place of a shard -> its scores, until the scoring is done.
         self._shards: defaultdict[str, dict[int, NDArray[np.float32]]] = defaultdict(dict)
         #: Where a controller that is started anew has to read from: behind no shard of a scoring that is not done.
@@ -178,6 +180,7 @@ class JournalReader:
         if record.shape != shape:
             raise AnswerRefused(f"{self._source}: ShardScored has not {shape[0]} x {shape[1]} scores")
         self._shards[record.id][record.shard] = scores
+        self._scored_in[record.id].add(record.run)
         return ShardScored(
             run=self._run,
             device=self._device,
@@ -240,6 +243,8 @@ class JournalReader:
             auc_error=auc_error,
             classes=images.classes,
             image_list=images.image_list,
+            # shards of a lane that was cut off are of this run; of several earlier runs the oldest stands
+            scored_in=min(self._scored_in.pop(record.id, set()) - {self._run, ""}, default=None),
         )
 
     def _profile(self, record: wire.ProfileDone) -> Profile:

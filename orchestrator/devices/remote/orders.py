@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
+import json
 import math
 import socket
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agent import wire
+from orchestrator.devices.remote.bundle import pack_agent
 from orchestrator.domain.blob import Blob
 from orchestrator.domain.device import Limits
 from orchestrator.domain.plan import Attempt, Profiling, Scoring, Step
@@ -31,6 +34,19 @@ MOST_SAMPLES = 1 << 20
 RECORD_BYTES = 6 << 20
 #: Of a packed sample, as base64: durations below 4.3 s have four bytes that are 0, which zlib packs into less than one.
 PACKED_SAMPLE_BYTES = 7
+#: Facts on which a score may depend: the hardware, and the software that was installed on it.
+_DECIDING = (
+    "hardware_key",
+    "os",
+    "kernel",
+    "libc",
+    "userland",
+    "python",
+    "python_executable",
+    "numpy",
+    "gpus",
+    "vulkan_adapters",
+)
 #: An attempt that says nothing for this long beyond what its effort asks is killed by the lane.
 SPARE_S = 600.0
 
@@ -52,6 +68,10 @@ class LaneInputs:
     limits: Limits = field(default_factory=Limits)
     #: whether the device is tuned while the lane runs
     tune: bool = False
+    #: runtime -> what decides its scores beside what a step names, as a sha256; see `scored_by`
+    scored_by: Mapping[str, str] = field(default_factory=dict)
+    #: runtimes whose scores of an earlier run stand where all that decides them is the same
+    reusable: frozenset[str] = frozenset()
 
     def artifact(self, step: Step) -> Artifact | None:
         """Return what ``step`` executes, or ``None`` where it could not be built."""
@@ -97,6 +117,27 @@ class LaneInputs:
 
     def _blob(self, what: str, sha256: str, is_images: bool) -> Blob:  # noqa: FBT001
         return Blob(what=what, sha256=sha256, path=self.blobs / sha256, is_images=is_images)
+
+
+def scored_by(facts: Mapping[str, Any], versions: Mapping[str, str]) -> dict[str, str]:
+    """Return by runtime, as a sha256, what decides a score beside what a step names: see `_DECIDING`, and the agent's own code."""
+    agent = hashlib.sha256(pack_agent()).hexdigest()
+    known = [facts.get(name) for name in _DECIDING]
+    return {
+        runtime: hashlib.sha256(json.dumps([agent, known, runtime, version], sort_keys=True).encode()).hexdigest()
+        for runtime, version in versions.items()
+    }
+
+
+def reusable(facts: Mapping[str, Any], versions: Mapping[str, str]) -> frozenset[str]:
+    """Return the runtimes whose scores may stand in a later run.
+
+    The machine must have a key of its hardware, or it may be another one with a copy of the same disk. The runtime's version must
+    be known; a delegate's library has none.
+    """
+    if not facts.get("hardware_key"):
+        return frozenset()
+    return frozenset(name for name, version in versions.items() if version and ":" not in name)
 
 
 def most_warmup(step: Attempt) -> int:
@@ -183,6 +224,8 @@ def _step(step: Step, inputs: LaneInputs) -> wire.Step | None:
         settle_at_most_s=limits.settle_at_most_s,
         golden=artifact.golden.pixels_sha256 if measure and artifact.golden else None,
         columns=images.columns if isinstance(step, Scoring) else None,
+        scored_by=inputs.scored_by.get(of.runtime, "") if isinstance(step, Scoring) else "",
+        reuses_scores=isinstance(step, Scoring) and of.runtime in inputs.reusable,
         outputs=tuple(artifact.checks.get("reads", ())),
     )
 

@@ -113,6 +113,12 @@ def _accuracy(dossier: Dossier) -> Iterator[str]:
         f"Accuracy is the mean AUC-ROC [8] over {_range(classes)} findings on {_range(images)} {origin} dataset {dossier.run.dataset}, "
         f"scored on the devices{how}."
     )
+    reused = [each.scored_in for each in scored if each.scored_in]
+    if reused:
+        yield (
+            f"Of {_count(len(reused), 'case')} the scores are those of {listed(sorted(set(reused)))}, an earlier run with the same artifact, images, "
+            "device and runtime; latencies are of this run."
+        )
     if dossier.run.synthetic:
         yield "No figure of synthetic images applies to patients."
 
