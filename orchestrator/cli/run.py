@@ -35,6 +35,7 @@ from orchestrator.cli.run_options import (
     SeedOption,
     ThreadsOption,
     ThroughputOption,
+    TuneOption,
     counts,
     words,
 )
@@ -100,10 +101,7 @@ def run(
     throughput: ThroughputOption = "",
     effort: EffortOption = None,
     compare: CompareOption = False,
-    tune: Annotated[
-        bool,
-        typer.Option("--tune", help="Set the governor to performance meanwhile, where you may: farm devices tune."),
-    ] = False,
+    tune: TuneOption = False,
     accuracy: AccuracyOption = None,
     profile: Annotated[
         bool, typer.Option("--profile", help="Time the operators of each case too, after its attempts.")

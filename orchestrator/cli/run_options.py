@@ -36,6 +36,9 @@ AccuracyOption = Annotated[
     str | None, typer.Option(metavar="all|N|none", help="Images to score for accuracy; none measures latency alone.")
 ]
 ThreadsOption = Annotated[str, typer.Option(metavar="1,4", help="Threads of the runtime.")]
+TuneOption = Annotated[
+    bool, typer.Option("--tune", help="Set the governor to performance meanwhile, where you may: farm devices tune.")
+]
 RescoreOption = Annotated[
     bool,
     typer.Option("--rescore", help="Score all images again, also those that an earlier run scored in the same way."),
