@@ -18,6 +18,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "phantom": "orchestrator.datasets.phantom:Phantom",
         "folder": "orchestrator.datasets.folder:Folder",
         "csv": "orchestrator.datasets.csv_table:CsvTable",
+        "unlabelled": "orchestrator.datasets.unlabelled:Unlabelled",
         "medmnist": "orchestrator.datasets.medmnist:MedMnist",
         "chestxray14": "orchestrator.datasets.chestxray14:ChestXray14",
     },

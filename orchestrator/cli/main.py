@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import completion, datasets, db, devices, doctor, models, report, results, run, runs, web
+from orchestrator.cli import bench, completion, datasets, db, devices, doctor, models, report, results, run, runs, web
+from orchestrator.cli.aliases import Aliased
 from orchestrator.cli.password_warning import warn_of_password
 
 #: What a disk says that is full, read-only, somebody else's, or has something else where a file should be.
@@ -28,6 +29,7 @@ app = typer.Typer(
     epilog="Start with: farm run.  Exit status: 0 fine, 1 a case failed or is INVALID, 2 usage, 3 nothing could run.",
 )
 app.command("run", cls=run.ResumeLatest, epilog=run.EPILOG)(run.run)
+app.command("bench", cls=Aliased, epilog=bench.EPILOG)(bench.bench)
 app.add_typer(devices.app)
 app.add_typer(results.app)
 app.command("report", epilog=report.EPILOG)(report.report)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -150,25 +150,41 @@ def run(
         raise typer.Exit(_show_run(_resuming(farm, files, resume)(store), store, files, as_json=json))
 
 
-def carry_out(farm: Farm, files: Project, chosen: Suite, *, dry_run: bool, as_json: bool) -> int:
-    """Measure a suite and show its results, or only its plan with ``dry_run``; return the exit status."""
+def carry_out(
+    farm: Farm,
+    files: Project,
+    chosen: Suite,
+    *,
+    dry_run: bool,
+    as_json: bool,
+    below: Callable[[Store, str], None] | None = None,
+) -> int:
+    """Measure a suite and show its results, or only its plan with ``dry_run``; return the exit status.
+
+    ``below`` is called with the store and the run's id once its results are shown.
+    """
     if dry_run:
         return _show_plan(_planned(farm, files, chosen), as_json=as_json)
     begin = _beginning(farm, files, chosen)
     with files.open_store() as store:
         replay_all(files, store, errors_console())
-        return _show_run(begin(store), store, files, as_json=as_json)
+        events = begin(store)
+        first = next(events)
+        status = _show_run(chain((first,), events), store, files, as_json=as_json)
+        if below is not None:
+            below(store, first.run)
+        return status
 
 
 def _beginning(farm: Farm, files: Project, chosen: Suite) -> Callable[[Store], Iterator[Event]]:
     """Return what begins a run in a store; what is wrong with options or inputs is raised before the store is opened."""
     devices = files.select(chosen.devices)
-    with _inputs():
+    with wrong_inputs():
         return farm.prepare(chosen, devices)
 
 
 @contextmanager
-def _inputs() -> Iterator[None]:
+def wrong_inputs() -> Iterator[None]:
     """Raise what is wrong with models and images as a `UsageError`: nothing was built or stored yet."""
     from orchestrator.errors import DatasetError, ModelError, UsageError
 
@@ -209,7 +225,7 @@ def _stored(row: RunRow) -> Suite:
 def _planned(farm: Farm, files: Project, chosen: Suite) -> Plan:
     """Return what a new run would do."""
     devices = files.select(chosen.devices)
-    with _inputs():
+    with wrong_inputs():
         _show_inputs(chosen)
     return farm.plan(chosen, devices)
 

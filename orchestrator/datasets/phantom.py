@@ -61,16 +61,29 @@ _STREAMS = {"train": 1, "validation": 2, "calibration": 3, "evaluation": 4}
 
 
 class Phantom:
-    """The dataset ``phantom``. ``seed`` draws other patients; ``patients`` says how many the evaluation part has."""
+    """The dataset ``phantom``.
+
+    ``seed`` draws other patients; ``patients`` says how many the evaluation part has; ``labelled: false`` leaves images alone, for
+    the latency of any model.
+    """
 
     task: Task = "multi-label"
     synthetic = True
-    classes = FINDINGS
+    classes: tuple[str, ...] = FINDINGS
 
-    def __init__(self, *, seed: int = 0, patients: int = PATIENTS["evaluation"], name: str = "phantom") -> None:
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        patients: int = PATIENTS["evaluation"],
+        labelled: bool = True,
+        name: str = "phantom",
+    ) -> None:
         if patients < 1 or seed < 0:
             raise DatasetError(f"phantom: seed {seed} and patients {patients}: at least 0 and 1")
         self.name = name
+        if not labelled:
+            self.classes = ()
         self._seed = seed
         self._patients = PATIENTS | {"evaluation": patients}
 
@@ -91,7 +104,7 @@ class Phantom:
         labels, owner = _findings(self._rng(part), self._patients[part])
         owners = tuple(f"{part}-{number:05d}" for number in owner)
         names = tuple(f"{owner}-{place % IMAGES_PER_PATIENT}" for place, owner in enumerate(owners))
-        return Listing(labels=labels, patients=owners, names=names)
+        return Listing(labels=labels[:, : len(self.classes)], patients=owners, names=names)
 
     def blocks(
         self, part: Part, rows: Sequence[int], *, height: int, width: int, images: int
@@ -129,6 +142,8 @@ class Phantom:
     def fingerprint(self) -> str:
         """Hash what decides every pixel."""
         recipe: dict[str, Any] = {"phantom": DRAWING, "seed": self._seed, "patients": self._patients}
+        if not self.classes:
+            recipe["labelled"] = False
         return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
 
 

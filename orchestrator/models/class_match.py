@@ -37,7 +37,7 @@ def of_model(spec: ModelSpec, model: Model, dataset: Dataset, checks: Mapping[st
     Raises `ModelError`; before an artifact is there, for what the suite, a file or the plug-in states.
     """
     known = checks or {}
-    if not getattr(model, "trained", True):
+    if not dataset.classes or not getattr(model, "trained", True):
         return ClassMatch(scored=tuple(range(len(dataset.classes))), columns=None)
     names = class_names.stated(spec)
     if names is None and (listed := known.get("outputs") or getattr(model, "classes", None)):

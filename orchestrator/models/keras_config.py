@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 Shape = tuple[int | None, ...]
@@ -16,6 +16,9 @@ Shape = tuple[int | None, ...]
 _SAME = frozenset(
     {"Activation", "Softmax", "ReLU", "LeakyReLU", "Dropout", "BatchNormalization", "Identity", "Rescaling"}
 )
+#: Layers that an image meets before the first with weights.
+_WEIGHTLESS = frozenset({"InputLayer", "Rescaling", "Resizing", "CenterCrop", "ZeroPadding2D", "Identity"})
+_MODELS = ("Functional", "Sequential", "Model")
 #: Models inside models; a file nests no deeper than that.
 _DEEPEST = 8
 
@@ -39,6 +42,30 @@ def ends(path: Path) -> Ends:
         return Ends()
 
 
+def first_layers(path: Path) -> tuple[Mapping[str, Any], ...]:
+    """Return the layers of the model in a ``.keras`` or ``.h5`` file up to the first with weights, models within it opened.
+
+    Each is Keras's own description; none where the file can't be read so.
+    """
+    try:
+        found: list[Mapping[str, Any]] = []
+        for layer in _chain(_read(path), _DEEPEST):
+            if layer["class_name"] not in _WEIGHTLESS:
+                break
+            found.append(layer)
+        return tuple(found)
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, zipfile.BadZipFile):
+        return ()
+
+
+def _chain(config: Mapping[str, Any], deepest: int) -> Iterator[Mapping[str, Any]]:
+    for layer in _layers(config):
+        if layer["class_name"] in _MODELS and deepest:
+            yield from _chain(layer, deepest - 1)
+        else:
+            yield layer
+
+
 def _read(path: Path) -> Mapping[str, Any]:
     if path.suffix == ".keras":
         with zipfile.ZipFile(path) as archive:
@@ -58,7 +85,7 @@ def _inputs(model: Mapping[str, Any], deepest: int) -> tuple[Shape, ...] | None:
     layers = _layers(model)
     if model["class_name"] == "Sequential":
         first = layers[0]
-        if first["class_name"] in ("Functional", "Sequential", "Model") and deepest:
+        if first["class_name"] in _MODELS and deepest:
             return _inputs(first, deepest - 1)
         shape = _batch_shape(first)
         return None if shape is None else (shape,)
@@ -85,7 +112,7 @@ def _columns(model: Mapping[str, Any], deepest: int) -> int | None:
         return None
     if last["class_name"] == "Dense":
         return int(last["config"]["units"])
-    if last["class_name"] in ("Functional", "Sequential", "Model") and deepest:
+    if last["class_name"] in _MODELS and deepest:
         return _columns(last, deepest - 1)
     return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.datasets.calibration import refuse_tested
+from orchestrator.errors import DatasetError
 from orchestrator.models import class_match
 from orchestrator.models.base import make_model
 from orchestrator.models.leaks import refuse_leaks
@@ -29,6 +30,12 @@ def check(suite: Suite, dataset: Dataset) -> None:
         class_match.of_model(
             spec, model, dataset, {"outputs": names} | ({} if columns is None else {"columns": columns})
         )
+    scored = [spec.name for spec in suite.models if suite.is_scored(spec.name)]
+    if scored and not dataset.classes:
+        raise DatasetError(
+            f"dataset {dataset.name}: its images have no labels to check accuracy with",
+            hint="measure latency alone: --accuracy none, or `accuracy: none` in the suite",
+        )
     refuse_leaks(suite, dataset)
-    if suite.calibration is not None:
+    if scored and suite.calibration is not None:
         refuse_tested(suite.calibration, dataset)
