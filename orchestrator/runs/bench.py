@@ -1,4 +1,4 @@
-"""A suite for files of models, with what they and a folder of images say filled in."""
+"""A suite for files of models: what the files leave open is asked."""
 
 from __future__ import annotations
 
