@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -97,41 +97,40 @@ def bench(
     One file shows what it takes on each device; several are compared with the first one. Results are stored and shown as those of
     farm run.
     """
+    where = project(db, inventory)
+    narrowing = {
+        "devices": words(devices),
+        "schemes": words(schemes),
+        "runtimes": words(runtimes),
+        "threads": counts("--threads", threads),
+        "effort": effort,
+        "accuracy": accuracy,
+        "seed": seed,
+    }
+    answers = _answers(preprocess, scale, mean, std, size)
+    chosen = _chosen(files, images, answers, narrowing)
+    if suite_out is not None:
+        _write(suite_out, chosen)
+    farm = where.farm(
+        patience_s=patience, wheelhouse=wheelhouse, build_limits=build_limits(build_timeout, build_memory)
+    )
+    below = None if json else partial(_below, chosen, where, is_written=suite_out is not None)
+    raise typer.Exit(carry_out(farm, where, chosen, dry_run=dry_run, as_json=json, below=below))
+
+
+def _chosen(files: list[Path], images: Path | None, answers: Answers, narrowing: dict[str, Any]) -> Suite:
+    """Return the suite of ``files``, printing on standard error what was not asked; raises `UsageError`."""
+    from dataclasses import replace
+
     from orchestrator.config import suite as suites
     from orchestrator.runs.bench import suite_of
 
-    project_files = project(db, inventory)
-    answers = _answers(preprocess, scale, mean, std, size)
     with wrong_inputs():
         made = suite_of(files, images, answers)
-    is_short = effort not in (None, "standard")
-    chosen = suites.narrow(
-        made.suite,
-        devices=words(devices),
-        schemes=words(schemes),
-        runtimes=words(runtimes),
-        threads=counts("--threads", threads),
-        effort=effort,
-        accuracy=accuracy,
-        seed=seed,
-    )
-    if is_short:
-        from dataclasses import replace
-
-        chosen = replace(chosen, compare=False)
-    screen = errors_console()
     for note in made.notes:
-        screen.print(f"[bold]bench[/]  {plain(note)}", soft_wrap=True)
-    if suite_out is not None:
-        _write(suite_out, chosen)
-        screen.print(f"[bold]bench[/]  the same as a suite: farm run {plain(str(suite_out))}", soft_wrap=True)
-    farm = project_files.farm(
-        patience_s=patience, wheelhouse=wheelhouse, build_limits=build_limits(build_timeout, build_memory)
-    )
-    below = partial(_below, chosen, project_files, is_written=suite_out is not None)
-    raise typer.Exit(
-        carry_out(farm, project_files, chosen, dry_run=dry_run, as_json=json, below=None if json else below)
-    )
+        errors_console().print(f"[bold]bench[/]  {plain(note)}", soft_wrap=True)
+    chosen = suites.narrow(made.suite, **narrowing)
+    return chosen if chosen.effort == "standard" else replace(chosen, compare=False)
 
 
 def _below(chosen: Suite, files: Project, store: Store, run: str, *, is_written: bool) -> None:
@@ -158,6 +157,7 @@ def _write(path: Path, chosen: Suite) -> None:
         raise UsageError(f"--suite-out {path}: it exists already, and stays as it is") from None
     except OSError as error:
         raise UsageError(f"--suite-out {path}: {error.strerror}") from error
+    errors_console().print(f"[bold]bench[/]  the same as a suite: farm run {plain(str(path))}", soft_wrap=True)
 
 
 def _answers(
