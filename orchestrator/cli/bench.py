@@ -49,26 +49,29 @@ ScaleOption = Annotated[
     float | None, typer.Option(metavar="X", help="In place of --preprocess: (pixel × scale − mean) ÷ std.")
 ]
 PerChannel = Annotated[str | None, typer.Option(metavar="X[,Y,Z]", help="One number, or one for each channel.")]
+FilesArgument = Annotated[
+    list[Path],
+    typer.Argument(metavar="MODEL...", help="Files: .tflite, .onnx, .keras, .h5; several are compared with the first."),
+]
+ImagesOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Your images: test/CLASS/*.png for accuracy too, or a folder of images for latency alone.",
+    ),
+]
+SuiteOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write the suite that does the same, for farm run FILE.")
+]
 SizeOption = Annotated[
     str | None, typer.Option(metavar="N|HxW", help="Height and width of images, where the file leaves them free.")
 ]
 
 
 def bench(
-    files: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="MODEL...", help="Files: .tflite, .onnx, .keras, .h5; several are compared with the first."
-        ),
-    ],
+    files: FilesArgument,
     devices: DevicesOption = "",
-    images: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Your images: test/CLASS/*.png for accuracy too, or a folder of images for latency alone.",
-        ),
-    ] = None,
+    images: ImagesOption = None,
     preprocess: PreprocessOption = None,
     scale: ScaleOption = None,
     mean: PerChannel = None,
@@ -80,9 +83,7 @@ def bench(
     effort: EffortOption = None,
     accuracy: AccuracyOption = None,
     seed: SeedOption = None,
-    suite_out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the suite that does the same, for farm run FILE.")
-    ] = None,
+    suite_out: SuiteOption = None,
     dry_run: DryRunOption = False,
     patience: PatienceOption = 300.0,
     build_timeout: BuildTimeout = DEFAULT_TIMEOUT,

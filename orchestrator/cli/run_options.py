@@ -13,7 +13,7 @@ DevicesOption = Annotated[
     typer.Option(
         metavar="A,B",
         help="Devices: names, pi5-*, tag:x, arch:x, !name.",
-        show_default="what the suite says",
+        show_default="all, unless the suite names some",
         autocompletion=candidates.devices,
     ),
 ]
