@@ -72,7 +72,7 @@ SCHEMES: Mapping[str, Mapping[str, Any]] = {
     "dynamic": {},
     "float16": {},
     "int8": {},
-    "int8-float-io": {"kind": "int8", "float_io": True},
+    "int8-io": {},
     "int16x8": {},
 }
 #: How well an artifact's scores must follow those of Keras over images: Pearson's r of all scores, each finding about its mean.
@@ -83,7 +83,7 @@ IMAGES = 32
 INTRODUCTION = """# Which Keras networks become which artifacts
 
 Every family of `keras.applications` once, the smallest of its sizes at the smallest image that it takes, with 14 sigmoids and random weights, saved in three
-forms and converted by six schemes (`int8-float-io` is `{kind: int8, float_io: true}`). Made by `benchmarks/model_matrix.py` with farm's own builder; how to
+forms and converted by six schemes. Made by `benchmarks/model_matrix.py` with farm's own builder; how to
 repeat it is in [contributing](../CONTRIBUTING.md#the-matrix-of-models).
 
 **ok** says that farm builds the artifact, checks included, and that its scores follow those of the Keras model over 32 images or more; the number is Pearson's r of all

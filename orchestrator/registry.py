@@ -44,6 +44,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "dynamic": "orchestrator.models.schemes.dynamic:Dynamic",
         "float16": "orchestrator.models.schemes.float16:Float16",
         "int8": "orchestrator.models.schemes.int8:Int8",
+        "int8-io": "orchestrator.models.schemes.int8_io:Int8Io",
         "int16x8": "orchestrator.models.schemes.int16x8:Int16x8",
         "weights-int8": "orchestrator.models.schemes.weights_int8:WeightsInt8",
         "weights-int4": "orchestrator.models.schemes.weights_int4:WeightsInt4",

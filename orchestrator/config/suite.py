@@ -312,8 +312,11 @@ def _options(
     """Check the plug-in's own keys against its signature, expand ``${…}``, and make paths absolute."""
     _check_kind(document, (*location, "kind"), what, kind)
     plug_in = registry.find(what, kind)
+    former: Mapping[str, str] = getattr(plug_in, "former_options", {})
     options = {}
     for key, value in extra.items():
+        if key in former:
+            raise document.complain((*location, key), former[key])
         plain = documents.expand(document, (*location, key), value) if isinstance(value, str) else value
         if key in ("path", "root", "weights", "folder") and isinstance(plain, str):
             plain = _absolute(document, (*location, key), plain)

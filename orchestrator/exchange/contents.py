@@ -14,6 +14,7 @@ from orchestrator.domain.image_list import ImageList
 from orchestrator.errors import ArchiveError
 from orchestrator.exchange import layout
 from orchestrator.exchange.records import CASE, decode, encode, number, whole_number
+from orchestrator.store import former_int8
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -50,6 +51,7 @@ class Contents:
         self._renamed = renamed
         self.source = archive.source
         self.run = archive.manifest.run
+        self._integer_int8 = _name_of_integer_int8(archive)
         #: Their number is what attempts name.
         self.cases: Sequence[dict[str, Any]] = list(self._read("cases"))
         identities = {tuple(each[name] for name in IDENTITY) for each in self.cases}
@@ -79,6 +81,8 @@ class Contents:
         with contextlib.ExitStack() as stack:
             blobs = {key: stack.enter_context(self.archive.blob(name)) for key, name in _BLOBS.get(kind, {}).items()}
             for place, content in self.archive.objects(kind):
+                if self._integer_int8 is not None:
+                    content = former_int8.renamed(content, self._integer_int8)  # noqa: PLW2901  the record read as today
                 try:
                     yield self._checked(kind, content, blobs)
                 except ValueError as error:
@@ -107,6 +111,13 @@ class Contents:
         if kind == "scores" and len(values["scores"]) != 4 * values["images"] * values["class_count"]:
             raise ValueError("scores: are not images × class_count")
         return values
+
+
+def _name_of_integer_int8(archive: Archive) -> str | None:
+    """Return what the scheme ``int8`` of an older farm's archive is called now, ``None`` for an archive of a newer one."""
+    if archive.manifest.schema >= former_int8.SINCE:
+        return None
+    return former_int8.free_name(str(content.get("scheme")) for _, content in archive.objects("cases"))
 
 
 def devices(archive: Archive) -> dict[str, str | None]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 IDENTITY = tuple(field.name for field in fields(Case))
 FIGURES = figure_names()
 #: The order in which people compare; other schemes follow by name.
-SCHEMES = ("float32", "float16", "dynamic", "int8")
+SCHEMES = ("float32", "float16", "dynamic", "int8", "int8-io")
 #: The figures that are compared with those of float32.
 COMPARED = ("p50_ns", "images_per_s", "auc_mean")
 

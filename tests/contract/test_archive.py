@@ -438,6 +438,13 @@ def test_an_archive_of_version_1_is_imported_by_every_later_farm(elsewhere):
     assert not bring_in(elsewhere, path).new
 
 
+def test_the_int8_of_an_older_farms_archive_is_called_int8_io(elsewhere):
+    bring_in(elsewhere, Path(__file__).parents[1] / "data" / "run-1.farm.zip")
+
+    assert elsewhere.scores(RUN, make_case(scheme="int8-io")) is not None
+    assert elsewhere.scores(RUN, make_case(scheme="int8")) is None
+
+
 def test_every_table_of_a_run_is_in_its_archive():
     of_a_run = {
         table.name

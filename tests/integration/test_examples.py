@@ -78,7 +78,7 @@ def test_the_suite_of_an_example_plans_every_scheme_of_every_model(project, suit
     assert answer.returncode == 0, answer.stderr
     assert images in answer.stderr
     for model in models:
-        for scheme in ("float32", "dynamic", "float16", "int8"):
+        for scheme in ("float32", "dynamic", "float16", "int8-io"):
             assert f"local/{model}/{scheme}/litert" in answer.stdout
 
 

@@ -31,7 +31,7 @@ from tests.data.make_artifacts import BIAS, WEIGHTS
 
 pytestmark = pytest.mark.tensorflow
 
-SCHEMES = ("float32", "float16", "dynamic", "int8")
+SCHEMES = ("float32", "float16", "dynamic", "int8", "int8-io")
 TINY = ModelSpec(name="tiny-cxr", kind="tiny-cxr")
 
 #: A runtime that computes what the agent probes it with, and answers 0.5 to everything else.
@@ -124,7 +124,7 @@ def differences(artifacts, device):
             replace(right, id=f"{scheme}/wrong scale", preprocess=replace(how, scale=how.scale * 2)),
             replace(right, id=f"{scheme}/wrong mean", preprocess=replace(how, mean=tuple(m + 0.5 for m in how.mean))),
         ]
-        if scheme == "int8":
+        if scheme == "int8-io":
             steps.append(
                 replace(
                     right, id=f"{scheme}/wrong quantization", artifact=device.push(changed(content, double_input_scale))
@@ -181,12 +181,12 @@ def test_a_fault_fails_with_every_scheme(artifacts, differences, scheme, fault):
 def test_an_input_quantized_with_another_scale_fails(artifacts, differences):
     found, _ = artifacts
 
-    assert verdicts(found["int8"], differences["int8", "wrong quantization"]) == ["golden-check-failed"]
+    assert verdicts(found["int8-io"], differences["int8-io", "wrong quantization"]) == ["golden-check-failed"]
 
 
 def test_an_agent_that_quantizes_with_another_zero_point_fails(artifacts, tmp_path):
     found, read = artifacts
-    artifact, of = found["int8"], found["int8"].preprocess
+    artifact, of = found["int8-io"], found["int8-io"].preprocess
     right, wrong = b"+ tensor.zero_point", b"+ tensor.zero_point + 4"
     path = tmp_path / "agent.zip"
     with zipfile.ZipFile(io.BytesIO(pack_agent())) as packed, zipfile.ZipFile(path, "w") as altered:

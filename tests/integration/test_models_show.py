@@ -71,7 +71,7 @@ def test_a_ready_file_shows_its_numbers_and_which_nodes_the_delegate_leaves(file
 
 @pytest.mark.parametrize("name", ["keras", "saved"])
 def test_a_keras_model_shows_the_artifact_of_each_scheme_and_why_one_is_not_made(files, project, name):
-    done = project.farm("models", "show", str(files[name]), "--schemes", "float32,float16,int8,keras", "--json")
+    done = project.farm("models", "show", str(files[name]), "--schemes", "float32,float16,int8-io,keras", "--json")
 
     shown = json.loads(done.stdout)
     single, half, whole, none = shown["artifacts"]

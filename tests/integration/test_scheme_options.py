@@ -70,11 +70,12 @@ def test_a_layer_that_is_not_there_is_refused_with_the_nearest(builder, tmp_path
         builder.build("mixed", 1, tmp_path / "m", {"kind": "int8", "float_layers": ["findngs_1"]})
 
 
-def test_int8_has_float_input_and_output_on_request(builder, tmp_path):
-    builder.build("int8-float-io", 1, tmp_path / "m", {"kind": "int8", "float_io": True})
+@pytest.mark.parametrize(("scheme", "ends"), [("int8", "float32"), ("int8-io", "int8")])
+def test_int8_computes_in_integers_whatever_its_input_and_output_are(builder, tmp_path, scheme, ends):
+    builder.build(scheme, 1, tmp_path / "m")
 
     found, of_input = dtypes(tmp_path / "m")
-    assert of_input == "float32"
+    assert of_input == ends
     assert {dtype for _, dtype in found} == {"int8"}
 
 
@@ -87,8 +88,13 @@ def test_int16x8_computes_in_16_bits_near_the_model(builder, tmp_path):
 
 def test_options_are_identity():
     recipes = [
-        recipe_of(Build(model=TINY, scheme="int8", batch=1, options=options), PHANTOM)
-        for options in ({}, {"float_io": True}, {"float_layers": ["first"]}, {"float_layers": ["last"]})
+        recipe_of(Build(model=TINY, scheme="mine", batch=1, options=options), PHANTOM)
+        for options in (
+            {"kind": "int8"},
+            {"kind": "int8-io"},
+            {"kind": "int8", "float_layers": ["first"]},
+            {"kind": "int8", "float_layers": ["last"]},
+        )
     ]
 
     assert len({json.dumps(recipe) for recipe in recipes}) == 4

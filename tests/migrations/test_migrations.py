@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -196,7 +197,7 @@ def test_attempts_from_before_the_golden_check_stay_without_one(empty):
     migrate.upgrade(empty)
 
     queries = Queries(empty)
-    (attempt,) = queries.measurements("r", make_case(scheme="int8"))
+    (attempt,) = queries.measurements("r", make_case(scheme="int8-io"))
     assert (attempt.golden_max_difference, attempt.golden_mean_difference) == (None, None)
     artifact = queries.artifact("a")
     assert artifact is not None
@@ -250,3 +251,89 @@ def test_results_of_an_older_farm_get_the_figures_that_are_computed_when_judging
     float32, int8 = Queries(empty).results()
     assert (int8.run, int8.load_ns, int8.first_ns, int8.import_ns, int8.peak_rss_bytes) == ("quick", 15, 7, None, 2000)
     assert (float32.run, float32.size_ratio, int8.size_ratio) == ("quick", 1.0, 1.0)
+
+
+def _before_0013(opened, *statements):
+    """Take the schema back to what an older farm had, and store what it would have."""
+    migrate.upgrade(opened)
+    with opened.connect().execution_options(writes=True) as connection, connection.begin():
+        config = migrate._config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0012")
+        for statement, values in statements:
+            connection.execute(sqlalchemy.text(statement), values)
+
+
+SUITE = """{"schemes": ["float32", "int8", "mine", "io", "mixed"], "scheme_options": {"mine": {"kind": "int8"},
+ "io": {"kind": "int8", "float_io": true}, "mixed": {"kind": "int8", "float_layers": ["first"]}}}"""
+STORED_INT8 = (
+    (
+        (
+            "INSERT INTO runs (id, started_at, suite, seed, effort, dataset, synthetic, farm_version)"
+            " VALUES ('r', '2026-01-01', :suite, 0, 'smoke', 'phantom', true, '0')"
+        ),
+        {"suite": SUITE},
+    ),
+    ("INSERT INTO cases VALUES (1, 'local', 'tiny-cxr', 'int8', 'litert', 1, 1, 0)", {}),
+    ("INSERT INTO artifacts VALUES ('a', 1, 'tiny-cxr', 'int8', 1, '{}', '{}', '{}', NULL)", {}),
+    (
+        (
+            "INSERT INTO calibrations (id, device, at, run, case_name, effort, attempts, group_size, noise_floor, observed,"
+            " p50_ns, seed) VALUES (1, 'local', '2026-01-01', 'r', 'local/tiny-cxr/int8/litert/t1/b1', 'quick', 20, 3, 0.1,"
+            " 0.1, 1.0, 0)"
+        ),
+        {},
+    ),
+    *(
+        (
+            "INSERT INTO events (id, run, at, kind, detail) VALUES (:id, 'r', '2026-01-01', :kind, :detail)",
+            {"id": number, "kind": kind, "detail": detail},
+        )
+        for number, (kind, detail) in enumerate(
+            (
+                ("ArtifactReady", '{"scheme": "int8", "model": "int8"}'),
+                ("CaseSkipped", '{"case": "int8/int8/int8/litert/t1/b1"}'),
+                ("BlobSent", '{"what": "artifact int8"}'),
+            )
+        )
+    ),
+)
+
+
+def _stored(opened, column, table):
+    query = sqlalchemy.text(f"SELECT CAST({column} AS TEXT) FROM {table} ORDER BY 1")  # noqa: S608  constants
+    with opened.connect() as connection:
+        return list(connection.execute(query).scalars())
+
+
+def test_int8_of_an_older_farm_is_called_int8_io_wherever_it_is_named(empty):
+    _before_0013(empty, *STORED_INT8)
+
+    migrate.upgrade(empty)
+
+    assert _stored(empty, "scheme", "cases") == _stored(empty, "scheme", "artifacts") == ["int8-io"]
+    assert _stored(empty, "case_name", "calibrations") == ["local/tiny-cxr/int8-io/litert/t1/b1"]
+    assert [json.loads(detail) for detail in _stored(empty, "detail", "events")] == [
+        {"case": "int8/int8/int8-io/litert/t1/b1"},
+        {"scheme": "int8-io", "model": "int8"},
+        {"what": "artifact int8"},
+    ]
+    suite = json.loads(_stored(empty, "suite", "runs")[0])
+    assert suite["schemes"] == ["float32", "int8-io", "mine", "io", "mixed"]
+    assert suite["scheme_options"] == {
+        "mine": {"kind": "int8-io"},
+        "io": {"kind": "int8"},
+        "mixed": {"kind": "int8", "float_layers": ["first"]},
+    }
+
+
+def test_int8_keeps_apart_from_another_scheme_that_a_suite_called_int8_io(empty):
+    other = "INSERT INTO cases VALUES (2, 'local', 'tiny-cxr', 'int8-io', 'litert', 1, 1, 0)"
+    _before_0013(empty, *STORED_INT8, (other, {}))
+
+    migrate.upgrade(empty)
+
+    assert _stored(empty, "scheme", "cases") == ["int8-io", "int8-io-2"]
+    suite = json.loads(_stored(empty, "suite", "runs")[0])
+    assert suite["schemes"][1] == "int8-io-2"
+    assert suite["scheme_options"]["int8-io-2"] == {"kind": "int8-io"}

@@ -231,7 +231,7 @@ def test_a_runtime_that_takes_no_tflite_has_no_scheme_for_a_ready_file():
 
 def test_without_calibration_images_only_the_schemes_that_need_them_are_skipped_with_the_reason():
     suite = make_suite(
-        schemes=("float32", "int8", "mixed"), scheme_options={"mixed": {"kind": "int8", "float_io": True}}
+        schemes=("float32", "int8", "mixed"), scheme_options={"mixed": {"kind": "int8", "float_layers": ["first"]}}
     )
 
     plan = planner.plan("r", suite, ["pi"], uncalibrated="no calibration images")

@@ -253,12 +253,14 @@ def test_a_scheme_with_options_has_a_name_of_its_own(tmp_path):
     [
         ("[{kind: int9, name: a}]", "int8"),
         ("[{kind: int8}]", "name"),
-        ("[{kind: int8, name: int8, float_io: true}]", "scheme of farm's own"),
+        ("[{kind: int8, name: int8, float_layers: [x]}]", "scheme of farm's own"),
         ("[{kind: int8, name: a/b}]", "can't be the name of a scheme"),
         ("[{kind: int8, name: a, float_layer: [x]}]", "float_layers"),
-        ("[{kind: int8, name: a}, {kind: int8, name: a, float_io: true}]", "a second scheme called 'a'"),
+        ("[{kind: int8, name: a}, {kind: int8, name: a, float_layers: [x]}]", "a second scheme called 'a'"),
         ("[int8, int8]", "a second scheme called 'int8'"),
-        ("[{kind: float32, name: a, float_io: true}]", "float_io"),
+        ("[{kind: float32, name: a, float_layers: [x]}]", "float_layers"),
+        ("[{kind: int8-io, name: a, float_layers: [x]}]", "float_layers"),
+        ("\n  - {kind: int8, name: a, float_io: true}", "suite.yaml:4: int8 has float32 input and output now"),
     ],
 )
 def test_a_wrong_scheme_is_refused(tmp_path, schemes, words):

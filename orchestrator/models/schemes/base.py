@@ -55,6 +55,7 @@ class Scheme(Protocol):
 
     A scheme that stores weights in less than a byte has a ``least_bytes_per_weight`` (0.5 elsewhere): smaller files are refused.
     One that takes more packages has ``missing()``: the sentence that names those that are not installed, or ``None``.
+    One that has lost an option has ``former_options``: option -> the sentence that a suite with it is refused with.
     One with a ``compat`` option is given the suite's. One that takes several forms has
     ``ways``: form -> format of the artifact.
     """

@@ -1,4 +1,4 @@
-"""The networks of float32 or int8 as ONNX: made of those very ``.tflite`` files, for runtime ``onnxruntime``."""
+"""The networks of float32 or int8-io as ONNX: made of those very ``.tflite`` files, for runtime ``onnxruntime``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from agent.runtimes import litert
 from agent.runtimes.onnxruntime import QUANTIZATION
 from orchestrator.errors import BuildError
 from orchestrator.models.schemes.float32 import Float32
-from orchestrator.models.schemes.int8 import Int8
+from orchestrator.models.schemes.int8_io import Int8Io
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,12 +54,12 @@ class Onnx(Float32):
         rewrite(path)
 
 
-class OnnxInt8(Int8):
-    """The weights, scales and zero points of int8, as pairs of ``QuantizeLinear`` and ``DequantizeLinear`` that a runtime fuses."""
+class OnnxInt8(Int8Io):
+    """The weights, scales and zero points of int8-io, as pairs of ``QuantizeLinear`` and ``DequantizeLinear`` that a runtime fuses."""
 
     name = "onnx-int8"
     format = "onnx"
-    options: Mapping[str, Any] = {**Int8.options, **_CONVERTER}
+    options: Mapping[str, Any] = {**Int8Io.options, **_CONVERTER}
 
     @staticmethod
     def missing() -> str | None:

@@ -133,5 +133,5 @@ def _accuracies(store: Queries, rows: Sequence[ResultRow], cases: Mapping[str, C
 
 
 def _order(scheme: str) -> tuple[int, str]:
-    schemes = ("float32", "float16", "dynamic", "int8")
+    schemes = ("float32", "float16", "dynamic", "int8", "int8-io")
     return (schemes.index(scheme) if scheme in schemes else len(schemes)), scheme
