@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 #: The first schema in which ``int8`` has float32 input and output.
-SINCE = "0013"
+SINCE = "0014"
 FORMER, NAME = "int8", "int8-io"
 
 

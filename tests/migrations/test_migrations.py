@@ -253,13 +253,13 @@ def test_results_of_an_older_farm_get_the_figures_that_are_computed_when_judging
     assert (float32.run, float32.size_ratio, int8.size_ratio) == ("quick", 1.0, 1.0)
 
 
-def _before_0013(opened, *statements):
+def _before_0014(opened, *statements):
     """Take the schema back to what an older farm had, and store what it would have."""
     migrate.upgrade(opened)
     with opened.connect().execution_options(writes=True) as connection, connection.begin():
         config = migrate._config()
         config.attributes["connection"] = connection
-        command.downgrade(config, "0012")
+        command.downgrade(config, "0013")
         for statement, values in statements:
             connection.execute(sqlalchemy.text(statement), values)
 
@@ -307,7 +307,7 @@ def _stored(opened, column, table):
 
 
 def test_int8_of_an_older_farm_is_called_int8_io_wherever_it_is_named(empty):
-    _before_0013(empty, *STORED_INT8)
+    _before_0014(empty, *STORED_INT8)
 
     migrate.upgrade(empty)
 
@@ -329,7 +329,7 @@ def test_int8_of_an_older_farm_is_called_int8_io_wherever_it_is_named(empty):
 
 def test_int8_keeps_apart_from_another_scheme_that_a_suite_called_int8_io(empty):
     other = "INSERT INTO cases VALUES (2, 'local', 'tiny-cxr', 'int8-io', 'litert', 1, 1, 0)"
-    _before_0013(empty, *STORED_INT8, (other, {}))
+    _before_0014(empty, *STORED_INT8, (other, {}))
 
     migrate.upgrade(empty)
 

@@ -7,8 +7,8 @@ from alembic import op
 
 from orchestrator.store.former_int8 import FORMER, free_name, renamed
 
-revision = "0013"
-down_revision = "0012"
+revision = "0014"
+down_revision = "0013"
 
 #: Rows read or written by one statement.
 MANY = 2_000
