@@ -1,4 +1,4 @@
-"""What an older farm stored as ``int8``, by the name it has now: its input and output are integers, which is ``int8-io``."""
+"""The name of today for what an older farm stored as ``int8``: ``int8-io``, whose ends are integers."""
 
 from __future__ import annotations
 

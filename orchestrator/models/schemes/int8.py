@@ -1,4 +1,4 @@
-"""Full int8 inside, scaled by the range of calibration images, with float32 input and output."""
+"""Full int8 inside a float32 input and output, scaled by the range of calibration images."""
 
 from __future__ import annotations
 
