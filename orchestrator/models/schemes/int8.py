@@ -1,4 +1,4 @@
-"""Full int8 inside a float32 input and output, scaled by the range of calibration images."""
+"""Full int8 inside, scaled by the range of calibration images; both ends are float32."""
 
 from __future__ import annotations
 
