@@ -1,4 +1,4 @@
-/* What a C program sees of an artifact: p50 of LiteRtRunCompiledModel, by LiteRT's C API, as one line of JSON.
+/* What a C program sees of an artifact: minimum, lower quartile and median of LiteRtRunCompiledModel, by LiteRT's C API, as one line of JSON.
 
    fidelity LIBRARY ARTIFACT INPUT_BYTES_FILE MIN_INVOCATIONS MIN_SECONDS
 
@@ -76,6 +76,7 @@ int main(int count, char **words) {
   if (failed) { fprintf(stderr, "LiteRtRunCompiledModel answers %d\n", failed); return 1; }
   qsort(samples, taken, sizeof *samples, ascending);
   CALL(LiteRtLockTensorBuffer, output, &bytes, READ_LOCK);
-  printf("{\"p50_ns\": %lld, \"invocations\": %zu, \"score\": %.9g}\n", (long long)samples[(taken - 1) / 2], taken, *(float *)bytes);
+  printf("{\"min_ns\": %lld, \"p25_ns\": %lld, \"p50_ns\": %lld, \"invocations\": %zu, \"score\": %.9g}\n", (long long)samples[0],
+         (long long)samples[(taken - 1) / 4], (long long)samples[(taken - 1) / 2], taken, *(float *)bytes);
   return 0;
 }
