@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import shlex
 import shutil
-from functools import cache
 from importlib.machinery import SourceFileLoader
-from pathlib import Path
 
 import pytest
 
@@ -17,11 +14,9 @@ from orchestrator.config import suite
 from orchestrator.config.inventory import Inventory
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.runtimes.catalogue import RUNTIMES
+from tests.docs.pages import PAGES, ROOT
 from tests.lab import networks
 
-ROOT = Path(__file__).parents[2]
-TOP = [ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY", "CHANGELOG")]
-PAGES = [*TOP, *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").glob("*/README.md"))]
 TEXT = {path: path.read_text(encoding="utf-8") for path in PAGES}
 ALL = "\n".join(TEXT.values())
 
@@ -79,30 +74,6 @@ def test_every_reason_of_a_verdict_is_on_a_page():
 
     assert len(codes) > 10
     assert not [code for code in codes if f"`{code}`" not in ALL]
-
-
-@pytest.mark.parametrize("block", [*blocks("console"), *blocks("sh")])
-def test_commands_on_a_page_exist_with_the_options_they_use(block):
-    joined = block.replace("\\\n", " ")
-    for line in joined.splitlines():
-        words = shlex.split(line.removeprefix("$ "), comments=True)
-        if "farm" not in [word.removeprefix("./") for word in words[:2]]:
-            continue
-        words = words[[word.removeprefix("./") for word in words].index("farm") + 1 :]
-        path = tuple(word for word in words[:2] if re.fullmatch(r"[a-z]+", word))
-        helped = help_of(path) or help_of(path[:1])
-
-        assert helped, line
-        for option in (word.partition("=")[0] for word in words if word.startswith("--")):
-            assert re.search(rf"{option}\b", helped), f"{line}: {option}"
-
-
-@cache
-def help_of(path):
-    try:
-        return REFERENCE.help_of(*path)
-    except RuntimeError:
-        return ""
 
 
 @pytest.mark.parametrize("block", [block for block in blocks("yaml") if "models:" in block.values[0]])
