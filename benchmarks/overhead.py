@@ -34,7 +34,7 @@ def timed(argv: list[str], **settings: object) -> float:
 
 def run_once(home: Path, effort: str) -> dict[str, float]:
     environment = os.environ | {"HOME": str(home)}  # an agent's work directory of its own: a first push is a first push
-    wall_s = timed([*FARM, "run", "--effort", effort], cwd=home, env=environment)
+    wall_s = timed([*FARM, "run", "--models", "tiny-cxr", "--effort", effort], cwd=home, env=environment)
     with sqlite3.connect(home / "farm.db") as store:
         (run,) = store.execute("SELECT id FROM runs ORDER BY started_at DESC LIMIT 1").fetchone()
         workers_ns = sum(

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     Attempts = Sequence[NDArray[np.float64]]
 
 FARM = [sys.executable, "-m", "orchestrator.cli.main"]
-CHOSEN = ["--schemes", "int8", "--runtimes", "litert", "--threads", "1"]
+CHOSEN = ["--models", "tiny-cxr", "--schemes", "int8", "--runtimes", "litert", "--threads", "1"]
 #: Hands of so many attempts, as `farm run --compare` makes them, dealt so often.
 HAND, DEALS = 7, 400
 SIMULATIONS = 500

@@ -23,7 +23,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "chestxray14": "orchestrator.datasets.chestxray14:ChestXray14",
     },
     "model": {
-        "tiny-cxr": "orchestrator.models.tiny_cxr:TinyCxr",
+        "tiny-cxr": "orchestrator.models.shipped:TinyCxr",
         "keras": "orchestrator.models.keras_file:KerasFile",
         "tflite": "orchestrator.models.tflite_file:TfliteFile",
         "onnx": "orchestrator.models.onnx_file:OnnxFile",
@@ -31,6 +31,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "python": "orchestrator.models.entry_point:EntryPoint",
     },
     "architecture": {
+        "small-cxr": "orchestrator.models.architectures:small_cxr",
         "tiny-cxr": "orchestrator.models.architectures:tiny_cxr",
         "mobilenetv2": "orchestrator.models.architectures:mobilenetv2",
         "mobilenetv2-1.0": "orchestrator.models.architectures:mobilenetv2_full",

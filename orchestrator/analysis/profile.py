@@ -7,6 +7,8 @@ from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from orchestrator.domain.model import SHIPPED
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -34,8 +36,6 @@ _FAMILIES = {
 }
 #: A runtime that times operators.
 SUPPORTED = "litert"
-#: The model of the built-in suite.
-BUILT_IN = "tiny-cxr"
 #: The family whose operators only change the type of numbers.
 CONVERT = "convert"
 
@@ -163,7 +163,7 @@ def how_to(*rows: ResultRow, unsupported: bool = False) -> str:
     ``unsupported`` where their own runtime can't: with one that can.
     """
     runtime = SUPPORTED if unsupported else rows[0].runtime
-    suite = "" if rows[0].model == BUILT_IN else "SUITE "  # the file that the run was made with
+    suite = "" if rows[0].model in SHIPPED else "SUITE "  # the file that the run was made with
     row, schemes = rows[0], ",".join(dict.fromkeys(each.scheme for each in rows))
     words = f"--models {row.model} --schemes {schemes} --runtimes {runtime} --threads {row.threads}"
     return f"farm run {suite}--profile --devices {row.device} {words}"

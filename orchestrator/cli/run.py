@@ -28,6 +28,7 @@ from orchestrator.cli.run_options import (
     DevicesOption,
     DryRunOption,
     EffortOption,
+    ModelsOption,
     PatienceOption,
     RescoreOption,
     RuntimesOption,
@@ -94,7 +95,7 @@ def run(
         Path | None, typer.Argument(metavar="SUITE", help="A suite.yaml (default: the built-in suite).")
     ] = None,
     devices: DevicesOption = "",
-    models: Annotated[str, typer.Option(metavar="A,B", help="Only these models of the suite.")] = "",
+    models: ModelsOption = "",
     schemes: SchemesOption = "",
     runtimes: RuntimesOption = "",
     threads: ThreadsOption = "",
@@ -205,7 +206,7 @@ def _resuming(farm: Farm, files: Project, run: str) -> Callable[[Store], Iterato
 def _chosen(suite: Path | None, narrowing: Mapping[str, Any]) -> Suite:
     from orchestrator.config import suite as suites
 
-    return suites.narrow(suites.load(suite) if suite else suites.built_in(), **narrowing)
+    return suites.narrow(suites.load(suite) if suite else suites.built_in(narrowing["models"]), **narrowing)
 
 
 def _refuse_narrowing(suite: Path | None, narrowing: Mapping[str, Any]) -> None:
@@ -299,8 +300,11 @@ def _show_run(events: Iterator[Event], store: Store, files: Project, *, as_json:
 
 def _show_results(run: str, store: Store, files: Project, *, as_json: bool) -> None:
     from orchestrator.cli.results.list import print_rows
+    from orchestrator.reports import run_end
 
     rows = store.results(run=run)
+    if not as_json:
+        run_end.show(store.run(run), store.skips(run), store.events(run), console())
     print_rows(store, rows, files, as_json=as_json)
     if as_json:
         return
@@ -314,6 +318,7 @@ def _show_results(run: str, store: Store, files: Project, *, as_json: bool) -> N
 def _show_plan(plan: Plan, *, as_json: bool) -> int:
     """Show what would be done; return the exit status: 3 where every case is skipped."""
     from orchestrator.reports import plan as report
+    from orchestrator.reports import skips
 
     status = 3 if plan.skips and not plan.lanes else 0
     if as_json:
@@ -327,6 +332,6 @@ def _show_plan(plan: Plan, *, as_json: bool) -> int:
         out.print(f"[bold]{lane.device}[/]  {report.transfer(plan.transfers[lane.device])}", soft_wrap=True)
         for line in report.lines(lane):
             out.print(line, soft_wrap=True)
-    for skip in plan.skips:
-        out.print(f"[yellow]skipped[/]  {skip.case}: {plain(skip.reason)}", soft_wrap=True)
+    for line in skips.lines((skip.case, skip.reason) for skip in plan.skips):
+        out.print(f"[yellow]skipped[/]  {plain(line)}", soft_wrap=True)
     return status

@@ -17,6 +17,10 @@ DevicesOption = Annotated[
         autocompletion=candidates.devices,
     ),
 ]
+ModelsOption = Annotated[
+    str,
+    typer.Option(metavar="A,B", help="Only these models of the suite; without a suite: small-cxr, tiny-cxr."),
+]
 SchemesOption = Annotated[
     str,
     typer.Option(

@@ -14,7 +14,7 @@ from orchestrator.config import plugin_options
 from orchestrator.config import yaml_document as documents
 from orchestrator.config.suite_schema import MAX_COUNT, MAX_SEED, SuiteFile
 from orchestrator.domain.effort import EFFORTS
-from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
+from orchestrator.domain.model import SHIPPED, DatasetSpec, ModelSpec, Preprocess
 from orchestrator.domain.suite import Suite, Throughput, one_or_more
 from orchestrator.errors import ModelError, PluginError, SuiteError, UnknownName, no_such, unknown_key
 from orchestrator.runtimes import kernel_releases, names
@@ -32,9 +32,14 @@ if TYPE_CHECKING:
 MODEL_KEYS = ("name", "preprocess", "classes", "absent")
 
 
-def built_in() -> Suite:
-    """Return the suite of a bare `farm run`: tiny-cxr on synthetic phantoms."""
-    return Suite(models=(ModelSpec(name="tiny-cxr", kind="tiny-cxr"),), dataset=DatasetSpec(kind="phantom"))
+def built_in(models: Sequence[str] = ()) -> Suite:
+    """Return the suite of a bare `farm run`: small-cxr, or the shipped ``models``, on synthetic phantoms.
+
+    Raises `UnknownName` for a model that does not ship with farm.
+    """
+    _require("model", models, SHIPPED)
+    chosen = tuple(ModelSpec(name=name, kind=name) for name in models or SHIPPED[:1])
+    return Suite(models=chosen, dataset=DatasetSpec(kind="phantom"))
 
 
 def load(path: Path) -> Suite:

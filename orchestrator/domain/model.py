@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+#: Models that need no file: the first is what a bare `farm run` measures, the second is for first contacts.
+SHIPPED = ("tiny-cxr",)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preprocess:
@@ -36,7 +39,7 @@ class ModelSpec:
     """A model as the suite names it; plain values, so that it can travel to another process."""
 
     name: str
-    #: A name of kind ``model`` in the registry: ``tiny-cxr``, ``keras``, ``tflite``, ``onnx``.
+    #: A name of kind ``model`` in the registry: ``small-cxr``, ``keras``, ``tflite``, ``onnx``.
     kind: str
     #: Keyword arguments of that plug-in, e.g. ``path`` for ``keras``. JSON values only.
     options: Mapping[str, Any] = field(default_factory=dict)

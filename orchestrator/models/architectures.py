@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestrator import registry
 from orchestrator.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 #: Architecture -> least height and width in pixels that Keras takes; the others take any.
 LEAST_SIDE = dict.fromkeys(
@@ -38,19 +41,43 @@ def build(architecture: str, height: int, width: int, channels: int, outputs: in
 
 def tiny_cxr(height: int, width: int, channels: int, outputs: int, activation: str = "sigmoid") -> Any:
     """Return an untrained depthwise-separable network of some 39,000 parameters."""
+    stem, blocks = {"filters": 16, "kernel_size": 3, "strides": 2}, ((32, 1), (64, 2), (64, 1), (128, 2), (128, 1))
+    return _separable("tiny_cxr", (height, width, channels), stem, blocks, _findings(outputs, activation))
+
+
+def small_cxr(height: int, width: int, channels: int, outputs: int, activation: str = "sigmoid") -> Any:
+    """Return an untrained depthwise-separable network of some 490,000 parameters, 120 million MACs at 128 × 128 pixels."""
+    stem = {"filters": 64, "kernel_size": 9, "strides": 4}
+    blocks = ((128, 1), (128, 1), (256, 2), *[(256, 1)] * 4, (256, 2), (256, 1))
+    return _separable("small_cxr", (height, width, channels), stem, blocks, _findings(outputs, activation))
+
+
+def _separable(
+    name: str,
+    image: tuple[int, int, int],
+    stem: Mapping[str, int],
+    blocks: Sequence[tuple[int, int]],
+    head: Any,
+) -> Any:
+    """Return a MobileNet (Howard et al., 2017): a convolution, then depthwise-separable blocks of (filters, stride)."""
     import keras
     from keras import layers
 
     def normalised(x: Any) -> Any:
         return layers.ReLU(6.0)(layers.BatchNormalization(momentum=BATCH_NORM_MOMENTUM)(x))
 
-    inputs = layers.Input((height, width, channels), name="image")
-    x = normalised(layers.Conv2D(16, 3, strides=2, padding="same", use_bias=False)(inputs))
-    for filters, strides in ((32, 1), (64, 2), (64, 1), (128, 2), (128, 1)):
+    inputs = layers.Input(image, name="image")
+    x = normalised(layers.Conv2D(**stem, padding="same", use_bias=False)(inputs))
+    for filters, strides in blocks:
         x = normalised(layers.DepthwiseConv2D(3, strides=strides, padding="same", use_bias=False)(x))
         x = normalised(layers.Conv2D(filters, 1, use_bias=False)(x))
-    x = layers.GlobalAveragePooling2D()(x)
-    return keras.Model(inputs, layers.Dense(outputs, activation=activation, name="findings")(x), name="tiny_cxr")
+    return keras.Model(inputs, head(layers.GlobalAveragePooling2D()(x)), name=name)
+
+
+def _findings(outputs: int, activation: str) -> Any:
+    from keras import layers
+
+    return layers.Dense(outputs, activation=activation, name="findings")
 
 
 def mobilenetv2(height: int, width: int, channels: int, outputs: int, activation: str = "sigmoid") -> Any:
@@ -117,4 +144,4 @@ def _headed(
         if isinstance(layer, layers.BatchNormalization):
             layer.momentum = BATCH_NORM_MOMENTUM
     x = layers.Dropout(0.2)(body.output)
-    return keras.Model(body.input, layers.Dense(outputs, activation=activation, name="findings")(x), name=body.name)
+    return keras.Model(body.input, _findings(outputs, activation)(x), name=body.name)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.errors import ModelError, brief
 from orchestrator.models import classifier, imported_files, precision
 from orchestrator.models.keras_file import KerasFile
-from orchestrator.models.tiny_cxr import file_sha256
+from orchestrator.models.shipped import file_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

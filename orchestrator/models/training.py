@@ -7,6 +7,7 @@ import os
 import time
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,13 +15,12 @@ import numpy as np
 from agent import scoring
 from orchestrator.analysis import auc as metrics
 from orchestrator.errors import DatasetError, ModelError
-from orchestrator.models import architectures, checkpoint
+from orchestrator.models import architectures, checkpoint, weights_file
 from orchestrator.models.checkpoint import Checkpoint
 from orchestrator.models.training_record import TrainingRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -66,6 +66,8 @@ class Course:
     balanced: bool = False
     #: After so many epochs in a row without a better one the training ends; ``None`` for never.
     patience: int | None = None
+    #: A file of the weights that it begins with; ``None`` for random ones.
+    weights: str | None = None
 
 
 def fit(
@@ -156,6 +158,8 @@ class _Training:
         self._model = architectures.build(
             architecture, preprocess.height, preprocess.width, preprocess.channels, train.labels.shape[1]
         )
+        if course.weights is not None:
+            weights_file.load(self._model, Path(course.weights))
         steps = course.epochs * (len(train.pixels) // BATCH)
         schedule = keras.optimizers.schedules.CosineDecay(
             course.learning_rate / 10,

@@ -12,7 +12,7 @@ from orchestrator import registry
 from orchestrator.errors import ModelError, no_such
 from orchestrator.models import architectures, weights_file
 from orchestrator.models.keras_source import KerasSource
-from orchestrator.models.tiny_cxr import file_sha256
+from orchestrator.models.shipped import file_sha256
 
 if TYPE_CHECKING:
     from orchestrator.domain.model import Preprocess

@@ -12,7 +12,7 @@ from orchestrator.analysis import significance
 from orchestrator.analysis.best import Limits, choose, for_fleet
 from orchestrator.reports.best import fleet_sentence
 from orchestrator.reports.difference_words import percent, range_words, time_words
-from orchestrator.reports.reason_lines import busiest, busy_throughout
+from orchestrator.reports.reason_lines import busiest, busy_throughout, load_words
 from orchestrator.runtimes.catalogue import BASELINES
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def undecided(choice: Choice, rows: Sequence[TableRow]) -> str:
     """Return why the measurements of one model on one device can't decide what to deploy; empty where they can."""
     if all(any(reason["code"] == "smoke" for reason in each.row.reasons) for each in rows):
         return f"effort smoke shows that {choice.model} works on {choice.device}, not what to deploy: farm run decides"
-    busy = busiest([each.row for each in rows])
+    busy = load_words(busiest([each.row for each in rows]))
     pairs = [each.against for each in rows if each.against is not None]
     if busy and all(pair.verdict in (significance.CANT_TELL, significance.NOT_COMPARABLE) for pair in pairs):
         return f"{choice.device} was too busy to tell: {busy}"
@@ -79,8 +79,8 @@ def _sentence(choice: Choice, rows: Sequence[TableRow], *, several: bool) -> str
         return f"no scheme of {choice.model} can be recommended on {choice.device}: all {count} are refused; farm results best explains"
     where = f"{choice.model} on {choice.device}" if several else choice.device
     answer = _recommended(choice, choice.chosen, where)
-    busy = busy_throughout([each.row for each in rows])
-    return f"{answer}; {choice.device} was too busy to tell {_untold(choice.chosen)}: {busy}" if busy else answer
+    busy = load_words(busy_throughout([each.row for each in rows]))
+    return f"{answer}. {choice.device} was too busy to tell {_untold(choice.chosen)}: {busy}" if busy else answer
 
 
 def _untold(chosen: Candidate) -> str:

@@ -34,15 +34,16 @@ _TOGETHER: Mapping[str, tuple[str, ...]] = dict.fromkeys(_BUSY, _BUSY) | dict.fr
 def lines(rows: Sequence[ResultRow], most: int = MOST) -> list[str]:
     """Return at most ``most`` lines of markup, what makes results INVALID first, then what concerns most rows.
 
-    Reasons that one action ends share a line, which has the most telling message with the largest figure.
+    Reasons that one action ends share a line, which has the most telling message with the largest figure, under the worst
+    of their verdicts: a noisy neighbour is one line.
     """
-    found: dict[tuple[str, tuple[str, ...]], list[tuple[ResultRow, Mapping[str, str]]]] = {}
+    found: dict[tuple[str, ...], list[tuple[ResultRow, Mapping[str, str]]]] = {}
     for row in rows:
         for reason in row.reasons:
-            together = _TOGETHER.get(reason["code"], (reason["code"],))
-            found.setdefault((reason["verdict"], together), []).append((row, reason))
-    ordered = sorted(found.items(), key=lambda item: (item[0][0] != "INVALID", -len({row.case for row, _ in item[1]})))
-    shown = [_line(verdict, together, same, rows) for (verdict, together), same in ordered[:most]]
+            verdict, code = reason["verdict"], reason["code"]
+            found.setdefault(_TOGETHER.get(code, (code, verdict)), []).append((row, reason))
+    ordered = sorted(found.items(), key=lambda item: (not _is_invalid(item[1]), -len({row.case for row, _ in item[1]})))
+    shown = [_line(together, same, rows) for together, same in ordered[:most]]
     if len(ordered) > most:
         row = ordered[most][1][0][0]
         more = len(ordered) - most
@@ -57,8 +58,11 @@ def largest_figure(message: str) -> float:
     return max(map(float, numbers), default=0.0)
 
 
+def _is_invalid(same: Sequence[tuple[ResultRow, Mapping[str, str]]]) -> bool:
+    return any(reason["verdict"] == "INVALID" for _, reason in same)
+
+
 def _line(
-    verdict: str,
     together: tuple[str, ...],
     same: Sequence[tuple[ResultRow, Mapping[str, str]]],
     rows: Sequence[ResultRow],
@@ -69,6 +73,7 @@ def _line(
     schemes = list(dict.fromkeys(row.scheme for row, _ in same))
     who = "all" if len({row.case for row, _ in same}) == len(rows) > 1 else ", ".join(schemes)
     others = [code for code in together if code != first and any(reason["code"] == code for _, reason in same)]
+    verdict = "INVALID" if _is_invalid(same) else "WARN"
     also = f" (also {', '.join(others)})" if others else ""
     return (
         f"[{COLOURS[verdict]}]{verdict}[/] {escape(who)}: {escape(short(worst['message']))}{escape(also)}; "
@@ -91,6 +96,11 @@ def busiest(rows: Sequence[ResultRow]) -> str | None:
 def busy_throughout(rows: Sequence[ResultRow]) -> str | None:
     """Return the worst message of others who had the processor where every row has one, else ``None``."""
     return busiest(rows) if all(list(_of_others([row])) for row in rows) else None
+
+
+def load_words(message: str | None) -> str:
+    """Return the beginning of a message of others who had the processor, up to its details; empty for ``None``."""
+    return re.split(r" \(| during ", message or "", maxsplit=1)[0]
 
 
 def _of_others(rows: Sequence[ResultRow]) -> Iterator[str]:

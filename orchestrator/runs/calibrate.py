@@ -46,7 +46,7 @@ def calibrate(
     seed: int = 0,
     show: Callable[[Event], None] = lambda _: None,
 ) -> Calibration:
-    """Measure the built-in model's int8 artifact ``attempts`` times on ``device``; store how alike the attempts are.
+    """Measure tiny-cxr's int8 artifact ``attempts`` times on ``device``; store how alike the attempts are.
 
     The run is stored like any other; ``show`` gets its events. Raises `UsageError` for too few attempts, what probing
     raises, and `DeviceUnfit` where the device did not do them.
@@ -84,9 +84,8 @@ def _group(effort: str, attempts: int) -> int:
 
 def _suite(case: Case, effort: str, attempts: int, seed: int) -> Suite:
     chosen = suites.narrow(
-        suites.built_in(),
+        suites.built_in([case.model]),
         devices=[case.device],
-        models=[case.model],
         schemes=[case.scheme],
         runtimes=[case.runtime],
         threads=[case.threads],

@@ -21,13 +21,13 @@ PATIENCE_S = 60.0
 def smoke_case(
     farm: Farm, device: Device, runtime: str, store: Store, *, session: Session | None = None
 ) -> dict[str, Any]:
-    """Measure the built-in model's artifact, not quantized, on ``device`` with effort smoke; the run is stored like any other.
+    """Measure tiny-cxr's artifact, not quantized, on ``device`` with effort smoke; the run is stored like any other.
 
     Returns ``run``, ``case``, ``sent_bytes``, ``invocations``, ``fastest_ns`` (``None`` where nothing was measured) and
-    ``why`` not. Never VALID: 10 invocations carry no percentile.
+    ``why`` not. Never VALID: one short attempt decides nothing.
     """
     suite = suites.narrow(
-        suites.built_in(),
+        suites.built_in(["tiny-cxr"]),
         devices=[device.name],
         schemes=[scheme_for(runtime, "float32")],
         runtimes=[runtime],

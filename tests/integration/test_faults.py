@@ -169,10 +169,10 @@ def test_ctrl_c_stops_the_lane_on_the_device_and_resume_goes_on(project):
 def test_a_run_whose_model_changed_meanwhile_is_not_resumed(project):
     import shutil
 
-    from orchestrator.models.tiny_cxr import WEIGHTS
+    from orchestrator.models.shipped import TinyCxr
 
     model = project.folder / "mine.keras"
-    shutil.copy(WEIGHTS, model)
+    shutil.copy(TinyCxr.weights, model)
     (project.folder / "suite.yaml").write_text(
         "models:\n  - path: mine.keras\n    preprocess: {size: 64, scale: 0.00784313725490196, mean: 1}\n"
         "dataset: phantom\nschemes: float32\neffort: smoke\nattempts: 3\n"

@@ -111,7 +111,7 @@ def test_adding_a_device_ends_with_its_first_measurement(fleet):
 def test_every_case_of_every_device_is_measured(measured):
     _, rows = measured
 
-    found = {(row["device"], row["scheme"]) for row in rows if row["samples"] == 10 and row["auc_mean"] is not None}
+    found = {(row["device"], row["scheme"]) for row in rows if row["samples"] == 11 and row["auc_mean"] is not None}
     assert found == {(device, scheme) for device in DEVICES for scheme in SCHEMES}
 
 

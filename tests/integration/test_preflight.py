@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from orchestrator.models.tiny_cxr import WEIGHTS
+from orchestrator.models.shipped import TinyCxr
 from tests.lab import toys
 from tests.lab.project import Project
 
@@ -17,7 +17,7 @@ SIZES = "size: 64, channels: 1"
 def mine(tmp_path):
     """A project with a model of its own and a folder of images in two classes."""
     (tmp_path / "home").mkdir()
-    shutil.copyfile(WEIGHTS, tmp_path / "mine.keras")
+    shutil.copyfile(TinyCxr.weights, tmp_path / "mine.keras")
     toys.write(tmp_path / "images")
     return Project(folder=tmp_path)
 

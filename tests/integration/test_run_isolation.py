@@ -58,7 +58,7 @@ def farm(project, monkeypatch, capfd):
     monkeypatch.chdir(project.folder)
 
     def call(*argv):
-        monkeypatch.setattr(sys, "argv", ["farm", *argv])
+        monkeypatch.setattr(sys, "argv", ["farm", *project.words(argv)])
         capfd.readouterr()
         with pytest.raises(SystemExit) as ended:
             command.main()

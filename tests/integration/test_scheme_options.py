@@ -13,7 +13,7 @@ from orchestrator.errors import BuildError, ModelError
 from orchestrator.models.artifacts import Build, recipe_of
 from orchestrator.models.builder import ModelBuilder
 from orchestrator.models.debug_process import debug
-from orchestrator.models.tiny_cxr import TinyCxr
+from orchestrator.models.shipped import TinyCxr
 
 pytestmark = pytest.mark.tensorflow
 

@@ -14,7 +14,7 @@ from orchestrator.errors import BuildError
 from orchestrator.models import tflite_operators, weight_bits
 from orchestrator.models.artifacts import Build, recipe_of
 from orchestrator.models.builder import ModelBuilder
-from orchestrator.models.tiny_cxr import TinyCxr
+from orchestrator.models.shipped import TinyCxr
 
 pytestmark = pytest.mark.tensorflow
 

@@ -19,7 +19,7 @@ import pytest
 from tests.lab.same_process import call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from tests.lab.laboratory import Lab
 
@@ -33,6 +33,8 @@ class Project:
     folder: Path
     #: Where farm's commands can reach a lab's hosts, in its network.
     lab: Lab | None = None
+    #: What a run without a suite measures; ``None`` leaves that to farm.
+    model: str | None = "tiny-cxr"
 
     @property
     def prefix(self) -> list[str]:
@@ -50,18 +52,24 @@ class Project:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("FARM_")}
         return kept | {"HOME": str(self.folder / "home"), "NO_COLOR": "1", "COLUMNS": "120"}
 
+    def words(self, argv: Sequence[str]) -> list[str]:
+        """Return the words of a command, with the model of this project where it is a run without a suite or a model."""
+        others = {"--models", "--resume", "--help"}
+        is_bare = argv[:1] == ("run",) and not others & {*argv} and not any(word.endswith(".yaml") for word in argv)
+        return [*argv, "--models", self.model] if is_bare and self.model else [*argv]
+
     def farm(self, *argv: str, **extra: str) -> subprocess.CompletedProcess[str]:
         """Run `farm` to its end in this process, for queries, edits and errors of usage.
 
         A command that measures, or one whose process is the point, takes `process`.
         """
         with self.lab.entered() if self.lab else nullcontext():
-            return call(argv, folder=self.folder, environment=self.environment | extra)
+            return call(self.words(argv), folder=self.folder, environment=self.environment | extra)
 
     def process(self, *argv: str, timeout: float = 240, **extra: str) -> subprocess.CompletedProcess[str]:
         """Run `farm` to its end in a process of its own."""
         return subprocess.run(
-            [*self.prefix, *FARM, *argv],
+            [*self.prefix, *FARM, *self.words(argv)],
             cwd=self.folder,
             env=self.environment | extra,
             capture_output=True,
@@ -74,7 +82,7 @@ class Project:
     def start(self, *argv: str) -> subprocess.Popen[str]:
         """Start `farm` and return at once."""
         return subprocess.Popen(
-            [*self.prefix, *FARM, *argv],
+            [*self.prefix, *FARM, *self.words(argv)],
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,

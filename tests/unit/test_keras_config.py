@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from orchestrator.models.keras_config import Ends, ends
-from orchestrator.models.tiny_cxr import WEIGHTS
+from orchestrator.models.shipped import TinyCxr
 
 
 def layer(kind, name, **config):
@@ -58,7 +58,7 @@ def test_ends_are_read_from_what_keras_writes_or_left_to_keras(tmp_path, config,
 
 
 def test_the_ends_of_a_real_file_are_those_of_the_model():
-    assert ends(WEIGHTS) == Ends(inputs=((64, 64, 1),), columns=14)
+    assert ends(TinyCxr.weights) == Ends(inputs=((64, 64, 1),), columns=14)
 
 
 def test_an_hdf5_file_has_them_in_an_attribute(tmp_path):

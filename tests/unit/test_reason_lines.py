@@ -42,6 +42,12 @@ def test_a_noisy_neighbour_is_one_line_however_many_reasons_it_gives():
     ]
 
 
+def test_a_noisy_neighbour_that_makes_one_result_invalid_is_still_one_line():
+    rows = [make_row(reasons=(reason(code="other-load", message="x"), reason("INVALID", "steal", "the host took 40%")))]
+
+    assert plain(rows) == ["INVALID float32: x (also steal); let it cool down"]
+
+
 def test_what_makes_results_invalid_is_first_then_what_concerns_most_and_three_lines_are_enough():
     often = reason(code="smoke", message="wiring only", advice="more")
     rows = [

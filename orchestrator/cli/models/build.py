@@ -26,7 +26,9 @@ EPILOG = """Examples:
 
 
 def build(
-    what: Annotated[str, typer.Argument(metavar="MODEL|SUITE", help="A suite.yaml, or a built-in model: tiny-cxr.")],
+    what: Annotated[
+        str, typer.Argument(metavar="MODEL|SUITE", help="A suite.yaml, or a built-in model: small-cxr, tiny-cxr.")
+    ],
     models: Annotated[str, typer.Option(metavar="A,B", help="Only these models of the suite.")] = "",
     schemes: Annotated[
         str,
@@ -78,7 +80,7 @@ def _suite(what: str, models: str, schemes: str) -> Suite:
     words = [[word.strip() for word in text.split(",") if word.strip()] for text in (models, schemes)]
     if Path(what).suffix in (".yaml", ".yml"):
         return suites.narrow(suites.load(Path(what)), models=words[0], schemes=words[1])
-    return suites.narrow(suites.built_in(), models=[what, *words[0]], schemes=words[1])
+    return suites.narrow(suites.built_in([what, *words[0]]), schemes=words[1])
 
 
 def _built(artifacts: Artifacts, suite: Suite, limits: BuildLimits) -> tuple[list[Built], list[Failed]]:

@@ -38,7 +38,7 @@ def debug(
     from orchestrator.models.debug_process import debug as measure
     from orchestrator.reports import layer_errors as report
 
-    whole = suites.load(suite) if suite else suites.built_in()
+    whole = suites.load(suite) if suite else suites.built_in([model])
     chosen = suites.narrow(whole, models=model, schemes=scheme)
     options = whole.scheme_options.get(scheme, {})
     layers = measure(chosen.models[0], chosen.calibration or chosen.dataset, scheme, options, images=images)

@@ -39,6 +39,15 @@ ClassWeights = Annotated[
 Patience = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Stop after N epochs in a row without a better validation AUC.")
 ]
+Weights = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True,
+        dir_okay=False,
+        metavar="FILE.weights.h5",
+        help="Begin with these weights of the architecture, not with random ones.",
+    ),
+]
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on with a training that was interrupted, from its last whole epoch.")
 ]
@@ -52,7 +61,10 @@ DatasetOption = Annotated[
 
 def train(
     architecture: Annotated[
-        str, typer.Argument(metavar="ARCHITECTURE", help="tiny-cxr, mobilenetv2, densenet121, or another of the zoo.")
+        str,
+        typer.Argument(
+            metavar="ARCHITECTURE", help="tiny-cxr, small-cxr, mobilenetv2, densenet121, or another of the zoo."
+        ),
     ],
     out: Annotated[Path, typer.Option(metavar="FILE.keras", help="Where the best model is saved.")],
     dataset: Annotated[
@@ -67,6 +79,7 @@ def train(
     augmentation: Augmentation = 1.0,
     class_weights: ClassWeights = False,
     patience: Patience = None,
+    weights: Weights = None,
     resume: Resume = False,
     curve: CurveOption = None,
     *,
@@ -99,6 +112,7 @@ def train(
         augmentation=augmentation,
         balanced=class_weights,
         patience=patience,
+        weights=None if weights is None else str(weights.absolute()),
     )
     passes = training.fit(architecture, images, preprocess, out, course, resume=resume)
     done = _show(passes, total=epochs, title=f"{architecture} on {images.name}", draw=draw)

@@ -125,9 +125,10 @@ def print_rows(store: Queries, rows: Sequence[ResultRow], files: Project, *, as_
 
         typer.echo(json_report.render(shown))
         return
-    from orchestrator.reports import answer, case_table
+    from orchestrator.reports import answer, case_table, device_matrix
 
     out = console()
+    device_matrix.show(shown, out)
     case_table.show(shown, out)
     answer.show(shown, out)
 
@@ -172,7 +173,9 @@ def _print_more(page: int, count: int) -> None:
 def _print_skips(skips: Sequence[tuple[Case, str]], chosen: Mapping[str, Any]) -> None:
     from rich.markup import escape
 
-    for case, reason in skips:
-        if any(name != "verdict" and getattr(case, name) not in values for name, values in chosen.items()):
-            continue
-        console().print(f"[yellow]skipped[/]  {escape(str(case))}: {escape(reason)}", soft_wrap=True)
+    from orchestrator.reports.skips import lines
+
+    named = {name: values for name, values in chosen.items() if name != "verdict"}
+    asked = [skip for skip in skips if all(getattr(skip[0], name) in values for name, values in named.items())]
+    for line in lines(asked):
+        console().print(f"[yellow]skipped[/]  {escape(line)}", soft_wrap=True)

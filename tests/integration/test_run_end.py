@@ -1,0 +1,105 @@
+"""What stands below a run that is over, from a stored run."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.cli.context import project as project_of
+from orchestrator.cli.run import _show_results
+from orchestrator.domain import event as happened
+from orchestrator.domain.device import LOCAL, Device
+from orchestrator.domain.result import Verdict
+from orchestrator.store.store import Store
+from orchestrator.testing import MIDNIGHT, make_case, make_measurement
+from tests.lab.telling import RUN, SMOKE, judged, ready, started, tell
+
+OFF = "nothing answers at 10.0.0.9:22"
+SCHEMES = ("float32", "int8")
+
+
+@pytest.fixture
+def shown(tmp_path, monkeypatch, capsys):
+    """Return what a run of some devices shows at its end; ``off`` never answered, ``gone`` was lost on the way."""
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def show(*devices, inventory="local: {transport: local}", more=()):
+        (tmp_path / "inventory.yaml").write_text(f"devices: {{{inventory}}}\n")
+        files = project_of(None, tmp_path / "inventory.yaml")
+        with Store.open(f"sqlite:///{tmp_path / 'farm.db'}") as store:
+            tell(store, started(), *(event for device in devices for event in finished(device)), *more)
+            _show_results(RUN, store, files, as_json=False)
+        return capsys.readouterr().out.splitlines()
+
+    return show
+
+
+def finished(device):
+    entry = LOCAL if device == "local" else Device(name=device, address=device)
+    yield happened.DeviceProbed(run=RUN, at=MIDNIGHT, device=device, entry=entry, facts={})
+    for number, scheme in enumerate(SCHEMES, 1):
+        case = make_case(device=device, scheme=scheme)
+        yield ready(sha256=str(number) * 64, scheme=scheme)
+        for attempt in range(3):
+            measurement = make_measurement(
+                (1_000_000 // number + attempt,) * 20,
+                attempt=f"{case}-{attempt}",
+                case=case,
+                number=attempt + 1,
+                artifact=str(number) * 64,
+            )
+            yield happened.AttemptEnded(run=RUN, at=MIDNIGHT, device=device, measurement=measurement)
+        yield judged(
+            case, artifact=str(number) * 64, attempts=3, p50_ns=1e6 / number, verdict=Verdict.WARN, reasons=(SMOKE,)
+        )
+
+
+def left_out(device, reason, kind=happened.LaneSkipped):
+    cases = [make_case(device=device, scheme=scheme) for scheme in SCHEMES]
+    yield kind(run=RUN, at=MIDNIGHT, device=device, reason=reason)
+    for case in cases:
+        yield happened.CaseSkipped(run=RUN, at=MIDNIGHT, device=device, case=case, reason=reason)
+
+
+def test_the_end_of_a_run_begins_with_its_id_its_counts_and_each_lost_device_once(shown):
+    no_runtime = happened.CaseSkipped(
+        run=RUN, at=MIDNIGHT, device="local", case=make_case(runtime="tflite"), reason="no tflite"
+    )
+
+    lines = shown("local", "pi5", more=[*left_out("off", f"off: {OFF}"), no_runtime])
+
+    assert lines[:4] == [
+        "run run-1: 7 cases on 3 devices: 4 WARN; 3 skipped; 1 device lost",
+        f"lost     off: {OFF}",
+        "skipped  local/tiny-cxr/float32/tflite/t1/b1: no tflite",
+        "",
+    ]
+    assert "\n".join(lines).count(OFF) == 1
+
+
+def test_a_device_that_answered_when_the_run_went_on_is_not_lost(shown):
+    lines = shown("pi5", more=[*left_out("local", "it is off"), *finished("local")])
+
+    assert not [line for line in lines if line.startswith("lost")]
+
+
+def test_a_matrix_of_devices_and_schemes_stands_before_the_tables(shown):
+    lines = shown("local", "pi5")
+
+    matrix = lines.index("tiny-cxr, every device")
+    assert lines[matrix + 1].split() == ["device", "float32", "int8"]
+    assert lines[matrix + 3].split() == ["local", "1.00", "ms*", "500", "µs", "2.0×*"]
+    assert lines[matrix + 4].split() == ["pi5", "1.00", "ms*", "500", "µs", "2.0×*"]
+    assert matrix < next(number for number, line in enumerate(lines) if line.startswith("tiny-cxr on local"))
+
+
+def test_one_device_needs_no_matrix_and_is_advised_to_get_company(shown):
+    lines = shown("local")
+
+    assert not [line for line in lines if "every device" in line]
+    assert lines[-1] == "A real device: farm devices add pi5 --address pi@192.168.1.20"
+
+
+def test_who_has_devices_is_not_advised_to_add_a_first(shown):
+    inventory = "local: {transport: local}, pi5: {address: 127.0.0.1}"
+
+    assert not [line for line in shown("local", inventory=inventory) if "farm devices add" in line]
