@@ -86,6 +86,8 @@ class Project:
 
     def known(self) -> Mapping[str, DeviceRow]:
         """Return the facts of devices as they last answered, by name; a question creates no database."""
+        if self.has_no_database():
+            return {}
         with self.open_store(create=False) as store:
             return {row.name: row for row in store.devices()}
 
