@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from orchestrator.cli import ansible_inventory
+from orchestrator.config import foreign_inventory
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -25,7 +28,6 @@ if TYPE_CHECKING:
     from orchestrator.store.store import Store
     from orchestrator.transports.connector import Connector
 
-DEFAULT_INVENTORY = Path("inventory.yaml")
 # Options that mean the same on every command that takes them.
 Db = Annotated[
     str | None,
@@ -39,7 +41,11 @@ Db = Annotated[
 InventoryFile = Annotated[
     Path | None,
     typer.Option(
-        "--inventory", envvar="FARM_INVENTORY", metavar="FILE", help="The devices (default: ./inventory.yaml)."
+        "--inventory",
+        envvar="FARM_INVENTORY",
+        metavar="FILE",
+        callback=ansible_inventory.read,
+        help="The devices (default: ./inventory.yaml): farm's own file, an Ansible inventory, or - for ansible-inventory --list.",
     ),
 ]
 Wheelhouse = Annotated[
@@ -148,7 +154,8 @@ class Project:
 def project(db: str | None = None, inventory: Path | None = None, *, creates_inventory: bool = False) -> Project:
     """Return where things are, from the options of a command.
 
-    Raises `UsageError` where ``inventory`` is named and no such file exists, unless the command ``creates_inventory``.
+    With an Ansible inventory, farm's own files are in the current folder. Raises `UsageError` where ``inventory`` is named and no such
+    file exists, unless the command ``creates_inventory``.
     """
     if inventory is not None and not creates_inventory and not inventory.exists():
         from orchestrator.errors import UsageError
@@ -157,8 +164,8 @@ def project(db: str | None = None, inventory: Path | None = None, *, creates_inv
             f"{inventory}: no such inventory",
             hint="name the file of --inventory or FARM_INVENTORY rightly, or make it: farm devices add NAME --inventory FILE",
         )
-    path = inventory or DEFAULT_INVENTORY
-    folder = path.absolute().parent
+    path = inventory or ansible_inventory.DEFAULT
+    folder = path.absolute().parent if foreign_inventory.notation(path) is None else Path.cwd()
     state = folder / ".farm"
     return Project(inventory=path, state=state, db=db or f"sqlite:///{folder / 'farm.db'}")
 

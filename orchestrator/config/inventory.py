@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator import registry
+from orchestrator.config import foreign_inventory, importers
 from orchestrator.config import yaml_document as documents
 from orchestrator.config.address import parse_address
 from orchestrator.config.inventory_schema import ALL, NAME, REFERRING, Entry, File, Group, Settings, name_misfit
@@ -38,14 +39,25 @@ class Inventory:
 
     @classmethod
     def load(cls, path: Path | None) -> Inventory:
-        """Read ``path``; no file means `LOCAL` alone. Raises `InventoryError` with file, line and key."""
+        """Read ``path``, farm's own file or an Ansible inventory; no file means `LOCAL` alone.
+
+        Raises `InventoryError` with file, line and key.
+        """
         try:
             absent = path is None or not path.exists()
         except OSError as reason:
             raise InventoryError(f"{path}: {reason.strerror}") from reason
         if path is None or absent:
             return cls(devices=(LOCAL,))
+        if foreign_inventory.notation(path) is not None:
+            return cls._of_ansible(path)
         return cls.of(documents.read(path, InventoryError))
+
+    @classmethod
+    def _of_ansible(cls, path: Path) -> Inventory:
+        devices = importers.as_inventory(path).devices
+        here = any(device.name == LOCAL.name or device.transport == LOCAL.transport for device in devices)
+        return cls(devices=devices if here else (LOCAL, *devices))
 
     @classmethod
     def of(cls, document: documents.Document) -> Inventory:

@@ -6,6 +6,7 @@ from dataclasses import asdict, fields
 from dataclasses import replace as dataclass_replace
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.config import foreign_inventory
 from orchestrator.config import yaml_document as documents
 from orchestrator.config import yaml_edit as splice
 from orchestrator.config.atomic_write import rewriting
@@ -31,6 +32,16 @@ def check_name(name: str) -> None:
         raise InventoryError(wrong)
 
 
+def check_own(path: Path) -> None:
+    """Raise `InventoryError` for an inventory of another tool, which farm reads and never writes."""
+    notation = foreign_inventory.notation(path)
+    if notation is not None:
+        raise InventoryError(
+            f"{path}: an inventory of another tool ({notation}), which farm reads and never writes",
+            hint=f"make one of farm's own of it: farm devices import {path} --inventory devices.yaml",
+        )
+
+
 def add(path: Path, *devices: Device) -> None:
     """Write ``devices`` into the inventory at ``path``, all or none, keeping every other byte; a missing file is created.
 
@@ -53,6 +64,7 @@ def add(path: Path, *devices: Device) -> None:
 def preview(path: Path, device: Device) -> Device:
     """Return ``device`` as the inventory would mean it if it were added: with what its groups say. Raises as `add`."""
     check_name(device.name)
+    check_own(path)
     Inventory.load(path)
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     document = documents.parse(text, path, InventoryError)
@@ -117,6 +129,7 @@ def remove(path: Path, names: Sequence[str]) -> None:
 def rename(path: Path, old: str, new: str) -> None:
     """Call an entry ``new``, wherever the file names it; raises `InventoryError` where it would mean another device then."""
     check_name(new)
+    check_own(path)
     before = Inventory.load(path)
 
     def edit(text: str, data: dict[str, Any], document: documents.Document) -> tuple[str, dict[str, Any]]:
@@ -153,6 +166,7 @@ def _entries(data: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, Any]]
 
 def replace(path: Path, before: str, after: str) -> None:
     """Put an edited text in place of ``before``, if it is valid and the file was not changed meanwhile."""
+    check_own(path)
     Inventory.of(documents.parse(after, path, InventoryError))
     with rewriting(path) as text:
         if text.before != before:
@@ -213,6 +227,7 @@ def _edit(
 
     The file must be valid before and after, unless it need not be ``understood``.
     """
+    check_own(path)
     if path.exists():
         document = documents.read(path, InventoryError)  # refuses a wrong file before it is touched
         if understood:

@@ -158,7 +158,7 @@ def test_a_range_is_all_its_hosts(put, pattern, names):
         ("all:\n  hosts:\n    pi: 5\n", "hosts:3: host 'pi': expected `name: value` lines"),
         ("all:\n  hosts: {a\n", "hosts:3: "),
         ("all:\n  children:\n    a: {children: {b: {children: {a: }}}}\n", "groups are their own children: a, b"),
-        ("_meta: {hostvars: {}}\n", "ansible-inventory -i FILE --list --yaml"),
+        ('{"_meta": {"hostvars": {}}, "pis": {"hosts": "pi"}}', "group 'pis': hosts: expected a list of names"),
         ("- hosts: all\n", "hosts:1: expected `key: value` lines"),
         ("$ANSIBLE_VAULT;1.1;AES256\n61\n", "hosts:1: it is encrypted"),
         ("#!/bin/sh\necho\n", "hosts:1: it is a program"),

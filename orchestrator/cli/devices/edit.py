@@ -135,6 +135,7 @@ def _in_editor(path: Path) -> None:
     """Let a person edit the file until it is right, or given up; what is wrong never replaces what was right."""
     from orchestrator.config import inventory_edit as inventory_file
 
+    inventory_file.check_own(path)
     before = path.read_text(encoding="utf-8") if path.exists() else inventory_file.HEADER
     text = before
     while True:

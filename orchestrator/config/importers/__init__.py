@@ -1,16 +1,17 @@
-"""Devices of other tools: Ansible inventories in INI or YAML, ssh_config files."""
+"""Devices of other tools: Ansible inventories in INI, YAML or JSON, ssh_config files."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from orchestrator.config.importers import ansible, ansible_ini, ansible_yaml
+from orchestrator.config import foreign_inventory
+from orchestrator.config.importers import ansible, ansible_ini, ansible_list, ansible_yaml
 from orchestrator.config.importers import ssh_config as ssh
 from orchestrator.config.importers.result import Found
 from orchestrator.errors import InventoryError
 
-__all__ = ["Found", "read"]
+__all__ = ["Found", "as_inventory", "read"]
 
 _SECTION = re.compile(r"^\[[^\]\n]+\]\s*([#;].*)?$", re.MULTILINE)
 _SSH = re.compile(r"^\s*(host|match|include)(\s*=\s*|\s+)[^\s=:]", re.MULTILINE | re.IGNORECASE)
@@ -24,6 +25,9 @@ def read(path: Path) -> Found:
     Raises `InventoryError` with file and line where it can't be read or is none of the three. It runs nothing and asks nothing.
     """
     text = _text(path)
+    printed = foreign_inventory.listed(text)
+    if printed is not None:
+        return ansible.devices(ansible_list.tree(printed, path))
     lines = "\n".join(line for line in text.splitlines() if line.strip() and not line.lstrip().startswith(("#", ";")))
     if not lines:
         raise InventoryError(f"{path}: the file is empty")
@@ -36,6 +40,24 @@ def read(path: Path) -> Found:
     else:
         tree = ansible_ini.tree(text, path)
     ansible_yaml.beside(tree, path)
+    return ansible.devices(tree)
+
+
+def as_inventory(path: Path) -> Found:
+    """Return the devices of an Ansible inventory that is used as it is, and what could not be taken over.
+
+    Raises `InventoryError` as `read` does, and where a value that farm connects with is encrypted or a template: another in its place
+    would reach another host, or none.
+    """
+    text, notation = _text(path), foreign_inventory.notation(path)
+    printed = foreign_inventory.listed(text)
+    if printed is not None:
+        tree = ansible_list.tree(printed, path)
+    else:
+        module = ansible_ini if notation == foreign_inventory.INI else ansible_yaml
+        tree = module.tree(text, path)
+        ansible_yaml.beside(tree, path)
+    tree.notes.strict = True
     return ansible.devices(tree)
 
 

@@ -204,9 +204,9 @@ def _first(name: str, values: Mapping[str, Value], variables: tuple[str, ...], n
         why = _unfit(value.text)
         if why is None:
             return value
-        if variable in _NAMES["address"]:
+        if variable in _NAMES["address"] and not notes.strict:
             raise LeftOut(f"left out: {variable} is {why}")
-        notes.add(name, f"{variable} not taken over: it is {why}")
+        notes.unread(name, variable, why, value.where)
     return None
 
 

@@ -20,9 +20,6 @@ _ENDINGS = ("", ".yml", ".yaml", ".json")
 def tree(text: str, path: Path) -> Tree:
     """Return the inventory ``text``, which is in ``path``; raises `InventoryError` with file and line."""
     document = _parsed(text, path)
-    if "_meta" in document.data:
-        words = "it is what a program printed; farm reads static inventories"
-        raise document.complain(("_meta",), words, hint="ansible-inventory -i FILE --list --yaml > hosts.yaml")
     found = Tree()
     for name in document.data:
         _group(found, document, (name,), 0)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from orchestrator.config.address import parse_address, written_address
 from orchestrator.config.inventory_schema import name_misfit
 from orchestrator.domain.device import Device
-from orchestrator.errors import UsageError
+from orchestrator.errors import InventoryError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,12 +33,23 @@ class Found:
 class Notes:
     """Notes being collected: what holds for many devices is noted once."""
 
+    #: Whether a value that can't be read is an error.
+    strict: bool = False
     _about: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, name: str, what: str) -> None:
         """Note ``what`` about the host ``name``."""
         if name not in self._about[what]:
             self._about[what].append(name)
+
+    def unread(self, name: str, variable: str, why: str, where: str) -> None:
+        """Note that a value of ``name`` is not one that farm can read; raises `InventoryError` where that is an error."""
+        if self.strict:
+            raise InventoryError(
+                f"{where}: {name}: {variable} is {why}, which farm does not evaluate",
+                hint="write the value itself into the inventory, or take the rest over: farm devices import FILE --inventory devices.yaml",
+            )
+        self.add(name, f"{variable} not taken over: it is {why}")
 
     def all(self) -> tuple[str, ...]:
         """Return them as lines."""
