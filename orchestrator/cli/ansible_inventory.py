@@ -1,4 +1,4 @@
-"""An Ansible inventory as ``--inventory``: shown once a command, read and never written."""
+"""An Ansible inventory as ``--inventory``, shown once a command."""
 
 from __future__ import annotations
 
