@@ -46,7 +46,8 @@ def report(
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="As what.")] = Format.HTML,
     claims: Annotated[
-        Path | None, typer.Option(metavar="CLAIMS.yaml", help="Answer these claims too: farm results check.")
+        Path | None,
+        typer.Option(metavar="CLAIMS.yaml", help="Answer these claims too: farm results check CLAIMS.yaml."),
     ] = None,
     *,
     db: Db = None,

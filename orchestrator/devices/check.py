@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from orchestrator.transports.connector import Connector
 
 #: What to do about a name that answers from another machine.
-OTHER_MACHINE = "earlier results belong to that machine: farm devices rename, or add the new machine under a new name"
+OTHER_MACHINE = (
+    "earlier results belong to that machine: farm devices rename OLD NEW, or add the new machine under a new name"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,7 +63,7 @@ def _matching(word: str, layers: Sequence[Layer], scheme: str) -> Sequence[Layer
     near = difflib.get_close_matches(word, names, n=3, cutoff=0.3) or names[:3]
     raise BuildError(
         f"scheme {scheme}: the model has no layer {word!r}; nearest: {', '.join(near)}",
-        hint="list them: farm models debug",
+        hint="list them: farm models debug MODEL",
     )
 
 

@@ -93,7 +93,7 @@ def _of_the_auc(scores: Scores, auc: Estimates | None) -> Iterator[Reason]:
         yield invalid(
             "auc-differs",
             "device and controller computed different AUCs from the same scores",
-            "please report this with the output of farm results show",
+            "please report this with the output of farm results show CASE",
         )
     mean = auc.mean.value if auc and auc.mean else mean_auc(scores.auc)
     if mean is None:

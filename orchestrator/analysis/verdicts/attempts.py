@@ -101,7 +101,7 @@ def of_the_latency(good: Sequence[Measurement]) -> Iterator[Reason]:
                 "unstable",
                 f"the attempts' medians go from {format_ns(middles.min())} to {format_ns(middles.max())} "
                 f"(standard deviation {spread:.0%} of the mean)",
-                "look for what else runs on the device, and set its governor to performance (farm devices tune)",
+                "look for what else runs on the device, and set its governor to performance (farm devices tune NAME)",
             )
     still = [ns for attempt in good if (ns := stood_still_ns(attempt)) > 0]
     if still:

@@ -108,7 +108,7 @@ def _of_frequency(good: Sequence[Measurement], facts: Mapping[str, Any]) -> Iter
         yield warn(
             "frequency-changed",
             f"the processor's frequency went from {min(medians) / 1e9:.2f} to {max(medians) / 1e9:.2f} GHz",
-            "set the governor to performance (farm devices tune), cool the device, or turn its turbo off",
+            "set the governor to performance (farm devices tune NAME), cool the device, or turn its turbo off",
         )
 
 

@@ -12,7 +12,7 @@ from orchestrator.cli.devices.format import print_json, table
 from orchestrator.cli.terminal import plain
 from orchestrator.reports.whole_table import print_whole
 
-IMPORT_EPILOG = """Host keys are confirmed afterwards, by `farm devices trust`.  Examples:
+IMPORT_EPILOG = """Host keys are confirmed afterwards, by `farm devices trust NAME`.  Examples:
 
 \b
   farm devices import hosts.ini --dry-run

@@ -57,7 +57,7 @@ def break_even(
         names = ", ".join(sorted({row.runtime for row in rows})) or "none"
         errors_console().print(
             f"no device has results of both {runtime} and {against} with the same model, threads and batch size; "
-            f"runtimes with results: {names}; measure more with farm run --runtimes",
+            f"runtimes with results: {names}; measure more with farm run --runtimes A,B",
             soft_wrap=True,
             markup=False,
         )

@@ -85,7 +85,7 @@ def forest(comparisons: Sequence[Comparison]) -> Chart | None:
             },
         },
     ]
-    caption = "Lines are 95 % intervals. The grey band is the device's own noise, where it was calibrated (farm devices calibrate)."
+    caption = "Lines are 95 % intervals. The grey band is the device's own noise, where it was calibrated (farm devices calibrate NAME)."
     spec = chart_spec(values, height=height_of(values, "label", step=24), layer=layers)
     return Chart(kind="forest", name="forest", title="Difference from float32", caption=caption, spec=spec)
 
