@@ -41,7 +41,8 @@ AccuracyOption = Annotated[
 ]
 ThreadsOption = Annotated[str, typer.Option(metavar="1,4", help="Threads of the runtime.")]
 TuneOption = Annotated[
-    bool, typer.Option("--tune", help="Set the governor to performance meanwhile, where you may: farm devices tune.")
+    bool,
+    typer.Option("--tune", help="Set the governor to performance meanwhile, where you may: farm devices tune NAME."),
 ]
 RescoreOption = Annotated[
     bool,
