@@ -30,8 +30,11 @@ def worst_first(layers: Sequence[LayerError]) -> list[LayerError]:
     return sorted(layers, key=lambda each: -each.rmse_by_scale)
 
 
-def show(layers: Sequence[LayerError], console: Console, *, scheme: str, worst: int) -> None:
-    """Print the ``worst`` layers, and the line of a suite that keeps those float that int8 does not suit."""
+def show(layers: Sequence[LayerError], console: Console, *, scheme: str, keeping: str | None, worst: int) -> None:
+    """Print the ``worst`` layers, and the line of a suite that keeps those float that ``scheme`` does not suit.
+
+    ``keeping`` is the scheme of that line, ``None`` where none leaves layers out.
+    """
     ranked = worst_first(layers)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
     table.add_column("layer", overflow="fold")
@@ -47,14 +50,17 @@ def show(layers: Sequence[LayerError], console: Console, *, scheme: str, worst: 
     suspects = [each for each in ranked if each.suspect]
     console.print(
         f"\n{len(suspects)} of {len(ranked)} quantized operators are suspect: their error is more than {SUSPECT} steps of their "
-        "int8 scale, where rounding alone gives 0.29.",
+        "scale, where rounding alone gives 0.29.",
         soft_wrap=True,
     )
+    if keeping is None:
+        console.print(f"{scheme} keeps no layer in float32; measure float16 or dynamic beside it.", markup=False)
+        return
     chosen = suspects or ranked[:1]
     names = ", ".join(json.dumps(each.layer, ensure_ascii=False) for each in chosen[:worst])
     console.print(
-        f"To keep {'them' if suspects else 'the worst'} in float32, write into the suite, and measure both:\n\n"
-        f"schemes: [float32, {scheme}, {{kind: {scheme}, name: {scheme}-mixed, float_layers: [{names}]}}]",
+        f"To keep {'them' if suspects else 'the worst'} in float32, add to `schemes:` of the suite, and measure both:\n\n"
+        f"  - {{kind: {keeping}, name: {scheme}-worst, float_layers: [{names}]}}",
         markup=False,
         soft_wrap=True,
     )

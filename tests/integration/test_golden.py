@@ -31,7 +31,7 @@ from tests.data.make_artifacts import BIAS, WEIGHTS
 
 pytestmark = pytest.mark.tensorflow
 
-SCHEMES = ("float32", "float16", "dynamic", "int8", "int8-io")
+SCHEMES = ("float32", "float16", "dynamic", "int8-io")
 TINY = ModelSpec(name="tiny-cxr", kind="tiny-cxr")
 
 #: A runtime that computes what the agent probes it with, and answers 0.5 to everything else.

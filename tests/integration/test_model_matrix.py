@@ -16,9 +16,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file"),
 ]
 
-#: What a machine of two cores builds in a few seconds: two of these are drawn, one scheme each.
+#: What a machine of two cores builds in a few seconds: one of these is drawn, with one scheme beside float32.
 CHEAP = [(name, form) for name in ("MobileNetV3Small", "MobileNetV2", "MobileNet") for form in FORMS]
-DRAWN = random.Random(14).sample(CHEAP, 2)  # noqa: S311  a seeded draw
+DRAWN = random.Random(14).sample(CHEAP, 1)  # noqa: S311  a seeded draw
 WHOLE = [(each.function, form) for each in FAMILIES for form in FORMS] if os.environ.get("FARM_TEST_MATRIX") else []
 
 

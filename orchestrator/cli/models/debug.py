@@ -45,4 +45,13 @@ def debug(
     if json:
         typer.echo(report.as_json(layers))
     else:
-        report.show(layers, console(), scheme=scheme, worst=worst)
+        report.show(layers, console(), scheme=scheme, keeping=_keeping(options.get("kind", scheme)), worst=worst)
+
+
+def _keeping(kind: str) -> str | None:
+    """Return the scheme that quantizes as ``kind`` does but for layers that a suite names, ``None`` where there is none."""
+    from orchestrator import registry
+    from orchestrator.config import plugin_options
+
+    kind = {"int8-io": "int8"}.get(kind, kind)
+    return kind if "float_layers" in plugin_options.names(registry.find("scheme", kind)) else None
