@@ -89,7 +89,8 @@ class KerasSource:
             raise ModelError("a SavedModel, or a file of Keras 2, can't be saved as a Keras model")
         image = keras.Input(batch_shape=(batch, *self.keras.inputs[0].shape[1:]), name="image")
         saved = path.with_suffix(".keras")  # Keras requires this ending
-        keras.Model(image, self.keras(image, training=False)).save(saved)
+        # a name of its own: that which Keras gives counts the models that were made before
+        keras.Model(image, self.keras(image, training=False), name="artifact").save(saved)
         _write_without_dates(saved, path)
         saved.unlink()
 
