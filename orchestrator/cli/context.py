@@ -192,10 +192,10 @@ def console() -> Console:
 
 
 def errors_console() -> Console:
-    """Return where progress and errors go: standard error."""
-    from orchestrator.cli.safe_console import SafeConsole
+    """Return where errors go: standard error."""
+    from orchestrator.cli.output import output
 
-    return SafeConsole(stderr=True, highlight=False)
+    return output().console
 
 
 def interactive() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -136,7 +137,7 @@ def replay(*, db: Db = None, inventory: InventoryFile = None) -> None:
 
     files = project(db, inventory)
     with files.open_store(create=False) as store:
-        if not replay_all(files, store, console()):
+        if not replay_all(files, store, partial(console().print, soft_wrap=True)):
             console().print("no events wait for a database")
 
 

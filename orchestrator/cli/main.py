@@ -11,6 +11,8 @@ import typer
 
 from orchestrator.cli import bench, completion, datasets, db, devices, doctor, models, report, results, run, runs, web
 from orchestrator.cli.aliases import Aliased
+from orchestrator.cli.interrupts import STATUS, Interrupts
+from orchestrator.cli.output import OutputGroup, choose
 from orchestrator.cli.password_warning import warn_of_password
 
 #: What a disk says that is full, read-only, somebody else's, or has something else where a file should be.
@@ -20,6 +22,7 @@ PLACES = frozenset(
 
 app = typer.Typer(
     name="farm",
+    cls=OutputGroup,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -52,11 +55,26 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _options(
+    context: typer.Context,
+    *,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Print the answer and errors alone; stands before a command or after it.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Print each attempt, and each question to a device, too; likewise.")
+    ] = False,
+    plain: Annotated[
+        bool,
+        typer.Option(
+            "--plain", help="Append lines, redraw none: for screen readers and logs; likewise, or set FARM_PLAIN=1."
+        ),
+    ] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    pass
+    del version  # its callback answers
+    choose(context, quiet=quiet, verbose=verbose, plain=plain)
 
 
 def main() -> None:
@@ -67,9 +85,10 @@ def main() -> None:
     warn_of_password(sys.argv[1:])
     completion.answer_shells()
     try:
-        app(prog_name="farm")
+        with Interrupts():
+            app(prog_name="farm")
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(STATUS)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)

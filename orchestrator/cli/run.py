@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from itertools import chain, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +22,7 @@ from orchestrator.cli.context import (
     errors_console,
     project,
 )
+from orchestrator.cli.output import output
 from orchestrator.cli.run_options import (
     AccuracyOption,
     CompareOption,
@@ -41,18 +42,21 @@ from orchestrator.cli.run_options import (
     words,
 )
 from orchestrator.cli.terminal import plain
+from orchestrator.cli.time_left import Estimates
 from orchestrator.cli.waiting import replay_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from orchestrator.cli.context import Project
+    from orchestrator.cli.time_left import Earlier
     from orchestrator.domain.device import Device
     from orchestrator.domain.event import Event
     from orchestrator.domain.plan import Plan
     from orchestrator.domain.suite import Suite
     from orchestrator.runs.farm import Farm
     from orchestrator.store.rows import RunRow
+    from orchestrator.store.step_times import StepTimes
     from orchestrator.store.store import Store
 
 #: The run that ``--resume`` alone goes on with.
@@ -145,10 +149,10 @@ def run(
     if resume is None:
         raise typer.Exit(carry_out(farm, files, _chosen(suite, narrowing), dry_run=dry_run, as_json=json))
     if dry_run:
-        raise typer.Exit(_show_plan(_planned_rest(farm, files, resume), as_json=json))
+        raise typer.Exit(_show_plan(*_planned_rest(farm, files, resume), as_json=json))
     with files.open_store(create=False) as store:
-        replay_all(files, store, errors_console())
-        raise typer.Exit(_show_run(_resuming(farm, files, resume)(store), store, files, as_json=json))
+        replay_all(files, store, output().note)
+        raise typer.Exit(_show_run(_resuming(farm, files, resume)(store), store, files, as_json=json)[1])
 
 
 def carry_out(
@@ -165,19 +169,17 @@ def carry_out(
     ``below`` is called with the store and the run's id once its results are shown.
     """
     if dry_run:
-        return _show_plan(_planned(farm, files, chosen), as_json=as_json)
+        return _show_plan(*_planned(farm, files, chosen), as_json=as_json)
     begin = _beginning(farm, files, chosen)
     with files.open_store() as store:
-        replay_all(files, store, errors_console())
-        events = begin(store)
-        first = next(events)
-        status = _show_run(chain((first,), events), store, files, as_json=as_json)
+        replay_all(files, store, output().note)
+        run, status = _show_run(begin(store), store, files, as_json=as_json)
         if below is not None:
-            below(store, first.run)
+            below(store, run)
         return status
 
 
-def _beginning(farm: Farm, files: Project, chosen: Suite) -> Callable[[Store], Iterator[Event]]:
+def _beginning(farm: Farm, files: Project, chosen: Suite) -> Callable[[Store], Generator[Event, None, None]]:
     """Return what begins a run in a store; what is wrong with options or inputs is raised before the store is opened."""
     devices = files.select(chosen.devices)
     with wrong_inputs():
@@ -195,8 +197,8 @@ def wrong_inputs() -> Iterator[None]:
         raise UsageError(error.message, hint=error.hint) from error
 
 
-def _resuming(farm: Farm, files: Project, run: str) -> Callable[[Store], Iterator[Event]]:
-    def resume(store: Store) -> Iterator[Event]:
+def _resuming(farm: Farm, files: Project, run: str) -> Callable[[Store], Generator[Event, None, None]]:
+    def resume(store: Store) -> Generator[Event, None, None]:
         row = store.run(run)
         return farm.resume(row.id, _devices_of(_stored(row), files), store)
 
@@ -223,33 +225,45 @@ def _stored(row: RunRow) -> Suite:
     return Suite.from_json(row.suite)
 
 
-def _planned(farm: Farm, files: Project, chosen: Suite) -> Plan:
-    """Return what a new run would do."""
+def _planned(farm: Farm, files: Project, chosen: Suite) -> tuple[Plan, Estimates]:
+    """Return what a new run would do, with what is known of how long that takes."""
     devices = files.select(chosen.devices)
     with wrong_inputs():
-        _show_inputs(chosen)
-    return farm.plan(chosen, devices)
+        images = _show_inputs(chosen)
+    return farm.plan(chosen, devices), Estimates(earlier=_earlier(files), images=images)
 
 
-def _planned_rest(farm: Farm, files: Project, resume: str) -> Plan:
-    """Return what going on with a run would do. Raises `UnknownName` where there is no such run."""
+def _planned_rest(farm: Farm, files: Project, resume: str) -> tuple[Plan, Estimates]:
+    """Return what going on with a run would do, with what is known of how long that takes. Raises `UnknownName` where there is no such run."""
     with files.open_store(create=False) as store:
         row = store.run(resume)
         done = store.done_steps(row.id)
     stored = _stored(row)
-    return farm.plan(stored, _devices_of(stored, files), run=row.id, done=done)
+    plan = farm.plan(stored, _devices_of(stored, files), run=row.id, done=done)
+    return plan, Estimates(earlier=_earlier(files), images=stored.scored_images)
 
 
-def _show_inputs(suite: Suite) -> None:
-    """Show what the dataset holds. Raises `DatasetError` or `ModelError` where a run would refuse it."""
+def _earlier(files: Project) -> Earlier:
+    def earlier(device: str, effort: str) -> StepTimes:
+        with files.open_store(create=False) as store:
+            return store.step_times(device, effort)
+
+    return earlier
+
+
+def _show_inputs(suite: Suite) -> int:
+    """Show what the dataset holds, and return how many images are scored. Raises `DatasetError` or `ModelError` where a run would refuse it."""
     from orchestrator.datasets.base import make_dataset
     from orchestrator.models import preflight
     from orchestrator.reports import dataset
 
     images = make_dataset(suite.dataset)
     preflight.check(suite, images)
-    for line in dataset.lines(images.summary(), limit=suite.scored_images):
-        errors_console().print(f"[bold]dataset[/]  {plain(line)}", soft_wrap=True)
+    summary = images.summary()
+    for line in dataset.lines(summary, limit=suite.scored_images):
+        output().note(f"[bold]dataset[/]  {plain(line)}")
+    evaluated = sum(part.images for part in summary.parts if part.part == "evaluation")
+    return min(evaluated, suite.scored_images or evaluated)
 
 
 def _devices_of(stored: Suite, files: Project) -> tuple[Device, ...]:
@@ -267,35 +281,15 @@ def _devices_of(stored: Suite, files: Project) -> tuple[Device, ...]:
     return files.select(left)
 
 
-def _show_run(events: Iterator[Event], store: Store, files: Project, *, as_json: bool) -> int:
-    from orchestrator.cli.progress import Screen
-    from orchestrator.domain.event import RunEnded
-    from orchestrator.errors import StoreError
+def _show_run(
+    events: Generator[Event, None, None], store: Store, files: Project, *, as_json: bool
+) -> tuple[str, int]:
+    """Show a run and its results; return its id and its exit status."""
+    from orchestrator.cli.live_run import follow
 
-    status, run = 3, None
-    screen = errors_console()
-    try:
-        with Screen(screen) as live:
-            for event in events:
-                run = event.run
-                live.show(event)
-                if isinstance(event, RunEnded):
-                    status = event.exit_status
-    except KeyboardInterrupt:
-        if run is not None:
-            screen.print(f"stopped; what was measured is stored. Go on with: farm run --resume {run}", soft_wrap=True)
-        raise
-    except StoreError as error:
-        if run is None:
-            raise
-        raise StoreError(
-            f"run {run} stopped: {error.message}",
-            hint="devices keep what they measured; once the database is free or back: "
-            f"farm run --resume {run} (farm db replay stores what waits, and no more)",
-        ) from error
-    assert run is not None  # noqa: S101  a run begins with its own event
+    run, status = follow(events, store)
     _show_results(run, store, files, as_json=as_json)
-    return status
+    return run, status
 
 
 def _show_results(run: str, store: Store, files: Project, *, as_json: bool) -> None:
@@ -315,7 +309,7 @@ def _show_results(run: str, store: Store, files: Project, *, as_json: bool) -> N
         out.print("A real device: farm devices add pi5 --address pi@192.168.1.20", soft_wrap=True)
 
 
-def _show_plan(plan: Plan, *, as_json: bool) -> int:
+def _show_plan(plan: Plan, estimates: Estimates, *, as_json: bool) -> int:
     """Show what would be done; return the exit status: 3 where every case is skipped."""
     from orchestrator.reports import plan as report
     from orchestrator.reports import skips
@@ -329,6 +323,7 @@ def _show_plan(plan: Plan, *, as_json: bool) -> int:
         out.print("nothing is left to do")
     for lane in plan.lanes:
         out.print(f"[bold]{lane.device}[/]  {report.summary(lane, plan)}")
+        out.print(f"[bold]{lane.device}[/]  {plain(estimates.words(lane, plan.effort))}", soft_wrap=True)
         out.print(f"[bold]{lane.device}[/]  {report.transfer(plan.transfers[lane.device])}", soft_wrap=True)
         for line in report.lines(lane):
             out.print(line, soft_wrap=True)

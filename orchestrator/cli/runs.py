@@ -6,11 +6,15 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli import candidates
+from orchestrator.cli import candidates, stop
 from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, existing_store
 from orchestrator.cli.subcommands import refuse_options_before
 
-app = typer.Typer(name="runs", rich_markup_mode=None, help="Every run, newest first; name and unname give runs names.")
+app = typer.Typer(
+    name="runs",
+    rich_markup_mode=None,
+    help="Every run, newest first; name and unname give runs names, stop ends what one still does.",
+)
 
 Run = Annotated[
     str,
@@ -72,3 +76,6 @@ def unname_run(run: Run, *, db: Db = None, inventory: InventoryFile = None) -> N
             return
         store.unname_run(row.id)
     console().print(f"run {row.id} is no longer called {row.name}", markup=False)
+
+
+app.command("stop", epilog="Example: farm runs stop latest")(stop.stop)

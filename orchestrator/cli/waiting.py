@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from orchestrator.cli.terminal import plain
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from collections.abc import Callable
 
     from orchestrator.cli.context import Project
     from orchestrator.store.store import Store
 
 
-def replay_all(files: Project, store: Store, screen: Console) -> int:
-    """Store what waits for ``store`` in files of the project, report it on ``screen``, and return how many files wait.
+def replay_all(files: Project, store: Store, say: Callable[[str], None]) -> int:
+    """Store what waits for ``store`` in files of the project, report it line by line by ``say``, and return how many files wait.
 
     Raises `StoreError`; what is not stored yet stays where it is.
     """
@@ -25,15 +25,13 @@ def replay_all(files: Project, store: Store, screen: Console) -> int:
     for file in waiting:
         if file.database != store.name:
             where = f"events of run {file.run} wait for another database, {plain(file.database)}"
-            screen.print(f"{where}: farm db replay --db URL", soft_wrap=True)
+            say(f"{where}: farm db replay --db URL")
             continue
         count = file.replay(store)
         if count is None:
-            screen.print(f"run {file.run} is under way: it stores what waits itself", soft_wrap=True)
+            say(f"run {file.run} is under way: it stores what waits itself")
             continue
-        screen.print(
-            f"{count} events of run {file.run} are stored that waited in {plain(str(file.path))}", soft_wrap=True
-        )
+        say(f"{count} events of run {file.run} are stored that waited in {plain(str(file.path))}")
         if store.run(file.run).ended_at is None:
-            screen.print(f"      the run has not ended: farm run --resume {file.run}", soft_wrap=True)
+            say(f"      the run has not ended: farm run --resume {file.run}")
     return len(waiting)

@@ -71,6 +71,15 @@ class DatasetRead(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PreparationStarted(Event):
+    """A step of making a device ready begins; ``what`` names it, such as ``unpacking litert``, with its bytes in ``size_bytes``."""
+
+    what: str
+    #: 0 where the step moves no files, or their size is unknown.
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceProbed(Event):
     """A device answered with its facts."""
 

@@ -31,7 +31,7 @@ from orchestrator.store import spool
 from orchestrator.transports.connector import Connector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from pathlib import Path
 
     from orchestrator.domain.device import Device
@@ -95,13 +95,13 @@ class Farm:
 
     def run(
         self, suite: Suite, devices: Sequence[Device], store: Store, *, session: Session | None = None
-    ) -> Iterator[Event]:
+    ) -> Generator[Event, None, None]:
         """Carry out ``suite`` on ``devices``: what `prepare` returns, at once."""
         return self.prepare(suite, devices, session=session)(store)
 
     def prepare(
         self, suite: Suite, devices: Sequence[Device], *, session: Session | None = None
-    ) -> Callable[[Store], Iterator[Event]]:
+    ) -> Callable[[Store], Generator[Event, None, None]]:
         """Return what carries out ``suite`` on ``devices`` in a store, whatever devices the suite names itself.
 
         A ``session`` stays open for its owner. Raises `DatasetError` or `ModelError` where a run could only fail, before
@@ -123,7 +123,7 @@ class Farm:
         )
         return lambda store: self._recorded((started, read), suite, devices, store, session)
 
-    def resume(self, run: str, devices: Sequence[Device], store: Store) -> Iterator[Event]:
+    def resume(self, run: str, devices: Sequence[Device], store: Store) -> Generator[Event, None, None]:
         """Go on with a run that stopped: collect what the devices finished meanwhile, measure only the rest.
 
         What waits in a file since the database was out of reach is stored first. Raises `UnknownName` where ``store``
@@ -137,7 +137,7 @@ class Farm:
 
     def _recorded(
         self, first: tuple[Event, ...], suite: Suite, devices: Sequence[Device], store: Store, session: Session | None
-    ) -> Iterator[Event]:
+    ) -> Generator[Event, None, None]:
         ours = session or Session(self._connector)
         run = first[0].run
         recorder = Recorder(store, self._state / SPOOL, run)
@@ -147,6 +147,9 @@ class Farm:
                 yield from recorder.record(events if isinstance(events, tuple) else (events,))
             while (back := recorder.wait(self._patience_s)) is not None:
                 yield from recorder.record((back,))
+        except KeyboardInterrupt as pressed:
+            stages.throw(pressed)  # it stops the lanes, and raises where it could not
+            raise
         finally:
             stages.close()  # stops lanes on their devices where the store refused an event
             recorder.close()

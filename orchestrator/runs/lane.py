@@ -19,6 +19,7 @@ from orchestrator.domain.event import (
     LaneSkipped,
     LaneStarted,
     LinkLost,
+    PreparationStarted,
     Profiled,
     PushStarted,
     Scored,
@@ -135,7 +136,11 @@ class LaneRunner:
         """Return how many steps and how many shards are done: more of either is progress, shards that are lacked again are none."""
         return -len(self._left()), sum(map(len, self._scored.values()))
 
+    def _begins(self, what: str, size_bytes: int = 0) -> PreparationStarted:
+        return PreparationStarted(run=self.run, device=self.device, what=what, size_bytes=size_bytes)
+
     def _push(self, steps: list[Step]) -> Iterator[Event]:
+        yield self._begins("comparing what it has with what it needs")
         pushing = push(
             self._client,
             self._inputs.needed(steps),
@@ -146,6 +151,9 @@ class LaneRunner:
         self._has_all = yield from self._pushed(pushing)
         for environment in self._environments(steps):
             wheels = [(wheel.path.name, wheel.sha256) for wheel in environment.wheels]
+            size = sum(wheel.path.stat().st_size for wheel in environment.wheels)
+            names = " and ".join(name for name, each in self._inputs.environments.items() if each == environment)
+            yield self._begins(f"unpacking {names}", size)
             self._client.ensure_environment(environment.name, wheels)
         for what in self._client.take_damaged():
             yield DamageMended(run=self.run, device=self.device, what=what)
@@ -264,7 +272,7 @@ class LaneRunner:
         while True:
             try:
                 for event in act():
-                    if not isinstance(event, PushStarted):  # nothing has arrived by it
+                    if not isinstance(event, PushStarted | PreparationStarted):  # nothing has arrived by it
                         failures, heard = 0, self._clock()
                     yield event
             except Transient as error:

@@ -26,6 +26,14 @@ if TYPE_CHECKING:
     from orchestrator.store.rows import LaneRow
 
 
+class LanesLeft(KeyboardInterrupt):
+    """Ctrl-C ended a run; the lanes on ``devices`` could not be stopped and go on."""
+
+    def __init__(self, devices: tuple[str, ...]) -> None:
+        super().__init__()
+        self.devices = devices
+
+
 def measure(
     context: RunContext,
     plan: Plan,
@@ -41,7 +49,7 @@ def measure(
 
     ``done`` are steps that need no doing, ``earlier`` the lanes of the run that were started before. ``judge`` gets the
     name of each device as soon as that one is finished, or later when ``recorder`` has the database back. Whoever stops listening (Ctrl-C, a full disk) stops the lanes
-    on their devices too.
+    on their devices too. Raises `LanesLeft` for a `KeyboardInterrupt`.
     """
     runners = [
         _runner(
@@ -70,6 +78,9 @@ def measure(
             if back is not None:
                 yield back
             verdicts += yield from _judged(finished, judge, recorder)
+    except KeyboardInterrupt as pressed:
+        is_done = True
+        raise LanesLeft(_stop(context, probed, runners)) from pressed
     finally:
         if not is_done:
             _stop(context, probed, runners)
@@ -97,8 +108,8 @@ def _events(context: RunContext, runner: LaneRunner) -> DeviceStage[None]:
     yield DeviceFinished(run=context.run, device=runner.device)
 
 
-def _stop(context: RunContext, probed: ProbeResults, runners: Sequence[LaneRunner]) -> None:
-    """Stop the lanes on their devices.
+def _stop(context: RunContext, probed: ProbeResults, runners: Sequence[LaneRunner]) -> tuple[str, ...]:
+    """Stop the lanes on their devices; return the devices where that failed.
 
     A device that can't be reached now goes on by itself; ``farm run --resume`` collects what it does.
     """
@@ -119,7 +130,8 @@ def _stop(context: RunContext, probed: ProbeResults, runners: Sequence[LaneRunne
             finally:
                 client.close()
 
-    tuple(for_each([probed.of(name).device for name in lanes], stop_one))
+    outcomes = for_each([probed.of(name).device for name in lanes], stop_one)
+    return tuple(outcome.device.name for outcome in outcomes if outcome.error is not None)
 
 
 def _runner(

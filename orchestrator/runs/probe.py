@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.devices import health
 from orchestrator.devices.provisioning.choose import Target, choose, environment_for
 from orchestrator.domain.device import Device
-from orchestrator.domain.event import BlobSent, DamageMended, DeviceProbed, LaneSkipped
+from orchestrator.domain.event import BlobSent, DamageMended, DeviceProbed, LaneSkipped, PreparationStarted
 from orchestrator.domain.runtime import RuntimeChoice
 from orchestrator.errors import DeviceUnfit, FarmError
 from orchestrator.runs import planner
@@ -17,7 +18,7 @@ from orchestrator.runs.crash import contained
 from orchestrator.runtimes.pins import version_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from orchestrator.domain.blob import Environment
@@ -110,7 +111,12 @@ def _probe_contained(context: RunContext, device: Device, *, fetch: bool) -> Dev
 
 def _probe_one(context: RunContext, device: Device, *, fetch: bool) -> DeviceStage[Probed]:
     client = context.session.client(device)
+
+    def begins(what: str, size_bytes: int = 0) -> PreparationStarted:
+        return PreparationStarted(run=context.run, device=device.name, what=what, size_bytes=size_bytes)
+
     try:
+        yield begins("looking for the agent")
         sent = client.ensure_agent()
         if sent:
             yield BlobSent(
@@ -119,7 +125,11 @@ def _probe_one(context: RunContext, device: Device, *, fetch: bool) -> DeviceSta
         for what in client.take_damaged():
             yield DamageMended(run=context.run, device=device.name, what=what)
         choices = [RuntimeChoice.parse(runtime) for runtime in context.suite.runtimes]
-        facts = client.probe(tuple(dict.fromkeys(choice.on_device for choice in choices)))
+        names = tuple(dict.fromkeys(choice.on_device for choice in choices))
+        yield begins(f"asking for its facts, trying {', '.join(names)}")
+        facts = client.probe(names)
+        for runtime, size_bytes in _to_fetch(context, device, facts) if fetch else ():
+            yield begins(f"looking for wheels of {runtime}", size_bytes)
         probed = _with_environments(context, device, facts, fetch=fetch)
     except FarmError as error:
         client.close()
@@ -127,6 +137,15 @@ def _probe_one(context: RunContext, device: Device, *, fetch: bool) -> DeviceSta
         return Probed(device=device, error=str(error))
     yield DeviceProbed(run=context.run, device=device.name, entry=device, facts=facts)
     return probed
+
+
+def _to_fetch(context: RunContext, device: Device, facts: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """Yield the runtimes that are brought to the device, with the bytes of their wheels."""
+    for runtime in context.suite.runtimes:
+        choice = RuntimeChoice.parse(runtime)
+        if not _has(facts, choice) and (not device.runtimes or choice.name in device.runtimes):
+            with suppress(DeviceUnfit):
+                yield runtime, sum(pin.size_bytes for pin in choose(Target.of(facts), runtime))
 
 
 def _with_environments(context: RunContext, device: Device, facts: Mapping[str, Any], *, fetch: bool) -> Probed:

@@ -23,6 +23,7 @@ from orchestrator.store.attempt_times import AttemptTime, attempt_times, earlier
 from orchestrator.store.case_results import IDENTITY, count_of, results_of
 from orchestrator.store.rows import DeviceRow, EventRow, LaneRow, RunRow
 from orchestrator.store.selection import Selection
+from orchestrator.store.step_times import StepTimes, step_times
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -237,6 +238,11 @@ class Queries:
         """
         with Session(self._engine) as session:
             return attempt_times(session, device, runs)
+
+    def step_times(self, device: str, effort: str) -> StepTimes:
+        """Return what the steps of earlier runs took on ``device``, attempts with ``effort``."""
+        with Session(self._engine) as session:
+            return step_times(session, device, effort)
 
     def judged_artifacts(self, device: str, run: str) -> dict[str, str | None]:
         """Return the sha256 of what each judged case of a device in a run measured, by the case's name."""

@@ -58,7 +58,7 @@ def kinds(project):
 
 
 def test_a_server_that_stops_and_comes_back_costs_nothing(project, server):
-    run = project.start("run", "suite.yaml")
+    run = project.start("run", "--verbose", "suite.yaml")
     lines_until(run, "attempt 1:")
 
     server.stop()
@@ -77,7 +77,7 @@ def test_a_server_that_stops_and_comes_back_costs_nothing(project, server):
 
 
 def test_what_a_killed_run_could_not_store_is_stored_by_replay_and_finished_by_resume(project, server):
-    run = project.start("run", "suite.yaml", "--patience", "600")
+    run = project.start("run", "--verbose", "suite.yaml", "--patience", "600")
     lines_until(run, "attempt 1:")
     server.stop()
     lines_until(run, "attempt 2")
@@ -101,7 +101,7 @@ def test_what_a_killed_run_could_not_store_is_stored_by_replay_and_finished_by_r
 
 
 def test_a_server_that_stays_away_ends_the_run_with_the_next_command(project, server):
-    run = project.start("run", "suite.yaml", "--patience", "1")
+    run = project.start("run", "--verbose", "suite.yaml", "--patience", "1")
     lines_until(run, "attempt 1:")
     server.stop()
 

@@ -41,6 +41,7 @@ def calibrate(
 
     One case is compared with itself.
     """
+    from orchestrator.cli.output import output
     from orchestrator.cli.progress import Screen
     from orchestrator.devices.session import Session
     from orchestrator.domain.event import CaseJudged
@@ -50,7 +51,7 @@ def calibrate(
     device = files.device(name)
     files.unlock([device])
     reasons: list[Reason] = []
-    with files.open_store() as store, Session(files.connector) as session, Screen(errors_console()) as live:
+    with files.open_store() as store, Session(files.connector) as session, Screen(output()) as live:
 
         def show(event: Event) -> None:
             live.show(event)

@@ -9,7 +9,7 @@ import typer
 
 from orchestrator.cli import candidates
 from orchestrator.cli.build_options import DEFAULT_TIMEOUT, BuildMemory, BuildTimeout, build_limits
-from orchestrator.cli.context import InventoryFile, Json, console, errors_console, project
+from orchestrator.cli.context import InventoryFile, Json, console, project
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,6 +85,7 @@ def _suite(what: str, models: str, schemes: str) -> Suite:
 
 def _built(artifacts: Artifacts, suite: Suite, limits: BuildLimits) -> tuple[list[Built], list[Failed]]:
     """Build every artifact of the suite, and show each as it is there."""
+    from orchestrator.cli.output import output
     from orchestrator.cli.progress import Screen
     from orchestrator.domain.event import BuildStarted
     from orchestrator.models.artifacts import Failed
@@ -92,7 +93,7 @@ def _built(artifacts: Artifacts, suite: Suite, limits: BuildLimits) -> tuple[lis
 
     builds = _builds(suite)
     done = []
-    with Screen(errors_console()) as live:
+    with Screen(output()) as live:
         live.show(BuildStarted(run="", total=len(artifacts.missing(builds, suite.dataset))))
         for outcome in artifacts.ensure(builds, suite.dataset, limits):
             live.show(event_of("", outcome))

@@ -74,7 +74,15 @@ class Progress:
             device.done += 1
             device.failed += bool(detail.get("error"))
             device.state = "measuring"
-        elif kind in ("AttemptStarted", "ScoringStarted", "ProfileStarted", "BlobSent", "LaneStarted", "LinkLost"):
+        elif kind in (
+            "AttemptStarted",
+            "ScoringStarted",
+            "ProfileStarted",
+            "BlobSent",
+            "LaneStarted",
+            "LinkLost",
+            "PreparationStarted",
+        ):
             device.doing, device.state = _words(kind, detail) or device.doing, "measuring"
         elif kind in ("LaneSkipped", "LaneCrashed"):
             device.doing, device.state = f"skipped: {detail.get('reason', '')}", "skipped"
@@ -92,6 +100,7 @@ def _words(kind: str, detail: Mapping[str, Any]) -> str:
     words = {
         "RunStarted": "the run began",
         "RunResumed": "the run goes on",
+        "PreparationStarted": str(get("what")),
         "DeviceProbed": f"answered at {get('entry')}",
         "LaneSkipped": f"skipped: {get('reason')}",
         "LaneCrashed": f"stopped by a bug in farm: {get('reason')}",
