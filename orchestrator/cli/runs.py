@@ -13,7 +13,7 @@ from orchestrator.cli.subcommands import refuse_options_before
 app = typer.Typer(
     name="runs",
     rich_markup_mode=None,
-    help="Every run, newest first; name and unname give runs names, stop ends what one still does.",
+    help="Every run, newest first; name, unname or stop one.",
 )
 
 Run = Annotated[

@@ -5,11 +5,14 @@ The real installation takes minutes and is what .ci/run does; here a Python stan
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from tests.lab.terminals import opened
 
 ROOT = Path(__file__).parents[2]
 STAND_IN = """#!/bin/sh
@@ -20,7 +23,10 @@ case "$1 $2" in
     "-m venv") mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; exit 0 ;;
     "-m pip")
         [ "$3" = --version ] && exit 0
-        [ -e "{broken}" ] && exit 1
+        printf '%s\\n' 'Collecting numpy<3 (from x)' 'Downloading numpy-2.4.6-cp311-any.whl.metadata (62 kB)'
+        printf '%s\\n' 'Downloading https://host/a/numpy-2.4.6-cp311-any.whl (16.6 MB)' 'Downloading six-1-any.whl (11 kB)'
+        [ -e "{broken}" ] && echo 'ERROR: No matching distribution' && exit 1
+        printf '%s\\n' 'Installing collected packages: numpy, six' 'Successfully installed numpy-2.4.6 six-1'
         bin=$(dirname "$0")
         printf '#!/bin/sh\\nfor word in "$@"; do printf "[%%s]" "$word"; done\\n' > "$bin/farm"
         chmod +x "$bin/farm" ;;
@@ -74,6 +80,28 @@ def test_the_first_call_installs_pinned_versions_and_later_calls_start_at_once(c
     )
 
 
+def test_the_first_call_shows_what_it_installs_with_sizes_and_how_long_it_took(checkout):
+    shown = call(checkout, "run", python=stand_in(checkout)).stderr.splitlines()
+
+    assert shown[2:4] == [
+        "farm: step 1 of 2: downloading, file 1: numpy, 16.6 MB",
+        "farm: step 2 of 2: unpacking 2 packages (about a minute)",
+    ], "a log gets what is large, and no line for each package"
+    assert re.fullmatch(r"farm: installed in \d+ s; \.venv takes \d+ MB", shown[4])
+
+
+def test_on_a_terminal_the_first_call_keeps_one_line_for_what_pip_does(checkout):
+    python = stand_in(checkout)
+    environment = {"PATH": "/usr/bin:/bin", "FARM_PYTHON": str(python)}
+
+    with opened([checkout / "farm"], folder=checkout.parent, environment=environment, columns=100) as program:
+        status = program.read_to_end()
+
+    assert status == 0
+    assert "step 1 of 2: downloading, file 2: six, 11 kB" in program.terminal.text
+    assert [line for line in program.terminal.shown if "step" in line] == []
+
+
 def test_an_interrupted_installation_is_repaired_by_the_next_call(checkout):
     python = stand_in(checkout)
     broken = checkout.parent / "broken"
@@ -85,6 +113,7 @@ def test_an_interrupted_installation_is_repaired_by_the_next_call(checkout):
 
     assert failed.returncode == 1
     assert "tries again" in failed.stderr
+    assert "farm: ERROR: No matching distribution" in failed.stderr
     assert repaired.stdout == "[run]"
 
 

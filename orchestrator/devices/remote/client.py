@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import sys
 import time
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from orchestrator.devices.remote.gate import (
 from orchestrator.devices.remote.journal_lines import records
 from orchestrator.devices.remote.orders import RECORD_BYTES
 from orchestrator.domain.tuning import Tuning
+from orchestrator.domain.units import format_bytes, format_seconds
 from orchestrator.errors import (
     AgentFailed,
     AnswerRefused,
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
     from orchestrator.transports.base import Completed, Transport
 
 
+#: Which device is asked what, for ``--verbose``: never what is sent, where secrets may be.
+_LOG = logging.getLogger(__name__)
 #: How long a device may take to answer, or to take more of what is sent.
 SILENCE_S = 60.0
 #: What Python answers where the file that it should run is not there.
@@ -92,6 +96,7 @@ class AgentClient:
     def close(self) -> None:
         """Give the connection back; the next command looks for the agent again, which may be gone meanwhile."""
         self._agent = None
+        _LOG.debug("%s: connection closed", self.device.name)
         self._transport.close()
 
     def ensure_agent(self) -> int:
@@ -208,6 +213,7 @@ class AgentClient:
         """
         chunks = self._transport.stream(self._command(["follow", lane, "--from", str(offset)]), tick_s=TICK_S)
         source = f"{self.device.name}: the journal of lane {lane}"
+        _LOG.debug("%s: follow %s from byte %d, until the lane ends", self.device.name, lane, offset)
         try:
             yield from records(chunks, offset, line_bytes=line_bytes, source=source, check=check)
         except AnswerRefused:
@@ -297,13 +303,18 @@ class AgentClient:
         progress: Callable[[int], None] | None = None,
     ) -> Completed:
         """Run ``argv`` there; raises `NoAnswer`, which names the device and ``command``, after ``timeout_s`` of silence."""
+        began = time.monotonic()
         try:
-            return self._transport.run(argv, stdin=stdin, timeout_s=timeout_s, progress=progress)
+            done = self._transport.run(argv, stdin=stdin, timeout_s=timeout_s, progress=progress)
         except NoAnswer as error:
             raise NoAnswer(
                 f"{self.device.name}: no answer to `{command}` within {timeout_s:g} s",
                 hint=f"a program hangs there; look at it with: farm devices check {self.device.name}",
             ) from error
+        sent = format_bytes(len(stdin)) if isinstance(stdin, bytes) else "a file"
+        answer = f"status {done.status}, {format_bytes(len(done.out))} in {format_seconds(time.monotonic() - began)}"
+        _LOG.debug("%s: %s over %s: %s sent; %s", self.device.name, command, self.device.transport, sent, answer)
+        return done
 
     def _refusal(self, printed: bytes, status: int) -> FarmError:
         """Turn the refusal in the last line of ``printed`` into our error."""

@@ -1,0 +1,160 @@
+"""How much a command prints beside its answer, and how it ends when it is interrupted."""
+
+from __future__ import annotations
+
+import io
+import logging
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from orchestrator.cli import live_run
+from orchestrator.cli.interrupts import Interrupts
+from orchestrator.cli.output import Loudness, Output
+from orchestrator.devices.remote.client import AgentClient
+from orchestrator.domain import event as happened
+from orchestrator.domain.device import LOCAL
+from orchestrator.runs.measure import LanesLeft
+from orchestrator.store.store import Store
+from orchestrator.transports.base import Completed
+from tests.lab.project import Project
+
+DRY_RUN = ("run", "--dry-run", "--accuracy", "none")
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    for name in ("CI", "FARM_PLAIN", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    return monkeypatch
+
+
+def is_live(**output):
+    return Output(**output).is_live
+
+
+def test_a_block_is_drawn_on_a_terminal_alone(terminal):
+    assert is_live()
+    assert not is_live(is_plain=True)
+    assert not is_live(loudness=Loudness.QUIET)
+
+    terminal.setenv("NO_COLOR", "1")
+    assert is_live(), "colours are one thing, redrawing is another"
+
+    terminal.setattr(sys.stderr, "isatty", lambda: False)
+    assert not is_live()
+
+
+@pytest.mark.parametrize(("name", "value"), [("FARM_PLAIN", "1"), ("CI", "true"), ("TERM", "dumb")])
+def test_where_nothing_may_be_redrawn_lines_are_appended(terminal, name, value):
+    terminal.setenv(name, value)
+
+    assert not is_live()
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "home").mkdir()
+    return Project(folder=tmp_path)
+
+
+def test_quiet_leaves_the_answer_and_stands_before_a_command_or_after_it(project):
+    usual, after = project.farm(*DRY_RUN), project.farm(*DRY_RUN, "--quiet")
+    before = project.farm("--quiet", *DRY_RUN)
+
+    assert "dataset  evaluates" in usual.stderr
+    assert after.stderr == before.stderr == ""
+    assert usual.stdout == after.stdout == before.stdout
+    assert "4 cases × 5 attempts ≈ " in usual.stdout
+
+
+def test_quiet_and_verbose_at_once_are_refused(project):
+    refused = project.farm("runs", "--quiet", "--verbose")
+
+    assert refused.returncode == 2
+    assert "--quiet and --verbose contradict each other" in refused.stderr
+
+
+def test_verbose_tells_each_question_to_a_device_and_nothing_that_was_sent(caplog):
+    class Transport:
+        def run(self, argv, **_):
+            return Completed(status=0, out=b"{}", err=b"")
+
+    client = AgentClient(Transport(), LOCAL)
+    client._agent = "agent.zip"
+    caplog.set_level(logging.DEBUG, logger="orchestrator")
+
+    client._ask(["start"], b'{"secret": "hunter2"}')
+
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith("local: start over local: 21 B sent; status 0, 2 B in ")
+
+
+def interrupted(lanes_left):
+    """Yield what happens in a run that is interrupted on a device, and could not be stopped on ``lanes_left``."""
+    yield happened.LaneStarted(run="r-1", device="pi", lane="l")
+    raise LanesLeft(lanes_left)
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        ((), ["stopped; what was measured is stored. Go on with: farm run --resume r-1"]),
+        (
+            ("pi",),
+            ["the lane on pi goes on there by itself", "farm run --resume r-1", "stop it there: farm runs stop r-1"],
+        ),
+    ],
+)
+def test_ctrl_c_names_what_still_runs_and_how_it_is_collected_and_stopped(left, words, tmp_path, capsys):
+    with Store.open(f"sqlite:///{tmp_path / 'farm.db'}") as store, pytest.raises(KeyboardInterrupt):
+        live_run.follow(interrupted(left), store)
+
+    shown = capsys.readouterr().err
+    assert all(each in shown for each in words)
+
+
+PRESSED = """
+import os, signal, sys, time
+from orchestrator.cli.interrupts import Interrupts
+with Interrupts(lambda: "the lane on pi goes on\\n"):
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(30)
+    except KeyboardInterrupt:
+        print("cleaning up", flush=True)
+        for _ in range(11):
+            os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(30)
+"""
+
+
+def test_the_second_ctrl_c_leaves_at_once_with_what_still_runs_and_the_twelfth_changes_nothing():
+    done = subprocess.run([sys.executable, "-c", PRESSED], capture_output=True, text=True, check=False, timeout=60)
+
+    assert done.returncode == 130
+    assert done.stdout == "cleaning up\n"
+    assert done.stderr == "\nthe lane on pi goes on\n"
+
+
+def test_a_command_in_the_background_that_ignores_ctrl_c_goes_on_ignoring_it():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with Interrupts():
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_output_is_what_standard_error_is_when_it_is_asked(monkeypatch):
+    err = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", err)
+
+    Output().note("[bold]words[/]")
+    Output(loudness=Loudness.QUIET).note("not shown")
+
+    assert err.getvalue() == "words\n"

@@ -1,0 +1,74 @@
+"""How long a run takes, estimated before it starts."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+from orchestrator.cli.output import Output
+from orchestrator.cli.progress import Screen
+from orchestrator.cli.safe_console import SafeConsole
+from orchestrator.cli.time_left import Estimates
+from orchestrator.domain import event as happened
+from orchestrator.runs import planner
+from orchestrator.store.store import Store
+from orchestrator.testing import make_suite
+from tests.lab.reported import fill
+
+SCHEMES = ("float32", "int8")
+
+
+def words(estimates, device="pi5", effort="standard", suite=None):
+    plan = planner.plan("r", suite or make_suite(schemes=SCHEMES, effort=effort), (device,))
+    return estimates.words(plan.lanes[0], plan.effort)
+
+
+def test_without_earlier_results_the_estimate_is_what_the_effort_asks():
+    assert words(Estimates()) == "2 cases × 5 attempts ≈ 35 s on pi5, and 2 scorings of all images"
+
+
+def test_earlier_results_of_the_device_with_that_effort_make_the_estimate(tmp_path):
+    url = fill(tmp_path)  # attempts of 2 s, scorings of 200 images in 1 s
+
+    with Store.open(url) as store:
+        estimates = Estimates(earlier=store.step_times, images=8000)
+
+        assert words(estimates) == "2 cases × 5 attempts ≈ 1 min 40 s on pi5"
+        assert words(estimates, device="other") == "2 cases × 5 attempts ≈ 35 s on other, and 2 scorings of 8000 images"
+        assert words(estimates, effort="quick").startswith("2 cases × 3 attempts ≈ 1 min 45 s"), (
+            "attempts of another effort say nothing"
+        )
+
+
+def test_the_estimate_is_shown_once_before_anything_is_built_and_knows_how_many_images_are_scored():
+    out = StringIO()
+    suite = make_suite(schemes=SCHEMES, effort="standard", accuracy=16)
+    planned = happened.Planned(run="r", plan=planner.plan("r", suite, ("pi5",)))
+    started = happened.RunStarted(
+        run="r",
+        suite=suite.to_json(),
+        seed=0,
+        effort="standard",
+        dataset="phantom",
+        synthetic=True,
+        farm_version="0.1.0",
+    )
+
+    with Screen(Output(console=SafeConsole(file=out, width=200))) as screen:
+        for event in (started, planned, planned, happened.BuildStarted(run="r", total=2)):
+            screen.show(event)
+
+    assert out.getvalue().count("≈") == 1
+    assert out.getvalue().index("2 cases × 5 attempts ≈ 35 s on pi5") < out.getvalue().index("building 2 artifacts")
+
+
+def test_a_run_that_goes_on_counts_what_is_left_of_it():
+    plan = planner.plan("r", make_suite(schemes=SCHEMES, effort="standard"), ("pi5",))
+    done = frozenset(step.id for step in plan.lanes[0].steps[:7])
+    out = StringIO()
+
+    with Screen(Output(console=SafeConsole(file=out, width=200)), done_steps=lambda _: done) as screen:
+        screen.show(happened.RunResumed(run="r"))
+        screen.show(happened.Planned(run="r", plan=plan))
+
+    assert screen.board.rows["pi5"].steps == len(plan.lanes[0].steps) - 7
+    assert "5 attempts of 2 cases ≈ 20 s on pi5" in out.getvalue()
