@@ -281,9 +281,7 @@ def _devices_of(stored: Suite, files: Project) -> tuple[Device, ...]:
     return files.select(left)
 
 
-def _show_run(
-    events: Generator[Event, None, None], store: Store, files: Project, *, as_json: bool
-) -> tuple[str, int]:
+def _show_run(events: Generator[Event, None, None], store: Store, files: Project, *, as_json: bool) -> tuple[str, int]:
     """Show a run and its results; return its id and its exit status."""
     from orchestrator.cli.live_run import follow
 
