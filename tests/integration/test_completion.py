@@ -13,6 +13,7 @@ import pytest
 
 from tests.lab.project import Project
 from tests.lab.reported import RUN, fill
+from tests.lab.terminals import opened
 
 #: A shell's own way to print what it would offer for the command line ``words``.
 ASK = {
@@ -72,6 +73,21 @@ def offered(request, project):
 )
 def test_a_shell_offers_what_there_is(offered, line, offers):
     assert offered(line) == offers
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not on this machine; bash is")
+def test_zsh_completes_what_a_person_types_in_it(project):
+    (project.folder / "completion.zsh").write_text(project.farm("completion", "zsh").stdout)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "HOME": str(project.folder / "home"), "PATH": path}
+
+    with opened(["zsh", "-f", "-i"], folder=project.folder, environment=environment) as program:
+        program.type("autoload -Uz compinit; compinit -u -D; source ./completion.zsh; echo now''ready\n")
+        program.read_until(lambda terminal: "nowready" in terminal.text)
+        program.type("farm run --devices lo\t")
+        program.read_until(lambda terminal: any(line.endswith("--devices local") for line in terminal.shown))
+        program.type("\x15farm results show laptop/tiny-cxr/int8\t")
+        program.read_until(lambda terminal: any("int8/litert/t1/b1" in line for line in terminal.shown))
 
 
 def test_where_nothing_can_be_read_nothing_is_offered(offered, project):

@@ -24,7 +24,7 @@ case "$1 $2" in
     "-m pip")
         [ "$3" = --version ] && exit 0
         printf '%s\\n' 'Collecting numpy<3 (from x)' 'Downloading numpy-2.4.6-cp311-any.whl.metadata (62 kB)'
-        printf '%s\\n' 'Downloading https://host/a/numpy-2.4.6-cp311-any.whl (16.6 MB)' 'Downloading six-1-any.whl (11 kB)'
+        printf '%s\\n' 'Downloading somewhere/a/numpy-2.4.6-cp311-any.whl (16.6 MB)' 'Downloading six-1-any.whl (11 kB)'
         [ -e "{broken}" ] && echo 'ERROR: No matching distribution' && exit 1
         printf '%s\\n' 'Installing collected packages: numpy, six' 'Successfully installed numpy-2.4.6 six-1'
         bin=$(dirname "$0")
