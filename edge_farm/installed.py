@@ -17,24 +17,33 @@ if TYPE_CHECKING:
 DISTRIBUTION = "edge-farm"
 #: Its packages whose names others use too.
 SHARED = ("orchestrator", "agent")
-#: Brings farm's files back.
-AGAIN = "pip install --force-reinstall --no-deps edge-farm"
-#: That, and what keeps them from being written over again.
-APART = f"pip uninstall {{}}; {AGAIN}; apart from other packages: pipx install edge-farm"
 
 
 def complaint() -> tuple[str, str] | None:
     """Return a sentence about the packages that take the place of farm's own, and what mends it; None without any."""
     owners = intruders()
     names = ", ".join(owners)
-    remedy = APART.format(" ".join(name.split()[0] for name in owners))
+    apart = f"pipx install {wheel()} keeps farm apart"
+    remedy = f"pip uninstall {' '.join(name.split()[0] for name in owners)}; {again()}; {apart}"
     if (words := shadowed()) is not None:
-        return (f"{words}; it is of {names}", remedy) if owners else (words, f"rename it; where it is gone: {AGAIN}")
+        return (f"{words}; it is of {names}", remedy) if owners else (words, f"rename it; where it is gone: {again()}")
     if not owners:
         return None
     files = sorted(file for each in owners.values() for file in each)
     more = f" and {len(files) - 3} more" if len(files) > 3 else ""
     return f"{names} has files among farm's own: {', '.join(files[:3])}{more}", remedy
+
+
+def again() -> str:
+    """Return the command that installs farm's own files once more."""
+    return f"pip install --force-reinstall --no-deps {wheel()}"
+
+
+def wheel() -> str:
+    """Return the name of the file that farm was installed from."""
+    from importlib.metadata import version
+
+    return f"edge_farm-{version(DISTRIBUTION)}-py3-none-any.whl"
 
 
 def shadowed() -> str | None:

@@ -241,7 +241,7 @@ def _others() -> Iterator[Finding]:
             subject="farm",
             state="error",
             sentence=f"{_counted(len(altered), 'file')} of farm's own not as installed: {_first(altered)}",
-            command="pip install --force-reinstall --no-deps edge-farm",
+            command=installed.again(),
         )
 
 

@@ -17,7 +17,10 @@ def test_a_package_that_wrote_over_farms_own_is_named_with_what_mends_it(environ
 
     assert refused.returncode == 3
     assert "farm: orchestrator 7.1 has files among farm's own: orchestrator/__init__.py\n" in refused.stderr
-    assert "pip uninstall orchestrator; pip install --force-reinstall --no-deps edge-farm" in refused.stderr
+    assert (
+        "pip uninstall orchestrator; pip install --force-reinstall --no-deps edge_farm-0.1.0-py3-none-any.whl"
+        in refused.stderr
+    )
     assert "Traceback" not in refused.stderr
 
 
@@ -34,7 +37,7 @@ def test_an_empty_init_over_farms_own_is_no_farm_either_and_farm_comes_back_as_t
     assert (refused.returncode, gone.returncode, back.returncode) == (3, 3, 0)
     assert "orchestrator 7.1" in refused.stderr
     assert "finds no __init__.py" in gone.stderr
-    assert "pip install --force-reinstall --no-deps edge-farm" in gone.stderr
+    assert "pip install --force-reinstall --no-deps edge_farm-0.1.0-py3-none-any.whl" in gone.stderr
 
 
 def test_a_package_that_only_adds_files_does_no_harm_and_farm_doctor_names_it(environment):
@@ -54,7 +57,7 @@ def test_a_package_that_only_adds_files_does_no_harm_and_farm_doctor_names_it(en
         (
             "error",
             "1 file of farm's own not as installed: orchestrator/errors.py",
-            "pip install --force-reinstall --no-deps edge-farm",
+            "pip install --force-reinstall --no-deps edge_farm-0.1.0-py3-none-any.whl",
         ),
     ]
 
