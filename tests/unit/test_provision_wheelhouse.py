@@ -104,6 +104,7 @@ def test_a_wheel_that_can_not_be_had_names_itself_and_the_way_without_internet(l
 
     assert "--wheelhouse" in caught.value.hint
     assert list((tmp_path / "cache").iterdir()) == []
+    assert "farm devices wheels DIR --machine aarch64 --python 3.11" in caught.value.hint
 
 
 def test_pip_finds_the_very_file_for_a_foreign_platform(little, wheelhouse, offline, monkeypatch):

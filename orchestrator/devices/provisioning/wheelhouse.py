@@ -107,7 +107,8 @@ def _fetch(pin: Pin, folder: Path, wheelhouse: Path | None) -> None:
         looked = f" (and it is not in {wheelhouse})" if wheelhouse else ""
         raise DeviceUnfit(
             f"{pin.filename} can't be fetched{looked}: {words[-1] if words else 'no output of pip'}",
-            hint="without internet here, put the wheel into a folder and name it: --wheelhouse DIR",
+            hint=f"without internet here: farm devices wheels DIR --machine {pin.machine} --python "
+            f"{'.'.join(map(str, pin.python))} where there is internet, then name that folder: --wheelhouse DIR",
         )
 
 
