@@ -43,7 +43,8 @@ class Suite:
     calibration: DatasetSpec | None = None
     #: None: those that models of the kind are measured with.
     schemes: tuple[str, ...] = ()
-    runtimes: tuple[str, ...] = ("litert",)
+    #: None: of each artifact the first that takes its format.
+    runtimes: tuple[str, ...] = ()
     threads: tuple[int, ...] = (1,)
     batches: tuple[int, ...] = (1,)
     #: ``None`` measures latency alone.

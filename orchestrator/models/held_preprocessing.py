@@ -10,13 +10,20 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from numpy.typing import NDArray
+
     from orchestrator.domain.model import Preprocess
 
 #: Images of 0 to 255 become numbers that differ by 1 to 6 (0..1, -1..1, divided by ImageNet's deviations). Less is no range that
 #: a model is trained with: pixels were scaled twice.
 NARROW = 0.2
+#: A constant of one number, or of one for each channel, has no more.
+_FEW_BYTES = 64
 #: Operators that hand their input on, as numbers of another type or the same.
 _THROUGH = frozenset({"QUANTIZE", "DEQUANTIZE", "CAST", "RESHAPE", "PAD"})
+_THROUGH_IN_ONNX = frozenset(
+    {"QuantizeLinear", "DequantizeLinear", "Cast", "Identity", "Reshape", "Transpose", "Pad", "Squeeze", "Unsqueeze"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,10 +107,40 @@ def of_tflite(model: Any, names: Sequence[str]) -> tuple[Held, ...]:
     return tuple(found)
 
 
+def of_onnx(graph: Any, image: str) -> tuple[Held, ...]:
+    """Return the Mul, Div, Add and Sub by constants that the input ``image`` meets first; ``graph`` is a ``GraphProto``."""
+    tensors = {tensor.name: tensor for tensor in graph.initializer}
+    constants = [node for node in graph.node if node.op_type == "Constant"]
+    tensors |= {node.output[0]: each.t for node in constants for each in node.attribute if each.name == "value"}
+    found = []
+    for node in graph.node:
+        inputs = list(node.input)
+        if image not in inputs:
+            continue
+        if node.op_type in ("Mul", "Div", "Add", "Sub") and len(inputs) == 2:
+            constant = _constant_of_onnx(tensors.get(inputs[1 - inputs.index(image)]))
+            if constant is None or (inputs[0] != image and node.op_type in ("Div", "Sub")):
+                break
+            found.append(_held(node.op_type, constant))
+        elif node.op_type not in _THROUGH_IN_ONNX or inputs[0] != image:
+            break
+        image = node.output[0]
+    return tuple(found)
+
+
+def _constant_of_onnx(tensor: Any) -> float | None:
+    """Return the mean of a tensor of a few real values; ``None`` for any other."""
+    from onnx import numpy_helper
+
+    values = np.zeros(0) if tensor is None else numpy_helper.to_array(tensor)
+    return _mean(values) if 0 < values.nbytes <= _FEW_BYTES and values.dtype.kind == "f" else None
+
+
 def _held(name: str, constant: float) -> Held:
-    if name in ("MUL", "DIV"):
-        return Held(name=name, scale=constant if name == "MUL" else 1 / constant, offset=0.0)
-    return Held(name=name, scale=1.0, offset=constant if name == "ADD" else -constant)
+    operator = name.upper()
+    if operator in ("MUL", "DIV"):
+        return Held(name=name, scale=constant if operator == "MUL" else 1 / constant, offset=0.0)
+    return Held(name=name, scale=1.0, offset=constant if operator == "ADD" else -constant)
 
 
 def _constant(model: Any, graph: Any, number: int) -> float | None:
@@ -111,11 +148,15 @@ def _constant(model: Any, graph: Any, number: int) -> float | None:
     tensor = graph.Tensors(number)
     content = model.Buffers(tensor.Buffer()).DataAsNumpy()
     dtype = {0: np.float32, 1: np.float16, 3: np.uint8, 9: np.int8}.get(tensor.Type())  # schema.TensorType
-    if dtype is None or not isinstance(content, np.ndarray) or not 0 < content.nbytes <= 64:
+    if dtype is None or not isinstance(content, np.ndarray) or not 0 < content.nbytes <= _FEW_BYTES:
         return None
     values = content.view(dtype).astype(np.float64)
     quantization = tensor.Quantization()
     if quantization is not None and quantization.ScaleLength() == 1:
         values = (values - quantization.ZeroPoint(0)) * quantization.Scale(0)
-    mean = float(values.mean())
+    return _mean(values)
+
+
+def _mean(values: NDArray[Any]) -> float | None:
+    mean = float(values.astype(np.float64).mean())
     return mean if np.isfinite(mean) and mean else None

@@ -16,6 +16,7 @@ from orchestrator import registry
 from orchestrator.domain.model import Preprocess
 from orchestrator.errors import FarmError, ModelError, brief
 from orchestrator.models import held_preprocessing, onnx_graph, situations, tflite_graph
+from orchestrator.models.graph_ends import End
 from orchestrator.models.keras_file import KerasFile
 
 if TYPE_CHECKING:
@@ -25,21 +26,9 @@ if TYPE_CHECKING:
 
     from orchestrator.models.keras_source import KerasSource
 
+ONNX_RUNTIME = "onnxruntime"
 #: Images of noise that ranges are taken from: they change scales, no operator.
 NOISE_IMAGES = 8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class End:
-    """An input or output of a graph."""
-
-    name: str
-    #: With the batch; ``None`` where a side is free.
-    shape: tuple[int | None, ...]
-    dtype: str
-    #: 0 where its numbers are real values.
-    scale: float = 0.0
-    zero_point: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +122,7 @@ def look_into(path: Path, *, schemes: Sequence[str], size: int, output: str | No
             preprocessing=view.preprocessing,
         )
     if path.suffix.lower() == ".onnx":
-        return _onnx(path)
+        return _onnx(path, size)
     source, how = _keras(path, size, output)
     model = source.keras
     image, scores = model.inputs[0], model.outputs[0]
@@ -148,31 +137,47 @@ def look_into(path: Path, *, schemes: Sequence[str], size: int, output: str | No
     )
 
 
-def _onnx(path: Path) -> ModelView:
-    """Return what an ONNX file says of itself, and whether ONNX Runtime takes it."""
+def _onnx(path: Path, size: int) -> ModelView:
+    """Return what an ONNX file states of itself, and whether ONNX Runtime takes it."""
     graph = onnx_graph.read(path)
-    inputs, outputs = (
-        tuple(
-            End(name=end.name, shape=end.shape, dtype=end.dtype, scale=end.scale, zero_point=end.zero_point)
-            for end in ends
-        )
-        for ends in (graph.inputs, graph.outputs)
-    )
-    nodes = tuple(Operator(name=name, nodes=count, delegated=None) for name, count in sorted(graph.operators.items()))
     try:
         import onnxruntime
-
+    except ImportError:
+        missing = ArtifactView(scheme="as-is", error=f"ONNX Runtime is not installed: {onnx_graph.INSTALL}")
+        return _onnx_model(path, graph, missing)
+    try:
         onnxruntime.set_default_logger_severity(4)
         onnxruntime.InferenceSession(graph.content, providers=["CPUExecutionProvider"])
-        view = ArtifactView(
-            scheme="as-is", size_bytes=len(graph.content), inputs=inputs, outputs=outputs, operators=nodes
-        )
-    except ImportError:
-        view = ArtifactView(scheme="as-is", error=f"ONNX Runtime is not installed: {onnx_graph.INSTALL}")
+        taken: Mapping[str, int] | None = graph.operators
+        refusal = None
     except Exception as error:  # noqa: BLE001  ONNX Runtime raises what it likes
-        refusal = situations.translated(error, situations.ONNX, ModelError, str(path))
-        view = ArtifactView(scheme="as-is", error=refusal.message)
-    return ModelView(path=str(path), inputs=inputs, outputs=outputs, parameters=graph.parameters, artifacts=(view,))
+        taken, refusal = None, situations.translated(error, situations.ONNX, ModelError, str(path)).message
+    view = ArtifactView(
+        scheme="as-is",
+        size_bytes=len(graph.content),
+        inputs=graph.inputs,
+        outputs=graph.outputs,
+        operators=tuple(
+            Operator(name=name, nodes=count, delegated=None, taken={} if taken is None else {ONNX_RUNTIME: taken[name]})
+            for name, count in sorted(graph.operators.items())
+        ),
+        runtimes=(RuntimeView(runtime=ONNX_RUNTIME, version=onnxruntime.__version__, error=refusal),),
+        macs=onnx_graph.macs(graph, size),
+        preprocessing=held_preprocessing.words(graph.held),
+        error=refusal,
+    )
+    return _onnx_model(path, graph, view)
+
+
+def _onnx_model(path: Path, graph: onnx_graph.Graph, view: ArtifactView) -> ModelView:
+    return ModelView(
+        path=str(path),
+        inputs=graph.inputs,
+        outputs=graph.outputs,
+        parameters=graph.parameters,
+        artifacts=(view,),
+        preprocessing=held_preprocessing.words(graph.held),
+    )
 
 
 def _keras(path: Path, size: int, output: str | None) -> tuple[KerasSource, Preprocess]:
@@ -207,7 +212,7 @@ def _converted(source: KerasSource, how: Preprocess, name: str) -> ArtifactView:
 def _artifact(scheme: str, path: Path) -> ArtifactView:
     """Return what interpreters on this machine make of the file; raises `ModelError` where all refuse it."""
     runtimes: list[RuntimeView] = []
-    opened: dict[str, tuple[Any, list[Mapping[str, Any]], set[int]]] = {}
+    opened: dict[str, tuple[list[Mapping[str, Any]], set[int]]] = {}
     refusal: Exception | None = None
     for runtime, (package, start) in interpreters().items():
         try:
@@ -222,21 +227,20 @@ def _artifact(scheme: str, path: Path) -> ArtifactView:
         runtimes.append(
             RuntimeView(runtime=runtime, version=version(package), delegate=delegate, delegated=len(delegated))
         )
-        opened[runtime] = interpreter, nodes, delegated
+        opened[runtime] = nodes, delegated
     if not opened:
         assert refusal is not None  # noqa: S101  there is at least one interpreter
         raise situations.translated(refusal, situations.INTERPRETING, ModelError, str(path)) from refusal
-    interpreter, nodes, _ = next(iter(opened.values()))
+    nodes, _ = next(iter(opened.values()))
     names = [str(node["op_name"]) for node in nodes]
-    taken = {runtime: [names[number] for number in delegated] for runtime, (_, _, delegated) in opened.items()}
+    taken = {runtime: [names[number] for number in delegated] for runtime, (_, delegated) in opened.items()}
     graph = tflite_graph.read(path)
     return ArtifactView(
         scheme=scheme,
         size_bytes=path.stat().st_size,
-        inputs=tuple(map(_end, interpreter.get_input_details())),
+        inputs=graph.inputs,
         outputs=tuple(  # by the names that a suite's `output:` takes
-            replace(_end(details), name=name)
-            for name, details in zip(graph.output_names, interpreter.get_output_details(), strict=True)
+            replace(end, name=name) for name, end in zip(graph.output_names, graph.outputs, strict=True)
         ),
         operators=tuple(
             Operator(
@@ -270,19 +274,6 @@ def interpreters() -> dict[str, tuple[str, Callable[[str], Any]]]:
 
         known["tflite"] = "tflite-runtime", lambda path: Older(model_path=path, num_threads=1)
     return known
-
-
-def _end(details: Mapping[str, Any]) -> End:
-    scale, zero_point = details["quantization"]
-    free = details["shape_signature"]
-    sides = zip(details["shape"], free if len(free) else details["shape"], strict=True)
-    return End(
-        name=str(details["name"]),
-        shape=tuple(None if sign < 0 else int(side) for side, sign in sides),
-        dtype=np.dtype(details["dtype"]).name,
-        scale=float(scale),
-        zero_point=int(zero_point),
-    )
 
 
 def _ends(plain: Mapping[str, Any]) -> dict[str, tuple[End, ...]]:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from agent.runtimes.onnxruntime import QUANTIZATION
 from orchestrator.errors import ModelError
-from orchestrator.models import model_file, onnx_weights
+from orchestrator.models import held_preprocessing, model_file, onnx_macs, onnx_shapes, onnx_weights
 from orchestrator.models.graph_ends import End
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from orchestrator.models.held_preprocessing import Held
 
 AGAIN = "copy it again, or export the model again"
 INSTALL = "pip install 'edge-farm[onnx]'"
@@ -33,6 +35,8 @@ class Graph:
     parameters: int
     #: Operator -> nodes of it.
     operators: Mapping[str, int]
+    #: Preprocessing at the input.
+    held: tuple[Held, ...]
     #: One file that holds everything: the file itself, byte for byte, where all its weights are in it and ONNX Runtime can
     #: tell how its ends are scaled.
     content: bytes
@@ -60,14 +64,32 @@ def read(path: Path) -> Graph:
     return Graph(**graph, content=content)
 
 
+def macs(graph: Graph, size: int) -> int | None:
+    """Return the multiply-accumulates of one image, ``size`` where the file leaves its sides free; ``None`` where unknown."""
+    if len(graph.inputs) != 1 or len(graph.inputs[0].shape) != 4:
+        return None
+    batch, *sides = graph.inputs[0].shape
+    shape = (batch or 1, *(side or size for side in sides))
+    try:
+        return onnx_macs.of_one_image(onnx_shapes.fixed(graph.content, shape), shape[0])
+    except Exception:  # noqa: BLE001  onnx raises what it likes of a network whose sides do not fit
+        return None
+
+
 def _scales(inputs: Sequence[End], outputs: Sequence[End]) -> dict[str, Any]:
     """Return the property that has scale and zero point of the image, and of the only output or of each by its name."""
-    image, *others = (
-        {"scale": end.scale, "zero_point": end.zero_point} if end.scale else {} for end in (*inputs[:1], *outputs)
+    image, named = (
+        {end.name: {"scale": end.scale, "zero_point": end.zero_point} for end in ends if end.scale}
+        for ends in (inputs[:1], outputs)
     )
-    named = {end.name: scale for end, scale in zip(outputs, others, strict=True) if scale}
-    scales = {"input": image} | ({"outputs": named} if len(outputs) > 1 else {"output": others[0]})
-    return {key: value for key, value in scales.items() if value}
+    scales: dict[str, Any] = {}
+    if image:
+        [scales["input"]] = image.values()
+    if len(outputs) > 1 and named:
+        scales["outputs"] = named
+    elif named:
+        [scales["output"]] = named.values()
+    return scales
 
 
 def _parsed(path: Path, content: bytes) -> Any:
@@ -116,6 +138,7 @@ def _graph(model: Any) -> dict[str, Any]:
         "precision": "int8" if quantized else "float16" if "float16" in types else "float32",
         "parameters": sum(math.prod(tensor.dims) for tensor in graph.initializer if _is_weight(tensor)),
         "operators": dict(operators),
+        "held": held_preprocessing.of_onnx(graph, inputs[0].name) if inputs else (),
     }
 
 

@@ -35,7 +35,7 @@ class OnnxSource:
     ) -> None:
         self._path, self._graph, self._image, self._order = path, graph, image, order
         self.reads, self.classes = chosen.reads, chosen.names
-        self.precision, self.weights = graph.precision, graph.parameters
+        self.precision, self.weights, self.held = graph.precision, graph.parameters, graph.held
         #: Images that the file takes at once, ``None`` where that is free.
         self.batch = graph.inputs[0].shape[0]
         self._sessions: dict[int, Any] = {}

@@ -15,7 +15,8 @@ from orchestrator.domain.units import format_bytes
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from orchestrator.models.inspection import ArtifactView, End, ModelView
+    from orchestrator.models.graph_ends import End
+    from orchestrator.models.inspection import ArtifactView, ModelView
 
 
 def as_json(view: ModelView) -> str:

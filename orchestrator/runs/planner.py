@@ -11,15 +11,16 @@ from orchestrator import registry
 from orchestrator.domain.case import Case
 from orchestrator.domain.effort import effort
 from orchestrator.domain.plan import Attempt, Lane, Plan, Profiling, Scoring, Skip, Step
-from orchestrator.models.base import DEFAULT_SCHEMES, FORM_NAMES, default_schemes, forms_of, unwritable
+from orchestrator.models.base import DEFAULT_SCHEMES, FORM_NAMES, forms_of, unwritable
 from orchestrator.models.schemes.base import make_scheme, ways
+from orchestrator.runs.chosen_runtimes import formats, of_artifact, schemes_of
 from orchestrator.runtimes import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from orchestrator.domain.model import ModelSpec
     from orchestrator.domain.suite import Suite
-    from orchestrator.models.base import Form
 
 
 def plan(
@@ -39,15 +40,14 @@ def plan(
     """
     how_long = effort(suite.effort, compare=suite.compare, attempts=suite.attempts)
     unsupported, unreachable = unsupported or {}, unreachable or {}
-    kinds = {model.name: model.kind for model in suite.models}
-    forms = {name: forms_of(kind) for name, kind in kinds.items()}
+    models = {model.name: model for model in suite.models}
     lanes, skips = [], []
     for device in devices:
         wanted = []
         for case in _cases(suite, device):
             reason = (
                 unreachable.get(device)
-                or _misfit(case, suite.scheme_kind(case.scheme), kinds[case.model], forms[case.model])
+                or _misfit(case, suite, models[case.model])
                 or _missing(suite, case.scheme)
                 or (uncalibrated if _needs_calibration(suite, case.scheme) else None)
                 or unsupported.get((device, case.runtime))
@@ -77,20 +77,20 @@ def _needs_calibration(suite: Suite, scheme: str) -> bool:
     return make_scheme(scheme, suite.scheme_options.get(scheme)).needs_calibration
 
 
-def _misfit(case: Case, kind: str, model_kind: str, forms: Sequence[Form]) -> str | None:
+def _misfit(case: Case, suite: Suite, model: ModelSpec) -> str | None:
     """Return why model, scheme and runtime of a case don't fit together, ``None`` where they do.
 
-    ``forms`` are what its model can be written as; with none, it is asked when its artifact is built.
+    Of a model whose kind does not state its forms, it is asked when its artifact is built.
     """
-    scheme = registry.find("scheme", kind)
-    formats = {form: made for form, made in ways(scheme).items() if not forms or form in forms}
-    if not formats:
+    forms, made_of = forms_of(model.kind), formats(suite, model, case.scheme)
+    if not made_of:
+        scheme = registry.find("scheme", suite.scheme_kind(case.scheme))
         what, fitting = " or ".join(FORM_NAMES[form] for form in forms), " or ".join(DEFAULT_SCHEMES[forms[0]])
         takes = " or ".join(FORM_NAMES[form] for form in ways(scheme))
         return f"scheme {case.scheme} takes {takes}, model {case.model} is {what}: use {fitting}"
-    runtime, (form, made) = catalogue.find(case.runtime), next(iter(formats.items()))
+    runtime, (form, made) = catalogue.find(case.runtime), next(iter(made_of.items()))
     if runtime is None or made in runtime.takes:
-        missing = unwritable(model_kind, form) if forms else None
+        missing = unwritable(model.kind, form) if forms else None
         return f"scheme {case.scheme} converts model {case.model}: {missing}" if missing else None
     counterparts = [name for taken in runtime.takes for name in catalogue.COUNTERPARTS.get(taken, {}).values()]
     schemes = [name for name in counterparts if not forms or registry.find("scheme", name).takes in forms]
@@ -120,8 +120,9 @@ def _cases(suite: Suite, device: str) -> list[Case]:
             interpreters=interpreters,
         )
         for model in suite.models
-        for scheme, runtime, threads, (batch, interpreters) in itertools.product(
-            suite.schemes or default_schemes(model.kind), suite.runtimes, suite.threads, kinds
+        for scheme in schemes_of(suite, model)
+        for runtime, threads, (batch, interpreters) in itertools.product(
+            of_artifact(suite, model, scheme), suite.threads, kinds
         )
     ]
 

@@ -13,7 +13,7 @@ from orchestrator.domain.device import Device
 from orchestrator.domain.event import BlobSent, DamageMended, DeviceProbed, LaneSkipped, PreparationStarted
 from orchestrator.domain.runtime import RuntimeChoice
 from orchestrator.errors import DeviceUnfit, FarmError
-from orchestrator.runs import planner
+from orchestrator.runs import chosen_runtimes, planner
 from orchestrator.runs.crash import contained
 from orchestrator.runtimes.pins import version_of
 
@@ -124,7 +124,7 @@ def _probe_one(context: RunContext, device: Device, *, fetch: bool) -> DeviceSta
             )
         for what in client.take_damaged():
             yield DamageMended(run=context.run, device=device.name, what=what)
-        choices = [RuntimeChoice.parse(runtime) for runtime in context.suite.runtimes]
+        choices = [RuntimeChoice.parse(runtime) for runtime in chosen_runtimes.of_suite(context.suite)]
         names = tuple(dict.fromkeys(choice.on_device for choice in choices))
         yield begins(f"asking for its facts, trying {', '.join(names)}")
         facts = client.probe(names)
@@ -141,7 +141,7 @@ def _probe_one(context: RunContext, device: Device, *, fetch: bool) -> DeviceSta
 
 def _to_fetch(context: RunContext, device: Device, facts: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
     """Yield the runtimes that are brought to the device, with the bytes of their wheels."""
-    for runtime in context.suite.runtimes:
+    for runtime in chosen_runtimes.of_suite(context.suite):
         choice = RuntimeChoice.parse(runtime)
         if not _has(facts, choice) and (not device.runtimes or choice.name in device.runtimes):
             with suppress(DeviceUnfit):
@@ -153,7 +153,7 @@ def _with_environments(context: RunContext, device: Device, facts: Mapping[str, 
     unsupported: dict[str, str] = {}
     environments: dict[str, Environment] = {}
     versions: dict[str, str] = {}
-    for runtime in context.suite.runtimes:
+    for runtime in chosen_runtimes.of_suite(context.suite):
         choice = RuntimeChoice.parse(runtime)
         if device.runtimes and choice.name not in device.runtimes:
             allowed = " and ".join(device.runtimes)

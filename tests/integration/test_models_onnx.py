@@ -414,26 +414,30 @@ def test_a_suite_that_contradicts_the_file_is_refused_with_its_line(tmp_path, sh
         suites.load(suite)
 
 
-def test_a_run_measures_files_of_either_order_in_onnx_runtime_and_says_why_not_elsewhere(tmp_path):
+def test_a_run_measures_files_of_every_kind_in_onnx_runtime_and_says_why_not_elsewhere(tmp_path, images):
     project = Project(folder=tmp_path)
     (tmp_path / "home").mkdir()
-    files = [written(tmp_path, networks.network(), "first"), written(tmp_path, networks.network(networks.LAST), "last")]
-    models = [f"{{path: {file}, preprocess: {{scale: {1 / 255}}}}}" for file in files]
-    suite = suite_of(tmp_path, *models, runtimes="[onnxruntime, litert]", batches="[1, 4]")
+    names = {name: column for column, name in reversed(tuple(enumerate(images.classes)))}
+    networks_by_name = {
+        "first": networks.network(),
+        "last": networks.network(networks.LAST),
+        "heads": networks.heads(names),
+    }
+    files = {name: written(tmp_path, network, name) for name, network in networks_by_name.items()}
+    models = [f"{{path: {file}, preprocess: {{scale: {1 / 255}}}}}" for file in files.values()]
+    suite = suite_of(tmp_path, *models, batches="[1, 4]")
 
     done = project.process("run", str(suite))
+    elsewhere = project.farm("run", str(suite), "--runtimes", "litert", "--dry-run")
 
     assert done.returncode == 0, done.stdout + done.stderr
     listed = json.loads(project.farm("results", "list", "--json").stdout)
     measured = {row["case"]: row for row in listed if row["verdict"] is not None}
-    assert set(measured) == {
-        f"local/{name}/as-is/onnxruntime/t1/b{batch}" for name in ("first", "last") for batch in (1, 4)
-    }
-    for name, row in measured.items():
-        file = files[0] if "/first/" in name else files[1]
-        assert row["artifact"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert set(measured) == {f"local/{name}/as-is/onnxruntime/t1/b{batch}" for name in files for batch in (1, 4)}
+    for row in measured.values():
+        assert row["artifact"] == hashlib.sha256(files[row["model"]].read_bytes()).hexdigest()
         assert row["auc_mean"] == pytest.approx(measured["local/first/as-is/onnxruntime/t1/b1"]["auc_mean"], abs=1e-3)
-    words = " ".join((done.stdout + done.stderr).split())
+    words = " ".join((elsewhere.stdout + elsewhere.stderr).split())
     assert "scheme as-is makes .onnx, runtime litert takes .tflite: use runtime onnxruntime" in words
 
 
@@ -449,6 +453,11 @@ def test_a_file_shows_its_ends_parameters_and_operators(tmp_path):
     assert (image["scale"], image["zero_point"]) == (pytest.approx(1 / 255), -128)
     assert shown["parameters"] == networks.WEIGHTS.size + networks.BIAS.size + 4, "with two scales and zero points"
     assert (artifact["nodes"], artifact["delegated"], artifact["error"]) == (6, None, None)
+    assert artifact["macs"] == networks.WEIGHTS.size
+    [runtime] = artifact["runtimes"]
+    assert (runtime["runtime"], runtime["error"]) == ("onnxruntime", None)
+    assert {one["name"]: one["taken"] for one in artifact["operators"]}["MatMul"] == {"onnxruntime": 1}
+    assert f"as-is onnxruntime {runtime['version']}: no delegate; its own kernels" in table
     assert "free × 3 × 16 × 16 int8, scale 0.00392157, zero point -128" in table
     assert "Add 1, DequantizeLinear 1, MatMul 1" in table
     assert "XNNPACK:" not in table
@@ -459,4 +468,7 @@ def test_a_file_that_onnx_runtime_refuses_shows_why(tmp_path):
 
     shown = json.loads(Project(folder=tmp_path).farm("models", "show", str(path), "--json").stdout)
 
-    assert "no operator my.lab:Sharpen" in shown["artifacts"][0]["error"]
+    [artifact] = shown["artifacts"]
+    assert "no operator my.lab:Sharpen" in artifact["error"]
+    assert "no operator my.lab:Sharpen" in artifact["runtimes"][0]["error"]
+    assert all(not one["taken"] for one in artifact["operators"])

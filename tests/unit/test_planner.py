@@ -8,7 +8,7 @@ import pytest
 from orchestrator.domain.model import DatasetSpec, ModelSpec
 from orchestrator.domain.plan import Attempt, Profiling, Scoring
 from orchestrator.domain.suite import Suite, Throughput
-from orchestrator.runs import planner
+from orchestrator.runs import chosen_runtimes, planner
 from orchestrator.runtimes.catalogue import scheme_for
 from orchestrator.testing import make_suite
 
@@ -208,6 +208,29 @@ def test_a_scheme_that_a_kind_of_model_cannot_take_is_skipped_with_what_to_use()
         "use float32 or dynamic or float16 or int8",
         "ready": "scheme float32 takes a SavedModel, model ready is a ready .tflite file: use as-is",
     }
+
+
+def test_a_suite_without_runtimes_measures_each_artifact_in_the_runtime_that_takes_it():
+    exported = ModelSpec(name="exported", kind="onnx", options={"path": "mine.onnx"})
+    suite = Suite(models=(*MIXED, exported), dataset=DatasetSpec(kind="phantom"), effort="smoke")
+    schemes = replace(suite, models=MIXED[:1], schemes=("float32", "onnx", "keras"))
+
+    plan, of_schemes = planner.plan("r", suite, ["a"]), planner.plan("r", schemes, ["a"])
+
+    assert not plan.skips
+    assert {(case.model, case.runtime) for case in plan.cases} == {
+        ("tiny-cxr", "litert"),
+        ("ready", "litert"),
+        ("exported", "onnxruntime"),
+    }
+    assert {(case.scheme, case.runtime) for case in of_schemes.cases} == {
+        ("float32", "litert"),
+        ("onnx", "onnxruntime"),
+        ("keras", "tensorflow"),
+    }
+    assert chosen_runtimes.of_suite(suite) == ("litert", "onnxruntime")
+    assert chosen_runtimes.of_suite(replace(suite, models=(exported,))) == ("onnxruntime",)
+    assert chosen_runtimes.of_suite(replace(suite, runtimes=("null",))) == ("null",)
 
 
 def test_an_onnx_file_is_measured_as_it_is_in_onnx_runtime_alone():
