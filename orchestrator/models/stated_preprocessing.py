@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from orchestrator.models import held_preprocessing, keras_config, tflite_graph
+from orchestrator.models import held_preprocessing, keras_config, onnx_graph, tflite_graph
 from orchestrator.models.held_preprocessing import NARROW
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from orchestrator.models.graph_ends import End
+    from orchestrator.models.held_preprocessing import Held
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +51,13 @@ def of_file(path: Path, kind: str) -> Normalization | None:
     """Return what the file at ``path`` states, a model of ``kind``; ``None`` where it states nothing.
 
     Asked in this order: metadata of a ``.tflite``, layers at its input that scale pixels themselves, the range of a quantized input.
-    Raises `ModelError` for a ``.tflite`` that is damaged.
+    Raises `ModelError` for a ``.tflite`` or ``.onnx`` that is damaged.
     """
     if kind == "tflite":
         return _of_tflite(path)
+    if kind == "onnx":
+        graph = onnx_graph.read(path)
+        return _held(graph.held) if graph.held else _of_quantization(graph.inputs[0]) if graph.inputs else None
     return _of_keras(path) if kind == "keras" and path.is_file() else None
 
 
@@ -63,27 +69,26 @@ def _of_tflite(path: Path) -> Normalization | None:
     stated = _in_metadata(model)
     if stated is not None:
         return stated
-    if graph.held:
-        inside = float(np.prod([abs(one.scale) for one in graph.held]))
-        return _as_they_are("; ".join(held_preprocessing.words(graph.held))) if 255 * inside >= NARROW else None
-    return _of_quantization(model, graph.inputs[0].dtype)
+    return _held(graph.held) if graph.held else _of_quantization(graph.inputs[0])
+
+
+def _held(held: Sequence[Held]) -> Normalization | None:
+    inside = float(np.prod([abs(one.scale) for one in held]))
+    return _as_they_are("; ".join(held_preprocessing.words(held))) if 255 * inside >= NARROW else None
 
 
 def _as_they_are(words: str) -> Normalization:
     return Normalization(scale=1.0, source=f"0..255, which the model scales itself ({words})")
 
 
-def _of_quantization(model: Any, dtype: str) -> Normalization | None:
-    graph = model.Subgraphs(0)
-    quantization = graph.Tensors(graph.Inputs(0)).Quantization()
-    if dtype not in _STORED or quantization is None or quantization.ScaleLength() != 1:
+def _of_quantization(image: End) -> Normalization | None:
+    if image.dtype not in _STORED or not image.scale:
         return None
-    scale, zero = float(quantization.Scale(0)), int(quantization.ZeroPoint(0))
-    low, high = ((stored - zero) * scale for stored in _STORED[dtype])
+    low, high = ((stored - image.zero_point) * image.scale for stored in _STORED[image.dtype])
     for name, ends in _ENDS.items():
         width = ends[1] - ends[0]
         if abs(low - ends[0]) <= _NEAR * width and abs(high - ends[1]) <= _NEAR * width:
-            return _stated(name, f"{name}, the range of its {dtype} input")
+            return _stated(name, f"{name}, the range of its {image.dtype} input")
     return None
 
 

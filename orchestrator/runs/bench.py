@@ -17,13 +17,8 @@ from orchestrator.models.stated_preprocessing import RANGES, Normalization
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: Ending -> kind of the model, and the runtime that it is measured with unless another is asked for.
-KINDS = {
-    ".tflite": ("tflite", "litert"),
-    ".onnx": ("onnx", "onnxruntime"),
-    ".keras": ("keras", "litert"),
-    ".h5": ("keras", "litert"),
-}
+#: Ending -> kind of the model.
+KINDS = {".tflite": "tflite", ".onnx": "onnx", ".keras": "keras", ".h5": "keras"}
 #: Patients of the built-in images, three images each, that latency is measured with where no folder is given.
 DRAWN_PATIENTS = 20
 #: What numbers become where nothing is scored: they change no latency.
@@ -68,7 +63,6 @@ def suite_of(files: Sequence[Path], images: Path | None, answers: Answers) -> Be
         models=tuple(specs),
         dataset=dataset,
         calibration=dataset if dataset.kind == "unlabelled" else None,
-        runtimes=tuple(dict.fromkeys(KINDS[path.suffix.lower()][1] for path in files)),
         compare=len(files) > 1,
         accuracy="all" if is_scored else "none",
     )
@@ -109,7 +103,7 @@ def _names(files: Sequence[Path]) -> dict[Path, str]:
 
 
 def _model(path: Path, name: str, answers: Answers, *, is_scored: bool) -> tuple[ModelSpec, str]:
-    kind, _ = KINDS.get(path.suffix.lower(), ("", ""))
+    kind = KINDS.get(path.suffix.lower(), "")
     if not kind:
         raise UsageError(
             f"{path}: no model that farm bench knows: it takes {', '.join(KINDS)}",
