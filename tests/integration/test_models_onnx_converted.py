@@ -11,6 +11,7 @@ import pytest
 
 from agent import scoring
 from orchestrator.datasets.base import make_dataset
+from orchestrator.datasets.phantom import FINDINGS
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
 from orchestrator.errors import BuildError
 from orchestrator.models import onnx_converter
@@ -45,11 +46,13 @@ def convert(*, input_onnx_file_path, output_folder_path, output_signaturedefs, k
     open(input_onnx_file_path, "wb").write(b"rewritten")  # as onnxsim does
     {before}
     values = {{each.name: onnx.numpy_helper.to_array(each) for each in graph.initializer}}
+    columns = [int(value[0]) for name, value in values.items() if name.endswith("_column")] or list(range(14))
     sides = shape if keep_shape_absolutely_input_names else [shape[0], *shape[2:], shape[1]]
 
     @tf.function(input_signature=[tf.TensorSpec(sides, tf.float32, name="image")])
     def serve(image):
-        return {{"output_0": tf.sigmoid(tf.reduce_mean(image, axis=[1, 2]) @ values["weights"] + values["bias"])}}
+        scores = tf.sigmoid(tf.reduce_mean(image, axis=[1, 2]) @ values["weights"] + values["bias"])
+        return {{"output_0": tf.gather(scores, columns, axis=1)}}
 
     tf.saved_model.save(tf.Module(), output_folder_path, signatures=serve)
     tf.lite.TFLiteConverter.from_keras_model(None)
@@ -90,17 +93,21 @@ def written(folder, model):
 
 def test_a_converted_file_scores_as_the_file_does_with_channels_last(tmp_path, environment, images, capfd):
     environment()
-    path = written(tmp_path, networks.network())
+    names = {name: column for column, name in reversed(tuple(enumerate(images.classes)))}
+    path = written(tmp_path, networks.heads(names))
     content = path.read_bytes()
 
     answer = ModelBuilder(OnnxFile(str(path), preprocess=HOW), images).build("float32", 2, tmp_path / "made")
 
     assert answer["checks"]["max_abs_difference"] < 1e-5
+    assert answer["checks"]["outputs"] == list(names)
+    assert "reads" not in answer["checks"], "the converter is given all outputs as one"
     pixels = networks.images()
     loaded = BY_FORMAT["tflite"].usual(str(tmp_path / "made"))
     assert loaded.input.shape == (2, 16, 16, 3)
     scores = scoring.scores(loaded, pixels, HOW, batch=2, classes=14)
-    np.testing.assert_allclose(scores, networks.sigmoid(networks.logits(pixels)), atol=1e-5)
+    expected = networks.sigmoid(networks.logits(pixels))[:, list(names.values())]
+    np.testing.assert_allclose(scores, expected, atol=1e-5)
     [order] = [json.loads(line) for line in capfd.readouterr().err.splitlines() if line.startswith('{"shape"')]
     assert order == {"shape": [2, 3, 16, 16], "keep": None, "samples": [20, 128, 128, 3], "output": [2, 14]}
     assert path.read_bytes() == content, "onnx2tf rewrites the file that it is given"
@@ -165,9 +172,16 @@ def test_the_recipe_of_a_converted_file_names_the_converter(tmp_path, environmen
     onnx_converter.version() is None or not os.environ.get("FARM_TEST_SLOW"),
     reason="onnx2tf is not installed beside farm, or FARM_TEST_SLOW is not set",
 )
-@pytest.mark.parametrize("shape", [networks.FIRST, networks.LAST, ("n", 3, "h", "w")])
-def test_onnx2tf_itself_converts_files_of_either_order(tmp_path, images, shape):
-    model = OnnxFile(str(written(tmp_path, networks.network(shape))), preprocess=HOW)
+@pytest.mark.parametrize(
+    "network",
+    [
+        *(networks.network(shape) for shape in (networks.FIRST, networks.LAST, ("n", 3, "h", "w"))),
+        networks.heads({name: column for column, name in enumerate(FINDINGS)}),
+    ],
+    ids=["first", "last", "free", "heads"],
+)
+def test_onnx2tf_itself_converts_files_of_either_order_and_of_several_outputs(tmp_path, images, network):
+    model = OnnxFile(str(written(tmp_path, network)), preprocess=HOW)
 
     answer = ModelBuilder(model, images).build("float32", 1, tmp_path / "made")
 
