@@ -23,6 +23,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "chestxray14": "orchestrator.datasets.chestxray14:ChestXray14",
     },
     "model": {
+        "small-cxr": "orchestrator.models.shipped:SmallCxr",
         "tiny-cxr": "orchestrator.models.shipped:TinyCxr",
         "keras": "orchestrator.models.keras_file:KerasFile",
         "tflite": "orchestrator.models.tflite_file:TfliteFile",

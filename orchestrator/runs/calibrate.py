@@ -91,6 +91,7 @@ def _suite(case: Case, effort: str, attempts: int, seed: int) -> Suite:
         threads=[case.threads],
         effort=effort,
         seed=seed,
+        accuracy="none",
     )
     return replace(chosen, attempts=attempts)
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: A first device is not waited for as long as one in the middle of a run.
 PATIENCE_S = 60.0
+#: Scored on the way: enough to show that scores come back right, few enough for a slow board.
+IMAGES = 60
 
 
 def smoke_case(
@@ -33,6 +35,7 @@ def smoke_case(
         runtimes=[runtime],
         threads=[1],
         effort="smoke",
+        accuracy=IMAGES,
     )
     result: dict[str, Any] = {"run": None, "case": device.name, "sent_bytes": 0, "invocations": 0}
     result |= {"fastest_ns": None, "why": "nothing was measured"}

@@ -203,7 +203,7 @@ def ward(folder: Path) -> None:
     _common(folder)
     schemes = {"float32": 42.0, "float16": 42.4, "dynamic": 30.0, "int8": 17.0}
     laptop = {name: p50 / 5 for name, p50 in schemes.items()}
-    tiny = fleet("tiny-cxr", local=laptop, pi5=schemes)
+    tiny = fleet("tiny-cxr", local=laptop, pi5=schemes) | fleet("small-cxr", local=laptop)
     local = make_case()
     more = {
         make_case(runtime="litert==1.4.0"): 9.0,

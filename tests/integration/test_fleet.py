@@ -26,7 +26,7 @@ DEVICES = ("local", "pc-b", "pc-c", "board-a")
 #: Few images: the emulated board takes some 25 ms for each.
 SUITE = """\
 models: [tiny-cxr]
-dataset: {kind: phantom, patients: 60}
+dataset: {kind: phantom, patients: 20}
 """
 
 

@@ -16,29 +16,31 @@ KEYS = {
 }
 
 
-def test_a_bare_run_measures_four_schemes_on_this_machine_and_tells_what_to_do_next(tmp_path):
-    project = Project(folder=tmp_path)
+def test_a_bare_run_measures_four_schemes_of_the_small_model_and_says_what_to_do_next(tmp_path):
+    project = Project(folder=tmp_path, model=None)
     (tmp_path / "home").mkdir()
 
-    done = project.process("run", "--effort", "quick")
+    done = project.process("run", "--effort", "smoke", "--accuracy", "60")
 
     assert done.returncode == 0, done.stdout + done.stderr
-    for word in (
-        "float32",
-        "dynamic",
-        "float16",
-        "int8",
-        "phantom",
-        "synthetic",
-        "farm results show",
-        "farm devices add",
-    ):
+    for word in ("phantom", "synthetic", "4 cases on 1 device: 4 WARN", "farm results show", "farm devices add"):
         assert word in done.stdout
     assert "dataset  evaluates 1020 images; train 8100; validation 600; calibration 210; 3310 patients" in done.stderr
     (read,) = project.events("DatasetRead")
     assert {part["part"]: part["images"] for part in read["parts"]}["evaluation"] == 1020
     rows = project.json("results")
-    assert {row["scheme"] for row in rows} == {"float32", "dynamic", "float16", "int8"}
+    assert {(row["model"], row["scheme"]) for row in rows} == {
+        ("small-cxr", scheme) for scheme in ("float32", "dynamic", "float16", "int8")
+    }
+    assert all(row["p50_ns"] > 0 and 0.8 <= row["auc_mean"] <= 1 for row in rows)
+    assert {row["scheme"]: row["size_ratio"] for row in rows}["int8"] > 3
+
+
+def test_results_have_percentiles_and_accuracies_with_their_intervals(project):
+    done = project.process("run", "--effort", "quick", "--schemes", "float32,int8")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = project.json("results")
     for row in rows:
         assert row.keys() >= KEYS
         assert row["attempts"] == 3

@@ -3,17 +3,22 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from agent import scoring
 from orchestrator.cli.models import train as command
 from orchestrator.datasets.phantom import Phantom
-from orchestrator.domain.model import ModelSpec, Preprocess
+from orchestrator.domain.model import SHIPPED, ModelSpec, Preprocess
 from orchestrator.errors import DatasetError, ModelError, UsageError
 from orchestrator.models import architectures, training
 from orchestrator.models.base import make_model
 from orchestrator.models.checkpoint import Checkpoint
+from orchestrator.models.shipped import PIXELS
 from orchestrator.models.training import Course
 from orchestrator.reports.charts import draw
 from orchestrator.reports.charts.training import training as chart_of
@@ -23,11 +28,50 @@ SMALL = Preprocess(height=8, width=8, channels=1)
 
 
 @pytest.mark.tensorflow
-def test_the_shipped_model_is_good_but_not_perfect():
-    model = make_model(ModelSpec(name="tiny-cxr", kind="tiny-cxr"))
-    images = Phantom().load("evaluation", height=64, width=64)
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_models_are_good_but_not_perfect_and_small(name):
+    model = make_model(ModelSpec(name=name, kind=name))
+    how = model.preprocess
+    images = Phantom().load("evaluation", height=how.height, width=how.width, limit=420)
 
-    assert 0.85 <= training.evaluate(model.load().scores, images, model.preprocess) <= 0.95
+    assert 0.85 <= training.evaluate(model.load().scores, images, how) <= 0.96
+    assert model.weights.stat().st_size <= 2_000_000
+
+
+@pytest.mark.tensorflow
+def test_the_small_model_begins_as_what_the_tiny_one_is():
+    loader = SourceFileLoader("small_cxr", str(Path(__file__).parents[2] / "scripts" / "small-cxr"))
+    script = module_from_spec(spec_from_loader("small_cxr", loader))
+    loader.exec_module(script)
+    tiny = make_model(ModelSpec(name="tiny-cxr", kind="tiny-cxr")).load()
+    sides = [Phantom().load("validation", height=side, width=side, limit=30).pixels for side in (64, 128)]
+    small_pixels, large_pixels = (scoring.preprocess(pixels, PIXELS[pixels.shape[1]]) for pixels in sides)
+
+    grown = script.grown(noise=0)
+
+    scores = np.asarray(grown(large_pixels)), np.asarray(tiny.scores(small_pixels))
+    assert np.corrcoef(*(each.ravel() for each in scores))[0, 1] > 0.95
+
+
+@pytest.mark.tensorflow
+def test_a_training_begins_with_the_weights_of_a_file(tmp_path):
+    begun, path = tmp_path / "begun.weights.h5", tmp_path / "m.keras"
+    first = architectures.build(
+        "tiny-cxr", 16, 16, 1, trainings.Handful().load("train", height=16, width=16).labels.shape[1]
+    )
+    first.save_weights(begun)
+    how = Preprocess(height=16, width=16, channels=1)
+
+    next(
+        training.fit(
+            "tiny-cxr", trainings.Handful(), how, path, Course(epochs=1, seed=0, learning_rate=1e-9, weights=str(begun))
+        )
+    )
+
+    import keras
+
+    trained = keras.models.load_model(path, compile=False)
+    assert np.allclose(trained.trainable_variables[0], first.trainable_variables[0], atol=1e-4)
 
 
 @pytest.mark.tensorflow

@@ -288,3 +288,10 @@ schemes:
     for wrong, line in ((text.replace("tflite-2.14", "tflite2.14"), 3), (text.replace("tflite-2.11", "old"), 7)):
         with pytest.raises(SuiteError, match=rf"suite\.yaml:{line}: .* is not tflite-RELEASE, such as tflite-2\.14"):
             suites.load(write(tmp_path, wrong))
+
+
+def test_a_bare_run_measures_the_small_model_and_another_shipped_one_by_its_name():
+    assert [model.name for model in suites.built_in().models] == ["small-cxr"]
+    assert [model.name for model in suites.built_in(["tiny-cxr"]).models] == ["tiny-cxr"]
+    with pytest.raises(UnknownName, match="tiny-cxr"):
+        suites.built_in(["tiny"])

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 EPILOG = """Examples:
 
 \b
-  farm results accuracy local/tiny-cxr/int8/litert/t1/b1
-  farm results accuracy local/tiny-cxr/int8/litert/t1/b1 --finding Nodule --specificity 0.95
-  farm results accuracy local/tiny-cxr/int8/litert/t1/b1 --margin 0.005 --json
-  farm results accuracy local/tiny-cxr/int8/litert/t1/b1 -o roc.svg"""
+  farm results accuracy local/small-cxr/int8/litert/t1/b1
+  farm results accuracy local/small-cxr/int8/litert/t1/b1 --finding Nodule --specificity 0.95
+  farm results accuracy local/small-cxr/int8/litert/t1/b1 --margin 0.005 --json
+  farm results accuracy local/small-cxr/int8/litert/t1/b1 -o roc.svg"""
 
 
 def accuracy(

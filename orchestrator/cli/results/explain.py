@@ -10,7 +10,7 @@ from orchestrator.cli import candidates
 from orchestrator.cli.context import Db, InventoryFile, Json, console, existing_store, project
 from orchestrator.cli.results.case import find_result, parse_case
 
-EPILOG = "Example: farm results explain local/tiny-cxr/int8/litert/t1/b1"
+EPILOG = "Example: farm results explain local/small-cxr/int8/litert/t1/b1"
 
 
 def explain(

@@ -23,7 +23,7 @@ EPILOG = """Examples:
 \b
   farm results plot pareto -o pareto.svg
   farm results plot ecdf --run latest --device pi5 -o ecdf.png
-  farm results plot history --case local/tiny-cxr/int8/litert/t1/b1 -o history.svg
+  farm results plot history --case local/small-cxr/int8/litert/t1/b1 -o history.svg
 
 A kind with several pictures (one for each device, model or setting) writes x-1.svg, x-2.svg. It needs pip install 'edge-farm[report]'."""
 

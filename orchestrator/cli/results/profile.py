@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 EPILOG = """Examples:
 
 \b
-  farm results profile local/tiny-cxr/int8/litert/t1/b1
-  farm results profile local/tiny-cxr/int8/litert/t1/b1 --against dynamic --all"""
+  farm results profile local/small-cxr/int8/litert/t1/b1
+  farm results profile local/small-cxr/int8/litert/t1/b1 --against dynamic --all"""
 FLOAT32 = "float32"
 
 

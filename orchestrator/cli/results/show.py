@@ -10,7 +10,7 @@ from orchestrator.cli import candidates
 from orchestrator.cli.context import Db, InventoryFile, Json, console, existing_store, project
 from orchestrator.cli.results.case import find_result, parse_case
 
-EPILOG = "Example: farm results show local/tiny-cxr/int8/litert/t1/b1 --run latest"
+EPILOG = "Example: farm results show local/small-cxr/int8/litert/t1/b1 --run latest"
 
 
 def show_case(
