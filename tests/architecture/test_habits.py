@@ -132,4 +132,5 @@ def test_nothing_tracked_names_a_registry_a_download_or_this_machine():
         content = path.read_bytes()
         assert not address.search(content), name
         assert name == ".ci/run" or not outside.search(content), name
-        assert len(content) <= 1_000_000, f"{name} is too big for a repository"
+        most = 2_000_000 if name.startswith("orchestrator/models/weights/") else 1_000_000
+        assert len(content) <= most, f"{name} is too big for a repository"
