@@ -10,6 +10,7 @@ from orchestrator.config.address import parse_address
 from orchestrator.config.inventory import Inventory
 from orchestrator.devices.host_keys import confirmed, draft_of, server_names, trusted_unless_it_fails
 from orchestrator.domain.device import Device
+from orchestrator.domain.units import format_bytes
 from orchestrator.errors import AuthenticationRefused, FarmError, InventoryError, UnknownName
 from orchestrator.runtimes.catalogue import BEST_FIRST
 from orchestrator.transports import known_hosts as trusted_keys
@@ -45,26 +46,37 @@ def entry_for(inventory: Path, name: str, address: str, *, via: str | None, **fi
 
 
 def register(
-    device: Device, inventory: Path, session: Session, confirm: Confirm, *, let_in: LetIn | None = None
+    device: Device,
+    inventory: Path,
+    session: Session,
+    confirm: Confirm,
+    *,
+    let_in: LetIn | None = None,
+    report: Callable[[str], None] = lambda _: None,
 ) -> Mapping[str, Any]:
     """Add ``device`` and return its facts: its host key is confirmed, it is probed, then its entry is written.
 
-    ``let_in`` may help where the device takes none of our keys. The ``session`` stays connected. Nothing is left behind
+    ``let_in`` may help where the device takes none of our keys; ``report`` gets what is going on. The ``session`` stays connected. Nothing is left behind
     here when a step fails. Raises what ``confirm``, connecting and probing raise.
     """
     known_hosts = session.connector.known_hosts
     added = inventory_file.preview(inventory, device)
+    report(f"{device.name}: connecting to {device.destination}")
     with draft_of(session.connector) as draft:
         keys = confirmed(added, draft, confirm)
     with trusted_unless_it_fails(known_hosts, keys):
-        facts = _probed(added, session, let_in)
+        facts = _probed(added, session, let_in, report)
         inventory_file.add(inventory, device)
     return facts
 
 
-def _probed(device: Device, session: Session, let_in: LetIn | None) -> Mapping[str, Any]:
+def _probed(device: Device, session: Session, let_in: LetIn | None, report: Callable[[str], None]) -> Mapping[str, Any]:
     client = session.client(device)
     try:
+        report(f"{device.name}: logging in, looking for the agent")
+        if sent := client.ensure_agent():
+            report(f"{device.name}: received the agent, {format_bytes(sent)}")
+        report(f"{device.name}: asking for its facts, trying {', '.join(BEST_FIRST)}")
         return client.probe(BEST_FIRST)
     except AuthenticationRefused as refused:
         if let_in is None or not let_in(device, refused, session.connector):

@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.devices.fleet import for_each
-from orchestrator.devices.provisioning.choose import choose_runtime, environment_for
+from orchestrator.devices.provisioning.choose import Target, choose, choose_runtime, environment_for
 from orchestrator.devices.remote.push import Pushed, push
 from orchestrator.devices.session import connect
+from orchestrator.domain.units import format_bytes
 from orchestrator.errors import DeviceUnfit
 from orchestrator.runtimes.catalogue import BEST_FIRST
 
@@ -67,15 +68,19 @@ def install_runtime(
     present = (facts.get("runtimes") or {}).get(runtime) or {}
     if present.get("works"):
         return RuntimeInstalled(runtime=runtime, version=str(present.get("version")), environment=None, sent_bytes=0)
-    report(f"{device.name}: fetching wheels of {runtime}")
+    size = format_bytes(sum(pin.size_bytes for pin in choose(Target.of(facts), runtime)))
+    report(f"{device.name}: looking for wheels of {runtime}, {size}")
     environment = environment_for(facts, runtime, cache=cache, wheelhouse=wheelhouse)
     sent = client.ensure_agent()
     for pushed in push(client, environment.wheels, disk_limit_bytes=device.limits.disk_bytes):
         if isinstance(pushed, Pushed):
-            report(f"{device.name}: sent {pushed.blob.what}")
+            report(f"{device.name}: received {pushed.blob.what}, {format_bytes(pushed.sent_bytes)}")
             sent += pushed.sent_bytes
-    report(f"{device.name}: unpacking {runtime}")
+        else:
+            report(f"{device.name}: sending {format_bytes(pushed.total_bytes)}")
+    report(f"{device.name}: unpacking {runtime}, {size}")
     client.ensure_environment(environment.name, [(wheel.path.name, wheel.sha256) for wheel in environment.wheels])
+    report(f"{device.name}: trying {runtime}")
     tried = client.probe([runtime], environment.name)["runtimes"][runtime]
     if not tried.get("works"):
         reason = tried.get("error") or "it does not say why"
@@ -86,13 +91,23 @@ def install_runtime(
 
 
 def set_up(
-    devices: Sequence[Device], connector: Connector, *, cache: Path, wheelhouse: Path | None = None
+    devices: Sequence[Device],
+    connector: Connector,
+    *,
+    cache: Path,
+    wheelhouse: Path | None = None,
+    report: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Outcome[RuntimeInstalled]]:
-    """Install a runtime on ``devices``, side by side; yield an outcome for each, in their order."""
+    """Install a runtime on ``devices``, side by side; yield an outcome for each, in their order.
+
+    ``report`` gets what is going on, from several threads.
+    """
 
     def act(device: Device) -> RuntimeInstalled:
         with closing(connect(device, connector)) as client:
-            return install_runtime(client, client.probe(BEST_FIRST), cache=cache, wheelhouse=wheelhouse)
+            report(f"{device.name}: asking for its facts, trying {', '.join(BEST_FIRST)}")
+            facts = client.probe(BEST_FIRST)
+            return install_runtime(client, facts, cache=cache, wheelhouse=wheelhouse, report=report)
 
     return for_each(devices, act)
 

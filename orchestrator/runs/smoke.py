@@ -9,8 +9,11 @@ from orchestrator.domain.event import AttemptEnded, BlobSent, BuildFailed, CaseS
 from orchestrator.runtimes.catalogue import scheme_for
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orchestrator.devices.session import Session
     from orchestrator.domain.device import Device
+    from orchestrator.domain.event import Event
     from orchestrator.runs.farm import Farm
     from orchestrator.store.store import Store
 
@@ -21,11 +24,17 @@ IMAGES = 60
 
 
 def smoke_case(
-    farm: Farm, device: Device, runtime: str, store: Store, *, session: Session | None = None
+    farm: Farm,
+    device: Device,
+    runtime: str,
+    store: Store,
+    *,
+    session: Session | None = None,
+    show: Callable[[Event], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Measure tiny-cxr's artifact, not quantized, on ``device`` with effort smoke; the run is stored like any other.
 
-    Returns ``run``, ``case``, ``sent_bytes``, ``invocations``, ``fastest_ns`` (``None`` where nothing was measured) and
+    ``show`` gets what happens. Returns ``run``, ``case``, ``sent_bytes``, ``invocations``, ``fastest_ns`` (``None`` where nothing was measured) and
     ``why`` not. Never VALID: one short attempt decides nothing.
     """
     suite = suites.narrow(
@@ -40,6 +49,7 @@ def smoke_case(
     result: dict[str, Any] = {"run": None, "case": device.name, "sent_bytes": 0, "invocations": 0}
     result |= {"fastest_ns": None, "why": "nothing was measured"}
     for event in farm.run(suite, [device], store, session=session):
+        show(event)
         result["run"] = event.run
         if isinstance(event, LaneSkipped | CaseSkipped | BuildFailed):
             result["why"] = event.error if isinstance(event, BuildFailed) else event.reason

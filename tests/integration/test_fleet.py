@@ -7,6 +7,7 @@ board with nothing but Python on it. The lab they live in has no way out, so eve
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -175,6 +176,7 @@ def test_setting_up_again_finds_everything_there(fleet, wheelhouse):
         ("pc-b", "litert", True, 0),
         ("board-a", "litert", True, 0),
     ]
+    assert re.search(r"pc-b: unpacking litert, \d\d.\d MB", done.stderr), "each step is named, with its bytes"
     assert (project.lab["pc-b"].folder / "root" / ".farm-agent" / "environments").is_dir()
 
 

@@ -405,4 +405,8 @@ def test_adding_a_device_connects_twice_to_see_its_key_and_to_use_it(project, ss
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "smoke test passed" in done.stdout
+    steps = ["connecting to", "received the agent, 1", "asking for its facts, trying litert", "measuring a smoke case"]
+    places = [done.stderr.find(step) for step in (*steps, "pi  receives ", "pi  lane started")]
+    assert -1 not in places, done.stderr
+    assert places == sorted(places), "each step is named when it begins"
     assert connections(server) - before == 2

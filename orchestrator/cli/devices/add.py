@@ -19,6 +19,7 @@ from orchestrator.cli.context import (
     project,
 )
 from orchestrator.cli.devices.format import describe, print_json
+from orchestrator.cli.output import output
 from orchestrator.cli.terminal import plain
 
 if TYPE_CHECKING:
@@ -112,8 +113,9 @@ def add(
     files.unlock([device])
     let_in = _let_in(yes=yes) if interactive() else None
     with Session(files.connector) as session:
-        facts = register(device, files.inventory, session, _confirm(device, fingerprint), let_in=let_in)
-        errors_console().print(f"[green]added[/] [bold]{name}[/] to {files.inventory}", soft_wrap=True)
+        confirm = _confirm(device, fingerprint)
+        facts = register(device, files.inventory, session, confirm, let_in=let_in, report=_step)
+        output().note(f"[green]added[/] [bold]{name}[/] to {plain(files.inventory)}")
         device = files.device(name)
         files.remember([(device, facts)])
         first = _first_case(device, facts, files, session, wheelhouse) if set_up else None
@@ -158,17 +160,23 @@ def _first_case(
     device: Device, facts: Mapping[str, Any], files: Project, session: Session, wheelhouse: Path | None
 ) -> tuple[RuntimeInstalled, Mapping[str, Any]]:
     """Install a runtime on the device and measure the smoke case, showing what is going on."""
+    from orchestrator.cli.progress import Screen
     from orchestrator.devices.setup import install_runtime
     from orchestrator.runs.smoke import smoke_case
 
-    with errors_console().status("") as status:
-        made = install_runtime(
-            session.client(device), facts, cache=files.state / "wheels", wheelhouse=wheelhouse, report=status.update
-        )
-        status.update("measuring a smoke case")
-        with files.open_store() as store:
-            smoke = smoke_case(files.farm(wheelhouse=wheelhouse), device, made.runtime, store, session=session)
+    made = install_runtime(
+        session.client(device), facts, cache=files.state / "wheels", wheelhouse=wheelhouse, report=_step
+    )
+    _step(f"{device.name}: measuring a smoke case: its model is built, sent, scored and timed")
+    with files.open_store() as store, Screen(output()) as live:
+        farm = files.farm(wheelhouse=wheelhouse)
+        smoke = smoke_case(farm, device, made.runtime, store, session=session, show=live.show)
     return made, smoke
+
+
+def _step(words: str) -> None:
+    """Show what is going on: a line that stays, because it may be followed by a question."""
+    output().note(f"[dim]{plain(words)}[/]")
 
 
 def _show_added(name: str, facts: Mapping[str, Any], first: tuple[RuntimeInstalled, Mapping[str, Any]] | None) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from orchestrator.cli.context import Db, InventoryFile, Json, Wheelhouse, console, errors_console, project
 from orchestrator.cli.devices.format import Names, print_json, table
+from orchestrator.cli.output import output
 from orchestrator.cli.terminal import plain
 from orchestrator.reports.whole_table import print_whole
 
@@ -47,8 +48,16 @@ def setup(
 
     files = project(db, inventory)
     devices = files.select(names)
-    with errors_console().status(f"setting up {len(devices)} devices"):
-        outcomes = list(set_up(devices, files.connector, cache=files.state / "wheels", wheelhouse=wheelhouse))
+    chosen = output()
+    outcomes = list(
+        set_up(
+            devices,
+            files.connector,
+            cache=files.state / "wheels",
+            wheelhouse=wheelhouse,
+            report=lambda words: chosen.note(f"[dim]{plain(words)}[/]"),
+        )
+    )
     if json:
         print_json([outcome.to_json(**(outcome.value.to_json() if outcome.value else {})) for outcome in outcomes])
     else:
