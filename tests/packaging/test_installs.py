@@ -84,8 +84,6 @@ def test_uv_tool_installs_a_farm_that_asks_its_device_with_every_python(wheel, s
     checked = run(tmp_path, tmp_path / "bin" / "farm", "devices", "check", "--json", HOME=str(tmp_path))
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert f'"3.{minor}.' in json.dumps(json.loads(checked.stdout)), "the device local runs farm's own Python"
-    listed = run(tmp_path, tmp_path / "bin" / "farm", "results", "--json")
-    assert (listed.returncode, json.loads(listed.stdout)) == (0, [])
     assert [path.name for path in (tmp_path / "bin").iterdir()] == ["farm"]
     shutil.rmtree(tmp_path / "tools")
 

@@ -171,5 +171,5 @@ def test_two_first_calls_at_once_install_once(checkout):
 def test_the_script_is_plain_posix_sh():
     shell = shutil.which("dash") or "sh"
 
-    for script in ("farm", "scripts/prepare", "scripts/test", "scripts/lint", "scripts/site"):
+    for script in ("farm", "scripts/prepare", "scripts/test", "scripts/lint", "scripts/site", "scripts/image"):
         assert subprocess.run([shell, "-n", ROOT / script], check=False).returncode == 0
