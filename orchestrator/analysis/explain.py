@@ -76,10 +76,11 @@ def _baseline(store: Queries, row: ResultRow) -> ResultRow:
 
 
 def _side(store: Queries, row: ResultRow) -> Side:
+    case = Case.parse(row.case)
     return Side(
         row=row,
-        attempts=store.measurements(row.run, Case.parse(row.case)),
-        artifact=store.artifact(row.artifact) if row.artifact else None,
+        attempts=store.measurements(row.run, case),
+        artifact=store.artifact(row.artifact, row.run, case) if row.artifact else None,
     )
 
 

@@ -67,7 +67,7 @@ def judge(
     accuracies = accuracies or AccuracyReader(store)
     measurements, scores = store.measurements(run, case), store.scores(run, case)
     artifacts = [attempt.artifact for attempt in measurements] + ([scores.artifact] if scores else [])
-    artifact = store.artifact(artifacts[0]) if artifacts else None
+    artifact = store.artifact(artifacts[0], run, case) if artifacts else None
     return verdicts.judge(
         run=run,
         case=case,

@@ -35,6 +35,8 @@ _BLOBS: Mapping[str, Mapping[str, str]] = {
     "attempts": {"warmup": "warmup.i64", "latency": "latency.i64"},
     "scores": {"scores": "scores.f32"},
 }
+#: The kind of event whose detail describes an artifact as its run had it.
+_READY = "ArtifactReady"
 _FIGURE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 #: Keys that a farm may change after the run: a run's name is its farm's own affair, a shared artifact is known by its hash.
 _OWN = {
@@ -92,6 +94,9 @@ class Contents:
 
     def _checked(self, kind: str, content: dict[str, Any], blobs: Mapping[str, Blob]) -> dict[str, Any]:
         values = decode(kind, content, beside=_BESIDE.get(kind, frozenset()))
+        if values.get("kind") == _READY and "checks" in values["detail"]:  # what is read in place of the artifact's own
+            described = {name: values["detail"].get(name) for name in _OWN["artifacts"] | {"size_bytes"}}
+            decode("artifacts", described | {"sha256": values["detail"].get("artifact")})
         if values.get("device") is not None:
             values["device"] = self._renamed.get(values["device"], values["device"])
         if kind == "cases":

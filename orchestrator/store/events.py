@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields
+from dataclasses import asdict, fields
 from enum import Enum
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any
@@ -89,8 +89,9 @@ def _(event: happened.CaseJudged) -> dict[str, Any]:
 
 @_named.register
 def _(event: happened.ArtifactReady) -> dict[str, Any]:
-    artifact = event.artifact
-    return {"artifact": artifact.sha256, "model": artifact.model, "scheme": artifact.scheme, "batch": artifact.batch}
+    """Return what the run knows of the artifact: of another model or in another run, the same file may have other checks."""
+    described: dict[str, Any] = plain(asdict(event.artifact))
+    return {"artifact": described.pop("sha256"), **described}
 
 
 @_named.register

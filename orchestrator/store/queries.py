@@ -26,7 +26,7 @@ from orchestrator.store.selection import Selection
 from orchestrator.store.step_times import StepTimes, step_times
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Engine, Select
@@ -112,18 +112,23 @@ class Queries:
             profilings = session.scalars(select(schema.Profile.id).where(schema.Profile.run == run))
             return frozenset((*attempts, *scorings, *profilings))
 
-    def artifact(self, sha256: str) -> Artifact | None:
-        """Return an artifact with its recipe."""
+    def artifact(self, sha256: str, run: str, case: Case) -> Artifact | None:
+        """Return an artifact with recipe and checks as ``run`` had it for ``case``; of an older farm's run, as any run had it."""
         with Session(self._engine) as session:
             row = session.get(schema.Artifact, sha256)
-            return None if row is None else _artifact(row)
+            if row is None:
+                return None
+            key = {"artifact": sha256, "model": case.model, "scheme": case.scheme, "batch": case.batch}
+            announced = (each for each in _announced(session, run) if key.items() <= each.items() and "checks" in each)
+            detail = next(announced, {})
+            own = {each.name: detail.get(each.name, getattr(row, each.name)) for each in fields(Artifact)}
+            own |= {"preprocess": Preprocess.from_json(own["preprocess"]), "golden": Golden.from_json(own["golden"])}
+            return Artifact(**own)
 
     def artifacts_announced(self, run: str) -> dict[tuple[str, str, int], str]:
         """Return the sha256 that a run first announced for (model, scheme, batch): what its lanes were ordered with."""
         with Session(self._engine) as session:
-            kind = schema.Event
-            query = select(kind.detail).where(kind.run == run, kind.kind == "ArtifactReady").order_by(kind.id.desc())
-            return {(row["model"], row["scheme"], row["batch"]): row["artifact"] for row in session.scalars(query)}
+            return {(row["model"], row["scheme"], row["batch"]): row["artifact"] for row in _announced(session, run)}
 
     def facts(self, run: str, device: str) -> Mapping[str, Any]:
         """Return the device's facts at the beginning of the run, of its latest probe there; empty where unknown."""
@@ -269,11 +274,11 @@ def _calibration(row: schema.Calibration | None) -> Calibration | None:
     return Calibration(**{field.name: getattr(row, field.name) for field in fields(Calibration)})
 
 
-def _artifact(row: schema.Artifact) -> Artifact:
-    own = {field.name: getattr(row, field.name) for field in fields(Artifact)}
-    own["preprocess"] = Preprocess.from_json(own["preprocess"])
-    own["golden"] = Golden.from_json(own["golden"])
-    return Artifact(**own)
+def _announced(session: Session, run: str) -> Iterable[dict[str, Any]]:
+    """Return what a run said of its artifacts, newest first."""
+    kind = schema.Event
+    query = select(kind.detail).where(kind.run == run, kind.kind == "ArtifactReady")
+    return session.scalars(query.order_by(kind.id.desc()))
 
 
 def _of_case(query: Select[Any], case: Case) -> Select[Any]:

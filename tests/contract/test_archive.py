@@ -185,7 +185,7 @@ def test_what_is_imported_answers_like_what_was_measured(archive, elsewhere, tmp
         assert elsewhere.results(run=RUN) == home.results(run=RUN)
         assert elsewhere.runs()[0] == home.runs()[0] or elsewhere.runs()[1] == home.runs()[0]
         assert elsewhere.facts(RUN, "local") == home.facts(RUN, "local")
-        assert elsewhere.artifact("a" * 64) == home.artifact("a" * 64)
+        assert elsewhere.artifact("a" * 64, RUN, make_case()) == home.artifact("a" * 64, RUN, make_case())
         assert elsewhere.skips(RUN) == home.skips(RUN)
 
 
@@ -318,6 +318,18 @@ def without(name):
     return change
 
 
+def with_detail(kind, **changes):
+    """Return a change of the details of events of one kind."""
+
+    def change(data):
+        events = [json.loads(line) for line in data.splitlines()]
+        for event in events:
+            event["detail"] |= changes if event["kind"] == kind else {}
+        return b"".join(json.dumps(event).encode() + b"\n" for event in events)
+
+    return change
+
+
 def of(member, change, **options):
     return lambda path: edited(path, member, change, **options)
 
@@ -382,6 +394,10 @@ HOSTILE = {
     ),
     "golden scores of words": (
         of("artifacts.jsonl", with_key("golden", {**asdict(make_golden()), "scores": [["high"]]})),
+        "golden: is not a finite number",
+    ),
+    "golden scores of words in an event": (
+        of("events.jsonl", with_detail("ArtifactReady", golden={**asdict(make_golden()), "scores": [["high"]]})),
         "golden: is not a finite number",
     ),
     "a case given twice": (of("cases.jsonl", lambda data: data.splitlines(keepends=True)[0] * 2), "has a case twice"),

@@ -114,7 +114,7 @@ def test_a_run_goes_with_all_that_hangs_on_it_and_nothing_else(four):
     after = {table.name: count(four, table) for table in schema.Base.metadata.sorted_tables}
     assert [row.id for row in four.runs()] == ["run-2", "run-1", "run-0"]
     assert after["cases"] == before["cases"] - 1  # that of int8
-    assert [bool(four.artifact(sha256)) for sha256 in ARTIFACTS] == [True, False]
+    assert [bool(four.artifact(sha256, "run-0", make_case())) for sha256 in ARTIFACTS] == [True, False]
     assert after["image_lists"] == before["image_lists"]
     shared = {"cases", "artifacts", "image_lists", "devices", "device_facts", "lanes", "calibrations", "metrics"}
     assert {name: 4 * after[name] for name in before if name not in shared} == {

@@ -19,7 +19,15 @@ from orchestrator.domain.plan import Attempt, Lane, Plan
 from orchestrator.domain.result import Verdict
 from orchestrator.errors import StoreError, UnknownName
 from orchestrator.store.store import Store
-from orchestrator.testing import MIDNIGHT, make_artifact, make_case, make_measurement, make_scores, make_suite
+from orchestrator.testing import (
+    MIDNIGHT,
+    make_artifact,
+    make_case,
+    make_golden,
+    make_measurement,
+    make_scores,
+    make_suite,
+)
 from tests.lab.telling import RUN, ended, everything_that_can_happen, judged, lane_started, ready, started, tell
 
 
@@ -56,7 +64,7 @@ def test_a_new_database_is_empty(store):
     assert store.measurements(RUN, make_case()) == ()
     assert store.scores(RUN, make_case()) is None
     assert store.facts(RUN, "local") == {}
-    assert store.artifact("a" * 64) is None
+    assert store.artifact("a" * 64, RUN, make_case()) is None
     assert store.skips(RUN) == ()
     with pytest.raises(UnknownName, match="no run called 'latest'") as refused:
         store.run("latest")
@@ -212,7 +220,7 @@ def test_big_values_fit(store):
     assert store.measurements(RUN, make_case()) == (big,)
     assert store.lanes(RUN)[0].offset == 2**40
     assert store.run(RUN).seed == 2**40
-    assert store.artifact("a" * 64).size_bytes == 2**40
+    assert store.artifact("a" * 64, RUN, make_case()).size_bytes == 2**40
 
 
 def test_scores_come_back_as_they_were(store):
@@ -242,7 +250,26 @@ def test_an_artifact_comes_back_as_it_was(store):
 
     tell(store, started(), happened.ArtifactReady(run=RUN, artifact=artifact, reused=True, seconds=0))
 
-    assert store.artifact(artifact.sha256) == artifact
+    assert store.artifact(artifact.sha256, RUN, make_case()) == artifact
+
+
+def test_models_and_runs_that_share_a_file_have_checks_of_their_own(store):
+    """Two entries of a suite name one ready file and feed it differently; a later run checks it on another dataset."""
+    ours = make_artifact(model="ours", checks={"max_abs_difference": 0.1}, golden=make_golden(largest=0.1))
+    other = replace(ours, model="other", checks={"max_abs_difference": 0.2}, golden=make_golden(largest=0.2))
+    later = replace(ours, checks={"max_abs_difference": 0.3}, golden=make_golden(largest=0.3))
+
+    tell(
+        store,
+        started(),
+        *(happened.ArtifactReady(run=RUN, artifact=each, reused=False, seconds=0) for each in (ours, other)),
+        started("run-2"),
+        happened.ArtifactReady(run="run-2", artifact=later, reused=True, seconds=0),
+    )
+
+    assert store.artifact(ours.sha256, RUN, make_case(model="ours")) == ours
+    assert store.artifact(ours.sha256, RUN, make_case(model="other")) == other
+    assert store.artifact(ours.sha256, "run-2", make_case(model="ours")) == later
 
 
 def test_facts_are_the_last_told(store):

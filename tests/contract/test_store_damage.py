@@ -38,7 +38,7 @@ def read_everything(url):
         store.measurements(RUN, make_case())
         store.scores(RUN, make_case())
         store.facts(RUN, "local")
-        store.artifact("a" * 64)
+        store.artifact("a" * 64, RUN, make_case())
         store.skips(RUN)
         store.artifacts_announced(RUN)
 

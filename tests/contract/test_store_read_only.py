@@ -33,7 +33,13 @@ def everything(url):
     with Store.open(url, create=False) as store:
         return (
             *(store.results(), store.results(run=RUN), store.count_results(), store.runs(), store.run("latest")),
-            *(store.devices(), store.lanes(RUN), store.done_steps(RUN), store.artifact("a" * 64), store.skips(RUN)),
+            *(
+                store.devices(),
+                store.lanes(RUN),
+                store.done_steps(RUN),
+                store.artifact("a" * 64, RUN, make_case()),
+                store.skips(RUN),
+            ),
             *(
                 store.measurements(RUN, case),
                 store.scores(RUN, case),

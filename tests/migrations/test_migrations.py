@@ -199,7 +199,7 @@ def test_attempts_from_before_the_golden_check_stay_without_one(empty):
     queries = Queries(empty)
     (attempt,) = queries.measurements("r", make_case(scheme="int8-io"))
     assert (attempt.golden_max_difference, attempt.golden_mean_difference) == (None, None)
-    artifact = queries.artifact("a")
+    artifact = queries.artifact("a", "r", make_case(scheme="int8"))
     assert artifact is not None
     assert artifact.golden is None
 

@@ -46,7 +46,7 @@ def show_case(
             store.measurements(row.run, chosen),
             store.scores(row.run, chosen),
             store.facts(row.run, row.device),
-            store.artifact(row.artifact) if row.artifact else None,
+            store.artifact(row.artifact, row.run, chosen) if row.artifact else None,
         )
         (shown,) = table_rows(store, [row], project(db, inventory).state / "blobs")
         if json:

@@ -56,8 +56,8 @@ class Dossier:
     scores: Mapping[str, Scores] = field(repr=False)
     #: By device, as they were in the run.
     facts: Mapping[str, Mapping[str, Any]]
-    #: By sha256.
-    artifacts: Mapping[str, Artifact]
+    #: By model, scheme, batch.
+    artifacts: tuple[Artifact, ...]
     #: By case, the newest that succeeded; of those that were profiled.
     profiles: Mapping[str, Profile] = field(default_factory=dict, repr=False)
     accuracies: tuple[ModelAccuracy, ...] = ()
@@ -90,7 +90,6 @@ def gather(store: Queries, run: str, labels: Path, limits: best.Limits | None = 
     choices = best.choose(rows, {pair.b.case: pair for pair in comparisons}, limits or best.Limits())
     cases = {each.case: Case.parse(each.case) for each in rows}
     scores = {name: found for name, case in cases.items() if (found := store.scores(row.id, case)) is not None}
-    artifacts = {sha256: store.artifact(sha256) for sha256 in {each.artifact for each in rows} if sha256}
     return Dossier(
         run=row,
         rows=rows,
@@ -102,7 +101,7 @@ def gather(store: Queries, run: str, labels: Path, limits: best.Limits | None = 
         scores=scores,
         accuracies=tuple(_accuracies(store, rows, cases)),
         facts={device: store.facts(row.id, device) for device in sorted({each.device for each in rows})},
-        artifacts={sha256: found for sha256, found in artifacts.items() if found is not None},
+        artifacts=tuple(_artifacts(store, rows, cases)),
         profiles=_profiles(store, row.id, cases),
         skips=store.skips(row.id),
     )
@@ -114,6 +113,15 @@ def _profiles(store: Queries, run: str, cases: Mapping[str, Case]) -> dict[str, 
         for name, case in cases.items()
     }
     return {name: profile for name, profile in newest.items() if profile is not None}
+
+
+def _artifacts(store: Queries, rows: Sequence[ResultRow], cases: Mapping[str, Case]) -> Iterator[Artifact]:
+    """Yield what was measured, each once: two models may share a file, with checks of their own."""
+    keys = {(each.model, each.scheme, each.batch, each.artifact): each for each in rows if each.artifact}
+    for (*_, sha256), row in sorted(keys.items()):
+        found = store.artifact(str(sha256), row.run, cases[row.case])
+        if found is not None:
+            yield found
 
 
 def _accuracies(store: Queries, rows: Sequence[ResultRow], cases: Mapping[str, Case]) -> Iterator[ModelAccuracy]:

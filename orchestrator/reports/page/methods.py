@@ -135,7 +135,7 @@ def _versions(dossier: Dossier) -> Iterator[str]:
     builders = sorted(
         {
             f"{label} {artifact.recipe[key]}"
-            for artifact in dossier.artifacts.values()
+            for artifact in dossier.artifacts
             for key, label in (("tensorflow", "TensorFlow"), ("keras", "Keras"))
             if artifact.recipe.get(key)
         }

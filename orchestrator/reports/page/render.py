@@ -61,8 +61,7 @@ def content(dossier: Dossier) -> dict[str, Any]:
         "skips": [(str(case), reason) for case, reason in dossier.skips],
         "facts": [(device, view.facts(facts)) for device, facts in dossier.facts.items()],
         "artifacts": [
-            (artifact, [*view.facts(artifact.recipe), *view.facts(artifact.checks)])
-            for artifact in sorted(dossier.artifacts.values(), key=lambda each: (each.model, each.scheme, each.batch))
+            (artifact, [*view.facts(artifact.recipe), *view.facts(artifact.checks)]) for artifact in dossier.artifacts
         ],
         "methods": methods.paragraph(dossier),
         "sources": methods.SOURCES,
