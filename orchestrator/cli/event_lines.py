@@ -72,7 +72,7 @@ class EventLines:
 
     @of.register
     def _(self, event: happened.DatasetRead) -> Iterator[Line]:
-        for line in dataset.lines(event.summary):
+        for line in dataset.lines(event.summary, limit=event.limit):
             yield _news(f"[bold]dataset[/]  {plain(line)}")
 
     @of.register

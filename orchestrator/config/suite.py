@@ -217,7 +217,7 @@ def _models(document: documents.Document, written: Sequence[str | ModelKeys]) ->
 def _model(document: documents.Document, location: Location, written: str | ModelKeys) -> ModelSpec:
     if isinstance(written, str):
         _check_kind(document, location, "model", written)
-        return ModelSpec(name=written, kind=written)
+        return ModelSpec(name=written, kind=written, place=document.place(location))
     kind = written.kind or _kind_of_file((written.model_extra or {}).get("path")) or written.name
     if kind is None:
         raise document.complain(location, "a model needs a `kind:`")
@@ -241,6 +241,7 @@ def _model(document: documents.Document, location: Location, written: str | Mode
         preprocess=preprocess,
         classes=written.classes,
         absent=written.absent,
+        place=document.place(location),
     )
 
 

@@ -36,7 +36,11 @@ class Document:
 
     def complain(self, location: Sequence[str | int], message: str, *, hint: str | None = None) -> UsageError:
         """Return the error for the value at ``location`` (keys and list positions from the top), to be raised."""
-        return self.error(f"{self.path}:{_line(self.data, location)}: {message}", hint=hint)
+        return self.error(f"{self.place(location)}: {message}", hint=hint)
+
+    def place(self, location: Sequence[str | int]) -> str:
+        """Return where the value at ``location`` is: ``suite.yaml:3``."""
+        return f"{self.path}:{_line(self.data, location)}"
 
     def plain(self) -> Any:
         """Return ``data`` as Python's own values; raises ``error`` for text or a number that nothing can use."""

@@ -68,6 +68,8 @@ class DatasetRead(Event):
     """Labels and file names of the dataset are read: what it has, and what it leaves out."""
 
     summary: DatasetSummary
+    #: The most images that the run scores, ``None`` for all.
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

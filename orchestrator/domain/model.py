@@ -49,6 +49,8 @@ class ModelSpec:
     classes: tuple[str | None, ...] | None = None
     #: What becomes of the dataset's classes that the model lacks: ``skip`` scores the others alone.
     absent: Literal["refuse", "skip"] = "refuse"
+    #: Where a suite names it, ``suite.yaml:3``; empty for one that no file names.
+    place: str = field(default="", compare=False)
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> ModelSpec:

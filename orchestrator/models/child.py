@@ -12,23 +12,35 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.domain.units import format_seconds
 from orchestrator.errors import FarmError, ModelError, brief
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 
-def ask(module: str, order: Mapping[str, Any], subject: str) -> Any:
-    """Return the JSON that ``python -m module`` answers to ``order``; raises `ModelError` about ``subject``."""
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", module],  # -P: no module of the folder that farm is called in
-        input=json.dumps(order),
-        capture_output=True,
-        text=True,
-        errors="replace",
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"},
-        check=False,
-    )
+#: What a question may take; the slowest, layer errors of a large network over a hundred images, takes some minutes.
+LIMIT_S = 1800.0
+
+
+def ask(module: str, order: Mapping[str, Any], subject: str, *, limit_s: float = LIMIT_S) -> Any:
+    """Return the JSON that ``python -m module`` answers to ``order``; raises `ModelError` about ``subject``, after ``limit_s`` too."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", module],  # -P: no module of the folder that farm is called in
+            input=json.dumps(order),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"},
+            timeout=limit_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ModelError(
+            f"{subject}: the process that looks into it gave no answer within {format_seconds(limit_s)}, and was ended",
+            hint="try it again while the machine is idle; a file that always takes so long is damaged, or too large for farm",
+        ) from error
     if done.returncode < 0:
         words = f"{subject}: it crashes the process that looks into it (signal {-done.returncode})"
         raise ModelError(words, hint="copy it again, or convert the model again")

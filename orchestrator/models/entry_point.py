@@ -12,13 +12,13 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.errors import ModelError, brief
-from orchestrator.models import classifier, imported_files, precision
+from orchestrator.errors import ModelError, brief, no_such
+from orchestrator.models import classifier, defined_names, imported_files, precision
 from orchestrator.models.keras_file import KerasFile
 from orchestrator.models.shipped import file_sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from orchestrator.domain.model import Preprocess
     from orchestrator.models.base import Form
@@ -94,6 +94,16 @@ class EntryPoint:
         root = self._source.parents[depth - 1]  # which may itself be installed below .venv
         return root, [path for path in sorted(root.rglob("*.py")) if not _NO_CODE & set(path.relative_to(root).parts)]
 
+    def check_ends(self) -> None:
+        """Raise `ModelError` where the module does not define the function; nothing is imported, so that its scores stay unknown."""
+        try:
+            names = defined_names.of_module(self._source)
+        except (OSError, SyntaxError, ValueError, RecursionError) as error:
+            words = f"{type(error).__name__}: {brief(error)}"
+            raise ModelError(f"model {self._entry}: {self._where(error)}: {words}") from error
+        if names is not None and self._function not in names:
+            raise self._absent(names)
+
     def load(self) -> KerasSource:
         """Import the module, call the function, and return the model; raises `ModelError` with file and line of the code."""
         import keras
@@ -134,7 +144,11 @@ class EntryPoint:
         finally:
             sys.path.remove(str(self._folder.absolute()))
             sys.dont_write_bytecode = here
-        raise ModelError(f"model {self._entry}: {self._source} has no {self._function!r}")
+        raise self._absent(vars(module))
+
+    def _absent(self, names: Iterable[str]) -> ModelError:
+        words = no_such("function", self._function, [name for name in names if not name.startswith("_")])
+        return ModelError(f"model {self._entry}: {self._source}: {words}", hint="name it in `entry:`, module:function")
 
     def _where(self, error: BaseException) -> str:
         """Return ``file:line`` of the user's code that ``error`` is from: the innermost of its own frames."""

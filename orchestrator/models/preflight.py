@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestrator.datasets.calibration import refuse_tested
-from orchestrator.errors import DatasetError
+from orchestrator.errors import DatasetError, ModelError
 from orchestrator.models import class_match
 from orchestrator.models.base import make_model
 from orchestrator.models.leaks import refuse_leaks
 
 if TYPE_CHECKING:
     from orchestrator.datasets.base import Dataset
+    from orchestrator.domain.model import ModelSpec
     from orchestrator.domain.suite import Suite
 
 
@@ -20,16 +21,14 @@ def check(suite: Suite, dataset: Dataset) -> None:
 
     A model's file is missing or of another kind, nothing says what it expects of an image, it takes images of another size,
     gives scores for other classes than the dataset has, or was trained on what is tested; images for
-    calibration are tested. TensorFlow is not imported here.
+    calibration are tested. What is wrong with a model is named with the line of the suite. TensorFlow is not imported here.
     """
     for spec in suite.models:
-        model = make_model(spec)
-        stated = getattr(model, "check_ends", None)
-        columns = None if stated is None else stated()
-        names: tuple[str, ...] = getattr(model, "score_names", tuple)()
-        class_match.of_model(
-            spec, model, dataset, {"outputs": names} | ({} if columns is None else {"columns": columns})
-        )
+        try:
+            _check_model(spec, dataset)
+        except (ModelError, DatasetError) as error:
+            place = f"{spec.place}: " if spec.place else ""
+            raise type(error)(f"{place}{error.message}", hint=error.hint) from error
     scored = [spec.name for spec in suite.models if suite.is_scored(spec.name)]
     if scored and not dataset.classes:
         raise DatasetError(
@@ -39,3 +38,11 @@ def check(suite: Suite, dataset: Dataset) -> None:
     refuse_leaks(suite, dataset)
     if scored and suite.calibration is not None:
         refuse_tested(suite.calibration, dataset)
+
+
+def _check_model(spec: ModelSpec, dataset: Dataset) -> None:
+    model = make_model(spec)
+    stated = getattr(model, "check_ends", None)
+    columns = None if stated is None else stated()
+    names: tuple[str, ...] = getattr(model, "score_names", tuple)()
+    class_match.of_model(spec, model, dataset, {"outputs": names} | ({} if columns is None else {"columns": columns}))

@@ -111,7 +111,7 @@ class Farm:
         suite = replace(suite, devices=tuple(device.name for device in devices))  # `resume` asks no others
         images = make_dataset(suite.dataset)  # a bad folder or image is refused before any device is asked
         preflight.check(suite, images)
-        read = DatasetRead(run=run, summary=images.summary())
+        read = DatasetRead(run=run, summary=images.summary(), limit=suite.scored_images)
         started = RunStarted(
             run=run,
             suite=suite.to_json(),

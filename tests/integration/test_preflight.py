@@ -18,6 +18,8 @@ def mine(tmp_path):
     """A project with a model of its own and a folder of images in two classes."""
     (tmp_path / "home").mkdir()
     shutil.copyfile(TinyCxr.weights, tmp_path / "mine.keras")
+    (tmp_path / "damaged.keras").write_bytes((tmp_path / "mine.keras").read_bytes()[:500])
+    (tmp_path / "models.py").write_text("raise SystemExit('it is imported')\n\n\ndef build():\n    pass\n")
     toys.write(tmp_path / "images")
     return Project(folder=tmp_path)
 
@@ -31,6 +33,12 @@ def suite(model, dataset="phantom"):
     ("model", "dataset", "message"),
     [
         (f"path: gone.keras, preprocess: {{{SIZES}}}", "phantom", "gone.keras: no such file"),
+        (f"path: damaged.keras, preprocess: {{{SIZES}}}", "phantom", "suite.yaml:2: "),
+        (
+            f"name: m, kind: python, entry: 'models:buidl', preprocess: {{{SIZES}}}",
+            "phantom",
+            "models.py: no function called 'buidl'; did you mean 'build'?",
+        ),
         ("path: mine.keras", "phantom", "the suite does not say what the model expects of an image"),
         (
             "path: mine.keras, preprocess: {size: 32, channels: 1}",
@@ -64,6 +72,7 @@ def test_what_is_wrong_with_models_and_images_ends_a_run_before_anything_is_buil
 
     assert done.returncode == 2, done.stderr
     assert message in done.stderr
+    assert "suite.yaml:2: " in done.stderr or dataset == "{kind: folder, root: none}"
     assert not (mine.folder / "farm.db").exists()
     assert not list((mine.folder / ".farm").glob("recipes/*"))
 

@@ -134,7 +134,7 @@ def test_the_hash_follows_all_code_that_a_module_is_made_of_wherever_it_is_insta
         ("mine:build", {"arguments": {"bad": True}}, r"mine\.py:13: "),
         ("mine:build", {"arguments": {"nothing": 1}}, r"mine\.py: TypeError: build\(\) got an unexpected keyword"),
         ("mine:words", {}, r"returns builtins\.list, not a keras\.Model"),
-        ("mine:absent", {}, r"mine\.py has no 'absent'"),
+        ("mine:buidl", {}, r"mine\.py: no function called 'buidl'; did you mean 'build'\?"),
     ],
 )
 def test_what_goes_wrong_in_the_function_is_named_with_file_and_line(folder, entry, options, words):
@@ -142,6 +142,40 @@ def test_what_goes_wrong_in_the_function_is_named_with_file_and_line(folder, ent
 
     with pytest.raises(ModelError, match=words):
         model.load()
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("def built(): pass\n", r"mine\.py: no function called 'build'; did you mean 'built'\?"),
+        ("def build(:\n", r"mine\.py:1: SyntaxError"),
+        ("x = 1\0", r"mine\.py: "),
+    ],
+)
+def test_a_function_that_the_module_does_not_define_is_found_without_importing_it(folder, code, words):
+    (folder / "mine.py").write_text(code)
+
+    with pytest.raises(ModelError, match=words):
+        make_model(spec(folder)).check_ends()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "if True:\n    def build(): pass\n",
+        "try:\n    from models import make as build\nexcept ImportError:\n    build = None\n",
+        "from models import *\n",
+        "def __getattr__(name): return print\n",
+        "globals()['build'] = print\n",
+        "import sys\nsys.modules[__name__] = object()\n",
+        "build, other = print, print\n",
+        "class build: pass\n",
+    ],
+)
+def test_a_function_that_may_be_there_is_not_refused(folder, code):
+    (folder / "mine.py").write_text(code)
+
+    assert make_model(spec(folder)).check_ends() is None
 
 
 @pytest.mark.parametrize(
