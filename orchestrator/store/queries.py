@@ -275,7 +275,7 @@ def _calibration(row: schema.Calibration | None) -> Calibration | None:
 
 
 def _announced(session: Session, run: str) -> Iterable[dict[str, Any]]:
-    """Return what a run said of its artifacts, newest first."""
+    """Return the details of the artifacts of a run, newest first."""
     kind = schema.Event
     query = select(kind.detail).where(kind.run == run, kind.kind == "ArtifactReady")
     return session.scalars(query.order_by(kind.id.desc()))
