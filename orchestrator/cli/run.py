@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
     from orchestrator.cli.context import Project
     from orchestrator.cli.time_left import Earlier
+    from orchestrator.datasets.base import Datasets
     from orchestrator.domain.device import Device
     from orchestrator.domain.event import Event
     from orchestrator.domain.plan import Plan
@@ -227,10 +228,13 @@ def _stored(row: RunRow) -> Suite:
 
 def _planned(farm: Farm, files: Project, chosen: Suite) -> tuple[Plan, Estimates]:
     """Return what a new run would do, with what is known of how long that takes."""
+    from orchestrator.datasets.base import Datasets
+
     devices = files.select(chosen.devices)
     with wrong_inputs():
-        images = _show_inputs(chosen)
-    return farm.plan(chosen, devices), Estimates(earlier=_earlier(files), images=images)
+        datasets = Datasets()
+        images = _show_inputs(chosen, datasets)
+    return farm.plan(chosen, devices, datasets=datasets), Estimates(earlier=_earlier(files), images=images)
 
 
 def _planned_rest(farm: Farm, files: Project, resume: str) -> tuple[Plan, Estimates]:
@@ -251,13 +255,12 @@ def _earlier(files: Project) -> Earlier:
     return earlier
 
 
-def _show_inputs(suite: Suite) -> int:
+def _show_inputs(suite: Suite, datasets: Datasets) -> int:
     """Show what the dataset holds, and return how many images are scored. Raises `DatasetError` or `ModelError` where a run would refuse it."""
-    from orchestrator.datasets.base import make_dataset
     from orchestrator.models import preflight
     from orchestrator.reports import dataset
 
-    images = make_dataset(suite.dataset)
+    images = datasets.of(suite.dataset)
     preflight.check(suite, images)
     summary = images.summary()
     for line in dataset.lines(summary, limit=suite.scored_images):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, cast
@@ -73,6 +74,20 @@ class Dataset(Protocol):
     def fingerprint(self) -> str:
         """Return a sha256 that changes whenever any image, label or setting does, without decoding images."""
         ...
+
+
+class Datasets:
+    """The datasets of one run by what a suite says of them, each made once: reading the labels of a large one takes seconds."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Dataset] = {}
+
+    def of(self, spec: DatasetSpec) -> Dataset:
+        """Return the dataset that ``spec`` names; raises what `make_dataset` raises."""
+        key = json.dumps([spec.kind, spec.options], sort_keys=True)
+        if key not in self._made:
+            self._made[key] = make_dataset(spec)
+        return self._made[key]
 
 
 def make_dataset(spec: DatasetSpec) -> Dataset:

@@ -72,10 +72,10 @@ class ChestXray14(LabelledFiles):
                 raise DatasetError(
                     f"{name}: {no_such(option, value, choices)}", hint=f"{option}: {' or '.join(choices)}"
                 )
-        shares = self._shares(validation, calibration, seed, test=test)
+        shares = self.shares(validation, calibration, seed, test=test)
         files = self._labelled(skip=missing == "skip")
         train, tested = self._official(files) if split == OFFICIAL else by_patient(files, test, seed)
-        self._fill(train, tested, shares, (split, self.classes, test if split == BY_PATIENT else None))
+        self.divide(train, tested, shares, (split, self.classes, test if split == BY_PATIENT else None))
 
     def _columns(self, findings: list[str] | None) -> tuple[str, ...]:
         chosen = tuple(findings or FINDINGS)

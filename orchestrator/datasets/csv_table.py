@@ -80,7 +80,7 @@ class CsvTable(LabelledFiles):
                 f"{self.name}: `separator:` is empty",
                 hint="leave it out where a cell holds one word, else name it: '|'",
             )
-        shares = self._shares(validation, calibration, seed, test=test)
+        shares = self.shares(validation, calibration, seed, test=test)
         columns = [labels] if isinstance(labels, str) else labels
         rows = self._rows([image, *columns, *(each for each in (patient, split, view) if each)])
         if isinstance(labels, list):
@@ -103,7 +103,7 @@ class CsvTable(LabelledFiles):
         ]
         rows, files = self._each_once(rows, files, split)
         sides = self._by_column(rows, files, split) if split else by_patient(files, test, seed)
-        self._fill(*sides, shares, (columns, self.classes, split, None if split else test, uncertain))
+        self.divide(*sides, shares, (columns, self.classes, split, None if split else test, uncertain))
 
     def _rows(self, columns: Sequence[str]) -> list[_Row]:
         """Return the table's rows with the cells of ``columns``; raises `DatasetError` with file and line."""

@@ -67,7 +67,7 @@ class Folder(LabelledFiles):
     ) -> None:
         super().__init__(Path(root), grey=grey, bits=bits, leaks=leaks)
         self.name = name or shown_name(self._root) or "folder"
-        shares = self._shares(validation, calibration, seed)
+        shares = self.shares(validation, calibration, seed)
         if task not in (None, MULTI_LABEL):
             raise DatasetError(f"{self.name}: {no_such('task', str(task), (MULTI_LABEL,))}")
         try:
@@ -81,7 +81,7 @@ class Folder(LabelledFiles):
         self.classes = self._classes(names, positive, several=several)
         self.task = MULTI_LABEL if several else "binary" if len(self.classes) == 1 else "one-of-n"
         train, test = (self._labelled(side, several=several) for side in ("train", "test"))
-        self._fill(train, test, shares, (patient, self.classes, *([task] if several else [])))
+        self.divide(train, test, shares, (patient, self.classes, *([task] if several else [])))
 
     def summary(self) -> DatasetSummary:
         """Return the images of each class and part, how patients were found, and what a few images are like."""

@@ -60,7 +60,7 @@ class Shares:
 
 
 class LabelledFiles:
-    """The base of such a dataset; a kind of it finds files, reads their labels and calls `_fill`."""
+    """The base of such a dataset; a kind of it finds files, reads their labels and calls `divide`."""
 
     synthetic = False
     #: Whether the same image may be there under several names.
@@ -83,7 +83,7 @@ class LabelledFiles:
         if leaks not in (REFUSE, LEAVE_OUT):
             raise DatasetError(f"{shown(root)}: {no_such('leaks', leaks, (REFUSE, LEAVE_OUT))}")
 
-    def _shares(self, validation: float, calibration: float, seed: int, *, test: float | None = None) -> Shares:
+    def shares(self, validation: float, calibration: float, seed: int, *, test: float | None = None) -> Shares:
         """Return the shares; raises `DatasetError` for one that is not within 0 and 1, or a seed below 0."""
         if seed < 0:
             raise DatasetError(f"{self.name}: seed {seed}: at least 0")
@@ -95,7 +95,7 @@ class LabelledFiles:
             raise DatasetError(f"{self.name}: test {test} must be a share below 1")
         return Shares(validation=validation, calibration=calibration, seed=seed)
 
-    def _fill(
+    def divide(
         self, train: Sequence[LabelledFile], test: Sequence[LabelledFile], shares: Shares, settings: tuple[object, ...]
     ) -> None:
         """Divide the training side by patient; a patient who is in ``test`` too is in no other part.

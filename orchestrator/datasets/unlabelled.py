@@ -35,7 +35,7 @@ class Unlabelled(LabelledFiles):
         files = class_files(self._root)
         self._left_out = files.left_out
         images = [LabelledFile(path=path, findings=frozenset(), patient=str(path)) for path in files.images]
-        self._fill([], images, self._shares(0.1, 0.05, 0), ())
+        self.divide([], images, self.shares(0.1, 0.05, 0), ())
 
     def _by_class(self, files: Sequence[LabelledFile]) -> dict[str, int]:
         del files

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.datasets.base import make_dataset
+from orchestrator.datasets.base import Datasets
 from orchestrator.domain.artifact import Artifact, Golden
 from orchestrator.domain.image_list import ImageList
 from orchestrator.domain.model import Preprocess
@@ -65,9 +65,13 @@ class Failed:
 
 
 class Artifacts:
-    """Artifacts and image sets below ``root``: ``blobs/SHA256``, and ``recipes/`` that say what each blob is."""
+    """Artifacts and image sets below ``root``: ``blobs/SHA256``, and ``recipes/`` that say what each blob is.
 
-    def __init__(self, root: Path) -> None:
+    ``datasets`` are those that were made already.
+    """
+
+    def __init__(self, root: Path, datasets: Datasets | None = None) -> None:
+        self._datasets = datasets or Datasets()
         self._blobs, self._recipes = BlobFolder(root / "blobs"), Recipes(root / "recipes")
         self._images = ImageSets(self._blobs, self._recipes)
         self._root, self._log = root, root / "build.log"
@@ -125,7 +129,7 @@ class Artifacts:
         With ``limit`` at most so many of its images, of whole patients drawn by ``seed``. ``checks`` are those of one of the
         model's artifacts. Raises `ModelError` or `DatasetError`.
         """
-        made, source = make_model(model), make_dataset(dataset)
+        made, source = make_model(model), self._datasets.of(dataset)
         matched = class_match.of_model(model, made, source, checks)
         return self._images.get(source, made.preprocess, matched, limit=limit, seed=seed)
 
@@ -133,7 +137,7 @@ class Artifacts:
         self, model: ModelSpec, dataset: DatasetSpec, *, limit: int | None, seed: int, checks: Mapping[str, Any] | None
     ) -> ImageSet | None:
         """Return what `image_set` made before, not verified; ``None`` where it would decode images."""
-        made, source = make_model(model), make_dataset(dataset)
+        made, source = make_model(model), self._datasets.of(dataset)
         matched = class_match.of_model(model, made, source, checks)
         return self._images.find(source, made.preprocess, matched, limit=limit, seed=seed)
 
@@ -145,11 +149,11 @@ class Artifacts:
         self, builds: Sequence[Build], dataset: DatasetSpec
     ) -> Iterator[tuple[Build, Artifact | dict[str, Any] | FarmError]]:
         """Yield each build with its artifact, else its recipe, else why it has none; the dataset is read once."""
-        source = cache(lambda: make_dataset(dataset))
+        source = cache(lambda: self._datasets.of(dataset))
         fingerprint = cache(lambda: source().fingerprint())
         for build in builds:
             try:
-                recipe = _recipe(build, fingerprint)
+                recipe = _recipe(build, fingerprint, self._datasets)
                 found = self._find(recipe)
                 class_match.of_model(build.model, make_model(build.model), source(), found.checks if found else None)
             except FarmError as error:
@@ -204,7 +208,8 @@ class Artifacts:
 
 def recipe_of(build: Build, dataset: DatasetSpec) -> dict[str, Any]:
     """Return everything that decides an artifact's content, as JSON values; does not import TensorFlow."""
-    return _recipe(build, lambda: make_dataset(dataset).fingerprint())
+    datasets = Datasets()
+    return _recipe(build, lambda: datasets.of(dataset).fingerprint(), datasets)
 
 
 def key_of(build: Build, dataset: DatasetSpec) -> str:
@@ -212,7 +217,7 @@ def key_of(build: Build, dataset: DatasetSpec) -> str:
     return digest(recipe_of(build, dataset))
 
 
-def _recipe(build: Build, fingerprint: Callable[[], str]) -> dict[str, Any]:
+def _recipe(build: Build, fingerprint: Callable[[], str], datasets: Datasets) -> dict[str, Any]:
     model, scheme = make_model(build.model), make_scheme(build.scheme, build.options)
     recipe: dict[str, Any] = {
         "conversion": CONVERSION,
@@ -229,7 +234,7 @@ def _recipe(build: Build, fingerprint: Callable[[], str]) -> dict[str, Any]:
         recipe |= getattr(model, "tools", {})
     if scheme.needs_calibration:
         recipe["calibration"] = {
-            "dataset": make_dataset(build.calibration).fingerprint() if build.calibration else fingerprint(),
+            "dataset": datasets.of(build.calibration).fingerprint() if build.calibration else fingerprint(),
             "images": CALIBRATION_IMAGES,
         }
     return recipe

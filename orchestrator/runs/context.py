@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
     from pathlib import Path
 
+    from orchestrator.datasets.base import Datasets
     from orchestrator.devices.session import Session
     from orchestrator.domain.event import Event
     from orchestrator.domain.suite import Suite
@@ -32,6 +33,7 @@ class RunContext:
     suite: Suite
     session: Session
     artifacts: Artifacts
+    datasets: Datasets
     run_parallel: RunParallel  # type: ignore[type-arg]  # generic in what the stages return
     #: farm's own folder.
     state: Path

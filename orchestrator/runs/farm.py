@@ -10,7 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
 from orchestrator import registry
-from orchestrator.datasets.base import make_dataset
+from orchestrator.datasets.base import Datasets
 from orchestrator.datasets.calibration import lacking
 from orchestrator.devices.session import Session
 from orchestrator.domain.event import CaseSkipped, DatasetRead, Planned, RunEnded, RunResumed, RunStarted
@@ -74,23 +74,28 @@ class Farm:
         self._wheelhouse = wheelhouse
         self._build_limits = build_limits or BuildLimits()
         self._rescore = rescore
-        self._artifacts = Artifacts(state)
 
     def plan(
-        self, suite: Suite, devices: Sequence[Device], *, run: str = "dry-run", done: frozenset[str] = frozenset()
+        self,
+        suite: Suite,
+        devices: Sequence[Device],
+        *,
+        run: str = "dry-run",
+        done: frozenset[str] = frozenset(),
+        datasets: Datasets | None = None,
     ) -> Plan:
         """Probe ``devices`` and return what `run` would do, without doing or storing it.
 
         ``run`` is a run to go on with, ``done`` are its steps that need no doing. Whether a device's runtime has the kernels of an
-        artifact is known of those that are built.
+        artifact is known of those that are built. ``datasets`` are those that were made already.
         """
         with Session(self._connector) as session:
-            context = self._context(run, suite, session)
+            context = self._context(run, suite, session, datasets or Datasets())
             probed = _returned(probe(context, devices, fetch=False))
             plan = probed.plan(context)
-            kept = self._artifacts.kept(wanted(suite, plan), suite.dataset)
+            kept = context.artifacts.kept(wanted(suite, plan), suite.dataset)
             artifacts = {(build.model.name, build.scheme, build.batch): artifact for build, artifact in kept}
-            plan = plan.skipping(unfit(plan, suite, probed, artifacts, self._artifacts.path)).without(done)
+            plan = plan.skipping(unfit(plan, suite, probed, artifacts, context.artifacts.path)).without(done)
             return replace(plan, transfers=transfers(context, plan, probed, artifacts))
 
     def run(
@@ -109,7 +114,8 @@ class Farm:
         """
         run = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         suite = replace(suite, devices=tuple(device.name for device in devices))  # `resume` asks no others
-        images = make_dataset(suite.dataset)  # a bad folder or image is refused before any device is asked
+        datasets = Datasets()
+        images = datasets.of(suite.dataset)  # a bad folder or image is refused before any device is asked
         preflight.check(suite, images)
         read = DatasetRead(run=run, summary=images.summary(), limit=suite.scored_images)
         started = RunStarted(
@@ -121,7 +127,7 @@ class Farm:
             synthetic=images.synthetic,
             farm_version=version("edge-farm"),
         )
-        return lambda store: self._recorded((started, read), suite, devices, store, session)
+        return lambda store: self._recorded((started, read), suite, devices, store, session, datasets)
 
     def resume(self, run: str, devices: Sequence[Device], store: Store) -> Generator[Event, None, None]:
         """Go on with a run that stopped: collect what the devices finished meanwhile, measure only the rest.
@@ -133,15 +139,21 @@ class Farm:
         for file in spool.waiting(self._state / SPOOL):
             if file.run == row.id and file.database == store.name:
                 file.replay(store)
-        return self._recorded((RunResumed(run=row.id),), Suite.from_json(row.suite), devices, store, None)
+        return self._recorded((RunResumed(run=row.id),), Suite.from_json(row.suite), devices, store, None, Datasets())
 
-    def _recorded(
-        self, first: tuple[Event, ...], suite: Suite, devices: Sequence[Device], store: Store, session: Session | None
+    def _recorded(  # noqa: PLR0917  what a run consists of
+        self,
+        first: tuple[Event, ...],
+        suite: Suite,
+        devices: Sequence[Device],
+        store: Store,
+        session: Session | None,
+        datasets: Datasets,
     ) -> Generator[Event, None, None]:
         ours = session or Session(self._connector)
         run = first[0].run
         recorder = Recorder(store, self._state / SPOOL, run)
-        stages = _stages(self._context(run, suite, ours), devices, store, recorder)
+        stages = _stages(self._context(run, suite, ours, datasets), devices, store, recorder)
         try:
             for events in chain((first,), stages):
                 yield from recorder.record(events if isinstance(events, tuple) else (events,))
@@ -156,19 +168,20 @@ class Farm:
             if session is None:
                 ours.close()
 
-    def _context(self, run: str, suite: Suite, session: Session) -> RunContext:
+    def _context(self, run: str, suite: Suite, session: Session, datasets: Datasets) -> RunContext:
         return RunContext(
             run=run,
             suite=suite,
             session=session,
-            artifacts=self._artifacts,
+            artifacts=Artifacts(self._state, datasets),
+            datasets=datasets,
             run_parallel=self._run_parallel,
             state=self._state,
             wheelhouse=self._wheelhouse,
             build_limits=self._build_limits,
             rescore=self._rescore,
             patience_s=self._patience_s,
-            uncalibrated=lacking(make_dataset(suite.dataset)) if suite.calibration is None else None,
+            uncalibrated=lacking(datasets.of(suite.dataset)) if suite.calibration is None else None,
         )
 
 

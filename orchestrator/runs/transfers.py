@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.datasets.base import make_dataset
 from orchestrator.devices.remote.orders import LaneInputs
 from orchestrator.domain.plan import Scoring, Transfer
 from orchestrator.models.base import make_model
@@ -76,7 +75,7 @@ def _unpacked_bytes(context: RunContext, model: str, *, is_scored: bool) -> int:
     """Return the bytes of the pixels that a device would get, decoding one image."""
     suite = context.suite
     how = make_model(next(spec for spec in suite.models if spec.name == model)).preprocess
-    source = make_dataset(suite.dataset)
+    source = context.datasets.of(suite.dataset)
     (count,) = (part.images for part in source.summary().parts if part.part == "evaluation")
     image_bytes = source.load("evaluation", height=how.height, width=how.width, limit=1).pixels.nbytes
     wanted = min(count, suite.scored_images or count) if is_scored else min(count, shard_images(image_bytes))

@@ -69,6 +69,11 @@ def test_roc_curves_are_a_picture_of_all_findings_or_of_one(project):
     for drawn in (">Nodule<", ">Mass<", ">Hernia<", ">float32<", ">int8<"):
         assert drawn in every
     assert ">Edema<" not in every, "it has no curve"
+    assert "Left out: Edema: all images or none have it, so that there is no curve." in done.stderr
+    assert "Left out: Edema" in every
+    assert "Left out" not in alone
+    assert ">chance<" in every
+    assert every.count(">false alarms<") == 3, "axes stand below panels alone"
     assert ">Mass<" in alone
     assert ">Nodule<" not in alone
     assert (project.folder / "all.png").read_bytes().startswith(b"\x89PNG")

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from orchestrator.datasets import base
 from orchestrator.models.shipped import TinyCxr
 from tests.lab import toys
 from tests.lab.project import Project
@@ -75,6 +76,16 @@ def test_what_is_wrong_with_models_and_images_ends_a_run_before_anything_is_buil
     assert "suite.yaml:2: " in done.stderr or dataset == "{kind: folder, root: none}"
     assert not (mine.folder / "farm.db").exists()
     assert not list((mine.folder / ".farm").glob("recipes/*"))
+
+
+def test_the_dataset_is_made_once_for_what_a_plan_shows(mine, monkeypatch):
+    made, make = [], base.make_dataset
+    monkeypatch.setattr(base, "make_dataset", lambda spec: made.append(spec) or make(spec))
+
+    done = mine.farm("run", "--dry-run", "--schemes", "float32", "--effort", "smoke")
+
+    assert done.returncode == 0, done.stderr
+    assert len(made) == 1
 
 
 @pytest.mark.parametrize(("schemes", "status"), [("onnx", 3), ("onnx,float32", 0)])

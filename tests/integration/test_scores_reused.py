@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from orchestrator.datasets import base
 from orchestrator.devices.remote.client import AgentClient
 
 pytestmark = pytest.mark.tensorflow
@@ -31,7 +32,15 @@ def measured(project, monkeypatch):
     return measure
 
 
-def test_what_an_earlier_run_scored_is_reused_and_named_until_a_person_asks_anew(project, measured):
+@pytest.fixture
+def made(monkeypatch):
+    """The datasets that this process makes."""
+    made, make = [], base.make_dataset
+    monkeypatch.setattr(base, "make_dataset", lambda spec: made.append(spec) or make(spec))
+    return made
+
+
+def test_what_an_earlier_run_scored_is_reused_and_named_until_a_person_asks_anew(project, measured, made):
     first, scored_first = measured()
     _, scored_again = measured()
     shown = project.farm("results", "show", CASE, "--run", "latest").stdout
@@ -39,6 +48,7 @@ def test_what_an_earlier_run_scored_is_reused_and_named_until_a_person_asks_anew
     _, scored_anew = measured("--rescore")
 
     assert scored_first is None
+    assert len(made) == 3, "each run makes its dataset once"
     assert scored_again == first
     assert f"scored in run {first}" in shown
     assert f"AUC: scored in run {first}" in table

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from orchestrator.datasets.base import make_dataset, resized
+from orchestrator.datasets.base import Datasets, make_dataset, resized
 from orchestrator.datasets.phantom import DRAWN, FINDINGS, Phantom, draw
 from orchestrator.domain.model import DatasetSpec
 from orchestrator.errors import DatasetError
@@ -117,3 +117,14 @@ def test_shrinking_averages_instead_of_picking():
     small = resized(board.astype(np.uint8)[None, ..., None], 16, 16)
 
     assert np.abs(small.astype(int) - 127).max() < 20
+
+
+def test_the_datasets_of_a_run_are_made_once_each():
+    datasets = Datasets()
+    small, other = (DatasetSpec(kind="phantom", options={"patients": count}) for count in (40, 60))
+
+    made = datasets.of(small)
+
+    assert datasets.of(DatasetSpec(kind="phantom", options={"patients": 40})) is made
+    assert datasets.of(other) is not made
+    assert Datasets().of(small) is not made, "files may have changed until the next run"

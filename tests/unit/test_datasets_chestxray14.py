@@ -329,7 +329,7 @@ class Listed(LabelledFiles):
             LabelledFile(path=Path(str(number)), findings=frozenset({"Mass"}), patient=str(number // 2))
             for number in range(count)
         ]
-        self._fill(*by_patient(files, 0.2, 0), self._shares(0.1, 0.05, 0), ())
+        self.divide(*by_patient(files, 0.2, 0), self.shares(0.1, 0.05, 0), ())
 
 
 def test_as_many_rows_as_the_whole_set_has_are_divided_in_seconds():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
@@ -14,7 +15,7 @@ from orchestrator.domain.plan import Attempt, Lane, Profiling, Scoring
 from orchestrator.domain.result import Verdict
 from orchestrator.runs import planner
 from orchestrator.testing import make_artifact, make_case, make_suite
-from tests.lab.telling import judged
+from tests.lab.telling import everything_that_can_happen, judged
 
 
 def screen_of(*events, loudness=Loudness.NORMAL, is_live=False):
@@ -114,3 +115,13 @@ def test_the_time_left_is_what_finished_steps_took_and_first_what_the_effort_ask
     assert time_left(3, 63, steps="sap") == "about 1 min left"
     assert time_left(3, effort="sustained", steps="saaa") == "about 1 h 30 min left"
     assert time_left(3, 63, 64, steps="sap") == "", "nothing is left"
+
+
+@pytest.mark.parametrize(("limit", "words"), [(None, "evaluates 80 images"), (45, "scores at most 45 of them")])
+def test_a_run_names_the_subset_that_it_scores(limit, words):
+    read = next(event for event in everything_that_can_happen() if isinstance(event, happened.DatasetRead))
+
+    shown = screen_of(replace(read, limit=limit))
+
+    assert words in shown
+    assert ("scores at most" in shown) is (limit is not None)

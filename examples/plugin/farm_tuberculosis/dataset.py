@@ -22,4 +22,4 @@ class Tuberculosis(LabelledFiles):
                 f"{root}: no file is called like MCUCXR_0001_0.png", hint="`root:` is the folder of images"
             )
         train, tested = by_patient(files, test, seed)
-        self._fill(train, tested, self._shares(0.1, 0.1, seed, test=test), ("tuberculosis", test))
+        self.divide(train, tested, self.shares(0.1, 0.1, seed, test=test), ("tuberculosis", test))

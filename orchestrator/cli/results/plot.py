@@ -99,6 +99,8 @@ def write_picture(path: Path, chart: Chart) -> None:
 
     write(path, draw.svg(chart) if path.suffix.lower() == ".svg" else draw.png(chart))
     errors_console().print(f"wrote {path}: {chart.title}", markup=False, soft_wrap=True)
+    if chart.note:
+        errors_console().print(chart.note, markup=False, soft_wrap=True)
 
 
 def _of_run(store: Queries, where: Project, run: str, kind: Kind) -> Sequence[Chart]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Of a ROC curve.
 POINTS = 120
+#: What scores that know nothing would come to: as many found as false alarms.
+CHANCE, CHANCE_COLOUR = "chance", "#b4bac4"
 
 
 def findings(estimates: Mapping[str, Estimates], scored: Mapping[str, Scored]) -> list[dict[str, Any]]:
@@ -77,7 +79,7 @@ def accuracy(name: str, title: str, rows: Sequence[Mapping[str, Any]], method: s
 
 def roc_curves(name: str, title: str, scored: Mapping[str, Scored]) -> Chart | None:
     """Return the ROC curves of all schemes with a choice of the finding; ``None`` where no class has both labels."""
-    values = _corners(scored)
+    values = _curves(scored)
     shown = list(dict.fromkeys(row["finding"] for row in values))
     if not shown:
         return None
@@ -94,7 +96,7 @@ def roc_curves(name: str, title: str, scored: Mapping[str, Scored]) -> Chart | N
             "x": {"field": "x", "type": "quantitative", "title": "false alarms", "axis": axis},
             "y": {"field": "y", "type": "quantitative", "title": "found", "axis": axis},
             "order": {"value": None},
-            "color": colour_of(list(scored)),
+            **_lines(list(scored)),
             "tooltip": [
                 *tooltip("finding", "scheme"),
                 {"field": "y", "type": "quantitative", "title": "found", "format": ".1%"},
@@ -113,7 +115,7 @@ def roc_panels(name: str, title: str, scored: Mapping[str, Scored], finding: str
 
     ``None`` where no class that is drawn has both labels.
     """
-    values = [row for row in _corners(scored) if finding in (None, row["finding"])]
+    values = [row for row in _curves(scored) if finding in (None, row["finding"])]
     shown = list(dict.fromkeys(row["finding"] for row in values))
     if not shown:
         return None
@@ -138,13 +140,43 @@ def roc_panels(name: str, title: str, scored: Mapping[str, Scored], finding: str
             "x": {"field": "x", "type": "quantitative", "title": "false alarms", "axis": axis},
             "y": {"field": "y", "type": "quantitative", "title": "found", "axis": axis},
             "order": {"value": None},
-            "color": colour_of(list(scored)),
+            **_lines(list(scored)),
         },
+        resolve={
+            "axis": {"x": "independent", "y": "independent"}
+        },  # shared ones stand below places without a panel too
     )
     caption = (
         "The share of images with a finding that are found, against the share of the others that raise a false alarm."
     )
-    return Chart(kind="roc", name=name, title=title, caption=caption, spec=spec)
+    note = "" if finding else _left_out(scored, shown)
+    return Chart(kind="roc", name=name, title=title, caption=f"{caption} {note}".strip(), note=note, spec=spec)
+
+
+def _left_out(scored: Mapping[str, Scored], shown: Sequence[str]) -> str:
+    """Return the findings without a curve as a sentence."""
+    classes = dict.fromkeys(name for of in scored.values() for name in of.images.classes)
+    lacking = [name for name in classes if name not in shown]
+    if not lacking:
+        return ""
+    each = "all images or none have it" if len(lacking) == 1 else "all images or none have them"
+    return f"Left out: {', '.join(lacking)}: {each}, so that there is no curve."
+
+
+def _curves(scored: Mapping[str, Scored]) -> list[dict[str, Any]]:
+    """Return the corners of each curve; before them, of each finding that has one, the line of chance."""
+    values = _corners(scored)
+    shown = dict.fromkeys(row["finding"] for row in values)
+    chance = [{"finding": name, "scheme": CHANCE, "x": end, "y": end} for name in shown for end in (0.0, 1.0)]
+    return [*chance, *values]
+
+
+def _lines(schemes: Sequence[str]) -> dict[str, Any]:
+    """Return the channels of colour and dashes: that of chance is pale and dashed."""
+    colour = colour_of(schemes)
+    scale = {"domain": [*colour["scale"]["domain"], CHANCE], "range": [*colour["scale"]["range"], CHANCE_COLOUR]}
+    dashes = {"condition": {"test": f"datum.scheme === '{CHANCE}'", "value": [4, 3]}, "value": [1, 0]}
+    return {"color": {**colour, "scale": scale}, "strokeDash": dashes}
 
 
 def _corners(scored: Mapping[str, Scored]) -> list[dict[str, Any]]:

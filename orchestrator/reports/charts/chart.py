@@ -42,7 +42,7 @@ CONFIG: Mapping[str, Any] = {
         "symbolLimit": 24,
         "title": None,
     },
-    "title": {"color": _INK, "anchor": "start", "fontWeight": 600, "fontSize": 14, "offset": 10},
+    "title": {"color": _INK, "subtitleColor": _INK, "anchor": "start", "fontWeight": 600, "fontSize": 14, "offset": 10},
     "text": {"color": _INK},
     "rule": {"color": _INK},
 }
@@ -63,6 +63,8 @@ class Chart:
     caption: str
     #: Vega-Lite; its width is that of the page.
     spec: Mapping[str, Any] = field(repr=False)
+    #: What a picture outside of a page says below its title; part of the caption on one.
+    note: str = ""
     #: The device that it shows alone; empty for several.
     device: str = ""
 
@@ -72,7 +74,7 @@ class Chart:
         return {
             **self.spec,
             "width": own if isinstance(own, int) else width,
-            "title": {"text": self.title},
+            "title": {"text": self.title, **({"subtitle": self.note} if self.note else {})},
             "padding": 14,
             "config": {**CONFIG, "background": "white"},
         }
