@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
+import pytest
+
 from orchestrator.cli.output import Loudness, Output
 from orchestrator.cli.progress import Screen
 from orchestrator.cli.safe_console import SafeConsole
