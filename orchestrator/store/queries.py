@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from orchestrator.domain.artifact import Artifact, Golden
 from orchestrator.domain.calibration import Calibration
 from orchestrator.domain.image_list import ImageList
-from orchestrator.domain.model import Preprocess
 from orchestrator.domain.readings import sanitize_readings
 from orchestrator.domain.result import Measurement, Scores
 from orchestrator.domain.run_name import LATEST
@@ -22,15 +20,17 @@ from orchestrator.store import profiles, schema, sql
 from orchestrator.store.attempt_times import AttemptTime, attempt_times, earlier_runs, judged_artifacts
 from orchestrator.store.case_results import IDENTITY, count_of, results_of
 from orchestrator.store.rows import DeviceRow, EventRow, LaneRow, RunRow
+from orchestrator.store.run_artifacts import announcements, artifact_of
 from orchestrator.store.selection import Selection
 from orchestrator.store.step_times import StepTimes, step_times
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Engine, Select
 
+    from orchestrator.domain.artifact import Artifact
     from orchestrator.domain.case import Case
     from orchestrator.domain.profile import Profile
     from orchestrator.store.rows import ResultRow
@@ -115,20 +115,13 @@ class Queries:
     def artifact(self, sha256: str, run: str, case: Case) -> Artifact | None:
         """Return an artifact with recipe and checks as ``run`` had it for ``case``; of an older farm's run, as any run had it."""
         with Session(self._engine) as session:
-            row = session.get(schema.Artifact, sha256)
-            if row is None:
-                return None
-            key = {"artifact": sha256, "model": case.model, "scheme": case.scheme, "batch": case.batch}
-            announced = (each for each in _announced(session, run) if key.items() <= each.items() and "checks" in each)
-            detail = next(announced, {})
-            own = {each.name: detail.get(each.name, getattr(row, each.name)) for each in fields(Artifact)}
-            own |= {"preprocess": Preprocess.from_json(own["preprocess"]), "golden": Golden.from_json(own["golden"])}
-            return Artifact(**own)
+            return artifact_of(session, sha256, run, case)
 
     def artifacts_announced(self, run: str) -> dict[tuple[str, str, int], str]:
         """Return the sha256 that a run first announced for (model, scheme, batch): what its lanes were ordered with."""
         with Session(self._engine) as session:
-            return {(row["model"], row["scheme"], row["batch"]): row["artifact"] for row in _announced(session, run)}
+            rows = announcements(session, run)
+            return {(row["model"], row["scheme"], row["batch"]): row["artifact"] for row in rows}
 
     def facts(self, run: str, device: str) -> Mapping[str, Any]:
         """Return the device's facts at the beginning of the run, of its latest probe there; empty where unknown."""
@@ -272,13 +265,6 @@ def _calibration(row: schema.Calibration | None) -> Calibration | None:
     if row is None:
         return None
     return Calibration(**{field.name: getattr(row, field.name) for field in fields(Calibration)})
-
-
-def _announced(session: Session, run: str) -> Iterable[dict[str, Any]]:
-    """Return the details of the artifacts of a run, newest first."""
-    kind = schema.Event
-    query = select(kind.detail).where(kind.run == run, kind.kind == "ArtifactReady")
-    return session.scalars(query.order_by(kind.id.desc()))
 
 
 def _of_case(query: Select[Any], case: Case) -> Select[Any]:
