@@ -20,6 +20,7 @@ OUTSIDE = {
     name: f"{name.removesuffix('.md').lower()}.md"
     for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "LICENSE")
 }
+OUTSIDE["benchmarks/README.md"] = "benchmarks.md"
 OUTSIDE |= {
     f"examples/{path.parent.name}/README.md": f"examples/{path.parent.name}.md"
     for path in ROOT.glob("examples/*/README.md")

@@ -51,6 +51,8 @@ def userland(machine: str, bits: int) -> str:
 
 def libc() -> Optional[str]:
     """Return the C library and its version: wheels are built for one and its age."""
+    if hasattr(sys, "getandroidapilevel"):  # a Python of Android, such as Termux's
+        return "bionic"
     try:
         name = os.confstr("CS_GNU_LIBC_VERSION")
     except (ValueError, OSError, AttributeError):

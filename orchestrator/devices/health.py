@@ -43,14 +43,23 @@ def complaints(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         found.append(("disk", f"only {format_bytes(free)} are free there; farm devices clean gives some back"))
     if facts.get("noexec"):
         found.append(("noexec", "its work directory forbids programs: set `workdir:` to one on another file system"))
-    if facts.get("bits") == 32 and facts.get("machine") == "aarch64":
-        found.append(
-            ("32-bit", "its kernel has 64 bits and its programs 32: only tflite runs; a 64-bit image is faster")
-        )
+    found += _userland(facts)
     offset, unsure = facts.get("clock_offset_ns"), facts.get("clock_uncertainty_ns", 0)
     if isinstance(offset, int) and isinstance(unsure, int) and abs(offset) - unsure > CLOCK_OFF_NS:
         found.append(("clock", f"its clock is {offset / 1e9:+.0f} s off; switch time synchronisation on"))
     return tuple(found)
+
+
+def _userland(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return, like `complaints`, what keeps the usual runtimes from a device."""
+    found = []
+    if facts.get("libc") == "bionic":
+        found.append(("bionic", "it has Android's C library, for which there are no wheels: docs/device-phone.md"))
+    if facts.get("bits") == 32 and facts.get("machine") == "aarch64":
+        found.append(
+            ("32-bit", "its kernel has 64 bits and its programs 32: only tflite runs; a 64-bit image is faster")
+        )
+    return found
 
 
 def tuning(facts: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shlex
+import sys
 from dataclasses import dataclass, field
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import ModuleType
 
 ROOT = Path(__file__).parents[2]
 TOP = [ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY", "CHANGELOG")]
@@ -32,10 +36,7 @@ class Command:
         """The words that a shell would pass on, without a comment; redirections are words of their own."""
         lexer = shlex.shlex(self.text, posix=True, punctuation_chars=">|&;()")
         lexer.whitespace_split = True
-        lexer.commenters = ""
-        words = list(lexer)
-        comment = next((at for at, word in enumerate(words) if word.startswith("#")), len(words))
-        return words[:comment]
+        return list(lexer)
 
     @property
     def farm(self) -> list[str] | None:
@@ -99,3 +100,13 @@ def commands() -> list[Command]:
 def spans(page: Path) -> list[str]:
     """Return what stands between single backticks in the prose and the tables of a page."""
     return re.findall(r"(?<!`)`([^`\n]+)`(?!`)", BLOCK.sub("", page.read_text(encoding="utf-8")))
+
+
+def script(name: str) -> ModuleType:
+    """Import a script, whose name has no ending."""
+    loader = SourceFileLoader(f"scripts_{name}", str(ROOT / "scripts" / name))
+    spec = importlib.util.spec_from_loader(loader.name, loader)
+    assert spec is not None
+    module = sys.modules[loader.name] = importlib.util.module_from_spec(spec)  # where dataclasses look
+    loader.exec_module(module)
+    return module

@@ -32,6 +32,7 @@ INVENTORY = """devices:
   pi5: {address: 127.0.0.1, port: 9, user: pi, tags: [pi, ward-3]}
   pi5-a: {address: 127.0.0.1, port: 9, user: pi, tags: [pi]}
   laptop: {address: 127.0.0.1, port: 9, user: ann}
+  phone: {address: 127.0.0.1, port: 9, user: ann}
   rtx: {address: 127.0.0.1, port: 9, user: ann, tags: [gpu]}
 """
 FACTS: Mapping[str, Mapping[str, object]] = {
@@ -180,6 +181,8 @@ def _of_case(measured, case, p50_ns, images, random):
         p50_low_ns=float(medians.min()),
         p50_high_ns=float(medians.max()),
         p90_ns=float(np.median(medians)) * 1.04,
+        p90_low_ns=float(medians.min()) * 1.04,
+        p90_high_ns=float(medians.max()) * 1.04,
         auc_mean=mean_auc(auc),
         verdict=Verdict.VALID,
         reasons=(),
@@ -210,11 +213,13 @@ def ward(folder: Path) -> None:
         make_case(runtime="litert==2.3.0"): 8.0,
         make_case(runtime="litert-gpu"): 1.0,
         make_case(scheme="float16", runtime="litert-gpu"): 0.9,
+        make_case(scheme="int8-io"): 3.9,
         make_case(scheme="onnx-int8", runtime="onnxruntime"): 4.0,
         make_case(model="densenet121"): 90.0,
         make_case(model="densenet121", scheme="int8"): 40.0,
+        make_case(model="densenet121", scheme="int8-io"): 40.0,
         make_case(model="densenet121", runtime="tflite==2.14.0"): 95.0,
-        make_case(model="densenet121", scheme="int8", runtime="tflite==2.14.0"): 300.0,
+        make_case(model="densenet121", scheme="int8-io", runtime="tflite==2.14.0"): 300.0,
         make_case(model="m"): 10.0,
         make_case(model="m", scheme="int8"): 5.0,
     }

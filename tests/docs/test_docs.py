@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shutil
-from importlib.machinery import SourceFileLoader
 
 import pytest
 
@@ -14,19 +12,11 @@ from orchestrator.config import suite
 from orchestrator.config.inventory import Inventory
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.runtimes.catalogue import RUNTIMES
-from tests.docs.pages import PAGES, ROOT
+from tests.docs.pages import PAGES, ROOT, script
 from tests.lab import networks
 
 TEXT = {path: path.read_text(encoding="utf-8") for path in PAGES}
 ALL = "\n".join(TEXT.values())
-
-
-def script(name):
-    """Import a script, whose name has no ending."""
-    loader = SourceFileLoader(name, str(ROOT / "scripts" / name))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
-    loader.exec_module(module)
-    return module
 
 
 REFERENCE = script("reference")
@@ -184,3 +174,11 @@ def test_no_help_of_a_command_is_cut_off_in_a_terminal_of_80_columns(group):
     commands = done.output.partition("Commands:")[2]
     assert commands.strip()
     assert [line for line in commands.splitlines() if line.rstrip().endswith(("...", "…"))] == []
+
+
+def test_the_readme_is_short_and_leads_to_the_tutorial():
+    text = TEXT[ROOT / "README.md"]
+
+    assert len(text.splitlines()) <= 130
+    assert text.count("![") == 1
+    assert "docs/tutorial.md" in text.partition("## Find your way")[0]

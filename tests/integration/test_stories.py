@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from tests.docs import prepared, story
+from tests.docs import story
 from tests.docs.pages import PAGES, ROOT, blocks
 
 
 @pytest.fixture(scope="module")
-def ward(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("ward") / "project"
-    prepared.ward(folder)
-    return folder
+def projects(tmp_path_factory):
+    """Return the project that a page takes for granted, made once."""
+    folder = tmp_path_factory.mktemp("projects")
+
+    def project(page):
+        kind = folder / ("tutorial" if page in story.TUTORIAL else "ward")
+        if not kind.exists():
+            story.prepare(page, kind)
+        return kind
+
+    return project
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +33,8 @@ def known():
     [page for page in PAGES if any(block.commands for block in blocks(page))],
     ids=lambda page: str(page.relative_to(ROOT)),
 )
-def test_the_commands_of_a_page_work_and_print_what_it_shows(page, ward, known, tmp_path):
-    with story.copied(ward, tmp_path / "project") as project:
+def test_the_commands_of_a_page_work_and_print_what_it_shows(page, projects, known, tmp_path):
+    with story.copied(projects(str(page.relative_to(ROOT))), tmp_path / "project") as project:
         answers = list(story.told(page, project, known))
         differing = [f"{answer.command}\n{text}" for answer in answers if (text := story.differs(answer, project))]
 
@@ -37,4 +44,4 @@ def test_the_commands_of_a_page_work_and_print_what_it_shows(page, ward, known, 
         if answer.status not in story.statuses(answer.command) or "Traceback" in answer.err
     ]
     assert not failed, "\n".join(failed)
-    assert not differing, "\n".join(differing)
+    assert not differing, "if this is right, run: python -m tests.docs\n" + "\n".join(differing)

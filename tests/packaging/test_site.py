@@ -49,7 +49,7 @@ def test_nothing_is_loaded_from_elsewhere(site):
 def test_every_page_of_the_repository_is_in_it(site):
     pages = {path.stem for path in (ROOT / "docs").glob("*.md")}
     pages |= {f"examples/{path.parent.name}" for path in ROOT.glob("examples/*/README.md")}
-    pages |= {"readme", "contributing", "security", "changelog", "license"}
+    pages |= {"readme", "contributing", "security", "changelog", "license", "benchmarks"}
 
     assert not [page for page in pages if not (site / f"{page}.html").is_file()]
 

@@ -14,6 +14,7 @@ MINDED = {
     "swap": {"swap": {"total_bytes": 10**9, "used_bytes": 5 * 10**8}},
     "disk": {"disk_free_bytes": 10**6},
     "noexec": {"noexec": True},
+    "bionic": {"libc": "bionic"},
     "32-bit": {"machine": "aarch64", "bits": 32},
     "clock": {"clock_offset_ns": -3 * 10**9},
 }

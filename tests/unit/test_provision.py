@@ -71,6 +71,7 @@ def test_a_gpu_runtime_is_brought_where_there_is_a_sign_of_a_driver(sign):
         ("tflite", {"libc": "glibc 2.24"}, "its wheels need glibc 2.27"),
         ("tflite", {"libc": "glibc 2.28", "machine": "x86_64"}, "its wheels need glibc 2.29"),
         ("litert", {"libc": "musl"}, "its wheels need glibc, not musl"),
+        ("litert", {"libc": "bionic"}, "its wheels need glibc, not bionic"),
         ("litert", {"has_ctypes": False}, "no module ctypes"),
         ("litert", {"noexec": True}, "noexec"),
         ("litert", {"disk_free_bytes": 50_000_000}, "it takes about 152 MB, and 50.0 MB are free there"),
@@ -84,6 +85,11 @@ def test_a_device_that_no_wheel_fits_is_told_why_and_what_to_do(runtime, differe
 
     assert words in unfit.message
     assert unfit.hint
+
+
+def test_a_phone_is_refused_with_the_page_about_phones():
+    assert "docs/device-phone.md" in refusal("litert", libc="bionic", python="3.12.4").hint
+    assert "docs/device-phone.md" not in refusal("litert", libc="musl").hint
 
 
 def test_a_raspberry_pi_with_bullseye_gets_both_runtimes():

@@ -172,6 +172,9 @@ def _fitting(target: Target, every: Sequence[Pin], companions: Sequence[SystemPa
     return tuple(for_python)
 
 
+#: The C library of Android, as the agent's facts call it.
+BIONIC = "bionic"
+_WITH_GLIBC = "Debian, Ubuntu or Raspberry Pi OS"
 _ELSEWHERE = "install the runtime on the device itself, or name another Python there with `python:` in the inventory"
 
 
@@ -179,7 +182,8 @@ def _refuse_unfit_system(target: Target) -> None:
     """Raise `_Misfit` where no wheel whatever would do."""
     if target.glibc is None:
         words = f"its wheels need glibc, not {target.libc}" if target.libc else "its wheels need glibc"
-        raise _Misfit(words, "use a system with glibc there, such as Debian, Ubuntu or Raspberry Pi OS")
+        debian = "a Debian inside Termux (docs/device-phone.md)" if target.libc == BIONIC else _WITH_GLIBC
+        raise _Misfit(words, f"use a system with glibc there, such as {debian}")
     if target.python < OLDEST_PYTHON:
         raise _Misfit(
             "farm needs Python {}.{} or later there".format(*OLDEST_PYTHON),
