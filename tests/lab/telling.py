@@ -104,6 +104,7 @@ def everything_that_can_happen():
         started(),
         happened.RunResumed(run=RUN, at=MIDNIGHT),
         happened.DatasetRead(run=RUN, at=MIDNIGHT, summary=READ),
+        happened.PreparationStarted(**common, what="looking for the agent"),
         happened.DeviceProbed(**common, entry=LOCAL, facts={"cores": 4}),
         happened.LaneSkipped(**common, reason="it is off"),
         happened.LaneCrashed(**common, reason="local: unexpected KeyError: 'x'", report="crashes/report.txt"),
