@@ -284,3 +284,19 @@ def test_the_command_line_keeps_a_lab_up_until_it_is_told_otherwise(fleet, tmp_p
         tell("down")
     assert not hosts.is_up
     assert not folder.exists()
+
+
+def test_without_what_the_tests_need_it_names_the_command_that_installs_it():
+    code = (
+        "import importlib.util, runpy, sys\n"
+        "find = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name, *rest: None if name == 'pytest' else find(name, *rest)\n"
+        "runpy.run_module('tests.lab', run_name='__main__')\n"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert done.stderr == "test devices need what the tests need: ./scripts/prepare installs it\n"

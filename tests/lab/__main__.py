@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import shutil
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+if importlib.util.find_spec("pytest") is None:
+    sys.exit("test devices need what the tests need: ./scripts/prepare installs it")
 
 from tests.lab.armboard import BoardError, cache_folder
 from tests.lab.hosts import HostSpec
