@@ -75,6 +75,8 @@ def test_a_link_that_leads_nowhere_ends_the_build(tmp_path, target):
     checkout = tmp_path / "checkout"
     for name in ("docs", "scripts", "examples"):
         shutil.copytree(ROOT / name, checkout / name)
+    (checkout / "benchmarks").mkdir(parents=True)
+    shutil.copy(ROOT / "benchmarks" / "README.md", checkout / "benchmarks")
     for name in ("mkdocs.yml", "LICENSE", "README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"):
         shutil.copy(ROOT / name, checkout / name)
     with (checkout / "docs" / "index.md").open("a", encoding="utf-8") as page:
