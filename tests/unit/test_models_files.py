@@ -9,8 +9,8 @@ import pytest
 
 from orchestrator.domain.model import ModelSpec, Preprocess
 from orchestrator.errors import ModelError
-from orchestrator.models import tiny_cxr
 from orchestrator.models.base import make_model
+from orchestrator.models.shipped import TinyCxr
 
 SMALL = Preprocess(height=8, width=8, channels=1)
 
@@ -37,7 +37,7 @@ def test_the_shipped_weights_are_small_and_hashed_without_tensorflow():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     sha256, loaded = done.stdout.split()
-    assert tiny_cxr.WEIGHTS.stat().st_size <= 1_000_000
+    assert TinyCxr.weights.stat().st_size <= 1_000_000
     assert len(sha256) == 64
     assert loaded == "False"
 
