@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: The most hosts that an inventory may have; `pi[0:999999999]` is a slip.
 MOST_HOSTS = 10_000
+#: Characters of a name with its ranges, digits of an end of a range.
+_LONGEST, _MOST_DIGITS = 1_000, 9
 #: Groups that say nothing of a host.
 NO_TAGS = (ALL, "ungrouped")
 _RANGE = re.compile(r"\[([0-9]*|[A-Za-z]):([0-9]+|[A-Za-z])(?::([0-9]+))?\]")
@@ -87,11 +89,13 @@ def hosts(pattern: str, where: str) -> list[str]:
     match = _RANGE.search(pattern)
     if match is None:
         return [pattern]
+    if len(pattern) > _LONGEST or any(len(end or "") > _MOST_DIGITS for end in match.groups()):
+        raise InventoryError(f"{where}: {match[0][:40]} is not a range of 1 to {MOST_HOSTS} hosts")
     first, last, step = match[1] or "0", match[2], int(match[3] or 1)
     if first.isdigit() != last.isdigit() or (first.isdigit() and first[0] == "0" and len(first) not in (1, len(last))):
         raise InventoryError(f"{where}: {match[0]} is not a range: its ends must be alike")
     low, high = (int(first), int(last)) if first.isdigit() else (ord(first), ord(last))
-    if step < 1 or high < low or (high - low) // step >= MOST_HOSTS or len(last) > 9:
+    if step < 1 or high < low or (high - low) // step >= MOST_HOSTS:
         raise InventoryError(f"{where}: {match[0]} is not a range of 1 to {MOST_HOSTS} hosts")
     width = len(first) if first[0] == "0" else 0
     middles = [str(n).zfill(width) if first.isdigit() else chr(n) for n in range(low, high + 1, step)]

@@ -27,12 +27,9 @@ def tree(plain: Mapping[str, Any], path: Path) -> Tree:
         made.hosts.update(dict.fromkeys(_names(group, "hosts", name, path)))
         made.children.update(dict.fromkeys(_names(group, "children", name, path), f"{path}: {name}"))
         made.values.update(_values(group.get("vars"), f"{path}: {name}"))
-    variables = plain["_meta"].get("hostvars")
-    for host in {
-        **dict.fromkeys(variables or {}),
-        **{host: None for group in found.groups.values() for host in group.hosts},
-    }:
-        found.hosts[host] = _values((variables or {}).get(host), f"{path}: {host}")
+    variables = _object(plain["_meta"].get("hostvars"), f"{path}: _meta: hostvars")
+    for host in {**dict.fromkeys(variables), **{host: None for group in found.groups.values() for host in group.hosts}}:
+        found.hosts[host] = _values(variables.get(host), f"{path}: {host[:80]}")
     if len(found.hosts) > MOST_HOSTS:
         raise InventoryError(f"{path}: more than {MOST_HOSTS} hosts")
     for child in [child for group in list(found.groups.values()) for child in group.children]:
@@ -48,8 +45,15 @@ def _names(group: Mapping[str, Any], key: str, name: str, path: Path) -> list[st
 
 
 def _values(variables: Any, where: str) -> dict[str, Value]:
-    """Return the variables of a host or group; what is encrypted has no text."""
-    return {key: Value(_text(value), where) for key, value in (variables or {}).items()}
+    """Return the variables of a host or group; what is encrypted has no text. Raises `InventoryError`."""
+    return {key: Value(_text(value), where) for key, value in _object(variables, where).items()}
+
+
+def _object(value: Any, where: str) -> dict[str, Any]:
+    """Return ``value``, nothing for one that is absent; raises `InventoryError` where it is no object."""
+    if value is not None and not isinstance(value, dict):
+        raise InventoryError(f"{where}: expected names with their values, not {str(value)[:40]!r}")
+    return value or {}
 
 
 def _text(value: Any) -> str | None:
