@@ -283,7 +283,7 @@ class Board:
         shown, hidden = rows[:room], rows[room:]
         parts: list[RenderableType] = []
         if self.built < self.to_build:
-            parts.append(f"[bold]build[/]  {self.built} of {self.to_build} artifacts")
+            parts.append(f"[bold]build[/]  {self.built} of {self.to_build} artifacts; some take minutes")
         if width >= WIDE:
             table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
             for name, (least, most) in COLUMNS.items():

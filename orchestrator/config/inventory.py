@@ -49,6 +49,8 @@ class Inventory:
             raise InventoryError(f"{path}: {reason.strerror}") from reason
         if path is None or absent:
             return cls(devices=(LOCAL,))
+        if path.is_dir():
+            raise InventoryError(f"{path}: a folder, not an inventory", hint="name the file in it")
         if foreign_inventory.notation(path) is not None:
             return cls._of_ansible(path)
         return cls.of(documents.read(path, InventoryError))

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from orchestrator.analysis.table_rows import TableRow
     from orchestrator.store.rows import ResultRow
 
+#: The scheme of a ready file, which no float32 belongs to.
+AS_IS = "as-is"
 #: What stands where a percentile is missing, after the number of invocations that are.
 MORE = "more"
 COLOURS = reason_lines.COLOURS
@@ -102,8 +104,11 @@ def _table(rows: Sequence[TableRow], *, breaks: Sequence[str], verdict: bool) ->
     table.add_column("scheme", style="bold", overflow="fold")
     table.add_column("size", justify="left", no_wrap=True)
     table.add_column(lines(f"{'images/s' if offline else 'p50'}{ends}"), no_wrap=True)
-    table.add_column(lines("against float32 (95 %)"), overflow="fold")
-    table.add_column(lines("AUC change (95 %)"), no_wrap=True)
+    has_against, has_auc = any(map(_is_comparable, rows)), any(_auc(each) != "-" for each in rows)
+    if has_against:
+        table.add_column(lines("against float32 (95 %)"), overflow="fold")
+    if has_auc:
+        table.add_column(lines("AUC change (95 %)"), no_wrap=True)
     if verdict:
         table.add_column("verdict", no_wrap=True)
     for each in rows:
@@ -113,8 +118,8 @@ def _table(rows: Sequence[TableRow], *, breaks: Sequence[str], verdict: bool) ->
             Text(row.scheme) if verdict else Text.assemble(row.scheme, "\n", word),
             lines(_size(row)),
             lines(_throughput(row, mixed=mixed) if offline else _latency(row, mixed=mixed)),
-            lines(_against(each)),
-            lines(_auc(each)),
+            *([lines(_against(each))] if has_against else []),
+            *([lines(_auc(each))] if has_auc else []),
             *([word] if verdict else []),
         )
     return table
@@ -125,6 +130,11 @@ def _size(row: ResultRow) -> str:
         return "-"
     smaller = "" if row.scheme in BASELINES or not row.size_ratio else f" ({smaller_words(row.size_ratio)})"
     return f"{format_bytes(row.size_bytes)}{smaller}"
+
+
+def _is_comparable(each: TableRow) -> bool:
+    """Tell whether the row has a float32, or is one."""
+    return each.against is not None or each.row.scheme in BASELINES
 
 
 def _against(each: TableRow) -> str:
@@ -183,8 +193,10 @@ def _notes(rows: Sequence[TableRow]) -> list[str]:
         lines.append(f"[dim]+N {MORE}: a p50 takes {samples_needed(0.5)} invocations[/]")
     if any(_is_range(row) and row.p50_low_ns is not None for row in plain):
         lines.append(f"[dim]range: of the attempts; an interval takes {LEAST_FOR_INTERVAL}[/]")
-    if any(each.against is None and each.row.scheme not in BASELINES for each in rows):
-        lines.append("[dim]-: the run has no float32 of this setting to compare with[/]")
+    without = [each.row.scheme for each in rows if not _is_comparable(each)]
+    if set(without) - {AS_IS}:
+        mark = "-: " if len(without) < len(rows) else ""
+        lines.append(f"[dim]{mark}the run has no float32 of this setting to compare with[/]")
     over = sorted({(round(row.auc_findings or 0), round(left)) for row in plain if (left := row.auc_findings_left_out)})
     lines += [
         f"[dim]AUC: the mean over {findings} finding{'s' if findings != 1 else ''}; {left} more ha{'s' if left == 1 else 've'} "

@@ -78,7 +78,8 @@ def _images(images: Path | None) -> tuple[DatasetSpec, bool, list[str]]:
     if (images / "test").is_dir() or (images / "train").is_dir():
         return DatasetSpec(kind="folder", options={"root": root}), True, []
     if not images.is_dir():
-        raise UsageError(f"--images {images}: no such folder")
+        what = "a file; it takes the folder that your images are in" if images.is_file() else "no such folder"
+        raise UsageError(f"--images {images}: {what}")
     here = any(entry.suffix.lower() in ENDINGS for entry in images.iterdir() if entry.is_file())
     classes = sorted(entry.name for entry in images.iterdir() if entry.is_dir() and entry.name[0] != ".")
     if not here and len(classes) > 1:
@@ -102,15 +103,24 @@ def _names(files: Sequence[Path]) -> dict[Path, str]:
     raise UsageError(f"{files[0].name}: several files have this name", hint="give the copies names of their own")
 
 
+def _way_to(path: Path) -> str:
+    """Return how a model of another kind is measured."""
+    if not path.exists():
+        return "and there is no such file"
+    from orchestrator.models.keras_file import OTHER_FILES
+
+    return OTHER_FILES.get(path.suffix.lower(), "other models are named in a suite: farm run suite.yaml")
+
+
 def _model(path: Path, name: str, answers: Answers, *, is_scored: bool) -> tuple[ModelSpec, str]:
     kind = KINDS.get(path.suffix.lower(), "")
     if not kind:
         raise UsageError(
             f"{path}: no model that farm bench knows: it takes {', '.join(KINDS)}",
-            hint="other models are named in a suite: farm run suite.yaml",
+            hint=_way_to(path),
         )
     if not path.is_file():
-        raise UsageError(f"{path}: no such file")
+        raise UsageError(f"{path}: no such file", hint="its path counts from the folder that you are in")
     if kind == "keras":
         model_file.check(path)
     height, width, channels = _sides(path, kind)

@@ -266,3 +266,19 @@ def test_a_suite_written_as_text_is_read_as_the_same_suite(tmp_path):
         path.write_text(text(suite, tmp_path))
         assert suites.load(path) == suite
     assert "root: images" in (tmp_path / "suite0.yaml").read_text()
+
+
+def test_a_pytorch_file_is_refused_with_the_call_that_exports_it(tmp_path):
+    (tmp_path / "model.pt").write_bytes(b"x")
+
+    with pytest.raises(UsageError) as caught:
+        suite_of([tmp_path / "model.pt"], None, Answers())
+
+    assert "torch.onnx.export(" in caught.value.hint
+
+
+def test_a_file_given_as_images_is_called_one(tmp_path):
+    (tmp_path / "labels.csv").write_text("a,b")
+
+    with pytest.raises(UsageError, match=r"labels\.csv: a file; it takes the folder that your images are in"):
+        suite_of([FLOAT], tmp_path / "labels.csv", Answers())

@@ -158,6 +158,13 @@ def test_a_file_of_the_wrong_form_is_refused(tmp_path, content, words):
     assert words in caught.value.message
 
 
+def test_a_folder_is_no_inventory_and_the_file_in_it_is_asked_for(tmp_path):
+    with pytest.raises(InventoryError, match="a folder, not an inventory") as caught:
+        Inventory.load(tmp_path)
+
+    assert caught.value.hint == "name the file in it"
+
+
 @pytest.mark.parametrize(
     ("selectors", "expected"),
     [

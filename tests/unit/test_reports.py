@@ -37,7 +37,7 @@ KEYS = [
     *("images_per_s", "images_per_s_low", "images_per_s_high"),
     *("energy_j", "energy_low_j", "energy_high_j", "energy_idle_j"),
     *("first_minute_ns", "last_minute_ns", "import_ns", "auc_low", "auc_high"),
-    *("auc_change_low", "auc_change_high", "auc_findings", "auc_findings_left_out"),
+    *("auc_change_low", "auc_change_high", "auc_findings", "auc_findings_left_out", "scored_in"),
     *AGAINST_FLOAT32,
 ]
 SHOW_KEYS = ["attempt_list", "auc_by_class", "facts", "recipe", "checks"]
@@ -352,7 +352,15 @@ def test_what_can_not_be_told_comes_with_the_attempts_that_would():
 def test_a_run_without_float32_has_nothing_to_compare_with():
     lines = printed(shown, [TableRow(row=make_row(scheme="int8"), against=None)], width=160)
 
-    assert lines[-1] == "-: the run has no float32 of this setting to compare with"
+    assert lines[-1] == "the run has no float32 of this setting to compare with"
+    assert not [line for line in lines if "against float32" in line]
+
+
+def test_a_ready_file_has_no_column_of_comparisons_with_float32():
+    lines = printed(shown, [TableRow(row=make_row(scheme="as-is", auc_mean=None), against=None)], width=160)
+
+    assert lines[1].split() == ["scheme", "size", "p50", "verdict"]
+    assert "float32" not in "\n".join(lines)
 
 
 def test_results_of_two_runs_never_share_a_table():
