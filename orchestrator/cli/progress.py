@@ -61,6 +61,7 @@ class Screen:
     def __enter__(self) -> Self:
         if self.is_live:
             self._live.start()
+            self._console.show_cursor()  # whatever kills the command leaves a terminal that has one
             if threading.current_thread() is threading.main_thread():
                 self._before = signal.signal(signal.SIGWINCH, lambda *_: self._resized())
         return self

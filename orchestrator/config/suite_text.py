@@ -92,4 +92,7 @@ def _options(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 def _relative(path: str, folder: Path) -> str:
     absolute = folder.absolute()
-    return str(Path(path).relative_to(absolute)) if Path(path).is_relative_to(absolute) else path
+    if not Path(path).is_relative_to(absolute):
+        return path
+    inside = str(Path(path).relative_to(absolute))
+    return path if inside[0] == "~" else inside  # a suite's ~ is a home

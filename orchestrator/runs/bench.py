@@ -93,11 +93,11 @@ def _images(images: Path | None) -> tuple[DatasetSpec, bool, list[str]]:
 
 def _names(files: Sequence[Path]) -> dict[Path, str]:
     """Return a name for each file: its stem, with its folder or ending where another has the same one."""
-    if len({path.absolute() for path in files}) < len(files):
+    if len({path.resolve() for path in files}) < len(files):
         raise UsageError("the same file twice: a comparison takes different files")
     ways = (lambda path: path.stem, lambda path: path.name, lambda path: f"{path.absolute().parent.name}-{path.name}")
     for way in ways:
-        names = {path: way(path).replace(",", "-") for path in files}
+        names = {path: _printable(way(path)) for path in files}
         if len(set(names.values())) == len(files):
             return names
     raise UsageError(f"{files[0].name}: several files have this name", hint="give the copies names of their own")
@@ -112,6 +112,11 @@ def _way_to(path: Path) -> str:
     return OTHER_FILES.get(path.suffix.lower(), "other models are named in a suite: farm run suite.yaml")
 
 
+def _printable(text: str) -> str:
+    """Return ``text`` as a name that a suite takes."""
+    return "".join(each if each.isprintable() and each != "," else "-" for each in text).strip() or "-"
+
+
 def _model(path: Path, name: str, answers: Answers, *, is_scored: bool) -> tuple[ModelSpec, str]:
     kind = KINDS.get(path.suffix.lower(), "")
     if not kind:
@@ -121,6 +126,10 @@ def _model(path: Path, name: str, answers: Answers, *, is_scored: bool) -> tuple
         )
     if not path.is_file():
         raise UsageError(f"{path}: no such file", hint="its path counts from the folder that you are in")
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{path.name!r}: its path is not UTF-8", hint="give it another name") from None
     if kind == "keras":
         model_file.check(path)
     height, width, channels = _sides(path, kind)

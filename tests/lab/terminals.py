@@ -39,6 +39,11 @@ class Terminal:
         """The lines on the screen, without what is blank at their ends."""
         return [line.rstrip() for line in self._screen.display if line.strip()]
 
+    @property
+    def has_cursor(self) -> bool:
+        """Whether the cursor is shown."""
+        return not self._screen.cursor.hidden
+
 
 class Program:
     """A program whose terminal is a test's."""

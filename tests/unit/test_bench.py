@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -235,6 +236,29 @@ def test_files_of_one_name_are_called_by_their_endings_or_folders(tmp_path):
     made = suite_of([FLOAT, copy], None, Answers())
 
     assert [model.name for model in made.suite.models] == ["data-float32.tflite", "other-float32.tflite"]
+
+
+def test_one_file_by_two_ways_is_the_same_file(tmp_path):
+    (tmp_path / "link.tflite").symlink_to(FLOAT)
+
+    with pytest.raises(UsageError, match="the same file twice"):
+        suite_of([FLOAT, tmp_path / "link.tflite"], None, SAID)
+
+
+@pytest.mark.parametrize("stem", ["n\nl", "a\x1b[31m", " ", "~", "c,d", "null"])
+def test_a_file_of_any_name_is_a_suite_that_is_read_as_the_same_one(tmp_path, stem):
+    path = Path(shutil.copy(FLOAT, tmp_path / f"{stem}.tflite"))
+    made = suite_of([path], None, SAID).suite
+    (tmp_path / "suite.yaml").write_text(text(made, tmp_path), encoding="utf-8")
+
+    assert suites.load(tmp_path / "suite.yaml") == made
+
+
+def test_a_path_that_no_database_takes_is_refused(tmp_path):
+    path = Path(shutil.copy(FLOAT, tmp_path / "b\udcff.tflite"))
+
+    with pytest.raises(UsageError, match="its path is not UTF-8"):
+        suite_of([path], None, SAID)
 
 
 def test_numbers_on_the_command_line_become_a_normalization():

@@ -137,6 +137,13 @@ def test_a_terminal_that_becomes_narrower_shows_one_block():
     assert not any("device" in line for line in shown)
 
 
+def test_the_cursor_is_shown_while_the_block_is_since_a_killed_command_can_not_bring_it_back():
+    with live() as it:
+        it.show(*working())
+
+        assert it.terminal.has_cursor
+
+
 def test_more_devices_than_lines_are_counted():
     devices = [f"pi{number}" for number in range(40)]
 
