@@ -65,7 +65,7 @@ class KerasFile:
         self._is_saved_model = (self._path / "saved_model.pb").is_file()
         if not self._is_saved_model and (self._path.is_dir() or self._path.suffix not in FILES):
             raise ModelError(
-                f"{path}: neither {', '.join(FILES)} nor a SavedModel folder (with saved_model.pb in it)",
+                f"{path}: neither {', '.join((*FILES, '.tflite', '.onnx'))} nor a SavedModel folder (with saved_model.pb in it)",
                 hint=OTHER_FILES.get(self._path.suffix),
             )
         if preprocess is None:

@@ -119,7 +119,7 @@ def test_a_model_that_rescales_pixels_is_shown_to_and_a_suite_that_does_it_again
     ("words", "refusal"),
     [
         (["none.tflite"], "none.tflite: no such file"),
-        (["suite.txt"], "neither .keras"),
+        (["suite.txt"], "neither .keras, .h5, .hdf5, .tflite, .onnx nor a SavedModel folder"),
         (["suite.txt", "--schemes", "int9"], "did you mean 'int8'"),
     ],
 )

@@ -43,6 +43,17 @@ def test_a_busy_machine_is_the_answer_where_nothing_can_be_told():
     assert sentence == "local was too busy to tell: other processes used up to 84% of the CPU"
 
 
+def test_a_model_that_scores_all_images_alike_is_the_answer_even_on_a_busy_machine():
+    busy = reason(code="other-load", message="other processes used up to 84% of the CPU (1.7 of 2 cores)")
+    constant = reason(code="constant-scores", verdict="INVALID", message="all 60 images get the same score")
+
+    (sentence,) = answer.sentences(rows(difference=CANT_TELL, speedup=1.1, verdict="INVALID", reasons=(busy, constant)))
+
+    assert sentence == (
+        "nothing can be recommended on local: tiny-cxr itself, as float32, gives all images the same score"
+    )
+
+
 def test_a_speed_that_cannot_be_told_is_named_as_such():
     (sentence,) = answer.sentences(rows(difference=CANT_TELL, speedup=1.0))
 

@@ -245,3 +245,11 @@ def test_a_curve_without_its_library_is_refused_before_training(tmp_path, monkey
         command._drawing(tmp_path / "curve.svg")
 
     assert refused.value.hint == "pip install 'edge-farm[report]'"
+
+
+def test_a_model_that_learned_nothing_is_handed_over_with_advice():
+    guessing, good = command.advice_on(0.5, epochs=10), command.advice_on(0.9, epochs=10)
+
+    assert "next to guessing" in guessing
+    assert "more than --epochs 10" in guessing
+    assert not good

@@ -14,6 +14,7 @@ import pytest
 from orchestrator.analysis import verdicts
 from orchestrator.analysis.accuracy.intervals import Estimate, Estimates
 from orchestrator.analysis.stats import Interval
+from orchestrator.analysis.verdicts.accuracy import of_the_accuracy
 from orchestrator.analysis.verdicts.device import was_throttled
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.result import Verdict
@@ -334,6 +335,13 @@ def test_scores_that_are_the_same_for_every_image_are_no_result():
     assert set(found) == {"constant-scores"}
     assert found["constant-scores"].verdict is Verdict.INVALID
     assert "all 3 images get the same scores" in found["constant-scores"].message
+
+
+@pytest.mark.parametrize(("scheme", "advice"), [("float32", "is the model trained"), ("int8", "calibrate it on")])
+def test_constant_scores_of_float32_are_the_models_own_and_those_of_int8_may_be_its_calibrations(scheme, advice):
+    (found,) = of_the_accuracy(make_case(scheme=scheme), of_columns([0, 0, 0]))
+
+    assert advice in found.advice
 
 
 def test_some_findings_with_constant_scores_are_a_warning_that_names_them():

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from orchestrator.domain.artifact import Golden
     from orchestrator.domain.case import Case
     from orchestrator.domain.result import Measurement, Reason, Scores
-from orchestrator.runtimes.catalogue import has_scores
+from orchestrator.runtimes.catalogue import BASELINES, has_scores
 
 #: The device computes in float64 too; more than this apart is another set of labels, or a bug.
 AUC_TOLERANCE = 1e-6
@@ -42,7 +42,7 @@ def of_the_accuracy(
             "accuracy-failed", f"scoring failed: {scores.error}", "that is the worker's last output on the device"
         )
     else:
-        constant = tuple(_of_constant_scores(scores))
+        constant = tuple(_of_constant_scores(scores, is_baseline=case.scheme in BASELINES))
         yield from _of_the_auc(scores, auc)
         yield from constant
         if not any(
@@ -51,7 +51,7 @@ def of_the_accuracy(
             yield from _of_the_change(auc, change)
 
 
-def _of_constant_scores(scores: Scores) -> Iterator[Reason]:
+def _of_constant_scores(scores: Scores, *, is_baseline: bool) -> Iterator[Reason]:
     """Judge scores that are the same for every image."""
     images, classes = scores.shape
     values = np.frombuffer(scores.scores, "<f4")
@@ -62,7 +62,12 @@ def _of_constant_scores(scores: Scores) -> Iterator[Reason]:
         yield invalid(
             "constant-scores",
             f"all {images} images get the same score{'s' if classes > 1 else ''}",
-            "the artifact is of no use, whatever its speed: calibrate it on images like those it is evaluated on, or another scheme",
+            "the artifact is of no use, whatever its speed: "
+            + (
+                "is the model trained, and are the numbers of its `preprocess:` those of the training?"
+                if is_baseline
+                else "calibrate it on images like those it is evaluated on, or another scheme"
+            ),
         )
     elif len(stuck):
         names = [scores.classes[column] if column < len(scores.classes) else f"column {column}" for column in stuck]

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from orchestrator.models.training import Epoch
     from orchestrator.reports.charts.chart import Chart
 
+#: A mean AUC-ROC below it is next to guessing.
+LEARNED = 0.55
 EPILOG = """Examples:
 
 \b
@@ -160,11 +162,20 @@ def _tell(path: Path, images: Dataset, preprocess: Preprocess, epochs: Sequence[
     screen.print(
         f"{path}: mean AUC-ROC {shown} on the evaluation part of {images.name}{synthetic}; {kept}", markup=False
     )
+    if advice := advice_on(auc, epochs=epochs[-1].of):
+        screen.print(advice, markup=False, soft_wrap=True)
     # every digit: a scale that is one float32 step off was seen to move an int8 zero point, and AUC-ROC by 0.006
     pairs = ", ".join(f"{key}: {value!r}" for key, value in result["preprocess"].items())
     screen.print(
         f"\nfor a suite.yaml:\n\nmodels:\n  - path: {path}\n    preprocess: {{{pairs}}}", markup=False, soft_wrap=True
     )
+
+
+def advice_on(auc: float | None, *, epochs: int) -> str:
+    """Return what to do about a model that learned next to nothing in ``epochs``; empty for another."""
+    if auc is None or auc >= LEARNED:
+        return ""
+    return f"that is next to guessing (0.5), so no figure of this model's accuracy will mean much: train on more images, or with more than --epochs {epochs}"
 
 
 def as_a_suite_says(preprocess: Preprocess) -> dict[str, int | float]:
