@@ -70,9 +70,11 @@ def _request(folder: str, step: wire.Step) -> Optional[wire.LaneRequest]:
     if (b'"%s"' % step.artifact.encode()) not in content or os.path.exists(os.path.join(folder, _DOUBTFUL)):
         return None
     try:
-        return wire.read_request(content)
+        request = wire.read_request(content)
     except ValueError:  # of an older farm
         return None
+    # two steps of one id: the card changed one of them, whose scores would be taken for those of the other
+    return request if len({each.id for each in request.steps}) == len(request.steps) else None
 
 
 def _is_the_same(other: wire.Step, step: wire.Step) -> bool:

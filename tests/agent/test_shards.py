@@ -231,6 +231,21 @@ def test_scores_by_an_artifact_or_an_environment_that_was_damaged_since_are_not_
     assert kept_scores(workdir, step) == {}
 
 
+def test_a_step_whose_id_the_card_changed_into_that_of_another_takes_no_scores_over(device):
+    step = scoring_step(device, reuses_scores=True)
+    other = dataclasses.replace(step, id="b", threads=2)
+    device.start(step, other)
+    device.done()
+    (request,) = device.workdir.glob("lanes/*/request.json")
+    workdir, later = Workdir(device.workdir), dataclasses.replace(other, id="c")
+    before = kept_scores(workdir, later)
+
+    request.write_bytes(request.read_bytes().replace(b'"id": "b"', b'"id": "a"'))
+
+    assert sorted(before) == [0, 1, 2, 3]
+    assert kept_scores(workdir, later) == {}
+
+
 def test_a_journal_that_was_torn_keeps_the_shards_before(device):
     step = scoring_step(device)
     device.start(step)
