@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: The scheme of a ready file, which no float32 belongs to.
 AS_IS = "as-is"
+#: More attempts than these take so long that a quieter device is the better advice.
+WORTH_WAITING_FOR = 30
 #: What stands where a percentile is missing, after the number of invocations that are.
 MORE = "more"
 COLOURS = reason_lines.COLOURS
@@ -222,7 +224,13 @@ def _cant_tell(rows: Sequence[TableRow]) -> list[str]:
     if not asked:
         return []
     most = max(pair.attempts_needed or 0 for pair in asked)
-    return [f"can't tell: {most} attempts a side would; farm run --compare makes {ATTEMPTS_TO_COMPARE}"]
+    if most <= ATTEMPTS_TO_COMPARE:
+        way = f"; farm run --compare makes {ATTEMPTS_TO_COMPARE}"
+    elif most <= WORTH_WAITING_FOR:
+        way = f", by `attempts: {most}` in the suite"
+    else:
+        way = "; fewer do on a quieter device: farm devices tune NAME"
+    return [f"can't tell: {most} attempts a side would{way}"]
 
 
 def listed(counts: Sequence[int]) -> str:

@@ -88,6 +88,7 @@ def test_the_first_call_shows_what_it_installs_with_sizes_and_how_long_it_took(c
         "farm: step 2 of 2: unpacking 2 packages (about a minute)",
     ], "a log gets what is large, and no line for each package"
     assert re.fullmatch(r"farm: installed in \d+ s; \.venv takes \d+ MB", shown[4])
+    assert shown[5] == "farm: where a message says farm, type ./farm here"
 
 
 def test_on_a_terminal_the_first_call_keeps_one_line_for_what_pip_does(checkout):

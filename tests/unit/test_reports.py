@@ -203,8 +203,8 @@ INVALID  (−74 %)               (10 % faster
                                to 10 % slower)
 
 +N more: a p50 takes 11 invocations
-can't tell: 9 attempts a side would; farm run --compare
-makes 7
+can't tell: 9 attempts a side would, by `attempts: 9` in the
+suite
 INVALID int8: 1 of 5 attempts failed: Killed by signal 9;
 these are its last words
 WARN float16, int8: 2 of 3 attempts got slower; let it cool
@@ -225,7 +225,7 @@ int8     123 kB   +6 more      can't tell                    −0.0321     INVAL
          (−74 %)               (10 % faster to 10 % slower)
 
 +N more: a p50 takes 11 invocations
-can't tell: 9 attempts a side would; farm run --compare makes 7
+can't tell: 9 attempts a side would, by `attempts: 9` in the suite
 INVALID int8: 1 of 5 attempts failed: Killed by signal 9; these are its last
 words
 WARN float16, int8: 2 of 3 attempts got slower; let it cool down
@@ -240,7 +240,7 @@ dynamic  123 kB (−49 %)  1.23 ms              2.1× faster (1.9–2.3)        
 int8     123 kB (−74 %)  +6 more              can't tell (10 % faster to 10 % slower)  −0.0321            INVALID
 
 +N more: a p50 takes 11 invocations
-can't tell: 9 attempts a side would; farm run --compare makes 7
+can't tell: 9 attempts a side would, by `attempts: 9` in the suite
 INVALID int8: 1 of 5 attempts failed: Killed by signal 9; these are its last words
 WARN float16, int8: 2 of 3 attempts got slower; let it cool down
 """,
@@ -339,14 +339,23 @@ def test_below_five_attempts_the_brackets_are_a_range():
     assert "1.23 ms (1.10–1.30)  2" not in mixed
 
 
-def test_what_can_not_be_told_comes_with_the_attempts_that_would():
+@pytest.mark.parametrize(
+    ("needed", "way"),
+    [
+        (7, "; farm run --compare makes 7"),
+        (9, ", by `attempts: 9` in the suite"),
+        (205, "; fewer do on a quieter device: farm devices tune NAME"),
+    ],
+)
+def test_what_can_not_be_told_comes_with_the_attempts_that_would_and_the_way_to_them(needed, way):
     row = make_row(scheme="int8")
-    pair = make_pair(row, 0.9, CANT_TELL, difference=replace(make_pair(row, 0.9).difference, smallest=0.3))
+    difference = replace(make_pair(row, 0.9).difference, smallest=0.3, attempts_needed=needed)
+    pair = make_pair(row, 0.9, CANT_TELL, difference=difference)
 
     lines = printed(shown, [make_row(), TableRow(row=row, against=pair)], width=160)
 
     assert "can't tell (1 % slower to 22 % slower)" in "\n".join(lines)
-    assert lines[-1] == "can't tell: 9 attempts a side would; farm run --compare makes 7"
+    assert lines[-1] == f"can't tell: {needed} attempts a side would{way}"
 
 
 def test_a_run_without_float32_has_nothing_to_compare_with():
