@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import NoReturn
 
@@ -9,7 +10,14 @@ from edge_farm import installed
 
 
 def main() -> None:
-    """Run the command line and exit; exit status 3 where another package took the place of farm's own."""
+    """Run the command line and exit; exit status 3 where another package took the place of farm's own, 130 after Ctrl-C."""
+    try:
+        _run()
+    except KeyboardInterrupt:  # while modules are imported: from then on the command line answers it
+        sys.exit(128 + signal.SIGINT)
+
+
+def _run() -> None:
     try:
         import orchestrator
         from orchestrator.cli.main import main as farm

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+import edge_farm.__main__
 from orchestrator.cli import live_run
 from orchestrator.cli.interrupts import Interrupts
 from orchestrator.cli.output import Loudness, Output
@@ -21,7 +22,7 @@ from orchestrator.store.store import Store
 from orchestrator.transports.base import Completed
 from tests.lab.project import Project
 
-DRY_RUN = ("run", "--dry-run", "--accuracy", "none")
+DRY_RUN = ("run", "--dry-run", "--accuracy", "none", "--models", "tiny-cxr")
 
 
 @pytest.fixture
@@ -158,3 +159,16 @@ def test_output_is_what_standard_error_is_when_it_is_asked(monkeypatch):
     Output(loudness=Loudness.QUIET).note("not shown")
 
     assert err.getvalue() == "words\n"
+
+
+def test_ctrl_c_while_modules_are_imported_ends_without_a_traceback(monkeypatch):
+    class Importing:
+        def __getattr__(self, name):
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "orchestrator.cli.main", Importing())
+
+    with pytest.raises(SystemExit) as ended:
+        edge_farm.__main__.main()
+
+    assert ended.value.code == 130
