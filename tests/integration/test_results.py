@@ -414,3 +414,11 @@ def test_results_in_postgresql_read_the_same(measured, postgres, postgres_url):
     checked = measured.farm("db", "check", FARM_DB=url, PGPASSWORD=postgres.password)
     newest = migrate.NEWEST
     assert f"schema {newest}, this farm needs {newest}" in checked.stdout
+
+
+def test_a_case_that_is_not_whole_is_refused_with_the_stored_ones_that_have_its_parts(measured):
+    done = measured.farm("results", "show", "local/tiny-cxr/int8")
+
+    assert done.returncode == 2
+    assert "write it whole: local/tiny-cxr/int8/litert/t1/b1" in done.stderr
+    assert "float32" not in done.stderr

@@ -10,15 +10,27 @@ if TYPE_CHECKING:
     from orchestrator.store.rows import ResultRow
 
 
-def parse_case(text: str) -> Case:
-    """Return the case; raises `UsageError` with a hint where the text is not a case."""
+#: Cases that a hint names.
+MOST_NAMED = 3
+
+
+def parse_case(text: str, store: Queries | None = None) -> Case:
+    """Return the case; raises `UsageError` where the text is not a case, with those of ``store`` that have all its parts."""
     from orchestrator.domain.case import Case
     from orchestrator.errors import UsageError
 
     try:
         return Case.parse(text)
     except ValueError as error:
-        raise UsageError(str(error), hint="farm results --json lists cases under the key `case`") from None
+        raise UsageError(str(error), hint=_hint(text, store)) from None
+
+
+def _hint(text: str, store: Queries | None) -> str:
+    cases = [] if store is None else sorted({str(case) for case in store.cases()})
+    alike = [case for case in cases if set(text.split("/")) <= set(case.split("/"))]
+    if alike or cases:
+        return f"write it whole: {', '.join((alike or cases)[:MOST_NAMED])}"
+    return "farm results --json lists cases under the key `case`"
 
 
 def find_result(store: Queries, case: Case, run: str | None) -> ResultRow:

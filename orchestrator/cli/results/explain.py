@@ -34,7 +34,7 @@ def explain(
     from orchestrator.reports import explain as report
 
     with existing_store(db, inventory) as store:
-        row = find_result(store, parse_case(case), run)
+        row = find_result(store, parse_case(case, store), run)
         explained = analysis.explain(store, row, project(db, inventory).state / "blobs")
     if json:
         typer.echo(report.as_json(explained))

@@ -38,8 +38,8 @@ def show_case(
     from orchestrator.analysis.table_rows import table_rows
     from orchestrator.reports import case_detail
 
-    chosen = parse_case(case)
     with existing_store(db, inventory) as store:
+        chosen = parse_case(case, store)
         row = find_result(store, chosen, run)
         everything = (
             row,
