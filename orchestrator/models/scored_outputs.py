@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: Names that a hint lists.
 _LISTED = 3
+#: No integer that runtimes feed or give is as far from 0.
+_FARTHEST_ZERO = 1 << 16
 NUMBERS_OF_CLASSES = "export the model before argmax, with one score for each class"
 
 
@@ -72,9 +74,10 @@ def unclear(subject: str, listed: str, names: Sequence[str]) -> ModelError:
 
 def check_scale(subject: str, what: str, end: End, numbers: Numbers) -> None:
     """Raise `ModelError` about ``subject`` where the integers of ``end``, its ``what``, stand for no real values."""
-    if "int" in end.dtype and not end.scale:
+    if "int" in end.dtype and not (0 < end.scale < math.inf and abs(end.zero_point) < _FARTHEST_ZERO):
+        has = f"the scale {end.scale:g} and the zero point {end.zero_point}" if end.scale else "no scale"
         raise ModelError(
-            f"{subject}: its {end.dtype} {what} has no scale, so that its numbers stand for no real values",
+            f"{subject}: its {end.dtype} {what} has {has}, so that its numbers stand for no real values",
             hint=numbers.rescale,
         )
 

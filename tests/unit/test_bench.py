@@ -254,6 +254,17 @@ def test_a_file_of_any_name_is_a_suite_that_is_read_as_the_same_one(tmp_path, st
     assert suites.load(tmp_path / "suite.yaml") == made
 
 
+@pytest.mark.parametrize(("scale", "zero_point"), [(float("nan"), 0), (float("inf"), 0), (-1.0, 0), (0.1, 10**12)])
+def test_integers_that_stand_for_no_real_values_are_refused(tmp_path, scale, zero_point):
+    def change(model):
+        graph = model.subgraphs[0]
+        quantization = graph.tensors[graph.inputs[0]].quantization
+        quantization.scale, quantization.zeroPoint = [scale], [zero_point]
+
+    with pytest.raises(ModelError, match=f"its int8 input has the scale {scale:g} and the zero point {zero_point}"):
+        suite_of([edited(tmp_path / "odd.tflite", change)], None, SAID)
+
+
 def test_a_path_that_no_database_takes_is_refused(tmp_path):
     path = Path(shutil.copy(FLOAT, tmp_path / "b\udcff.tflite"))
 
