@@ -194,7 +194,8 @@ def _sentences(row: ResultRow, good: Sequence[Measurement]) -> list[str]:
     for name, share in (("p95", 0.95), ("p99", 0.99), ("p99.9", 0.999)) if row.samples else ():
         value = getattr(row, {"p99.9": "p999"}.get(name, name) + "_ns")
         missing = samples_needed(share) - row.samples
-        lines.append(f"{name} {format_ns(value)}" if value is not None else f"{name} needs {missing} more samples")
+        if value is not None or missing > 0:
+            lines.append(f"{name} {format_ns(value)}" if value is not None else f"{name} needs {missing} more samples")
     if row.effort == "mlperf" and good:
         samples = np.concatenate([attempt.per_invocation_ns for attempt in good])
         if (estimate := early_stopping_estimate(samples, 0.9)) is not None:
