@@ -686,7 +686,9 @@ def test_several_numbers_of_invocations_are_listed_from_small_to_large(counts, w
 
 
 def test_a_percentile_that_was_not_stored_needs_more_samples_only_where_there_are_too_few():
-    sentences = show._sentences(make_row(p95_ns=None, p99_ns=None, p999_ns=None, samples=1400), ())
+    row = make_row(p95_ns=None, p99_ns=None, p999_ns=None, samples=1400)
+
+    sentences = [line.strip() for line in show._sentences(row, ())]
 
     assert not [line for line in sentences if line.startswith(("p95", "p99 "))]
     assert [line for line in sentences if line.startswith("p99.9 needs ")] == ["p99.9 needs 5236 more samples"]
