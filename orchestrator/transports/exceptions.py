@@ -82,6 +82,9 @@ TABLE: tuple[Row, ...] = (
     ),
 )
 
+#: Words of paramiko's that say too little, and ours.
+_PLAINER = {"Error reading SSH protocol banner": "something takes connections there and sends no SSH greeting in time"}
+
 #: What can leave paramiko, for ``except``. A `FarmError` is none of them and passes through.
 FOREIGN: tuple[type[BaseException], ...] = tuple(row.foreign for row in TABLE)
 
@@ -110,5 +113,5 @@ def translate(error: BaseException, who: str, *, name: str, address: str, openin
     kind = row.opening if opening else row.open
     detail = " ".join(str(error).split())
     hint = _HINTS.get(kind)
-    message = f"{who}: {row.words}" + (f": {detail}" if detail else "")
-    return kind(message, hint=hint.format(name=name, address=address) if hint else None)
+    words = _PLAINER.get(detail) or row.words + (f": {detail}" if detail else "")
+    return kind(f"{who}: {words}", hint=hint.format(name=name, address=address) if hint else None)

@@ -77,7 +77,7 @@ def test_30_mb_go_there_whole_and_quickly(transport):
     done = transport.run(["sha256sum"], stdin=data)
 
     assert done.out.split()[0].decode() == hashlib.sha256(data).hexdigest()
-    assert time.monotonic() - began < 10  # 0.5 s here; fabric's own stdin would need days
+    assert time.monotonic() - began < 120  # 0.5 s on an idle machine; fabric's own stdin would need days
 
 
 def test_30_mb_come_back_whole_in_a_stream_and_with_their_end_as_an_answer(transport):
@@ -156,7 +156,7 @@ def test_a_program_that_takes_too_long_is_no_answer_in_time(transport, stdin):
     with pytest.raises(NoAnswer, match="no answer within"):
         transport.run(["sleep", "30"], stdin=stdin, timeout_s=0.5)
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 25  # not the program's 30 s, however busy the machine
 
 
 def test_a_program_that_takes_its_input_slowly_is_waited_for_as_long_as_it_takes_more(transport):
@@ -174,7 +174,7 @@ def test_a_program_that_takes_a_byte_now_and_then_is_no_answer(transport):
     with pytest.raises(NoAnswer):
         transport.run(["python3", "-c", trickle], stdin=b"x" * (5 << 20), timeout_s=0.8)
 
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 40  # not the 52 s that all of it takes
 
 
 def test_a_program_that_prints_a_byte_now_and_then_is_no_answer(transport):

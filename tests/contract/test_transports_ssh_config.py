@@ -295,7 +295,7 @@ def test_a_match_exec_that_hangs_is_given_up(home, monkeypatch):
     with pytest.raises(UsageError, match="gave no answer within"):
         SshLookup().options("board")
 
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 50  # not the 60 s of the program
 
 
 @pytest.mark.parametrize("name", ["-oProxyCommand=touch x", "a\0b", "$(id)", "a b"])
