@@ -23,7 +23,7 @@ from orchestrator.reports.json import plain
 from orchestrator.reports.whole_table import print_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
     from rich.console import Console
@@ -191,11 +191,7 @@ def _sentences(row: ResultRow, good: Sequence[Measurement]) -> list[str]:
     if row.p50_low_ns is not None and row.p50_high_ns is not None:
         what = "range of the attempts" if row.attempts < tables.LEAST_FOR_INTERVAL else "95 %, over attempts"
         lines.append(f"p50 within {format_ns(row.p50_low_ns)} and {format_ns(row.p50_high_ns)} ({what})")
-    for name, share in (("p95", 0.95), ("p99", 0.99), ("p99.9", 0.999)) if row.samples else ():
-        value = getattr(row, {"p99.9": "p999"}.get(name, name) + "_ns")
-        missing = samples_needed(share) - row.samples
-        if value is not None or missing > 0:
-            lines.append(f"{name} {format_ns(value)}" if value is not None else f"{name} needs {missing} more samples")
+    lines.extend(_percentiles(row))
     if row.effort == "mlperf" and good:
         samples = np.concatenate([attempt.per_invocation_ns for attempt in good])
         if (estimate := early_stopping_estimate(samples, 0.9)) is not None:
@@ -216,6 +212,17 @@ def _sentences(row: ResultRow, good: Sequence[Measurement]) -> list[str]:
     if parts:
         lines.append("medians: " + ", ".join(parts))
     return [f"  {line}" for line in lines]
+
+
+def _percentiles(row: ResultRow) -> Iterable[str]:
+    """Yield each percentile beyond the table's, or how many samples more it needs."""
+    for name, share in (("p95", 0.95), ("p99", 0.99), ("p99.9", 0.999)) if row.samples else ():
+        value = getattr(row, {"p99.9": "p999"}.get(name, name) + "_ns")
+        missing = samples_needed(share) - row.samples
+        if value is not None:
+            yield f"{name} {format_ns(value)}"
+        elif missing > 0:
+            yield f"{name} needs {missing} more samples"
 
 
 def _attempts(measurements: Sequence[Measurement], width: int) -> Table:
