@@ -245,7 +245,8 @@ def _of_a_case(row: Row) -> Iterator[Line]:
     medians_ns = sorted(row.medians_ns.get(row.case, ())) if row.case else []
     if medians_ns:
         middle = format_ns(medians_ns[len(medians_ns) // 2])
-        yield _news(plain(f"{row.case}  measured: p50 about {middle}, attempts {_range(medians_ns)}; {row.so_far()}"))
+        spread = f", attempts {_range(medians_ns)}" if len(medians_ns) > 1 else ""
+        yield _news(plain(f"{row.case}  measured: p50 about {middle}{spread}; {row.so_far()}"))
 
 
 def _range(medians_ns: list[float]) -> str:

@@ -6,6 +6,8 @@ from io import StringIO
 
 import pytest
 
+from orchestrator.cli import event_lines
+from orchestrator.cli.board import Row
 from orchestrator.cli.output import Loudness, Output
 from orchestrator.cli.progress import Screen
 from orchestrator.cli.safe_console import SafeConsole
@@ -127,3 +129,15 @@ def test_a_run_names_the_subset_that_it_scores(limit, words):
 
     assert words in shown
     assert ("scores at most" in shown) is (limit is not None)
+
+
+@pytest.mark.parametrize(
+    ("medians_ns", "spread"), [([1e6], "1.00 ms; "), ([1e6, 2e6], "2.00 ms, attempts 1.00 ms to 2.00 ms; ")]
+)
+def test_a_case_of_one_attempt_is_finished_without_a_range_of_attempts(medians_ns, spread):
+    case = make_case()
+    row = Row(device="local", case=case, medians_ns={case: medians_ns})
+
+    (line,) = event_lines._of_a_case(row)
+
+    assert line.markup == f"{case}  measured: p50 about {spread}"
