@@ -101,7 +101,7 @@ def test_a_bug_in_the_work_for_one_device_leaves_the_others_their_results(projec
 
     assert status == 1
     assert "float32" in out
-    assert [row["samples"] for row in project.json("results", "list", "--device", "local")] == [10]
+    assert [row["samples"] for row in project.json("results", "list", "--device", "local")] == [11]
     assert "\x1b" not in err
     (report,) = (project.folder / ".farm" / "crashes").iterdir()
     assert str(report) in re.sub(r"\s", "", err)
@@ -137,7 +137,7 @@ def test_the_results_of_a_finished_device_are_stored_while_another_still_measure
     status, _, err = farm("run", "--devices", "slow,local", "--effort", "smoke", "--schemes", "float32")
 
     assert (status, seen) == (0, [("WARN",)])
-    assert re.search(r"^local/tiny-cxr/float32/litert/t1/b1  WARN, AUC .*^slow/", err, re.MULTILINE | re.DOTALL)
+    assert re.search(r"^local/tiny-cxr/float32/litert/t1/b1  WARN, p50 .*, AUC .*^slow/", err, re.MULTILINE | re.DOTALL)
 
 
 def test_a_lane_whose_process_is_stopped_costs_the_good_device_nothing(project, farm, monkeypatch):
@@ -167,7 +167,7 @@ def test_a_lane_whose_process_is_stopped_costs_the_good_device_nothing(project, 
         r"frozen  skipped: frozen: the journal of lane .* had no record for 2 s, .*; it was stopped$", err, re.MULTILINE
     )
     assert "on local" in out
-    assert [row["samples"] for row in project.json("results", "list", "--device", "local")] == [10]
+    assert [row["samples"] for row in project.json("results", "list", "--device", "local")] == [11]
     (ended,) = (path.read_text() for path in workdir.glob("lanes/*/journal"))
     assert '"error":"stopped"' in ended
 
@@ -193,7 +193,7 @@ def test_a_device_whose_directory_of_the_agent_is_deleted_under_way_does_the_res
 
     assert status == 0, err
     assert "doing the rest anew" in err
-    assert [row["samples"] for row in project.json("results", "list", "--device", "wiped")] == [10]
+    assert [row["samples"] for row in project.json("results", "list", "--device", "wiped")] == [11]
 
 
 def test_a_bug_on_the_only_device_is_exit_status_1(farm, odd):

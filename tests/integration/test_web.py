@@ -172,7 +172,7 @@ def test_a_run_is_followed_while_another_process_stores_it(tmp_path):
     url = f"sqlite:///{tmp_path / 'farm.db'}"
     now = datetime.now(UTC)
     begun = telling.started(GOING, at=now, effort="standard")
-    planned = happened.Planned(run=GOING, at=now, plan=replace(telling.everything_that_can_happen()[7].plan, run=GOING))
+    planned = happened.Planned(run=GOING, at=now, plan=replace(telling.planned().plan, run=GOING))
     happen(url, begun, planned, telling.ready(GOING), telling.lane_started("lane-g", GOING))
 
     with serving(tmp_path) as served, urllib.request.urlopen(f"{served.url}runs/latest/events", timeout=60) as stream:  # noqa: S310

@@ -106,7 +106,7 @@ def test_two_runs_are_compared_by_a_form(served, look):
 def test_what_happens_arrives_without_a_reload(tmp_path, look):
     now = datetime.now(UTC)
     cases = [make_case(), make_case(scheme="int8")]
-    plan = telling.everything_that_can_happen()[7].plan
+    plan = telling.planned().plan
     with Store.open(f"sqlite:///{tmp_path / 'farm.db'}") as store, serving(tmp_path) as served:
         page = look(served.url)
         page.evaluate("window.same = true")

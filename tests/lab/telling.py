@@ -89,15 +89,19 @@ READ = DatasetSummary(
 )
 
 
-def everything_that_can_happen():
-    case, scores = make_case(), make_scores()
+def planned():
     plan = Plan(
         run=RUN,
         effort=EFFORTS["smoke"],
         seed=7,
-        lanes=(Lane(device="local", steps=(Attempt(id="attempt-1", case=case, number=1),)),),
+        lanes=(Lane(device="local", steps=(Attempt(id="attempt-1", case=make_case(), number=1),)),),
         skips=(),
     )
+    return happened.Planned(run=RUN, at=MIDNIGHT, plan=plan)
+
+
+def everything_that_can_happen():
+    case, scores = make_case(), make_scores()
     common = {"run": RUN, "at": MIDNIGHT, "device": "local"}
     named = {"model": "tiny-cxr", "scheme": "float32"}
     return [
@@ -109,7 +113,7 @@ def everything_that_can_happen():
         happened.LaneSkipped(**common, reason="it is off"),
         happened.LaneCrashed(**common, reason="local: unexpected KeyError: 'x'", report="crashes/report.txt"),
         happened.CaseSkipped(**common, case=make_case(runtime="tflite"), reason="no such runtime"),
-        happened.Planned(run=RUN, at=MIDNIGHT, plan=plan),
+        planned(),
         happened.BuildStarted(run=RUN, at=MIDNIGHT, total=1),
         ready(),
         happened.ImagesListed(run=RUN, at=MIDNIGHT, image_list=make_image_list()),

@@ -22,7 +22,7 @@ def test_the_claims_of_the_study_can_be_read():
     claims = load(EXAMPLE)
 
     assert len(claims) == 5
-    assert claims[0].about == {"scheme": ("dynamic", "float16", "int8")}
+    assert claims[0].about == {"scheme": ("dynamic", "float16", "int8", "int8-io")}
     assert (claims[0].figure, claims[0].at_least, claims[0].at_most) == ("size_ratio", 2.0, 4.0)
     assert claims[0].against == {"scheme": "float32"}
     assert not claims[2].every

@@ -303,7 +303,7 @@ MISFITS = {
     "no zlib": ({"latency_ns": "AAAA"}, "can't be unpacked"),
     "half a sample": ({"latency_ns": packing.pack_bytes(b"seven77")}, "7 bytes are no whole number of samples"),
     "the year 31 billion": ({"began_at_ns": 10**30}, "began_at_ns: Input should be less"),
-    "a sample too many": ({"latency_ns": packing.pack_ints([5] * 11)}, "more than the 80 bytes"),
+    "a sample too many": ({"latency_ns": packing.pack_ints([5] * 12)}, "more than the 88 bytes"),
     "a warm-up too long": (
         {"warmup_ns": packing.pack_bytes(bytes(8 * MOST_SAMPLES + 8))},
         "more than the 8388608 bytes",

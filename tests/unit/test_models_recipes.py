@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrator.datasets import base
 from orchestrator.domain.model import DatasetSpec, ModelSpec
-from orchestrator.models import artifacts
 from orchestrator.models.artifacts import Artifacts, Build, key_of
 from tests.lab import toys
 
@@ -14,8 +14,8 @@ def test_the_images_of_a_dataset_are_listed_once_for_all_artifacts_that_depend_o
     images = DatasetSpec(kind="folder", options={"root": str(toys.write(tmp_path / "images"))})
     builds = [Build(model=TINY, scheme=scheme, batch=batch) for scheme in ("float32", "int8") for batch in (1, 2, 4)]
     made = []
-    make = artifacts.make_dataset
-    monkeypatch.setattr(artifacts, "make_dataset", lambda spec: made.append(spec) or make(spec))
+    make = base.make_dataset
+    monkeypatch.setattr(base, "make_dataset", lambda spec: made.append(spec) or make(spec))
 
     missing = Artifacts(tmp_path / "state").missing(builds, images)
 
