@@ -25,7 +25,7 @@ def test_a_bare_run_measures_four_schemes_of_the_small_model_and_says_what_to_do
     assert done.returncode == 0, done.stdout + done.stderr
     for word in ("phantom", "synthetic", "4 cases on 1 device: 4 WARN", "farm results show", "farm devices add"):
         assert word in done.stdout
-    assert "dataset  evaluates 1020 images; train 8100; validation 600; calibration 210; 3310 patients" in done.stderr
+    assert "dataset  evaluates 1020 images, scores at most 60 of them; train 8100; validation 600" in done.stderr
     (read,) = project.events("DatasetRead")
     assert {part["part"]: part["images"] for part in read["parts"]}["evaluation"] == 1020
     rows = project.json("results")
