@@ -83,7 +83,8 @@ TABLE: tuple[Row, ...] = (
 )
 
 #: Words of paramiko's that say too little, and ours.
-_PLAINER = {"Error reading SSH protocol banner": "something takes connections there and sends no SSH greeting in time"}
+_SILENT = "something takes connections there, and no SSH session begins"
+_PLAINER = {"Error reading SSH protocol banner": _SILENT, "No existing session": _SILENT}
 
 #: What can leave paramiko, for ``except``. A `FarmError` is none of them and passes through.
 FOREIGN: tuple[type[BaseException], ...] = tuple(row.foreign for row in TABLE)

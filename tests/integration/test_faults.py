@@ -127,7 +127,7 @@ def test_a_device_that_is_off_or_silent_is_skipped_in_its_time_limit_with_a_reas
     assert done.returncode == 3, "nothing could run"
     assert "no SSH server listens there" in done.stderr
     assert "hung (pi@127.0.0.1" in done.stderr
-    assert "sends no SSH greeting in time" in done.stderr
+    assert "no SSH session begins" in done.stderr
     assert both.returncode == 1
     assert project.json("results", "list", "--device", "local")
 
