@@ -9,19 +9,26 @@ command              standard input               standard output
 ``have``             JSON list of sha256          ``{"missing": {sha256: bytes already received}, "used_bytes": …,
                                                   "free_bytes": …}``: what is ours there, what is left on that disk
 ``receive SHA``      the blob from ``--offset``   ``{"sha256": …, "size_bytes": …}``
+``receive-all``      list of blobs, then these    ``{"received": …}``, how many: `agent.blobs.receive_all`
+``serve DEVICE SHA…`` ServeRequest, held open      a line of `agent.relay_wire`; hands blobs out to that device
+``fetch``            FetchRequest                 as ``receive-all``, from a jump host that serves
 ``environment``      EnvironmentRequest           ``{"environment": …, "reused": bool}``
 ``start``            LaneRequest                  ``{"lane": …}``
 ``follow LANE``      (held open; its end stops)   `JOURNAL_MARK` line, then journal lines from ``--from OFFSET``
 ``collect LANE``     nothing                      the same, without waiting for more
-``stop LANE``        nothing                      ``{"stopped": bool}``
+``lanes``            nothing                      ``{"lanes": [{"lane": …, "run": …, "state": …, "size_bytes": …, …}]}``: `agent.lanes.listed`
+``origin LANE``      nothing                      ``{"holder": …, "origin": …}`` of the lane's request; empty where that can't be read
+``stop LANE``        nothing                      ``{"stopped": bool}``; with ``--gently`` it ends behind the step that it is at
 ``tune``             TuneRequest                  ``{"set": […], "kept": […], "failed": […], "tuned": …, "mended": …}``:
                                                   `agent.tuner`
 ``restore``          nothing                      ``{"restored": […], "failed": […], "tuned": …, "mended": …}``
-``gc``               nothing                      ``{"removed_bytes": …, "removed": {"environments": …, "blobs": …,
-                                                  "agents": …, "lanes": …}, "kept_bytes": …}``
+``gc``               CleanRequest                 ``{"removed_bytes": …, "removed": {"environments": …, "blobs": …,
+                                                  "agents": …, "lanes": …}, "bytes": {…}, "kept_bytes": …, "wanted": …,
+                                                  "wanted_bytes": …, "left": […]}``
 ==================== ============================ ===========================================================
 """
 
+# What a command alone needs, its function imports: the agent's zip is compiled anew at each start, which a slow device feels.
 from __future__ import annotations
 
 import argparse
@@ -34,19 +41,17 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Callable, Optional
 
-from agent import blobs, cleanup, environments, facts, journal, lanes, spawn, wire
-from agent.kept_scores import distrust
-from agent.lock import is_held, wait_until_free
+from agent import blobs, bytecode, cleanup, spawn, wire
+from agent.clean_request import WANTED, CleanRequest
 from agent.refusals import Refused, disk_refused
-from agent.runtimes import check
-from agent.tuner import Tuner
 from agent.workdir import Workdir
 
 
 def main(arguments: Optional[list[str]] = None) -> int:
     """Carry out one command; return its exit status."""
     options = _parser().parse_args(arguments)
-    streams = options.command in ("follow", "collect")
+    streams = options.command in ("follow", "collect", "serve")
+    os.umask(0o077)  # all that is written here is its user's alone
     try:
         with disk_refused("the files of %s" % options.command):
             workdir = Workdir(options.workdir).make()
@@ -66,18 +71,24 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="agent", description="The device half of farm.")
     parser.add_argument("--workdir", default=".farm-agent", help="where it keeps its files, below the home directory")
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("probe", "have", "environment", "start", "tune", "restore"):
+    for name in ("probe", "have", "receive-all", "fetch", "environment", "start", "lanes", "tune", "restore", "gc"):
         commands.add_parser(name)
     receive = commands.add_parser("receive")
     receive.add_argument("sha256")
     receive.add_argument("--size", type=int, required=True)
     receive.add_argument("--offset", type=int, default=0)
+    serve = commands.add_parser("serve")
+    serve.add_argument("device")
+    serve.add_argument("sha256", nargs="*")
     for name in ("follow", "collect"):
         reading = commands.add_parser(name)
         reading.add_argument("lane")
         reading.add_argument("--from", type=int, default=0, dest="offset")
-    commands.add_parser("stop").add_argument("lane")
-    commands.add_parser("gc").add_argument("--unused-days", type=float, default=30.0)
+    for name in ("stored", "origin"):
+        commands.add_parser(name).add_argument("lane")
+    stopping = commands.add_parser("stop")
+    stopping.add_argument("lane")
+    stopping.add_argument("--gently", action="store_true")
     return parser
 
 
@@ -97,6 +108,9 @@ def _json() -> Any:
 
 
 def _probe(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
+    from agent import environments, facts
+    from agent.runtimes import check
+
     del options
     request: wire.ProbeRequest = _request(wire.ProbeRequest)
     directory = None
@@ -116,10 +130,14 @@ def _have(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
     if not isinstance(hashes, list):
         raise Refused(wire.BAD_REQUEST, "standard input is not a list of sha256")
     with suppress(OSError):
-        os.utime(spawn.ROOT)  # what is used now, no garbage collection takes away
+        for path in bytecode.forms(spawn.ROOT):
+            os.utime(path)  # what is used now, no garbage collection takes away
     absent, damaged = blobs.missing(workdir, hashes)
-    for sha256 in damaged:
-        distrust(workdir, sha256)
+    if damaged:
+        from agent.kept_scores import distrust
+
+        for sha256 in damaged:
+            distrust(workdir, sha256)
     return {
         "missing": absent,
         "damaged": damaged,
@@ -129,17 +147,41 @@ def _have(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _receive(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
-    size = blobs.receive(workdir, options.sha256, sys.stdin.buffer, size=options.size, offset=options.offset)
+    arriving = blobs.Arriving(sys.stdin.buffer)
+    size = blobs.receive(workdir, options.sha256, arriving, size=options.size, offset=options.offset)
     return {"sha256": options.sha256, "size_bytes": size}
 
 
+def _receive_all(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
+    del options
+    return {"received": blobs.receive_all(workdir, blobs.Arriving(sys.stdin.buffer))}
+
+
+def _serve(workdir: Workdir, options: argparse.Namespace) -> None:
+    from agent import relay
+
+    relay.serve(workdir, options.device, options.sha256)
+
+
+def _fetch(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
+    from agent import relay, relay_wire
+
+    del options
+    request: relay_wire.FetchRequest = _request(relay_wire.FetchRequest)
+    return {"received": relay.fetch(workdir, request)}
+
+
 def _environment(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
+    from agent import environments
+
     del options
     request: wire.EnvironmentRequest = _request(wire.EnvironmentRequest)
     return {"environment": request.environment, **environments.ensure(workdir, request)}
 
 
 def _start(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
+    from agent import lanes
+
     del options
     request: wire.LaneRequest = _request(wire.LaneRequest)
     lanes.start(workdir, request)
@@ -147,6 +189,9 @@ def _start(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _follow(workdir: Workdir, options: argparse.Namespace) -> None:
+    from agent import journal, lanes
+    from agent.lock import wait_until_free
+
     path = lanes.begun(workdir, options.lane)
     journal.check_offset(path, options.offset)
     alive = workdir.lane(options.lane, "alive")
@@ -161,6 +206,9 @@ def _follow(workdir: Workdir, options: argparse.Namespace) -> None:
 
 
 def _collect(workdir: Workdir, options: argparse.Namespace) -> None:
+    from agent import journal, lanes
+    from agent.lock import is_held
+
     path = lanes.begun(workdir, options.lane)
     journal.check_offset(path, options.offset)
     alive = is_held(workdir.lane(options.lane, "alive"))  # asked before reading: what it wrote last is then read
@@ -177,15 +225,66 @@ def _print(content: bytes) -> None:
 
 
 def _stop(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
-    return {"stopped": lanes.stop(workdir, options.lane)}
+    from agent import lanes
+
+    stop = lanes.stop_gently if options.gently else lanes.stop
+    return {"stopped": stop(workdir, options.lane)}
+
+
+def _stored(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
+    from agent import lanes
+
+    return {"stored": lanes.note_stored(workdir, options.lane)}
+
+
+def _origin(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
+    from agent import lanes
+
+    request = lanes.kept_request(workdir, options.lane)
+    return {"holder": request.holder if request else "", "origin": request.origin if request else ""}
+
+
+def _lanes(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
+    from agent import lanes
+
+    del options
+    return {"lanes": lanes.listed(workdir)}
 
 
 def _gc(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
+    from agent import lanes
+
+    del options
+    request: CleanRequest = _request(CleanRequest)
     with lanes.no_lane(workdir):
-        return cleanup.collect(workdir, unused_days=options.unused_days, running=spawn.ROOT)
+        if request.everything:
+            _refuse_what_is_wanted(workdir, request)
+            return cleanup.remove_everything(workdir, dry=request.dry)
+        return cleanup.collect(
+            workdir,
+            unused_days=request.unused_days,
+            running=bytecode.forms(spawn.ROOT),
+            wanted=partial(lanes.is_wanted, workdir, request),
+            most_blob_bytes=request.most_blob_bytes,
+            dry=request.dry,
+        )
+
+
+def _refuse_what_is_wanted(workdir: Workdir, request: CleanRequest) -> None:
+    from agent import lanes
+    from agent.tuner import Tuner
+
+    wanted = [lane for lane in os.listdir(workdir.file("lanes")) if lanes.is_wanted(workdir, request, lane)]
+    if wanted:
+        raise Refused(WANTED, "%d journals were never collected, such as %s" % (len(wanted), min(wanted)))
+    if Tuner(workdir).is_recorded():
+        raise Refused(WANTED, "settings are still changed there; put them back: farm devices tune NAME --restore")
 
 
 def _tune(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
+    from agent import lanes
+    from agent.tuner import Tuner
+
     del options
     request: wire.TuneRequest = _request(wire.TuneRequest)
     tuner = Tuner(workdir)
@@ -195,6 +294,9 @@ def _tune(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _restore(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
+    from agent import lanes
+    from agent.tuner import Tuner
+
     del options
     tuner = Tuner(workdir)
     with lanes.no_lane(workdir):
@@ -204,6 +306,9 @@ def _restore(workdir: Workdir, options: argparse.Namespace) -> dict[str, Any]:
 
 def _tuned(workdir: Workdir) -> dict[str, Any]:
     """Put back settings without a holder; return the facts about tuning."""
+    from agent import lanes
+    from agent.tuner import Tuner
+
     tuner = Tuner(workdir)
     status: dict[str, Any] = {}
     if tuner.is_recorded():
@@ -218,10 +323,16 @@ COMMANDS: dict[str, Callable[[Workdir, argparse.Namespace], Optional[dict[str, A
     "probe": _probe,
     "have": _have,
     "receive": _receive,
+    "receive-all": _receive_all,
+    "serve": _serve,
+    "fetch": _fetch,
     "environment": _environment,
     "start": _start,
+    "lanes": _lanes,
+    "origin": _origin,
     "follow": _follow,
     "collect": _collect,
+    "stored": _stored,
     "stop": _stop,
     "tune": _tune,
     "restore": _restore,

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+def parse(content: bytes) -> Any:
+    """Return what JSON holds; raises `ValueError` for another text, and for one that is nested too deep for Python."""
+    try:
+        return json.loads(content)
+    except RecursionError as error:
+        raise ValueError("JSON is nested too deep") from error
 
 
 def build(kind: Any, body: dict[str, Any], nested: Mapping[tuple[type, str], type]) -> Any:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import compileall
+import errno
 import hashlib
 import os
 import re
 import shutil
 import zipfile
+import zlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Optional
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
     from agent.workdir import Workdir
 
+#: What reading a damaged archive raises, with `RuntimeError` for one that takes a password.
+_NO_WHEEL = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError)
+_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 #: Folders that no measurement imports; byte-compiling numpy without them takes half as long.
 _TESTS = r".*/tests?/"
 _LIBRARY = re.compile(r"\.so(?:\.\d+)*$")
@@ -135,8 +140,14 @@ def _refuse_unfit_disk(workdir: Workdir, request: wire.EnvironmentRequest) -> No
 def _opened(filename: str, blob: str) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(blob) as wheel:
+            if any(info.compress_type not in _PACKED for info in wheel.infolist()):
+                raise zipfile.BadZipFile("it is packed in a way that no wheel is")
             yield wheel
-    except zipfile.BadZipFile as error:
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a place in the archive that no file has; any other is the disk's
+            raise
+        raise Refused(wire.UNFIT, "%s is not a wheel: %s" % (filename, error)) from error
+    except _NO_WHEEL as error:
         raise Refused(wire.UNFIT, "%s is not a wheel: %s" % (filename, error)) from error
 
 

@@ -6,11 +6,13 @@ import contextlib
 import glob
 import os
 import select
+import stat
 import threading
 from typing import TYPE_CHECKING, Callable
 
 from agent import wire
 from agent.refusals import Refused
+from agent.workdir import no_link
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +25,7 @@ class Writer:
         self._path = path
         self._fifos = os.path.join(glob.escape(os.path.dirname(path)), "*.fifo")
         # Whatever is there has no whole first record (see `begun`): the remains of a start that was cut short.
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        self._descriptor = no_link(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
 
     def append(self, record: object) -> None:
         """Write one record with one system call, make it survive a power cut, then poke the followers."""
@@ -42,7 +44,9 @@ class Writer:
 
 def _poke(fifo: str) -> None:
     try:
-        descriptor = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+        if not stat.S_ISFIFO(os.lstat(fifo).st_mode):
+            return
+        descriptor = no_link(fifo, os.O_WRONLY | os.O_NONBLOCK)
     except OSError:  # ENXIO: its follower died without tidying up
         with contextlib.suppress(OSError):
             os.unlink(fifo)
@@ -70,7 +74,7 @@ def begun(path: str) -> bool:
     try:
         with open(path, "rb") as journal:
             return wire.is_whole(journal.readline())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
 
 
@@ -146,13 +150,19 @@ class Follower:
 
 
 def check_offset(path: str, offset: int) -> None:
-    """Refuse an offset that is not the end of a record."""
+    """Refuse an offset that is not the end of a record: with `LANE_DIED` one behind the end, which a power cut took.
+
+    What lies before the offset was read already; what became of it since is no matter.
+    """
     with open(path, "rb") as journal:
-        size = len(whole(journal.read()))
+        size = journal.seek(0, os.SEEK_END)
         journal.seek(max(offset - 1, 0))
         before = journal.read(1)
     if offset == 0 or (0 < offset <= size and before == b"\n"):
         return
+    if offset > size:
+        message = "the disk lost the end of the lane's journal: %d bytes are there, %d were read" % (size, offset)
+        raise Refused(wire.LANE_DIED, message, size_bytes=size)
     message = "offset %d is not the end of a record; the journal has %d bytes" % (offset, size)
     raise Refused(wire.BAD_REQUEST, message, size_bytes=size)
 

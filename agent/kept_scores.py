@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Optional
 
 from agent import wire
+from agent.workdir import no_link
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +60,7 @@ def distrust(workdir: Workdir, name: str) -> None:
             with open(workdir.file("lanes", lane, "request.json"), "rb") as file:
                 is_used = name.encode() in file.read()
             if is_used:
-                with open(workdir.file("lanes", lane, _DOUBTFUL), "wb"):
+                with open(workdir.file("lanes", lane, _DOUBTFUL), "wb", opener=no_link):
                     pass
 
 
@@ -92,6 +93,17 @@ def _scored(path: str, names: set[str]) -> Iterator[wire.ShardScored]:
             if not wire.is_whole(line):
                 return
             if b'"%s"' % wire.ShardScored.__name__.encode() in line[:60]:
-                record = wire.decode_line(line)
-                if record.id in names:
+                try:
+                    record = wire.decode_line(line)
+                except ValueError:  # of another version of the agent
+                    return
+                if _is_ours(record) and record.id in names:
                     yield record
+
+
+def _is_ours(record: object) -> bool:
+    """Check what decides whose scores a record has: anyone may have written to the disk meanwhile."""
+    if not isinstance(record, wire.ShardScored):
+        return False
+    texts = isinstance(record.id, str) and isinstance(record.run, str) and isinstance(record.scores, str)
+    return texts and isinstance(record.shard, int) and record.shard >= 0

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import select
+import signal
 import subprocess
 import time
 from contextlib import suppress
@@ -13,9 +14,11 @@ from typing import IO, TYPE_CHECKING, Any, Optional, Union
 
 from agent import spawn, wire
 from agent.kept_scores import kept_scores
+from agent.refusals import Refused
 from agent.sensors import Sensors
 from agent.settle import settle, temperature_of
 from agent.tuner import Tuner
+from agent.workdir import no_link
 
 if TYPE_CHECKING:
     from agent.journal import Writer
@@ -23,8 +26,15 @@ if TYPE_CHECKING:
     from agent.workdir import Workdir
 
 
+#: In the folder of a lane: it takes no step behind the one that it is at.
+LAST_STEP = "last-step"
+
+
 class StepRunner:
-    """Runs the steps of one lane; `stop`, called from a signal handler, ends it after killing the worker."""
+    """Runs the steps of one lane; `stop`, called from a signal handler, ends it after killing the worker.
+
+    A file `LAST_STEP` in the lane's folder ends it behind the step that it is at, or behind the shard.
+    """
 
     def __init__(
         self,
@@ -44,10 +54,16 @@ class StepRunner:
         #: (artifact, runtime, environment) -> why that runtime can't take that artifact.
         self._unloadable: dict[tuple[str, str, Optional[str]], str] = {}
         self._stopped = False
+        #: Whether steps were left out because it was stopped.
+        self._is_cut = False
 
     def stopped(self) -> bool:
         """Return whether `stop` was called; it may become true between any two lines."""
         return self._stopped
+
+    def is_last(self) -> bool:
+        """Return whether no further step is taken."""
+        return self._stopped or os.path.exists(self._workdir.lane(self._request.lane, LAST_STEP))
 
     def stop(self) -> None:
         """Kill the worker and take no further step."""
@@ -66,7 +82,12 @@ class StepRunner:
             self._writer.append(wire.Tuned(at_ns=time.time_ns(), answer=untuned))
         # Whoever reads the last record may start another lane at once.
         self._device.release()
-        self._writer.append(wire.LaneDone(at_ns=time.time_ns(), error="stopped" if self.stopped() else None))
+        self._writer.append(wire.LaneDone(at_ns=time.time_ns(), error=self._why_cut() if self._is_cut else None))
+
+    def _why_cut(self) -> str:
+        """Return by what the lane was stopped: a device that shuts down ends its processes by the signal that `stop` uses."""
+        asked = os.path.exists(self._workdir.lane(self._request.lane, LAST_STEP))
+        return wire.STOPPED if asked else "ended by a signal: the device shuts down, or another program ended it"
 
     def _tune(self) -> None:
         """Put back settings without a holder, then set what this lane asks for."""
@@ -81,16 +102,20 @@ class StepRunner:
         self._idle_c = temperature_of(self._sensors)
         scorings: list[wire.Step] = []
         for step in self._request.steps:
-            if self.stopped():
+            if self.is_last():
+                self._is_cut = True
                 break
             self._writer.append(wire.StepBegan(id=step.id, at_ns=time.time_ns()))
             record = self._take(step)
-            if record.error is not None and self.stopped():
+            if record.error is not None and (self.stopped() or self._is_cut):
+                self._is_cut = True
                 break  # not the step's fault
+            if record.error is not None and not os.path.exists(spawn.ROOT):  # no worker can be started any more
+                raise Refused(wire.UNFIT, "the agent was deleted from its directory under way")
             self._writer.append(record)
             if isinstance(record, wire.ScoringDone) and record.error is None:
                 scorings.append(step)
-        if not self._request.keep_shards and not self.stopped():
+        if not self._request.keep_shards and not self._is_cut:
             self._delete_scored(scorings)
 
     def _delete_scored(self, scorings: list[wire.Step]) -> None:
@@ -109,8 +134,13 @@ class StepRunner:
         step = self._settled(step)
         began_at, began = time.time_ns(), time.monotonic_ns()
         key = step.artifact, step.runtime, step.environment
-        if key in self._unloadable:  # the same again would fail again
-            answer: dict[str, Any] = {"error": self._unloadable[key], "unloadable": True}
+        if (
+            step.start_below_c is not None and self.is_last()
+        ):  # it was asked to stop while it waited for the device to cool
+            self._is_cut = True
+            answer: dict[str, Any] = {"error": wire.STOPPED}
+        elif key in self._unloadable:  # the same again would fail again
+            answer = {"error": self._unloadable[key], "unloadable": True}
         else:
             answer = self._spawn(step)
         if answer.get("unloadable"):
@@ -130,14 +160,14 @@ class StepRunner:
             below = self._idle_c + step.settle_margin_c
         if below is None or step.kind != "measure":
             return dataclasses.replace(step, start_below_c=None)
-        _, celsius = settle(self._sensors, below, step.settle_at_most_s, self.stopped)
+        _, celsius = settle(self._sensors, below, step.settle_at_most_s, self.is_last)
         if celsius is not None and self._idle_c is not None:
             self._idle_c = min(self._idle_c, celsius)
         return dataclasses.replace(step, start_below_c=below, start_temperature_c=celsius)
 
     def _spawn(self, step: wire.Step) -> dict[str, Any]:
         """Return the fields of the worker's answer, or ``error`` with its last words."""
-        with open(self._workdir.lane(self._request.lane, "worker.log"), "w+b") as log:
+        with open(self._workdir.lane(self._request.lane, "worker.log"), "w+b", opener=no_link) as log:
             try:
                 worker = subprocess.Popen(
                     spawn.command("agent.worker", self._workdir.path),
@@ -149,7 +179,8 @@ class StepRunner:
                     pass_fds=(self._device.descriptor,),
                 )
             except OSError as error:  # no memory, no process left
-                return {"error": "the worker could not be started: %s" % error}
+                return {"error": "%s: %s" % (wire.NOT_STARTED, error)}
+            killed_before = _killed_for_memory()
             self._worker = worker
             if self.stopped():  # the signal came while the worker was being made
                 worker.kill()
@@ -165,6 +196,8 @@ class StepRunner:
                 limit = (
                     "" if step.memory_bytes is None else "; it may take %d MB at most" % (step.memory_bytes // 10**6)
                 )
+                if worker.returncode == -signal.SIGKILL and _killed_for_memory() > killed_before:
+                    limit += "; the kernel killed it because memory ran out"
                 return {"error": spawn.last_words(_tail(log), worker.returncode) + limit}
             return answer
 
@@ -198,12 +231,22 @@ class StepRunner:
                         )
                     )
                     answer = {}
+                    if self.is_last() and not self.stopped():  # the shards that are scored stay
+                        self._is_cut = True
+                        worker.kill()
         try:
             worker.wait(max(0.0, until - time.monotonic()))
         except subprocess.TimeoutExpired:
             worker.kill()
             raise
         return answer
+
+
+def _killed_for_memory() -> int:
+    """Return how many processes this kernel has killed for want of memory, since 4.13; 0 where it does not count them."""
+    with suppress(OSError, ValueError), open("/proc/vmstat") as counters:
+        return sum(int(line.split()[1]) for line in counters if line.startswith("oom_kill "))
+    return 0
 
 
 def _fields(line: bytes) -> dict[str, Any]:

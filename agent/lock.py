@@ -7,6 +7,8 @@ import json
 import os
 from typing import Any, Optional
 
+from agent.workdir import created, no_link
+
 
 class Lock:
     """An exclusive flock on a file.
@@ -21,7 +23,7 @@ class Lock:
 
     def take(self, *, wait: bool = False) -> bool:
         """Take the lock; return False where another holds it and ``wait`` is not wanted."""
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = no_link(self._path, os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
@@ -56,7 +58,7 @@ class DeviceLock(Lock):
     def sign(self, **holder: Any) -> None:
         """Write down who holds the lock."""
         temporary = "%s.%d" % (self._holder_path, os.getpid())
-        with open(temporary, "w") as out:
+        with open(created(temporary), "w") as out:
             json.dump(holder, out)
         os.replace(temporary, self._holder_path)
 
@@ -95,6 +97,6 @@ def wait_until_free(path: str) -> None:
 
 def _open_existing(path: str) -> Optional[int]:
     try:
-        return os.open(path, os.O_RDWR)
+        return no_link(path, os.O_RDWR)
     except FileNotFoundError:
         return None

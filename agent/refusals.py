@@ -34,6 +34,9 @@ def disk_refused(what: str) -> Iterator[None]:
             raise Refused(wire.NO_SPACE, "no space left on the device for %s" % what) from error
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             raise unwritable(error.filename or what, error) from error
+        if error.errno == errno.ELOOP:
+            message = "%s is a link, and farm writes through none: remove it" % (error.filename or what)
+            raise Refused(wire.UNFIT, message) from error
         raise
 
 

@@ -1,10 +1,9 @@
 """The contract of controller with agent: commands, lane requests, journal records.
 
-Standard library only, Python 3.9 and later; both ends import this very file, because the agent travels as a zip under its own sha256.
-`agent.__main__` lists the commands. An answer is the **last line** of standard output, one JSON object, because login shells may print before
-it. A refusal is exit status `REFUSED` with ``{"error": code, "message": sentence, …}`` as that line. `follow` ends with status 0 after the
-lane's `LaneDone`, and with `REFUSED` and the code ``lane-died`` on standard error where the lane's process is gone without one.
-A journal is a file of lines, each ``CRC32 JSON``; a line that is torn or does not match its CRC ends it.
+Python 3.9 and later; both ends import this very file: the agent travels as a zip under its own sha256. `agent.__main__` lists the commands. An answer is the **last line** of standard
+output, one JSON object, because login shells may print before it. A refusal is exit status `REFUSED` with ``{"error": code, "message": sentence, …}`` as that line. `follow` ends with status
+0 after the lane's `LaneDone`, and with `REFUSED` and the code ``lane-died`` on standard error where the lane's process is gone without one. A journal is a file of lines, each ``CRC32
+JSON``; a line that is torn or does not match its CRC ends it.
 """
 
 from __future__ import annotations
@@ -18,8 +17,7 @@ from agent import dataclass_json
 
 #: Raised whenever a field changes its meaning; both ends ship together, so this only guards old journals.
 VERSION = 2
-#: Exit status of a command the agent refused.
-REFUSED = 3
+REFUSED = 3  # exit status of a command the agent refused
 #: The line that `follow` and `collect` print before the first journal line: all before it is a login shell's noise.
 JOURNAL_MARK = b"farm-journal"
 
@@ -32,6 +30,8 @@ BLOB_MISSING = "blob-missing"  # start, environment: push first
 NO_SPACE = "no-space"
 UNFIT = "unfit"  # environment, probe: this Python can't do it
 BAD_REQUEST = "bad-request"  # a malformed request, name or offset
+STOPPED = "stopped"  # the error of a `LaneDone` where a command stopped the lane
+NOT_STARTED = "the worker could not be started"  # so begins the error of a step for which the device has no process
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,8 +100,7 @@ class Step:
     preprocess: Preprocess
     #: Of the whole step; of ``score``, of each shard.
     timeout_s: float
-    # Of ``measure`` only; both minima must be reached.
-    min_invocations: int = 0
+    min_invocations: int = 0  # of ``measure`` only; both minima must be reached
     min_seconds: float = 0.0
     warmup_max_s: float = 30.0
     #: Timing ends after this long even where invocations are missing.
@@ -156,6 +155,7 @@ class LaneRequest:
     #: False where the disk can't hold all shards: those that every ``score`` step has scored are deleted after the last step,
     #: but for the first of each, which ``measure`` takes its input from.
     keep_shards: bool = True
+    origin: str = ""  # what a controller that does not know the run needs to store it; the agent reads nothing of it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -318,11 +318,11 @@ def decode_line(line: bytes) -> Any:
     """Return the record of one journal line; raises `ValueError` where it is torn or altered."""
     if not is_whole(line):
         raise ValueError("torn journal line")
-    body = json.loads(line.partition(b" ")[2])
-    kind = RECORDS.get(body.pop("record"))
-    if kind is None:
+    body = dataclass_json.parse(line.partition(b" ")[2])
+    name = body.pop("record", None) if isinstance(body, dict) else None
+    if not isinstance(name, str) or name not in RECORDS:
         raise ValueError("unknown journal record")
-    return from_json(kind, body)
+    return from_json(RECORDS[name], body)
 
 
 def to_json(request: object) -> bytes:
@@ -332,7 +332,7 @@ def to_json(request: object) -> bytes:
 
 def read_request(content: bytes) -> LaneRequest:
     """Undo `to_json` of a lane's request; raises `ValueError`."""
-    return from_json(LaneRequest, json.loads(content))  # type: ignore[no-any-return]  # it builds any kind
+    return from_json(LaneRequest, dataclass_json.parse(content))  # type: ignore[no-any-return]  # it builds any kind
 
 
 def from_json(kind: Any, body: dict[str, Any]) -> Any:

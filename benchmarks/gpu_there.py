@@ -27,6 +27,8 @@ TIMEOUT_S = 120.0
 #: NVIDIA's Vulkan driver is one of these; containers often bring it without the file that names it.
 NVIDIA_LIBRARIES = ("libGLX_nvidia.so.0", "libEGL_nvidia.so.0")
 DRIVER_FOLDERS = ("/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d", "/usr/local/share/vulkan/icd.d")
+#: Where containers and small virtual machines have NVIDIA's driver mounted; the Vulkan loader does not look there.
+MOUNTED_DRIVERS = ("/usr/local/nvidia/share/vulkan/icd.d", "/usr/local/nvidia/vulkan/icd.d")
 
 
 class Case(NamedTuple):
@@ -130,8 +132,12 @@ def vulkan(folder: Path) -> tuple[dict[str, str], list[str]]:
         remarks.append("the Vulkan loader is the bundle's: this machine has none")
     named = any(variable in os.environ for variable in ("VK_DRIVER_FILES", "VK_ICD_FILENAMES"))
     if not named and not any(list(Path(place).glob("*.json")) for place in DRIVER_FOLDERS):
+        mounted = [str(path) for place in MOUNTED_DRIVERS for path in sorted(Path(place).glob("*.json"))]
         library = next((name for name in NVIDIA_LIBRARIES if can_load(name)), None)
-        if library is None:
+        if mounted:
+            env["VK_DRIVER_FILES"] = os.pathsep.join(mounted)
+            remarks.append(f"the bundle named {mounted[0]} to Vulkan, which does not look there")
+        elif library is None:
             remarks.append(
                 "no Vulkan driver here: neither a file in {} nor {}; a container needs the driver's graphics libraries "
                 "(NVIDIA_DRIVER_CAPABILITIES=all)".format(DRIVER_FOLDERS[0], " or ".join(NVIDIA_LIBRARIES))

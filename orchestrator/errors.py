@@ -8,8 +8,9 @@
     │   ├── ConnectionLost        the link died in the middle of something
     │   │   └── NoAnswer          the device stays silent on a link that works
     │   │       └── Overdue       a lane writes nothing for longer than its step may take
-    │   ├── DeviceBusy            another controller holds the device
-    │   └── TransferBroken        a blob arrived short or with another hash
+    │   ├── DeviceBusy            another controller holds the device: never tried again by itself
+    │   ├── LaneStopped           another command stopped a lane that this one follows: likewise
+    │   └── TransferBroken        a blob arrived short or with another hash: three in a row are the end
     └── Stable                    it will fail the same way again
         ├── UsageError            the input can't be right (exit status 2)
         │   ├── InventoryError    inventory.yaml, with file and line
@@ -20,6 +21,7 @@
         ├── HostKeyRefused        unknown or changed host key
         ├── AuthenticationRefused the device refused all our keys
         ├── DeviceUnfit           no Python, too old, no runtime can be brought there
+        ├── DeviceFailing         a device fails whatever the case: it is out of runs until a check
         ├── AgentFailed           the agent on the device refused, with its message
         │   └── AnswerRefused     what a device sent does not fit the agent's protocol
         ├── DatasetError          images or labels can't be read as configured
@@ -28,13 +30,15 @@
         ├── ArchiveError          an archive of a run is damaged, newer, hostile, or contradicts what is stored
         └── StoreError            the results database is missing, old or refuses
             └── StoreUnavailable  it is out of reach for now: stopped, locked, full
+
+`FarmError.is_retried` and `FarmError.most_failures` say so for programs; `orchestrator.runs.retry` has the waits.
 """
 
 from __future__ import annotations
 
 import difflib
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,6 +64,11 @@ def _replaced(letter: str) -> str:
 class FarmError(Exception):
     """Something a user can act on: the message says who and what, ``hint`` the next command."""
 
+    #: Whether a run does the same again by itself.
+    is_retried: ClassVar[bool] = False
+    #: So many in a row are the end; ``None`` where only time is.
+    most_failures: ClassVar[int | None] = None
+
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = printable(message)
@@ -71,6 +80,8 @@ class FarmError(Exception):
 
 class Transient(FarmError):  # noqa: N818  a kind of error, not an error's name
     """Trying again may help."""
+
+    is_retried = True
 
 
 class Unreachable(Transient):
@@ -86,15 +97,27 @@ class NoAnswer(ConnectionLost):
 
 
 class Overdue(NoAnswer):
-    """A lane has written nothing for longer than its step may take."""
+    """A lane has written nothing for longer than its step may take; its device hangs."""
+
+    is_retried = False
 
 
 class DeviceBusy(Transient):
-    """Another controller holds the device."""
+    """Another controller holds the device, maybe for hours."""
+
+    is_retried = False
+
+
+class LaneStopped(Transient):
+    """Another command stopped a lane that this one follows."""
+
+    is_retried = False
 
 
 class TransferBroken(Transient):
     """A blob arrived short or with another hash."""
+
+    most_failures = 3
 
 
 class Stable(FarmError):  # noqa: N818  a kind of error, not an error's name
@@ -139,6 +162,10 @@ class AuthenticationRefused(Stable):
 
 class DeviceUnfit(Stable):
     """The device can't run the agent or the runtime."""
+
+
+class DeviceFailing(Stable):
+    """A device fails again and again, whatever the case; it is out of runs until a check brings it back."""
 
 
 class AgentFailed(Stable):

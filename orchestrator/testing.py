@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from agent import packing, wire
-from orchestrator.devices.remote.client import Lacking, Space
+from orchestrator.devices.remote.client import Lacking
 from orchestrator.devices.remote.gate import read_record
 from orchestrator.devices.remote.journal_lines import Recorded
 from orchestrator.domain.artifact import Artifact, Golden
 from orchestrator.domain.case import Case
+from orchestrator.domain.device import Device
 from orchestrator.domain.image_list import ImageList
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
 from orchestrator.domain.profile import Operator, Profile
@@ -166,14 +167,18 @@ class FakeAgentClient:
     """
 
     GONE = frozenset({wire.LANE_DIED, wire.UNKNOWN_LANE})
+    device = Device(name="pi")
 
     def __init__(self) -> None:
         self.faults: dict[str, list[Exception | None]] = {}
         self.cut_after: list[tuple[int, Exception] | None] = []
         self.silent_after: int | None = None
+        #: Records that a journal has for whoever does not wait for more.
+        self.written = 0
         self.have: set[str] = set()
         self.damaged: set[str] = set()
         self.space_bytes = 1 << 40
+        self.used_bytes = 0
         self.sent: list[str] = []
         self.environments: list[str] = []
         self.requests: dict[str, wire.LaneRequest] = {}
@@ -189,25 +194,24 @@ class FakeAgentClient:
         self._maybe_fail("missing")
         self.have -= self.damaged
         absent = {sha256: 0 for sha256 in hashes if sha256 not in self.have}
-        return Lacking(arrived=absent, damaged=frozenset(self.damaged & absent.keys()))
-
-    def space(self) -> Space:
-        """Return an empty work directory with `space_bytes` free."""
-        return Space(used_bytes=0, free_bytes=self.space_bytes)
+        damaged = frozenset(self.damaged & absent.keys())
+        return Lacking(arrived=absent, damaged=damaged, used_bytes=self.used_bytes, free_bytes=self.space_bytes)
 
     def take_damaged(self) -> tuple[str, ...]:
         """Return nothing: what is installed stays whole."""
         return ()
 
-    def send(self, path: Path, sha256: str, *, arrived: int = 0, progress: Callable[[int], None] | None = None) -> int:
+    def send(self, path: Path, sha256: str, *, arrived: int = 0) -> int:
         """Take a blob."""
         self._maybe_fail("send")
         self.have.add(sha256)
         self.sent.append(sha256)
-        size = path.stat().st_size - arrived
-        if progress:
-            progress(size)
-        return size
+        return path.stat().st_size - arrived
+
+    def send_all(self, files: Mapping[str, Path], arrived: Mapping[str, int]) -> None:
+        """Take several blobs."""
+        for sha256, path in files.items():
+            self.send(path, sha256, arrived=arrived[sha256])
 
     def ensure_environment(self, name: str, wheels: Iterable[tuple[str, str]]) -> None:
         """Take an environment."""
@@ -220,9 +224,17 @@ class FakeAgentClient:
         self.requests[request.lane] = request
 
     def follow(
-        self, lane: str, offset: int, *, line_bytes: int = 0, check: Callable[[], None] = lambda: None
+        self,
+        lane: str,
+        offset: int,
+        *,
+        line_bytes: int = 0,
+        check: Callable[[], None] = lambda: None,
+        waits: bool = True,
     ) -> Iterator[Recorded]:
         """Yield the journal of a lane that did all it was asked; every record is 10 bytes long.
+
+        Whoever does not wait gets the first `written` records.
 
         Records pass the gate, as those of a device do.
         """
@@ -234,9 +246,11 @@ class FakeAgentClient:
                 raise cut[1]
             while number - 1 == self.silent_after:
                 check()
+            if not waits and number > self.written:
+                return
             yield Recorded(record=read_record(wire.encode_line(record), "pi"), offset=10 * number)
 
-    def stop(self, lane: str) -> bool:
+    def stop(self, lane: str, *, now: bool = True) -> bool:
         """Take note."""
         self._maybe_fail("stop")
         self.stopped.append(lane)

@@ -21,6 +21,7 @@ OUTSIDE = {
     for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "LICENSE")
 }
 OUTSIDE["benchmarks/README.md"] = "benchmarks.md"
+OUTSIDE["SECURITY.md"] = "security-policy.md"  # docs/security.md has the other name
 OUTSIDE |= {
     f"examples/{path.parent.name}/README.md": f"examples/{path.parent.name}.md"
     for path in ROOT.glob("examples/*/README.md")

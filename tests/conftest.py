@@ -6,8 +6,9 @@ import signal
 
 from hypothesis import settings
 
-# Who started the tests in the background of a script made them ignore Ctrl-C, and with them every process that they start.
+# Who started the tests in the background of a script, or by nohup, made them ignore these, and with them every process that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # a busy machine is no failure
 settings.register_profile("farm", deadline=None)
@@ -19,6 +20,7 @@ pytest_plugins = [
     "tests.lab.sshd",
     "tests.lab.laboratory",
     "tests.lab.project",
+    "tests.lab.dask_cluster",
     "tests.lab.swiftshader",
     "tests.lab.xrays",
 ]

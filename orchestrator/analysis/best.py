@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 AUC_DROP = 0.01
 
 
+#: Why a result without an AUC is refused.
+UNSCORED = "AUC is unknown"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What a variant must keep to; ``None`` is no limit. Each is held against the worse end of the figure's interval."""
@@ -128,8 +132,14 @@ def _group(row: ResultRow) -> tuple[str, str]:
 def _choice(
     device: str, model: str, rows: Sequence[ResultRow], against: Mapping[str, Comparison], limits: Limits
 ) -> Choice:
+    useless = limits.auc_drop is not None and any(row.scheme == FLOAT32 and is_constant(row) for row in rows)
     candidates = [
-        Candidate(row=row, against=against.get(row.case), refusals=tuple(_refusals(row, against.get(row.case), limits)))
+        Candidate(
+            row=row,
+            against=against.get(row.case),
+            refusals=tuple(_refusals(row, against.get(row.case), limits))
+            or ((f"{model} itself, as float32, gives all images the same score",) if useless else ()),
+        )
         for row in rows
     ]
     fit = sorted((each for each in candidates if not each.refusals), key=lambda each: each.p50_per_image_ns)
@@ -147,6 +157,11 @@ def _choice(
         chosen=chosen,
         as_fast_as=fastest if chosen is not fastest else None,
     )
+
+
+def is_constant(row: ResultRow) -> bool:
+    """Check whether all images get the same score for every class."""
+    return any(reason["code"] == "constant-scores" and reason["verdict"] == "INVALID" for reason in row.reasons)
 
 
 def _as_fast(fit: Sequence[Candidate]) -> list[Candidate]:
@@ -222,7 +237,7 @@ def _over(name: str, value: float | None, most: float | None, form: Callable[[fl
 
 def _accuracy_refusals(row: ResultRow, against: Comparison | None, most: float) -> Iterator[str]:
     if row.auc_mean is None:
-        yield "AUC is unknown"
+        yield UNSCORED
         return
     if against is None:
         if row.scheme != FLOAT32:

@@ -77,8 +77,8 @@ def judge(
         effort=effort(suite.effort, compare=suite.compare, attempts=suite.attempts),
         stranger_since=stranger_since,
         golden=artifact.golden if artifact else None,
-        auc=accuracies.estimates(run, case),
-        auc_change=accuracies.change(run, case),
+        auc=accuracies.estimates(run, case) if scores else None,
+        auc_change=accuracies.change(run, case) if scores else None,
         sticky=sticky,
         scored=suite.is_scored(case.model),
     )

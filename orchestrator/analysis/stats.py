@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestrator.analysis.distributions import binomial_at_most
+from orchestrator.analysis.distributions import binomial_at_most, student_quantile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,8 +99,30 @@ def interval_of_percentile(attempts: Sequence[NDArray[np.float64]], share: float
     places = (np.arange(QUANTILES) + 0.5) / QUANTILES
     standing = np.stack([np.quantile(samples, places, method="inverted_cdf") for samples in attempts])
     drawn = np.random.default_rng(seed).integers(0, len(attempts), (REPLICATES, len(attempts)))
-    pooled = standing[drawn].reshape(REPLICATES, -1)
-    return _middle(np.quantile(pooled, share, axis=1, method="inverted_cdf"), len(attempts))
+    return _middle(_pooled_percentiles(standing, drawn, share), len(attempts))
+
+
+def _pooled_percentiles(standing: NDArray[np.float64], drawn: NDArray[np.int64], share: float) -> NDArray[np.float64]:
+    """Return the percentile of each replicate: of all values of the rows of ``standing`` that it has ``drawn``, as often as it has.
+
+    What is sorted is the values of all attempts, once. A value is the percentile of a replicate if no fewer of what was drawn
+    are up to it than the percentile's rank: found by bisection, for all replicates at once.
+    """
+    count, size = standing.shape
+    rank = int(np.quantile(np.arange(drawn.shape[1] * size), share, method="inverted_cdf")) + 1
+    order = np.argsort(standing, axis=None, kind="stable")
+    values = standing.ravel()[order]
+    up_to = np.zeros((len(values), count), np.int64)
+    up_to[np.arange(len(values)), order // size] = 1
+    up_to = np.cumsum(up_to, axis=0)
+    times = (drawn[:, :, None] == np.arange(count)).sum(axis=1)
+    low, high = np.zeros(len(drawn), np.int64), np.full(len(drawn), len(values) - 1)
+    while (low < high).any():
+        middle = (low + high) // 2
+        is_enough = (up_to[middle] * times).sum(axis=1) >= rank
+        low, high = np.where(is_enough, low, middle + 1), np.where(is_enough, middle, high)
+    found: NDArray[np.float64] = values[low]
+    return found
 
 
 def interval_of_median(values: Sequence[float], seed: int = 0) -> Interval | None:
@@ -123,10 +145,8 @@ def tails(freedom: int, fewest: int) -> tuple[float, float]:
     farther out by as much (Hesterberg, What Teachers Should Know About the Bootstrap, Am. Stat. 69, 2015, section 3.1).
     ``freedom`` are the degrees of freedom, ``fewest`` the values on the side that has fewer.
     """
-    from scipy.special import ndtr, stdtrit
-
-    beyond = stdtrit(freedom, (1 + INTERVAL) / 2) * math.sqrt(fewest / (fewest - 1))
-    return float(ndtr(-beyond)), float(ndtr(beyond))
+    beyond = student_quantile(freedom, (1 + INTERVAL) / 2) * math.sqrt(fewest / (fewest - 1))
+    return math.erfc(beyond / math.sqrt(2)) / 2, math.erfc(-beyond / math.sqrt(2)) / 2
 
 
 def outliers(attempts: Sequence[NDArray[np.float64]]) -> Outliers:

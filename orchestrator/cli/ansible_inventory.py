@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from orchestrator.cli.terminal import plain
+from orchestrator.cli.screen.terminal import plain
 from orchestrator.config import foreign_inventory
 
 DEFAULT = Path("inventory.yaml")

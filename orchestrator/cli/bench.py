@@ -11,7 +11,9 @@ import typer
 
 from orchestrator.cli.build_options import DEFAULT_TIMEOUT, BuildMemory, BuildTimeout, build_limits
 from orchestrator.cli.context import Db, InventoryFile, Json, Wheelhouse, console, errors_console, project
-from orchestrator.cli.run import carry_out, wrong_inputs
+from orchestrator.cli.dry_run import wrong_inputs
+from orchestrator.cli.push_options import SITE_PUSHES, PushLimit, SitePushes, push_limits
+from orchestrator.cli.run import carry_out
 from orchestrator.cli.run_options import (
     AccuracyOption,
     DevicesOption,
@@ -25,7 +27,7 @@ from orchestrator.cli.run_options import (
     counts,
     words,
 )
-from orchestrator.cli.terminal import plain
+from orchestrator.cli.screen.terminal import plain
 
 if TYPE_CHECKING:
     from orchestrator.cli.context import Project
@@ -86,6 +88,8 @@ def bench(
     suite_out: SuiteOption = None,
     dry_run: DryRunOption = False,
     patience: PatienceOption = 300.0,
+    push_limit: PushLimit = "",
+    site_pushes: SitePushes = SITE_PUSHES,
     build_timeout: BuildTimeout = DEFAULT_TIMEOUT,
     build_memory: BuildMemory = "",
     wheelhouse: Wheelhouse = None,
@@ -113,7 +117,10 @@ def bench(
     if suite_out is not None:
         _write(suite_out, chosen)
     farm = where.farm(
-        patience_s=patience, wheelhouse=wheelhouse, build_limits=build_limits(build_timeout, build_memory)
+        patience_s=patience,
+        wheelhouse=wheelhouse,
+        build_limits=build_limits(build_timeout, build_memory),
+        push_limits=push_limits(push_limit, site_pushes),
     )
     below = None if json else partial(_below, chosen, where, is_written=suite_out is not None)
     raise typer.Exit(carry_out(farm, where, chosen, dry_run=dry_run, as_json=json, below=below))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import typer
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 #: More than a screen of them help no one.
 MOST = 200
+#: A word that a shell takes as it stands. Names of models may come from a stranger's archive: what is offered is run as it is typed.
+_PLAIN = re.compile(r"[\w.+@%:=/,][\w.+@%:=/,-]*")
 
 
 def _complete(listed: Callable[[Project], Iterable[str]], *, several: bool = False) -> Complete:
@@ -31,7 +34,8 @@ def _complete(listed: Callable[[Project], Iterable[str]], *, several: bool = Fal
             found = [name for name in listed(files) if name.startswith(begun) and name not in chosen]
         except Exception:  # noqa: BLE001  a traceback in the middle of a person's command line helps no one
             return []
-        return [f"{before}{comma}{name}" for name in found[:MOST]]
+        words = [f"{before}{comma}{name}" for name in found]
+        return [word for word in words if _PLAIN.fullmatch(word)][:MOST]
 
     return complete
 

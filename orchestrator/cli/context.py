@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from orchestrator.devices.outages import Outages
+    from orchestrator.devices.remote.push_limits import PushLimits
     from orchestrator.domain.device import Device
     from orchestrator.models.build_processes import BuildLimits
+    from orchestrator.runs.cluster.cluster import Cluster
     from orchestrator.runs.farm import Farm
     from orchestrator.store.rows import DeviceRow
     from orchestrator.store.store import Store
@@ -78,6 +81,13 @@ class Project:
         from orchestrator.transports.ssh_lookup import SshLookup
 
         return Connector(known_hosts=self.state / "known_hosts", ssh=SshLookup(_warn))
+
+    @cached_property
+    def outages(self) -> Outages:
+        """Devices that are out of runs."""
+        from orchestrator.devices.outages import FOLDER, Outages
+
+        return Outages(self.state / FOLDER)
 
     def has_no_database(self) -> bool:
         """Return whether the database is a file of SQLite's that is not there, without what asking one takes."""
@@ -137,6 +147,10 @@ class Project:
         wheelhouse: Path | None = None,
         build_limits: BuildLimits | None = None,
         rescore: bool = False,
+        push_limits: PushLimits | None = None,
+        detaches: bool = False,
+        keeps_lanes: bool = False,
+        cluster: Cluster | None = None,
     ) -> Farm:
         """Return what carries out suites in this project."""
         from orchestrator.runs.farm import Farm
@@ -148,6 +162,10 @@ class Project:
             wheelhouse=wheelhouse,
             build_limits=build_limits,
             rescore=rescore,
+            push_limits=push_limits,
+            detaches=detaches,
+            keeps_lanes=keeps_lanes,
+            cluster=cluster,
         )
 
 
@@ -186,14 +204,14 @@ def existing_store(db: str | None = None, inventory: Path | None = None) -> Stor
 
 def console() -> Console:
     """Return where results go: standard output."""
-    from orchestrator.cli.safe_console import SafeConsole
+    from orchestrator.cli.screen.safe_console import SafeConsole
 
     return SafeConsole(highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
 def errors_console() -> Console:
     """Return where errors go: standard error."""
-    from orchestrator.cli.output import output
+    from orchestrator.cli.screen.output import output
 
     return output().console
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli.context import Db, InventoryFile, console, errors_console, project
-from orchestrator.cli.terminal import plain
+from orchestrator.cli.screen.terminal import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from orchestrator.cli.context import Db, InventoryFile, Json, console, project
-from orchestrator.cli.terminal import plain
+from orchestrator.cli.screen.terminal import plain
 
 if TYPE_CHECKING:
     from orchestrator.runs.doctor import Finding
@@ -26,8 +26,8 @@ SHOWN = {"ok": "[green]ok[/]     ", "warning": "[yellow]warning[/]", "error": "[
 def doctor(*, db: Db = None, inventory: InventoryFile = None, json: Json = False) -> None:
     """Look for what is wrong with this project.
 
-    That is the installation, disk, files, permissions, database, host keys, keys, and what devices answered last. No device is asked:
-    farm devices check does that.
+    That is the installation with its versions, disk, files, permissions, database, clocks, host keys, keys, devices that are out of runs, and what
+    devices answered last. No device is asked: farm devices check does that.
     """
     from orchestrator.runs.doctor import Doctor, worst
 

@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
+import gc
 import io
+import os
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli import bench, completion, datasets, db, devices, doctor, models, report, results, run, runs, web
-from orchestrator.cli.aliases import Aliased
-from orchestrator.cli.interrupts import STATUS, Interrupts
-from orchestrator.cli.output import OutputGroup, choose
+from orchestrator.cli import (
+    attach,
+    bench,
+    collect,
+    completion,
+    datasets,
+    db,
+    devices,
+    doctor,
+    models,
+    report,
+    results,
+    run,
+    runs,
+    stop,
+    web,
+)
+from orchestrator.cli.aliases import FarmGroup
 from orchestrator.cli.password_warning import warn_of_password
+from orchestrator.cli.screen.interrupts import STATUS, Interrupts, status_of
+from orchestrator.cli.screen.output import choose
+
+if TYPE_CHECKING:
+    from orchestrator.errors import FarmError
 
 #: What a disk says that is full, read-only, somebody else's, or has something else where a file should be.
 PLACES = frozenset(
@@ -22,7 +44,7 @@ PLACES = frozenset(
 
 app = typer.Typer(
     name="farm",
-    cls=OutputGroup,
+    cls=FarmGroup,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -32,7 +54,10 @@ app = typer.Typer(
     epilog="Start with: farm run.  Exit status: 0 fine, 1 a case failed or is INVALID, 2 usage, 3 nothing could run.",
 )
 app.command("run", cls=run.ResumeLatest, epilog=run.EPILOG)(run.run)
-app.command("bench", cls=Aliased, epilog=bench.EPILOG)(bench.bench)
+app.command("attach", epilog=attach.EPILOG)(attach.attach)
+app.command("stop", epilog=stop.EPILOG)(stop.stop)
+app.command("collect", epilog=collect.EPILOG)(collect.collect)
+app.command("bench", epilog=bench.EPILOG)(bench.bench)
 app.add_typer(devices.app)
 app.add_typer(results.app)
 app.command("report", epilog=report.EPILOG)(report.report)
@@ -79,34 +104,47 @@ def _options(
 
 def main() -> None:
     """Run the command line and exit."""
+    _collect_rarely()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without × still gets its table
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # else a thread for each core, twice, with nothing to multiply
     warn_of_password(sys.argv[1:])
     completion.answer_shells()
     try:
         with Interrupts():
             app(prog_name="farm")
-    except KeyboardInterrupt:
-        sys.exit(STATUS)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+    except KeyboardInterrupt as pressed:
+        sys.exit(status_of(pressed))
+    except SystemExit as ended:  # Typer makes `STATUS` of every `KeyboardInterrupt`
+        sys.exit(status_of(ended) if ended.code == STATUS else ended.code)
     except Exception as error:
-        from orchestrator.errors import FarmError, UsageError
+        from orchestrator.errors import FarmError
 
         if isinstance(error, OSError) and error.errno in PLACES:  # the user's disk, not our bug
             error = FarmError(f"{error.filename or 'the disk'}: {error.strerror}")
         if not isinstance(error, FarmError):
             raise
-        from orchestrator.cli.context import errors_console
-        from orchestrator.cli.terminal import plain
+        sys.exit(_show(error))
 
-        screen = errors_console()
-        screen.print(f"[bold red]farm:[/] {plain(error.message)}", soft_wrap=True)
-        if error.hint:
-            screen.print(f"      {plain(error.hint)}", soft_wrap=True)
-        sys.exit(2 if isinstance(error, UsageError) else 1)
+
+def _collect_rarely() -> None:
+    """Look for unused cycles rarely, and at the end not at all: imports make some 150,000 objects that all stay, and looking at them again and again takes a third of a short command's time."""
+    gc.set_threshold(50_000)
+    atexit.register(gc.freeze)
+
+
+def _show(error: FarmError) -> int:
+    """Print what a user can act on; return the exit status."""
+    from orchestrator.cli.context import errors_console
+    from orchestrator.cli.screen.terminal import plain
+    from orchestrator.errors import UsageError
+
+    screen = errors_console()
+    screen.print(f"[bold red]farm:[/] {plain(error.message)}", soft_wrap=True)
+    if error.hint:
+        screen.print(f"      {plain(error.hint)}", soft_wrap=True)
+    return 2 if isinstance(error, UsageError) else 1
 
 
 if __name__ == "__main__":

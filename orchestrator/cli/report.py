@@ -22,7 +22,7 @@ EPILOG = """Examples:
   farm report                                  the latest run as report.html
   farm report latest -o ward-3.html --claims examples/study-claims.yaml
   farm report --format md                      Markdown on standard output
-  farm report --format latex -o table.tex
+  farm report -o table.tex                     LaTeX, by the ending; csv likewise
 
 The page is one file that loads nothing: it works offline, on a phone, on paper. It needs pip install 'edge-farm[report]'."""
 
@@ -36,6 +36,10 @@ class Format(StrEnum):
     LATEX = "latex"
 
 
+#: What a file is written as where nothing else is asked for; a page by any other name.
+_BY_ENDING = {".md": Format.MARKDOWN, ".csv": Format.CSV, ".tex": Format.LATEX}
+
+
 def report(
     run: Annotated[
         str, typer.Argument(metavar="RUN", help="An id, its beginning, or latest.", autocompletion=candidates.run)
@@ -44,7 +48,9 @@ def report(
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Default: report.html; other formats are printed."),
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="As what.")] = Format.HTML,
+    form: Annotated[
+        Format | None, typer.Option("--format", help="As what; default: by the ending of FILE, else html.")
+    ] = None,
     claims: Annotated[
         Path | None,
         typer.Option(metavar="CLAIMS.yaml", help="Answer these claims too: farm results check CLAIMS.yaml."),
@@ -59,6 +65,7 @@ def report(
     """
     from orchestrator.reports.page import flat
 
+    form = form or _BY_ENDING.get(output.suffix.lower() if output else "", Format.HTML)
     where = project(db, inventory)
     with existing_store(db, inventory) as store:
         dossier = gathered(store, where, run, claims)

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-import re
-from contextlib import contextmanager
+import shlex
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from orchestrator.cli import candidates
-from orchestrator.cli.aliases import Aliased
 from orchestrator.cli.build_options import DEFAULT_TIMEOUT, BuildMemory, BuildTimeout, build_limits
+from orchestrator.cli.cluster_options import THREADS, ExecutorOption, SchedulerOption, cluster_of
 from orchestrator.cli.context import (
     Db,
     InventoryFile,
     Json,
     Wheelhouse,
     console,
-    errors_console,
     project,
 )
-from orchestrator.cli.output import output
+from orchestrator.cli.dry_run import devices_of, planned, planned_rest, show_plan, stored_suite, wrong_inputs
+from orchestrator.cli.push_options import SITE_PUSHES, PushLimit, SitePushes, push_limits
 from orchestrator.cli.run_options import (
     AccuracyOption,
     CompareOption,
+    DetachOption,
     DevicesOption,
     DryRunOption,
     EffortOption,
     ModelsOption,
     PatienceOption,
+    ProfileOption,
     RescoreOption,
     RuntimesOption,
     SchemesOption,
@@ -41,23 +43,16 @@ from orchestrator.cli.run_options import (
     counts,
     words,
 )
-from orchestrator.cli.terminal import plain
-from orchestrator.cli.time_left import Estimates
+from orchestrator.cli.screen.output import output
 from orchestrator.cli.waiting import replay_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Mapping
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
     from orchestrator.cli.context import Project
-    from orchestrator.cli.time_left import Earlier
-    from orchestrator.datasets.base import Datasets
-    from orchestrator.domain.device import Device
     from orchestrator.domain.event import Event
-    from orchestrator.domain.plan import Plan
     from orchestrator.domain.suite import Suite
     from orchestrator.runs.farm import Farm
-    from orchestrator.store.rows import RunRow
-    from orchestrator.store.step_times import StepTimes
     from orchestrator.store.store import Store
 
 #: The run that ``--resume`` alone goes on with.
@@ -70,9 +65,13 @@ EPILOG = """Examples:
   farm run suite.yaml --devices pi5-a,tag:ward-3   your suite on some devices
   farm run --schemes float32,int8 --effort quick   a part of it, faster
   farm run --dry-run                               the plan and every skipped case
+  farm run --detach                                start it, and leave: farm attach
   farm run --resume                                finish what was interrupted last"""
 
 
+SuiteArgument = Annotated[
+    Path | None, typer.Argument(metavar="SUITE", help="A suite.yaml (default: the built-in suite).")
+]
 ResumeOption = Annotated[
     str | None,
     typer.Option(
@@ -83,7 +82,7 @@ ResumeOption = Annotated[
 ]
 
 
-class ResumeLatest(Aliased):
+class ResumeLatest(TyperCommand):
     """A command whose ``--resume`` without a run goes on with the latest one."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -96,9 +95,7 @@ class ResumeLatest(Aliased):
 
 
 def run(
-    suite: Annotated[
-        Path | None, typer.Argument(metavar="SUITE", help="A suite.yaml (default: the built-in suite).")
-    ] = None,
+    suite: SuiteArgument = None,
     devices: DevicesOption = "",
     models: ModelsOption = "",
     schemes: SchemesOption = "",
@@ -109,14 +106,17 @@ def run(
     compare: CompareOption = False,
     tune: TuneOption = False,
     accuracy: AccuracyOption = None,
-    profile: Annotated[
-        bool, typer.Option("--profile", help="Time the operators of each case too, after its attempts.")
-    ] = False,
+    profile: ProfileOption = False,
     seed: SeedOption = None,
     dry_run: DryRunOption = False,
     resume: ResumeOption = None,
+    detach: DetachOption = False,
     patience: PatienceOption = 300.0,
     rescore: RescoreOption = False,
+    push_limit: PushLimit = "",
+    site_pushes: SitePushes = SITE_PUSHES,
+    executor: ExecutorOption = THREADS,
+    scheduler: SchedulerOption = "",
     build_timeout: BuildTimeout = DEFAULT_TIMEOUT,
     build_memory: BuildMemory = "",
     wheelhouse: Wheelhouse = None,
@@ -134,8 +134,7 @@ def run(
         "models": words(models),
         "schemes": words(schemes),
         "runtimes": words(runtimes),
-        "threads": counts("--threads", threads),
-        "throughput": counts("--throughput", throughput),
+        **{name: counts(f"--{name}", text) for name, text in (("threads", threads), ("throughput", throughput))},
         "effort": effort,
         "compare": compare,
         "tune": tune,
@@ -143,17 +142,37 @@ def run(
         "profile": profile,
         "seed": seed,
     }
-    if resume is not None:
-        _refuse_narrowing(suite, narrowing)
-    limits = build_limits(build_timeout, build_memory)
-    farm = files.farm(patience_s=patience, wheelhouse=wheelhouse, build_limits=limits, rescore=rescore)
-    if resume is None:
-        raise typer.Exit(carry_out(farm, files, _chosen(suite, narrowing), dry_run=dry_run, as_json=json))
+    with cluster_of(executor, scheduler) as cluster:
+        farm = files.farm(
+            patience_s=patience,
+            wheelhouse=wheelhouse,
+            build_limits=build_limits(build_timeout, build_memory),
+            rescore=rescore,
+            push_limits=push_limits(push_limit, site_pushes),
+            detaches=detach,
+            cluster=cluster,
+        )
+        if resume is None:
+            raise typer.Exit(carry_out(farm, files, _chosen(suite, narrowing), dry_run=dry_run, as_json=json))
+        raise typer.Exit(_go_on(farm, files, resume, suite, narrowing, dry_run=dry_run, as_json=json))
+
+
+def _go_on(
+    farm: Farm,
+    files: Project,
+    resume: str,
+    suite: Path | None,
+    narrowing: Mapping[str, Any],
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    _refuse_narrowing(suite, narrowing)
     if dry_run:
-        raise typer.Exit(_show_plan(*_planned_rest(farm, files, resume), as_json=json))
+        return show_plan(*planned_rest(farm, files, resume), as_json=as_json)
     with files.open_store(create=False) as store:
         replay_all(files, store, output().note)
-        raise typer.Exit(_show_run(_resuming(farm, files, resume)(store), store, files, as_json=json)[1])
+        return show_run(resuming(farm, files, resume)(store), store, files, as_json=as_json, resumed=resume)[1]
 
 
 def carry_out(
@@ -170,11 +189,11 @@ def carry_out(
     ``below`` is called with the store and the run's id once its results are shown.
     """
     if dry_run:
-        return _show_plan(*_planned(farm, files, chosen), as_json=as_json)
+        return show_plan(*planned(farm, files, chosen), as_json=as_json)
     begin = _beginning(farm, files, chosen)
     with files.open_store() as store:
         replay_all(files, store, output().note)
-        run, status = _show_run(begin(store), store, files, as_json=as_json)
+        run, status = show_run(begin(store), store, files, as_json=as_json)
         if below is not None:
             below(store, run)
         return status
@@ -187,21 +206,12 @@ def _beginning(farm: Farm, files: Project, chosen: Suite) -> Callable[[Store], G
         return farm.prepare(chosen, devices)
 
 
-@contextmanager
-def wrong_inputs() -> Iterator[None]:
-    """Raise what is wrong with models and images as a `UsageError`: nothing was built or stored yet."""
-    from orchestrator.errors import DatasetError, ModelError, UsageError
+def resuming(farm: Farm, files: Project, run: str) -> Callable[[Store], Generator[Event, None, None]]:
+    """Return what goes on with a run in a store."""
 
-    try:
-        yield
-    except (DatasetError, ModelError) as error:
-        raise UsageError(error.message, hint=error.hint) from error
-
-
-def _resuming(farm: Farm, files: Project, run: str) -> Callable[[Store], Generator[Event, None, None]]:
     def resume(store: Store) -> Generator[Event, None, None]:
         row = store.run(run)
-        return farm.resume(row.id, _devices_of(_stored(row), files), store)
+        return farm.resume(row.id, devices_of(stored_suite(row), files), store)
 
     return resume
 
@@ -220,80 +230,42 @@ def _refuse_narrowing(suite: Path | None, narrowing: Mapping[str, Any]) -> None:
         raise UsageError("--resume takes no suite and no narrowing option: the run goes on as it was planned")
 
 
-def _stored(row: RunRow) -> Suite:
-    from orchestrator.domain.suite import Suite
+def show_run(
+    events: Generator[Event, None, None],
+    store: Store,
+    files: Project,
+    *,
+    as_json: bool,
+    resumed: str | None = None,
+    keeps_lanes: bool = False,
+) -> tuple[str, int]:
+    """Show a run, then its results, or what goes on without us; return its id and its exit status."""
+    from orchestrator.cli.screen.live_run import follow
 
-    return Suite.from_json(row.suite)
-
-
-def _planned(farm: Farm, files: Project, chosen: Suite) -> tuple[Plan, Estimates]:
-    """Return what a new run would do, with what is known of how long that takes."""
-    from orchestrator.datasets.base import Datasets
-
-    devices = files.select(chosen.devices)
-    with wrong_inputs():
-        datasets = Datasets()
-        images = _show_inputs(chosen, datasets)
-    return farm.plan(chosen, devices, datasets=datasets), Estimates(earlier=_earlier(files), images=images)
-
-
-def _planned_rest(farm: Farm, files: Project, resume: str) -> tuple[Plan, Estimates]:
-    """Return what going on with a run would do, with what is known of how long that takes. Raises `UnknownName` where there is no such run."""
-    with files.open_store(create=False) as store:
-        row = store.run(resume)
-        done = store.done_steps(row.id)
-    stored = _stored(row)
-    plan = farm.plan(stored, _devices_of(stored, files), run=row.id, done=done)
-    return plan, Estimates(earlier=_earlier(files), images=stored.scored_images)
+    followed = follow(events, store, resumed=resumed, keeps_lanes=keeps_lanes)
+    if followed.left:
+        show_detached(followed.run, followed.left, as_json=as_json)
+    else:
+        show_results(followed.run, store, files, as_json=as_json)
+    return followed.run, followed.exit_status
 
 
-def _earlier(files: Project) -> Earlier:
-    def earlier(device: str, effort: str) -> StepTimes:
-        with files.open_store(create=False) as store:
-            return store.step_times(device, effort)
+def show_detached(run: str, devices: Sequence[str], *, as_json: bool) -> None:
+    """Show what goes on without us, and the next commands."""
+    if as_json:
+        import json
 
-    return earlier
-
-
-def _show_inputs(suite: Suite, datasets: Datasets) -> int:
-    """Show what the dataset holds, and return how many images are scored. Raises `DatasetError` or `ModelError` where a run would refuse it."""
-    from orchestrator.models import preflight
-    from orchestrator.reports import dataset
-
-    images = datasets.of(suite.dataset)
-    preflight.check(suite, images)
-    summary = images.summary()
-    for line in dataset.lines(summary, limit=suite.scored_images):
-        output().note(f"[bold]dataset[/]  {plain(line)}")
-    evaluated = sum(part.images for part in summary.parts if part.part == "evaluation")
-    return min(evaluated, suite.scored_images or evaluated)
+        typer.echo(json.dumps({"run": run, "devices": list(devices)}, indent=2))
+        return
+    out = console()
+    out.print(f"run {run} goes on by itself on {', '.join(devices)}", soft_wrap=True, markup=False)
+    out.print(f"\nFollow it to its end:  farm attach {run}", soft_wrap=True)
+    out.print("Collect what is done:  farm collect", soft_wrap=True)
+    out.print(f"Stop it:               farm stop {run}", soft_wrap=True)
 
 
-def _devices_of(stored: Suite, files: Project) -> tuple[Device, ...]:
-    """Return the devices of a run that goes on; those that were removed meanwhile are named and left out."""
-    from orchestrator.config.inventory import Inventory
-    from orchestrator.errors import UnknownName
-
-    present = {device.name for device in Inventory.load(files.inventory).devices}
-    removed = [word for word in stored.devices if re.fullmatch(r"[\w.-]+", word) and word not in {"all", *present}]
-    for name in removed:
-        errors_console().print(f"[yellow]{name}[/]  left out: no longer in {files.inventory}", soft_wrap=True)
-    left = [word for word in stored.devices if word not in removed]
-    if not left:
-        raise UnknownName("device", removed[0], present)
-    return files.select(left)
-
-
-def _show_run(events: Generator[Event, None, None], store: Store, files: Project, *, as_json: bool) -> tuple[str, int]:
-    """Show a run and its results; return its id and its exit status."""
-    from orchestrator.cli.live_run import follow
-
-    run, status = follow(events, store)
-    _show_results(run, store, files, as_json=as_json)
-    return run, status
-
-
-def _show_results(run: str, store: Store, files: Project, *, as_json: bool) -> None:
+def show_results(run: str, store: Store, files: Project, *, as_json: bool) -> None:
+    """Show the results of a run."""
     from orchestrator.cli.results.list import print_rows
     from orchestrator.reports import run_end
 
@@ -305,29 +277,6 @@ def _show_results(run: str, store: Store, files: Project, *, as_json: bool) -> N
         return
     out = console()
     if rows:
-        out.print(f"\nMore:          farm results show {rows[0].case}", soft_wrap=True)
+        out.print(f"\nMore:          farm results show {shlex.quote(rows[0].case)}", soft_wrap=True)
     if {row.device for row in rows} <= {"local"} and len(files.select(None, unlock=False)) == 1:
         out.print("A real device: farm devices add pi5 --address pi@192.168.1.20", soft_wrap=True)
-
-
-def _show_plan(plan: Plan, estimates: Estimates, *, as_json: bool) -> int:
-    """Show what would be done; return the exit status: 3 where every case is skipped."""
-    from orchestrator.reports import plan as report
-    from orchestrator.reports import skips
-
-    status = 3 if plan.skips and not plan.lanes else 0
-    if as_json:
-        typer.echo(report.as_json(plan))
-        return status
-    out = console()
-    if not plan.lanes and not plan.skips:
-        out.print("nothing is left to do")
-    for lane in plan.lanes:
-        out.print(f"[bold]{lane.device}[/]  {report.summary(lane, plan)}")
-        out.print(f"[bold]{lane.device}[/]  {plain(estimates.words(lane, plan.effort))}", soft_wrap=True)
-        out.print(f"[bold]{lane.device}[/]  {report.transfer(plan.transfers[lane.device])}", soft_wrap=True)
-        for line in report.lines(lane):
-            out.print(line, soft_wrap=True)
-    for line in skips.lines((skip.case, skip.reason) for skip in plan.skips):
-        out.print(f"[yellow]skipped[/]  {plain(line)}", soft_wrap=True)
-    return status

@@ -44,6 +44,9 @@ TuneOption = Annotated[
     bool,
     typer.Option("--tune", help="Set the governor to performance meanwhile, where you may: farm devices tune NAME."),
 ]
+ProfileOption = Annotated[
+    bool, typer.Option("--profile", help="Time the operators of each case too, after its attempts.")
+]
 RescoreOption = Annotated[
     bool,
     typer.Option("--rescore", help="Score all images again, also those that an earlier run scored in the same way."),
@@ -51,6 +54,9 @@ RescoreOption = Annotated[
 PatienceOption = Annotated[
     float,
     typer.Option(min=0.0, metavar="SECONDS", help="How long a device may be out of reach before it is given up."),
+]
+DetachOption = Annotated[
+    bool, typer.Option("--detach", help="Start the lanes and leave; devices measure on their own: farm attach.")
 ]
 CompareOption = Annotated[
     bool, typer.Option("--compare", help="Make enough attempts to compare cases: 7 with effort standard.")

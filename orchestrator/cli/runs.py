@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli import candidates, stop
-from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, existing_store
+from orchestrator.cli import candidates
+from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, existing_store, project
 from orchestrator.cli.subcommands import refuse_options_before
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.store.rows import RunRow
 
 app = typer.Typer(
     name="runs",
     rich_markup_mode=None,
-    help="Every run, newest first; name, unname or stop one.",
+    help="Every run, newest first; name or unname one.",
 )
 
 Run = Annotated[
@@ -30,8 +35,10 @@ def runs(context: typer.Context, *, db: Db = None, inventory: InventoryFile = No
     if context.invoked_subcommand is not None:
         refuse_options_before(context)
         return
-    with existing_store(db, inventory) as store:
-        rows = store.runs()
+    rows: Sequence[RunRow] = ()
+    if not project(db, inventory).has_no_database():
+        with existing_store(db, inventory) as store:
+            rows = store.runs()
     if json:
         import json as encoder
         from dataclasses import asdict
@@ -76,6 +83,3 @@ def unname_run(run: Run, *, db: Db = None, inventory: InventoryFile = None) -> N
             return
         store.unname_run(row.id)
     console().print(f"run {row.id} is no longer called {row.name}", markup=False)
-
-
-app.command("stop", epilog="Example: farm runs stop latest")(stop.stop)

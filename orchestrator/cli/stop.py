@@ -1,18 +1,33 @@
-"""``farm runs stop``: lanes ended on devices whose controller is gone."""
+"""``farm stop``: the lanes of a run ended on their devices."""
 
 from __future__ import annotations
 
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli import candidates
-from orchestrator.cli.context import Db, InventoryFile, console, existing_store, project
-from orchestrator.cli.terminal import plain
+from orchestrator.cli.collected import FAILED, read_lanes, show_collected
+from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, project
+from orchestrator.cli.screen.output import output
+from orchestrator.cli.screen.terminal import plain
+from orchestrator.cli.waiting import replay_all
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from orchestrator.cli.context import Project
+    from orchestrator.devices.fleet import Outcome
     from orchestrator.domain.device import Device
+    from orchestrator.store.rows import LaneRow
+
+EPILOG = """Exit status 1 if any device fails.  Examples:
+
+\b
+  farm stop                 the newest run: each device ends the step that it is at
+  farm stop --now           at once: what was finished is kept"""
 
 
 def stop(
@@ -20,47 +35,74 @@ def stop(
         str,
         typer.Argument(metavar="RUN", help="Its id, a beginning of it, its name.", autocompletion=candidates.run),
     ] = "latest",
+    now: Annotated[
+        bool,
+        typer.Option("--now", help="End workers at once; the step that is under way is measured anew on --resume."),
+    ] = False,
     db: Db = None,
     inventory: InventoryFile = None,
+    json: Json = False,
 ) -> None:
     """Stop what a run still does on devices.
 
-    For a run that was left at once, or whose farm was killed. What was measured stays there until farm run --resume collects it.
-    Exit status 1 where a device can't be asked.
+    Each device ends the attempt, or the shard of images, that it is at; what was finished is collected. farm run --resume goes on.
     """
     from orchestrator.config.inventory import Inventory
     from orchestrator.devices.fleet import for_each
+    from orchestrator.runs.collect import LaneToRead
+
+    files = project(db, inventory)
+    with files.open_store(create=False) as store:
+        replay_all(files, store, output().note)
+        row = store.run(run)
+        unended = [lane for lane in store.lanes(row.id) if not lane.ended]
+        lanes = {lane.device: lane for lane in unended}  # the last one of a device is the one that may run
+        devices = [device for device in Inventory.load(files.inventory).devices if device.name in lanes]
+        files.unlock(devices)
+
+        outcomes = list(for_each(devices, partial(_stop_one, files, lanes, now=now)))
+        for outcome in outcomes:
+            _show(outcome, now=now)
+        answered = {outcome.device.name: outcome.device for outcome in outcomes if outcome.error is None}
+        asked = [
+            LaneToRead(device=answered[lane.device], lane=lane.id, offset=lane.offset)
+            for lane in unended
+            if lane.device in answered
+        ]
+        rows = read_lanes(files.farm(), store, row.id, asked, waits=True) if asked else []
+        removed = lanes.keys() - {device.name for device in devices}
+        for name in removed:
+            errors_console().print(
+                f"[yellow]{plain(name)}[/]  is no longer in {plain(files.inventory)}", soft_wrap=True
+            )
+        if rows or json:
+            show_collected(rows, store, as_json=json)
+        elif not lanes:
+            console().print(f"nothing of run {row.id} runs on devices", soft_wrap=True)
+    failed = removed or any(outcome.error for outcome in outcomes) or any(each.state == FAILED for each in rows)
+    raise typer.Exit(1 if failed else 0)
+
+
+def _stop_one(files: Project, lanes: Mapping[str, LaneRow], device: Device, *, now: bool) -> bool:
+    """Stop the lane of a device; return False where it was over already."""
     from orchestrator.devices.session import connect
     from orchestrator.errors import AgentFailed
 
-    files = project(db, inventory)
-    with existing_store(db, inventory) as store:
-        row = store.run(run)
-        lanes = {lane.device: lane.id for lane in store.lanes(row.id) if not lane.ended}
-    devices = [device for device in Inventory.load(files.inventory).devices if device.name in lanes]
-    files.unlock(devices)
+    with closing(connect(device, files.connector)) as client:
+        try:
+            return client.stop(lanes[device.name].id, now=now)
+        except AgentFailed as error:
+            if error.code in client.GONE:
+                return False
+            raise
 
-    def stop_one(device: Device) -> bool:
-        with closing(connect(device, files.connector)) as client:
-            try:
-                return client.stop(lanes[device.name])
-            except AgentFailed as error:
-                if error.code in client.GONE:
-                    return False
-                raise
 
-    screen = console()
-    failed = False
-    for outcome in for_each(devices, stop_one):
-        words = "stopped" if outcome.value else "had ended already"
-        if outcome.error is not None:
-            failed, words = True, f"can't be asked: {outcome.error.message}"
-        screen.print(f"[bold]{outcome.device.name}[/]  {plain(words)}", soft_wrap=True)
-    for name in lanes.keys() - {device.name for device in devices}:
-        failed = True
-        screen.print(f"[bold]{plain(name)}[/]  is no longer in {plain(files.inventory)}", soft_wrap=True)
-    if not lanes:
-        screen.print(f"nothing of run {row.id} runs on devices", soft_wrap=True)
-    elif row.ended_at is None:
-        screen.print(f"Collect it and go on:  farm run --resume {row.id}", soft_wrap=True)
-    raise typer.Exit(1 if failed else 0)
+def _show(outcome: Outcome[bool], *, now: bool) -> None:
+    name = plain(outcome.device.name)
+    if outcome.error is not None:
+        errors_console().print(f"[red]{name}  can't be asked:[/] {plain(outcome.error.message)}", soft_wrap=True)
+    elif not outcome.value:
+        output().note(f"[bold]{name}[/]  had ended already")
+    else:
+        waited = "" if now else "; it ends the step that it is at (farm stop --now does not wait)"
+        output().note(f"[bold]{name}[/]  {'stopped' if now else 'stops'}{waited}")

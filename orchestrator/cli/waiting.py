@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.cli.terminal import plain
+from orchestrator.cli.screen.terminal import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,7 @@ _OWN = re.compile(r"^\s*\{?\s*[\"']?(devices|groups)[\"']?\s*:", re.MULTILINE)
 _OWN_LINE = re.compile(r"^(devices|groups)\s*:", re.MULTILINE)
 _SECTION = re.compile(r"^\[[^\]\n]+\]\s*([#;].*)?$", re.MULTILINE)
 _GROUP = re.compile(r"^\s+(hosts|children)\s*:", re.MULTILINE)
-_HOST = re.compile(r"^[^\s#;:{\[]\S*(\s+\S+=\S+)*\s+ansible_\w+=", re.MULTILINE)
+_HOST = re.compile(r"^[^\s#;:{\[]\S*[ \t](?:[^\n]*[ \t])?ansible_\w+=", re.MULTILINE)
 
 
 def notation(path: Path) -> str | None:

@@ -82,19 +82,13 @@ class Inventory:
         raise UnknownName("device", name, [device.name for device in self.devices], hint="farm devices list")
 
 
-def _hops(device: Device | None) -> int:
-    hops = 0
-    while device is not None:
-        hops, device = hops + 1, device.via
-    return hops
-
-
 class _Reader:
     """One parsed file on its way to devices: groups first, then entries over them, then who goes through whom."""
 
     def __init__(self, document: documents.Document) -> None:
         self._document = document
         self._plain = document.plain()
+        self._transports = registry.names("transport")  # once: it looks through all installed packages
         self._entries = self._mapping("devices", Entry, "device")
         self._groups = self._mapping("groups", Group, "group")
         self._check_groups()
@@ -114,7 +108,7 @@ class _Reader:
                     raise self._document.complain(("devices", name, "via"), too_far)
                 values = dict(merged[name])
                 hop = self._hop(name, values.pop("via", None), on_the_way, resolve, merged)
-                if _hops(hop) > MAX_HOPS:
+                if hop is not None and len(hop.hops) >= MAX_HOPS:
                     raise self._document.complain(("devices", name, "via"), too_far)
                 done[name] = Device(name=name, via=hop, **values)
             return done[name]
@@ -225,10 +219,9 @@ class _Reader:
 
     def _check_device(self, name: str, values: Mapping[str, Any]) -> None:
         location = ("devices", name)
-        transports = registry.names("transport")
         transport = values.get("transport", "ssh")
-        if transport not in transports:
-            words = f"device {name}: {no_such('transport', transport, transports)}"
+        if transport not in self._transports:
+            words = f"device {name}: {no_such('transport', transport, self._transports)}"
             raise self._document.complain((*location, "transport"), words)
         if transport == "ssh" and "address" not in values:
             words = f"device {name}: it has no address"

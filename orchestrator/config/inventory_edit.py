@@ -209,9 +209,11 @@ def written(device: Device) -> dict[str, Any]:
         if field.name == "name" or value == field.default:
             continue
         if isinstance(value, Limits):
-            names = {"disk_bytes": "disk", "memory_bytes": "memory"}
+            names = {"disk_bytes": "disk", "memory_bytes": "memory", "push_bytes_per_s": "push_rate"}
             default = asdict(Limits())
             value = {names.get(key, key): limit for key, limit in asdict(value).items() if limit != default[key]}
+            if "push_rate" in value:
+                value["push_rate"] = f"{value['push_rate']}B/s"
         elif isinstance(value, Device):
             value = value.name
         if field.name == "transport" and device.name == LOCAL.name and value == LOCAL.transport:

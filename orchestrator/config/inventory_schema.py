@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import pydantic
 
 from orchestrator.domain.device import LOCAL
-from orchestrator.domain.units import parse_bytes
+from orchestrator.domain.units import parse_bytes, parse_rate
 from orchestrator.runtimes import names
 
 #: A name stands in case names (``device/model/…``), file names and on the command line.
@@ -70,6 +70,12 @@ def _size(value: Any) -> int:
     return size
 
 
+def _rate(value: Any) -> int:
+    if not isinstance(value, str):
+        raise ValueError("must be a rate such as 500kB/s or 2MB/s")  # noqa: TRY004  pydantic reads ValueError
+    return parse_rate(value)
+
+
 def _for_a_shell(text: str) -> str:
     # csh takes ! for history even in quotes and no line ends; fish takes the backslash for its own there
     if re.search(r"[\\!\x00-\x1f\x7f]", text):
@@ -85,6 +91,12 @@ Size = Annotated[
     int,
     pydantic.BeforeValidator(_size, json_schema_input_type=int | str),
     pydantic.Field(examples=["500MB", "2GB", "1.5GiB"]),
+]
+
+Rate = Annotated[
+    int,
+    pydantic.BeforeValidator(_rate, json_schema_input_type=str),
+    pydantic.Field(examples=["500kB/s", "2MB/s"]),
 ]
 
 
@@ -115,6 +127,9 @@ class LimitsOf(_Model):
     attempt_timeout_s: Annotated[
         pydantic.FiniteFloat | None, pydantic.Field(gt=0, description="Seconds; the longest that one attempt may take.")
     ] = None
+    push_rate: Annotated[
+        Rate | None, pydantic.Field(description="The most that all pushes to its site send together.")
+    ] = None
 
 
 class Settings(_Model):
@@ -125,6 +140,10 @@ class Settings(_Model):
     port: Annotated[int | None, pydantic.Field(ge=1, le=65535, description="The SSH server's port.")] = None
     identity_file: Annotated[Text | None, pydantic.Field(description="A private key on this machine.")] = None
     via: Annotated[Text | None, pydantic.Field(description="Jump host: a device, or USER@HOST:PORT.")] = None
+    relay: Annotated[
+        bool | None,
+        pydantic.Field(description="Whether a jump host keeps files for the devices behind it (default true)."),
+    ] = None
     tags: Annotated[list[Tag] | None, pydantic.Field(description="Words to select by; those of groups add up.")] = None
     python: Annotated[Path | None, pydantic.Field(description=f"Python there (default {LOCAL.python}).")] = None
     workdir: Annotated[
@@ -138,7 +157,7 @@ class Settings(_Model):
 
     def given(self) -> dict[str, Any]:
         """Return the fields of a `Device` that are written here; lists as tuples, sizes in bytes."""
-        names = {"disk": "disk_bytes", "memory": "memory_bytes"}
+        names = {"disk": "disk_bytes", "memory": "memory_bytes", "push_rate": "push_bytes_per_s"}
         values = self.model_dump(exclude_none=True, exclude={"groups", "devices", "children"})
         if "limits" in values:
             values["limits"] = {names.get(key, key): value for key, value in values["limits"].items()}

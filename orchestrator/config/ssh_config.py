@@ -15,6 +15,7 @@ from orchestrator.errors import InventoryError
 DEEPEST = 16
 #: The most lines that all files together may have; a file that includes itself twice would grow to 2^16 copies.
 MOST_LINES = 100_000
+MOST_BYTES = 16 << 20
 #: Criteria of ``Match`` that take no argument.
 BARE = ("all", "canonical", "final")
 #: Keywords whose value goes to a shell as it is written, quotes and ``#`` included.
@@ -134,10 +135,7 @@ class _Reader:
         """Collect the lines of ``path``, which ``by`` includes under the conditions ``outer``."""
         if depth > DEEPEST:
             raise InventoryError(f"{by}: files include each other more than {DEEPEST} deep")
-        try:
-            text = path.read_text(encoding="utf-8", errors="replace")
-        except OSError as reason:
-            raise InventoryError(f"{by}: {path}: {reason.strerror}") from reason
+        text = _text(path, by)
         conditions = outer
         for number, raw in enumerate(text.split("\n"), 1):
             written, where = raw.strip(), f"{path}:{number}"
@@ -157,6 +155,17 @@ class _Reader:
             if len(self.lines) >= MOST_LINES:
                 raise InventoryError(f"{where}: more than {MOST_LINES} lines in all the files it includes")
             self.lines.append(line)
+
+
+def _text(path: Path, by: str) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as reason:
+        raise InventoryError(f"{by}: {path}: {reason.strerror}") from reason
+    if len(content) > MOST_BYTES:
+        raise InventoryError(f"{by}: {path}: larger than {MOST_BYTES >> 20} MiB")
+    return content.decode("utf-8", errors="replace")
 
 
 def _condition(line: Line) -> Condition:

@@ -189,16 +189,28 @@ def matches(text: str, patterns: Iterable[str]) -> bool:
     """Check ``text`` against patterns of ``*`` and ``?``; one that begins with ``!`` and matches excludes it."""
     found = False
     for pattern in patterns:
-        body = pattern.removeprefix("!")
-        if "*" in body or "?" in body:
-            expression = re.escape(body).replace(r"\*", ".*").replace(r"\?", ".")
-            met = re.fullmatch(expression, text, re.DOTALL) is not None
-        else:
-            met = body == text
+        met = _matches_one(text, pattern.removeprefix("!"))
         if met and pattern.startswith("!"):
             return False
         found = found or met
     return found
+
+
+def _matches_one(text: str, pattern: str) -> bool:
+    """Check a pattern in time that grows with text times pattern: only the last ``*`` is ever tried anew."""
+    at, place, star, after = 0, 0, -1, 0
+    while at < len(text):
+        if place < len(pattern) and pattern[place] == "*":
+            star, after = place, at
+            place += 1
+        elif place < len(pattern) and pattern[place] in ("?", text[at]):
+            at, place = at + 1, place + 1
+        elif star >= 0:
+            after += 1
+            at, place = after, star + 1
+        else:
+            return False
+    return not pattern[place:].strip("*")
 
 
 @dataclass(slots=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from dataclasses import replace
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator import registry
-from orchestrator.config import plugin_options
+from orchestrator.config import plugin_options, suite_path
 from orchestrator.config import yaml_document as documents
 from orchestrator.config.suite_schema import MAX_COUNT, MAX_SEED, SuiteFile
 from orchestrator.domain.effort import EFFORTS
@@ -44,12 +43,11 @@ def built_in(models: Sequence[str] = ()) -> Suite:
 
 def load(path: Path) -> Suite:
     """Read a suite; raises `SuiteError` with file, line and the nearest right word."""
+    suite_path.refuse_model(path)
     try:
         document = documents.read(path, SuiteError)
     except SuiteError as error:
-        if isinstance(error.__cause__, FileNotFoundError):
-            raise SuiteError(f"{path}: no such suite file", hint=_suites_near(path)) from error
-        raise
+        raise suite_path.explained(path, error) from error.__cause__
     written = document.check(SuiteFile)
     for position, word in enumerate(written.runtimes):
         wrong = names.misfit(word)
@@ -69,16 +67,6 @@ def load(path: Path) -> Suite:
         throughput=None if written.throughput is None else Throughput(**written.throughput.model_dump()),
         **{key: getattr(written, key) for key in plain},
     )
-
-
-def _suites_near(path: Path) -> str:
-    """Return what to type in place of a file that does not exist."""
-    if not path.suffix and path == Path(path.name):
-        return "a suite is a YAML file; farm results shows results, farm runs the runs, farm devices list the devices"
-    folder = path.parent
-    files = sorted(file.name for file in folder.glob("*.y*ml")) if folder.is_dir() else []
-    near = difflib.get_close_matches(path.name, files, n=3, cutoff=0.5)
-    return f"nearest in its folder: {', '.join(near)}" if near else "without a file it is the built-in suite: farm run"
 
 
 def narrow(
@@ -216,11 +204,15 @@ def _models(document: documents.Document, written: Sequence[str | ModelKeys]) ->
 
 def _model(document: documents.Document, location: Location, written: str | ModelKeys) -> ModelSpec:
     if isinstance(written, str):
+        if Path(written).suffix.lower() in suite_path.MODEL_FILES:
+            raise document.complain(location, f"{written}: a model of yours has a `path:`, as in {{path: {written}}}")
         _check_kind(document, location, "model", written)
         return ModelSpec(name=written, kind=written, place=document.place(location))
     kind = written.kind or _kind_of_file((written.model_extra or {}).get("path")) or written.name
     if kind is None:
-        raise document.complain(location, "a model needs a `kind:`")
+        key = next(iter(written.model_extra or ()), None)
+        words = unknown_key(key, ("path", "kind", *MODEL_KEYS)) if key else "a model requires a `path:` or a `kind:`"
+        raise document.complain(location, words)
     options = _options(document, location, "model", kind, written.model_extra or {})
     if "folder" in plugin_options.names(registry.find("model", kind)):
         options.setdefault("folder", str(document.path.absolute().parent))

@@ -14,6 +14,8 @@ MAX_BYTES = 10_000_000
 MAX_DEPTH = 50
 #: Values that aliases (``*name``) may add to those that are written.
 MAX_ALIASED = 100_000
+#: Characters of a number: of a longer one Python takes the square of its length, or more, to read it.
+MAX_NUMBER = 1_000
 
 
 class NotYaml(ValueError):  # noqa: N818  the caller says whose error it is
@@ -80,6 +82,9 @@ def _size(node: Any, depth: int, sizes: dict[int, int]) -> int:
     """Return how many values ``node`` stands for, those of aliases each time; raises `NotYaml` for a deep one."""
     if depth > MAX_DEPTH:  # an alias inside what it stands for has no end
         raise NotYaml(node.start_mark.line + 1, f"nested deeper than {MAX_DEPTH} levels")
+    if node.id == "scalar" and len(node.value) > MAX_NUMBER and str(node.tag).endswith((":int", ":float")):
+        kind = str(node.tag).rpartition(":")[2]
+        raise NotYaml(node.start_mark.line + 1, f"this value can't be read as {kind}")
     if id(node) not in sizes:
         sizes[id(node)] = 1 + sum(_size(child, depth + 1, sizes) for child in _children(node))
     return sizes[id(node)]

@@ -26,6 +26,9 @@ Result = TypeVar("Result")
 BITS = range(8, 17)
 #: Each holds an image of full size.
 MOST_THREADS = 8
+#: What Pillow may take a file for, whatever its name says: its other readers start programs (Ghostscript for PostScript), or were
+#: written for trust.
+FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "PPM", "JPEG2000")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +145,8 @@ def _read(path: Path, use: Callable[[Image.Image], Result]) -> Result:
 
     stat_file(path)
     try:
-        with dicom.picture(path) if dicom.is_dicom(path) else Image.open(path) as image:
+        with dicom.picture(path) if dicom.is_dicom(path) else Image.open(path, formats=FORMATS) as image:
+            dicom.expect_size(path, *image.size)
             return use(image)
     except DatasetError:
         raise

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 ENDINGS = frozenset({".dcm", ".dicom"})
 INSTALL = "install the reader: pip install pydicom (or 'edge-farm[dicom]'), or save the images as PNG"
 #: The transfer syntax whose whole content is packed (PS3.5, A.5), and what it may unpack to.
-DEFLATED, LARGEST_BYTES = "1.2.840.10008.1.2.1.99", 1 << 30
-#: As many as Pillow decodes of other files.
-MOST_PIXELS = 178_956_970
+DEFLATED, LARGEST_BYTES = "1.2.840.10008.1.2.1.99", 256 << 20
+#: Of a picture of any kind: the largest radiographs have 25 million, and eight are in memory at a time.
+MOST_PIXELS = 50_000_000
 #: ``PhotometricInterpretation`` that farm reads (PS3.3, C.7.6.3.1.2).
 COLOUR = frozenset({"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "PALETTE COLOR"})
 GREY = frozenset({"MONOCHROME1", "MONOCHROME2"})
@@ -97,11 +97,7 @@ def _picture(path: Path, dataset: Any) -> Image.Image:
     from PIL import Image
 
     photometric = str(dataset.get("PhotometricInterpretation", "MONOCHROME2"))
-    if int(dataset.Rows) * int(dataset.Columns) > MOST_PIXELS:
-        raise DatasetError(
-            f"{shown(path)}: {dataset.Columns} × {dataset.Rows} pixels, farm reads at most {MOST_PIXELS:,}",
-            hint="save it smaller",
-        )
+    expect_size(path, int(dataset.Columns), int(dataset.Rows))
     frames = int(dataset.get("NumberOfFrames") or 1)
     if frames > 1:
         raise DatasetError(f"{shown(path)}: it has {frames} frames", hint="save the one to classify as a file")
@@ -112,6 +108,14 @@ def _picture(path: Path, dataset: Any) -> Image.Image:
     raise DatasetError(
         f"{shown(path)}: its pixels are {photometric[:40]!r}, which farm does not read", hint="save it as PNG"
     )
+
+
+def expect_size(path: Path, width: int, height: int) -> None:
+    """Raise `DatasetError` for a picture that has more pixels than memory should hold."""
+    if width * height > MOST_PIXELS:
+        raise DatasetError(
+            f"{shown(path)}: {width} × {height} pixels, farm reads at most {MOST_PIXELS:,}", hint="save it smaller"
+        )
 
 
 def _grey(dataset: Any, *, inverted: bool) -> Any:

@@ -144,8 +144,12 @@ class Folder(LabelledFiles):
 
     def _subfolders(self, side: str) -> dict[str, Path]:
         folder = self._root / side
+        if self._root.is_file():
+            hint = "unpack it, then name the folder that holds train/ and test/"
+            raise DatasetError(f"{shown(self._root)}: a file, expected a folder", hint=hint)
         if not folder.is_dir():
-            raise DatasetError(f"{shown(folder)}: no such folder", hint=self._where_instead())
+            missing = folder if self._root.is_dir() else self._root
+            raise DatasetError(f"{shown(missing)}: no such folder", hint=self._where_instead())
         inside = sorted(entry for entry in folder.iterdir() if entry.is_dir() and entry.name[0] != ".")
         return {shown_name(entry): entry for entry in inside}
 

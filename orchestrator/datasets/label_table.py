@@ -15,19 +15,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-#: ChestX-ray14's 112,120 rows take 8 MB.
-LARGEST_BYTES = 1 << 30
+#: ChestX-ray14's 112,120 rows take 8 MB; as text and as cells it is in memory several times.
+LARGEST_BYTES = 256 << 20
 
 
 def read_rows(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> Iterator[tuple[int, list[str]]]:
     """Yield (line, cells of ``columns`` then of ``optional``) without blanks around cells; a column that is not there is empty.
 
-    The table has a header and is UTF-8, with or without a byte order mark, with any ends of lines. Raises `DatasetError` with file and
+    The table has a header and is UTF-8, with or without a byte order mark, with any ends of lines; commas separate its columns, or
+    semicolons or tabs where the header has no comma. Raises `DatasetError` with file and
     line: for a column of ``columns`` that is not there, for one that is there twice, for a row with more cells than the header, for
     bytes that are no text.
     """
     where = shown(path)
-    reader = csv.reader(io.StringIO(read_text(path), newline=""))
+    text = read_text(path)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text.partition("\n")[0]))
     try:
         header = [name.strip() for name in next(reader, [])]
         places = [_place(where, header, name) for name in columns]
@@ -47,6 +49,11 @@ def read_rows(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) 
         raise DatasetError(
             f"{where}:{reader.line_num}: can't be read: {brief(error)}", hint="save it as CSV"
         ) from error
+
+
+def _delimiter(header: str) -> str:
+    """Return what separates columns: spreadsheets write semicolons where a comma is the decimal point."""
+    return next((each for each in (",", ";", "\t") if each in header), ",")
 
 
 def _place(where: str, header: Sequence[str], name: str) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.devices import health
-from orchestrator.devices.fleet import for_each
+from orchestrator.devices.fleet import as_answered
 from orchestrator.devices.session import connect
 from orchestrator.runtimes.catalogue import BEST_FIRST
 
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from orchestrator.devices.fleet import Outcome
+    from orchestrator.devices.outages import Outage, Outages
     from orchestrator.domain.device import Device
+    from orchestrator.store.rows import DeviceRow
     from orchestrator.transports.connector import Connector
 
 #: What to do about a name that answers from another machine.
@@ -31,22 +33,35 @@ class Answer:
     facts: Mapping[str, Any]
     #: What may be wrong with it.
     warnings: tuple[str, ...] = ()
+    #: What its answer ended, ``None`` where it was not out.
+    outage: Outage | None = None
 
 
 def check(
-    devices: Sequence[Device], connector: Connector, before: Mapping[str, Mapping[str, Any]] | None = None
+    devices: Sequence[Device],
+    connector: Connector,
+    before: Mapping[str, DeviceRow] | None = None,
+    *,
+    outages: Outages | None = None,
 ) -> Iterator[Outcome[Answer]]:
-    """Probe ``devices`` side by side; yield an outcome for each, in their order.
+    """Probe ``devices`` side by side; yield an outcome for each as it answers.
 
-    ``before`` are the facts when last seen: another machine under this name is a warning.
+    ``before`` is what the store knows of them: another machine under this name is a warning, so are files that its disk changed.
+    One that answers is out of runs no longer, by ``outages``.
     """
 
     def act(device: Device) -> Answer:
         with closing(connect(device, connector)) as client:
             facts = client.probe(BEST_FIRST)
-        warnings = [sentence for _, sentence in health.complaints(facts)]
-        if health.other_machine((before or {}).get(device.name, {}), facts):
+        known = (before or {}).get(device.name)
+        warnings = [
+            sentence for _, sentence in (*health.complaints(facts), *health.disk(known.damage if known else None))
+        ]
+        if known is not None and health.other_machine(known.facts, facts):
             warnings.append(f"different hardware: this name was another machine when last seen; {OTHER_MACHINE}")
-        return Answer(facts=facts, warnings=tuple(warnings))
+        if known is not None and (changes := health.changes(known.facts, facts)):
+            warnings.append(f"changed since it was last seen: {'; '.join(changes)}")
+        outage = outages.clear(device.name) if outages else None
+        return Answer(facts=facts, warnings=tuple(warnings), outage=outage)
 
-    return for_each(devices, act)
+    return as_answered(devices, act)

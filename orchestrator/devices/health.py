@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.devices.tuning_text import sentences
 from orchestrator.domain.tuning import ActiveTuning, Tuning
-from orchestrator.domain.units import format_bytes
+from orchestrator.domain.units import format_bytes, format_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from orchestrator.store.rows import Damage
 
 #: An environment with numpy and LiteRT takes some 150 MB unpacked.
 LITTLE_DISK_BYTES = 300_000_000
@@ -18,6 +20,15 @@ LITTLE_DISK_BYTES = 300_000_000
 LITTLE_SWAP_BYTES = 100_000_000
 #: Two seconds: results of several devices could no longer be put in order.
 CLOCK_OFF_NS = 2_000_000_000
+DAY_S = 86_400.0
+#: Facts that tell one machine, or one system on it, from another; how a person calls each.
+_TELLING = {
+    "board": "board",
+    "cpu_model": "processor",
+    "machine": "architecture",
+    "userland": "programs",
+    "os": "system",
+}
 
 
 def complaints(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -46,8 +57,15 @@ def complaints(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     found += _userland(facts)
     offset, unsure = facts.get("clock_offset_ns"), facts.get("clock_uncertainty_ns", 0)
     if isinstance(offset, int) and isinstance(unsure, int) and abs(offset) - unsure > CLOCK_OFF_NS:
-        found.append(("clock", f"its clock is {offset / 1e9:+.0f} s off; switch time synchronisation on"))
+        found.append(("clock", f"its clock is {_off(offset / 1e9)}; switch time synchronisation on"))
     return tuple(found)
+
+
+def _off(seconds: float) -> str:
+    """Return how far a clock is from ours: ``2 days behind``."""
+    size = abs(seconds)
+    words = f"{size / DAY_S:.0f} days" if size >= 2 * DAY_S else format_seconds(size)
+    return f"{words} {'ahead' if seconds > 0 else 'behind'}"
 
 
 def _userland(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -60,6 +78,19 @@ def _userland(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
             ("32-bit", "its kernel has 64 bits and its programs 32: only tflite runs; a 64-bit image is faster")
         )
     return found
+
+
+def disk(damage: Damage | None) -> tuple[tuple[str, str], ...]:
+    """Return, like `complaints`, what runs found changed on a device's disk."""
+    if damage is None:
+        return ()
+    files = f"{damage.files} file{'' if damage.files == 1 else 's'}"
+    runs = f"{damage.runs} run{'' if damage.runs == 1 else 's'}"
+    advice = (
+        f"its disk changed {files} of farm's after arrival, found and installed anew by {runs}, last on {damage.last_at:%Y-%m-%d}: "
+        "a card that goes on like this is dying; replace it"
+    )
+    return (("card", advice),)
 
 
 def tuning(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -79,6 +110,12 @@ def other_machine(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     """Check whether a name answers from another machine than before; False where that is unknown."""
     keys = before.get("hardware_key"), now.get("hardware_key")
     return None not in keys and keys[0] != keys[1]
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what a device is now and was not before: ``architecture x86_64, now aarch64``; facts that one of the two lacks are left out."""
+    pairs = [(words, before.get(name), now.get(name)) for name, words in _TELLING.items()]
+    return tuple(f"{words} {old}, now {new}" for words, old, new in pairs if old and new and old != new)
 
 
 def _throttled(flags: Any) -> bool:

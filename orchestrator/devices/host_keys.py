@@ -82,10 +82,4 @@ def server_names(device: Device, connector: Connector) -> set[str]:
     """Return how known_hosts calls the device's server and those of its jump hosts; raises `UsageError` by ssh_config."""
     from orchestrator.transports.ssh import server_name
 
-    names: set[str] = set()
-    hop: Device | None = device
-    while hop is not None:
-        if hop.address is not None:
-            names.add(server_name(hop, connector))
-        hop = hop.via
-    return names
+    return {server_name(host, connector) for host in (device, *device.hops) if host.address is not None}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.config import inventory_edit as inventory_file
 from orchestrator.config.address import parse_address
+from orchestrator.config.home_path import at_home
 from orchestrator.config.inventory import Inventory
 from orchestrator.devices.host_keys import confirmed, draft_of, server_names, trusted_unless_it_fails
 from orchestrator.domain.device import Device
@@ -88,7 +89,7 @@ def our_public_key(device: Device) -> tuple[Path, str] | None:
     """Return the public half of the key that would be offered first, and its text; ``None`` where there is none."""
     from orchestrator.transports.key_login import DEFAULT_NAMES
 
-    named = [Path(f"{device.identity_file}.pub").expanduser()] if device.identity_file else []
+    named = [at_home(f"{device.identity_file}.pub")] if device.identity_file else []
     usual = [Path("~/.ssh").expanduser() / f"{name}.pub" for name in DEFAULT_NAMES]
     for path in named or usual:
         if path.is_file():

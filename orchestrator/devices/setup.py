@@ -1,15 +1,16 @@
-"""Devices set up to measure: the agent installed, a runtime that works, nothing that is not needed."""
+"""Devices set up to measure: the agent installed, a runtime that works."""
 
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.devices.fleet import for_each
 from orchestrator.devices.provisioning.choose import Target, choose, choose_runtime, environment_for
-from orchestrator.devices.remote.push import Pushed, push
-from orchestrator.devices.session import connect
+from orchestrator.devices.remote.push import NotRelayed, Pushed, Pushing, push
+from orchestrator.devices.remote.push_limits import PushLimits
+from orchestrator.devices.session import connect, relays
 from orchestrator.domain.units import format_bytes
 from orchestrator.errors import DeviceUnfit
 from orchestrator.runtimes.catalogue import BEST_FIRST
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from orchestrator.devices.fleet import Outcome
     from orchestrator.devices.remote.client import AgentClient
+    from orchestrator.devices.remote.relay import Relay
     from orchestrator.domain.blob import Environment
     from orchestrator.domain.device import Device
     from orchestrator.transports.connector import Connector
@@ -58,6 +60,8 @@ def install_runtime(
     cache: Path,
     wheelhouse: Path | None = None,
     report: Callable[[str], None] = lambda _: None,
+    limits: PushLimits | None = None,
+    relay: Relay | None = None,
 ) -> RuntimeInstalled:
     """Install the best runtime the device can have, unless it has it itself, and try it there.
 
@@ -72,12 +76,17 @@ def install_runtime(
     report(f"{device.name}: looking for wheels of {runtime}, {size}")
     environment = environment_for(facts, runtime, cache=cache, wheelhouse=wheelhouse)
     sent = client.ensure_agent()
-    for pushed in push(client, environment.wheels, disk_limit_bytes=device.limits.disk_bytes):
+    pushing = push(client, environment.wheels, disk_limit_bytes=device.limits.disk_bytes, limits=limits, relay=relay)
+    for pushed in pushing:
         if isinstance(pushed, Pushed):
             report(f"{device.name}: received {pushed.blob.what}, {format_bytes(pushed.sent_bytes)}")
             sent += pushed.sent_bytes
-        else:
+        elif isinstance(pushed, Pushing):
             report(f"{device.name}: sending {format_bytes(pushed.total_bytes)}")
+        elif isinstance(pushed, NotRelayed):
+            report(f"{pushed.gate} does not pass files on: {pushed.reason}")
+        else:
+            report(f"{device.name}: {pushed.what}")
     report(f"{device.name}: unpacking {runtime}, {size}")
     client.ensure_environment(environment.name, [(wheel.path.name, wheel.sha256) for wheel in environment.wheels])
     report(f"{device.name}: trying {runtime}")
@@ -97,28 +106,21 @@ def set_up(
     cache: Path,
     wheelhouse: Path | None = None,
     report: Callable[[str], None] = lambda _: None,
+    limits: PushLimits | None = None,
 ) -> Iterator[Outcome[RuntimeInstalled]]:
     """Install a runtime on ``devices``, side by side; yield an outcome for each, in their order.
 
-    ``report`` gets what is going on, from several threads.
+    ``report`` gets what is going on, from several threads; ``limits`` hold for all of them together.
     """
+    shared = limits or PushLimits()
+    ways = relays(devices, connector, shared)
 
     def act(device: Device) -> RuntimeInstalled:
-        with closing(connect(device, connector)) as client:
+        with closing(connect(device, connector, shared)) as client:
             report(f"{device.name}: asking for its facts, trying {', '.join(BEST_FIRST)}")
             facts = client.probe(BEST_FIRST)
-            return install_runtime(client, facts, cache=cache, wheelhouse=wheelhouse, report=report)
-
-    return for_each(devices, act)
-
-
-def clean(
-    devices: Sequence[Device], connector: Connector, *, unused_days: float
-) -> Iterator[Outcome[Mapping[str, Any]]]:
-    """Remove from ``devices`` what was not used for ``unused_days``, side by side; yield an outcome for each, in their order."""
-
-    def act(device: Device) -> Mapping[str, Any]:
-        with closing(connect(device, connector)) as client:
-            return asdict(client.collect_garbage(unused_days))
+            return install_runtime(
+                client, facts, cache=cache, wheelhouse=wheelhouse, report=report, limits=shared, relay=ways.of(device)
+            )
 
     return for_each(devices, act)

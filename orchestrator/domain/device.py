@@ -21,6 +21,12 @@ class Limits:
     memory_bytes: int | None = None
     #: The longest that one attempt may take, whatever the effort says.
     attempt_timeout_s: float | None = None
+    #: The most that all pushes to its site send together.
+    push_bytes_per_s: int | None = None
+
+
+#: A tag that begins so names the site of a device.
+SITE_TAG = "site-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +44,8 @@ class Device:
     identity_file: str | None = None
     #: The jump host: another device of the inventory, or one that is nothing but an address. It may have one itself.
     via: Device | None = None
+    #: Whether files reach it by way of its jump host, which keeps them; of a jump host, whether it keeps any.
+    relay: bool = True
     tags: tuple[str, ...] = ()
     #: The groups it belongs to, in the order in which their settings count: the last one wins.
     groups: tuple[str, ...] = ()
@@ -50,6 +58,17 @@ class Device:
     limits: Limits = Limits()
     #: For people.
     notes: str = ""
+
+    @property
+    def site(self) -> str | None:
+        """What shares one line with it: the devices with the same tag ``site-…``, else those behind the same jump host."""
+        named = next((tag.removeprefix(SITE_TAG) for tag in self.tags if tag.startswith(SITE_TAG)), None)
+        return named or (None if self.via is None else self.via.name)
+
+    @property
+    def hops(self) -> tuple[Device, ...]:
+        """The jump hosts on the way to it, the nearest to it first."""
+        return () if self.via is None else (self.via, *self.via.hops)
 
     @property
     def destination(self) -> str:

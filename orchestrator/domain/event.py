@@ -1,8 +1,4 @@
-"""Events of a run, as values: one stream for store, screen, log.
-
-An event that came out of a device's journal carries the `Cursor` behind it, so that recording the event and
-remembering how far we read is one transaction.
-"""
+"""Events of a run, as values: one stream for store, screen, log."""
 
 from __future__ import annotations
 
@@ -37,7 +33,7 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened in a run."""
+    """Something that happened in a run; out of a journal it comes with the `Cursor` behind it: both are stored in one transaction."""
 
     run: str
     at: datetime = field(default_factory=_now)
@@ -104,6 +100,13 @@ class LaneCrashed(LaneSkipped):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceTakenOut(Event):
+    """A device failed too often in a row: the next runs skip it until a check brings it back."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CaseSkipped(Event):
     """A case is not measured, and why."""
 
@@ -113,7 +116,7 @@ class CaseSkipped(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned(Event):
-    """The plan is made."""
+    """The plan of those devices is made that have answered; a device that answers later has its own."""
 
     plan: Plan
 
@@ -123,6 +126,13 @@ class BuildStarted(Event):
     """Artifacts are being built; ``total`` of them are not in the cache."""
 
     total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildsPlaced(Event):
+    """Some artifacts are built by a worker of a cluster, or are not, in a sentence."""
+
+    what: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,10 +163,7 @@ class BuildFailed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushStarted(Event):
-    """A device lacks files: ``total_bytes`` are on their way, ``image_bytes`` of them images.
-
-    ``later_bytes`` of images follow when its disk has room for them.
-    """
+    """A device lacks files: ``total_bytes`` come, ``image_bytes`` of them images; ``later_bytes`` when its disk has room for them."""
 
     total_bytes: int
     image_bytes: int
@@ -174,6 +181,14 @@ class BlobSent(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RelayRefused(Event):
+    """The jump host ``gate`` does not pass files on to the devices behind it: each is sent its own."""
+
+    gate: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DamageMended(Event):
     """A file on a device was no longer what had arrived there, and was installed anew: a sign of a dying card."""
 
@@ -182,9 +197,11 @@ class DamageMended(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneStarted(Event):
-    """The device works on its own from here on."""
+    """The device works on its own from here on: so many steps, given up after ``at_most_s`` seconds; 0 where an older farm started it."""
 
     lane: str
+    steps: int = 0
+    at_most_s: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,9 +284,13 @@ class Profiled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkLost(Event):
-    """The link to a device died; the lane goes on there by itself and we try again."""
+    """The link to a device died; its lane goes on there by itself, and the link is tried again after ``wait_s``."""
 
     reason: str
+    wait_s: float = 0.0
+    #: Which failure in a row this is, and how many are the end.
+    failures: int = 0
+    most: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -310,6 +331,14 @@ class CaseJudged(Event):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseJudgedAgain(CaseJudged):
     """A case that was judged before is judged by the rules of another day; when it was measured stays."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDetached(Event):
+    """The controller left; ``devices`` measure on their own. ``exit_status`` is what the command returns."""
+
+    devices: tuple[str, ...]
+    exit_status: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,6 +108,8 @@ class Plan:
     tune: bool = False
     #: Of a plan that is shown, not carried out: what each device would be sent.
     transfers: Mapping[str, Transfer] = field(default_factory=dict)
+    #: Of such a plan: artifacts that are not built yet.
+    unbuilt: int = 0
 
     def without(self, done: frozenset[str]) -> Plan:
         """Return the plan of what is left to do; ``done`` are ids of steps."""
@@ -136,6 +138,11 @@ class Plan:
             )
             lanes.append(replace(lane, steps=steps))
         return replace(self, lanes=tuple(lane for lane in lanes if lane.steps), skips=(*self.skips, *skips))
+
+    @property
+    def devices(self) -> frozenset[str]:
+        """The devices that the plan is about: those with a lane, those with nothing but skips."""
+        return frozenset((*(lane.device for lane in self.lanes), *(skip.case.device for skip in self.skips)))
 
     @property
     def cases(self) -> tuple[Case, ...]:

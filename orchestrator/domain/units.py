@@ -52,6 +52,25 @@ def parse_bytes(text: str) -> int:
     return int(float(match[1]) * _SIZES[match[2].upper()])
 
 
+#: A line that carries less counts as one that hangs.
+LEAST_RATE_BYTES_PER_S = 1_000
+
+
+def parse_rate(text: str) -> int:
+    """Return a rate such as ``2MB/s`` or ``500 kB/s`` in bytes per second; raises `ValueError`."""
+    size, per, unit = text.partition("/")
+    try:
+        rate = parse_bytes(size)
+    except ValueError:
+        rate = None
+    if rate is None or (per and unit.strip() != "s"):
+        raise ValueError(f"{text[:40]!r} is not a rate; write 500kB/s, 2MB/s or 1MiB/s")
+    if rate < LEAST_RATE_BYTES_PER_S:
+        least = format_bytes(LEAST_RATE_BYTES_PER_S)
+        raise ValueError(f"{text!r} is less than {least}/s, too slow to send anything; write 500kB/s, 2MB/s or 1MiB/s")
+    return rate
+
+
 def format_ratio(ratio: float) -> str:
     """Return a ratio such as ``3.47×``."""
     return f"{_three(ratio)}×"
@@ -109,8 +128,8 @@ def _not_a(kind: str, text: str, units: tuple[str, ...], examples: str) -> str:
     shown = text[:40]
     number = re.match(r"\s*(\d+(?:\.\d+)?)", shown)
     near = suggestion(shown, [f"{number[1]}{unit}" for unit in units]) if number and number.end() < len(shown) else ""
-    meant = f"; {near}" if near.startswith("did") else ""
-    return f"{shown!r} is not {'an' if kind[0] in 'aeiou' else 'a'} {kind}{meant}; write it as {examples}"
+    meant = f"; {near} Or" if near.startswith("did") else ";"
+    return f"{shown!r} is not {'an' if kind[0] in 'aeiou' else 'a'} {kind}{meant} write it as {examples}"
 
 
 def _rounded(value: float) -> float:

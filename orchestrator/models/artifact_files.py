@@ -68,7 +68,7 @@ def _is_there(path: Path, content: bytes) -> bool:
     except FileNotFoundError:
         return False
     raise UsageError(
-        f"{path}: a file with other bytes is there", hint="choose another folder (--out), or remove the file"
+        f"{path}: a file with other bytes is there", hint="choose another folder (--output), or remove the file"
     )
 
 

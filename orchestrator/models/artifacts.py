@@ -26,9 +26,15 @@ if TYPE_CHECKING:
 
     from orchestrator.domain.artifact import ImageSet
     from orchestrator.domain.model import DatasetSpec, ModelSpec
+    from orchestrator.models.build_processes import Answer
+
+    #: Builds what orders say, within limits, with files in a folder; what builders print goes to a log.
+    BuildAll = Callable[[Sequence[Order], BuildLimits, Path, Path], Iterator["Answer | Placed"]]
 
 #: Images of the calibration part that int8 looks at.
 CALIBRATION_IMAGES = 200
+#: Images, of every class where the dataset knows them, that those are chosen among which an artifact is checked with.
+CONSIDERED_IMAGES = 64
 #: Raised whenever the way artifacts are converted or checked changes: older ones are then built anew.
 CONVERSION = 5
 
@@ -64,6 +70,13 @@ class Failed:
     error: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """Some builds begin somewhere, or go on somewhere else, in a sentence."""
+
+    what: str
+
+
 class Artifacts:
     """Artifacts and image sets below ``root``: ``blobs/SHA256``, and ``recipes/`` that say what each blob is.
 
@@ -97,9 +110,15 @@ class Artifacts:
         return ((build, found) for build, found in self._looked_up(builds, dataset) if isinstance(found, Artifact))
 
     def ensure(
-        self, builds: Sequence[Build], dataset: DatasetSpec, limits: BuildLimits | None = None
-    ) -> Iterator[Built | Failed]:
+        self,
+        builds: Sequence[Build],
+        dataset: DatasetSpec,
+        limits: BuildLimits | None = None,
+        build_all: BuildAll = build_processes.run_all,
+    ) -> Iterator[Built | Failed | Placed]:
         """Yield every build as it is there: kept ones at once, the others in the order that they are done.
+
+        ``build_all`` builds what is not there; what it gives is adopted, wherever it was built.
 
         A model that can't be read, a conversion that fails, a builder that crashes or exceeds ``limits`` are `Failed`,
         not exceptions. The bytes of an artifact do not depend on what is built beside it.
@@ -113,7 +132,7 @@ class Artifacts:
             else:
                 wanted.append((build, found))
         if wanted:
-            yield from self._build(wanted, dataset, limits or BuildLimits())
+            yield from self._build(wanted, dataset, limits or BuildLimits(), build_all)
 
     def image_set(
         self,
@@ -171,12 +190,19 @@ class Artifacts:
         return artifact
 
     def _build(
-        self, wanted: Sequence[tuple[Build, dict[str, Any]]], dataset: DatasetSpec, limits: BuildLimits
-    ) -> Iterator[Built | Failed]:
+        self,
+        wanted: Sequence[tuple[Build, dict[str, Any]]],
+        dataset: DatasetSpec,
+        limits: BuildLimits,
+        build_all: BuildAll,
+    ) -> Iterator[Built | Failed | Placed]:
         """Build in processes of their own: TensorFlow's memory dies with them, its chatter goes to ``build.log``."""
         orders = [_order(number, build, dataset) for number, (build, _) in enumerate(wanted)]
         with tempfile.TemporaryDirectory(dir=self._root, prefix="building-") as folder:
-            for answer in build_processes.run_all(orders, limits, Path(folder), self._log):
+            for answer in build_all(orders, limits, Path(folder), self._log):
+                if isinstance(answer, Placed):
+                    yield answer
+                    continue
                 build, recipe = wanted[answer.number]
                 if "error" in answer.plain:
                     yield Failed(build=build, error=answer.plain["error"])
@@ -217,9 +243,10 @@ def key_of(build: Build, dataset: DatasetSpec) -> str:
     return digest(recipe_of(build, dataset))
 
 
-def _recipe(build: Build, fingerprint: Callable[[], str], datasets: Datasets) -> dict[str, Any]:
+def ingredients(build: Build) -> dict[str, Any]:
+    """Return what decides an artifact's content but for images, as JSON values: the model's hash, versions; raises `ModelError`."""
     model, scheme = make_model(build.model), make_scheme(build.scheme, build.options)
-    recipe: dict[str, Any] = {
+    found: dict[str, Any] = {
         "conversion": CONVERSION,
         "model": build.model.name,
         "model_sha256": model.sha256(),
@@ -228,10 +255,16 @@ def _recipe(build: Build, fingerprint: Callable[[], str], datasets: Datasets) ->
         "options": dict(scheme.options),
         "batch": build.batch,
     }
-    recipe["checked_on"] = fingerprint()  # checks and golden images are of one dataset
     if scheme.takes != "tflite":
-        recipe |= {"tensorflow": _version("tensorflow-cpu", "tensorflow"), "keras": _version("keras")}
-        recipe |= getattr(model, "tools", {})
+        found |= tool_versions()
+        found |= getattr(model, "tools", {})
+    return found
+
+
+def _recipe(build: Build, fingerprint: Callable[[], str], datasets: Datasets) -> dict[str, Any]:
+    recipe = ingredients(build)
+    recipe["checked_on"] = fingerprint()  # checks and golden images are of one dataset
+    scheme = make_scheme(build.scheme, build.options)
     if scheme.needs_calibration:
         recipe["calibration"] = {
             "dataset": datasets.of(build.calibration).fingerprint() if build.calibration else fingerprint(),
@@ -257,6 +290,11 @@ def _model_bytes(model: ModelSpec) -> int:
     paths = [Path(str(model.options[key])) for key in ("path", "weights") if model.options.get(key)]
     files = [file for path in paths for file in (path.rglob("*") if path.is_dir() else [path])]
     return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def tool_versions() -> dict[str, str]:
+    """Return the versions of what converts models here, ``unknown`` for what is not installed; does not import it."""
+    return {"tensorflow": _version("tensorflow-cpu", "tensorflow"), "keras": _version("keras")}
 
 
 def _version(*names: str) -> str:

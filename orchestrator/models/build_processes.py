@@ -13,12 +13,13 @@ import time
 from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING, Any
 
+from orchestrator.config.child_environment import child_environment
 from orchestrator.domain.units import format_bytes, format_seconds
 from orchestrator.errors import brief
 from orchestrator.models import free_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 #: What a build takes of memory before its model is known: TensorFlow itself; then the model several times over.
@@ -26,7 +27,7 @@ TENSORFLOW_BYTES, TIMES_THE_MODEL = 1_000_000_000, 12
 #: The share of the free memory that builds take at most, all together.
 SHARE_OF_FREE = 0.8
 #: A model whose present build has taken so long gets another process where there is room: loading it twice pays then.
-SPLIT_AFTER_S = 20.0
+SPLIT_AFTER_S = 60.0
 #: How long a builder without orders may take to end.
 END_WITHIN_S = 20.0
 #: How often memory and time are looked at.
@@ -92,10 +93,11 @@ class _Process:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                env=os.environ
-                | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
-                # what it leaves when it is killed goes with the folder
-                | {"TMPDIR": str(folder.absolute())},
+                env=child_environment(
+                    TF_CPP_MIN_LOG_LEVEL="2",
+                    CUDA_VISIBLE_DEVICES="-1",
+                    TMPDIR=str(folder.absolute()),  # what it leaves when it is killed goes with the folder
+                ),
                 process_group=0,  # it may start processes of its own, which end with it
             )
         self.group = order.group
@@ -182,8 +184,17 @@ class _Process:
 class BuildProcesses:
     """Builders of one `run_all`; each order ends in an answer, whatever happens to its process."""
 
-    def __init__(self, orders: Sequence[Order], limits: BuildLimits, folder: Path, log: Path, module: str) -> None:
+    def __init__(  # noqa: PLR0917  what builders share
+        self,
+        orders: Sequence[Order],
+        limits: BuildLimits,
+        folder: Path,
+        log: Path,
+        module: str,
+        is_wanted: Callable[[], bool],
+    ) -> None:
         self._waiting = list(orders)
+        self._is_wanted = is_wanted
         self._limits = limits.filled()
         self._folder, self._log, self._module = folder, log, module
         self._running: list[_Process] = []
@@ -192,9 +203,9 @@ class BuildProcesses:
         self._started = 0
 
     def answers(self) -> Iterator[Answer]:
-        """Yield each answer as it is there; whoever stops listening ends the builders."""
+        """Yield each answer as it is there; whoever stops listening, or wants no more, ends the builders."""
         try:
-            while self._waiting or self._running:
+            while (self._waiting or self._running) and self._is_wanted():
                 self._start()
                 yield from self._read()
                 yield from self._enforce()
@@ -294,12 +305,13 @@ def run_all(
     log: Path,
     *,
     module: str = "orchestrator.models.builder",
+    is_wanted: Callable[[], bool] = lambda: True,
 ) -> Iterator[Answer]:
-    """Yield the answer to each of the ``orders`` as it is there; ``module`` is the program that builds.
+    """Yield the answer to each of the ``orders`` as it is there, for as long as it ``is_wanted``; ``module`` is the program that builds.
 
     Files are in ``folder``, which builders remove where this process is killed; what they print is kept in ``log``.
     """
-    yield from BuildProcesses(orders, limits, folder, log, module).answers()
+    yield from BuildProcesses(orders, limits, folder, log, module, is_wanted).answers()
 
 
 def _signal_name(number: int) -> str:

@@ -18,10 +18,11 @@ from agent import scoring
 from orchestrator.analysis import golden
 from orchestrator.datasets.base import make_dataset
 from orchestrator.datasets.calibration import calibration_pixels
+from orchestrator.datasets.sent_images import SentImages
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
 from orchestrator.errors import BuildError, FarmError, brief
 from orchestrator.models import child, class_match, doubt, held_preprocessing, kernels
-from orchestrator.models.artifacts import CALIBRATION_IMAGES
+from orchestrator.models.artifacts import CALIBRATION_IMAGES, CONSIDERED_IMAGES
 from orchestrator.models.base import FORM_NAMES, make_model
 from orchestrator.models.schemes.base import make_scheme, ways
 
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 
 #: Images that every artifact is compared with the model itself on: over classes and the range of scores.
 CHECKED_IMAGES = 16
-#: Images, of every class where the dataset knows them, that those are chosen among.
-CONSIDERED_IMAGES = 64
 #: A scheme of less than a byte for each weight says so itself; half of that leaves room for what the converter folds away.
 BYTES_PER_WEIGHT = 0.5
 
@@ -52,10 +51,8 @@ def main() -> None:
     for order in child.orders():
         try:
             if builder is None:  # all orders of one process have a model in common
-                dataset, spec = make_dataset(DatasetSpec(**order["dataset"])), ModelSpec.from_json(order["model"])
-                elsewhere = order["calibration"]
-                calibrating = make_dataset(DatasetSpec(**elsewhere)) if elsewhere else dataset
-                builder = ModelBuilder(make_model(spec), dataset, spec, calibrating)
+                spec = ModelSpec.from_json(order["model"])
+                builder = ModelBuilder(make_model(spec), *_datasets(order), spec)
             path = Path(order["folder"]) / f"{order['number']}.tflite"
             answer = builder.build(order["scheme"], order["batch"], path, order["options"])
         except FarmError as error:
@@ -65,11 +62,20 @@ def main() -> None:
         print(json.dumps(answer), file=answers, flush=True)
 
 
+def _datasets(order: Mapping[str, Any]) -> tuple[Dataset, Dataset]:
+    """Return what artifacts are checked on, and what they are calibrated with."""
+    if order.get("sent_images") is not None:
+        sent = SentImages(**order["sent_images"])
+        return sent, sent
+    dataset, elsewhere = make_dataset(DatasetSpec(**order["dataset"])), order["calibration"]
+    return dataset, make_dataset(DatasetSpec(**elsewhere)) if elsewhere else dataset
+
+
 class ModelBuilder:
     """One model with what its artifacts need: images, its own scores, what schemes convert."""
 
     def __init__(
-        self, model: Model, dataset: Dataset, spec: ModelSpec | None = None, calibrating: Dataset | None = None
+        self, model: Model, dataset: Dataset, calibrating: Dataset | None = None, spec: ModelSpec | None = None
     ) -> None:
         self._preprocess: Preprocess = model.preprocess
         self._formats = model.formats

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.abc
 import json
 import os
 import queue
@@ -12,6 +13,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.config.child_environment import child_environment
 from orchestrator.domain.units import format_seconds
 from orchestrator.errors import FarmError, ModelError, brief
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 
+#: What Keras imports where it is installed, to take tables and to be an estimator; a build needs neither.
+UNUSED_BY_KERAS = frozenset({"pandas", "sklearn"})
 #: What a question may take; the slowest, layer errors of a large network over a hundred images, takes some minutes.
 LIMIT_S = 1800.0
 
@@ -32,7 +36,7 @@ def ask(module: str, order: Mapping[str, Any], subject: str, *, limit_s: float =
             capture_output=True,
             text=True,
             errors="replace",
-            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"},
+            env=child_environment(TF_CPP_MIN_LOG_LEVEL="2", CUDA_VISIBLE_DEVICES="-1"),
             timeout=limit_s,
             check=False,
         )
@@ -55,6 +59,7 @@ def ask(module: str, order: Mapping[str, Any], subject: str, *, limit_s: float =
 
 def answer(work: Callable[[dict[str, Any]], Any]) -> int:
     """Print what ``work`` returns for the order on standard input, or its `FarmError`, as JSON; return the exit status."""
+    keras_alone()
     order = json.load(sys.stdin)
     # TensorFlow prints to descriptor 1 whatever Python thinks of it; from here on that is standard error.
     ours = os.dup(1)
@@ -68,12 +73,32 @@ def answer(work: Callable[[dict[str, Any]], Any]) -> int:
     return 0
 
 
+class _Without(importlib.abc.MetaPathFinder):
+    """Finds none of the packages that Keras can do without, as long as Keras or TensorFlow is being imported."""
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> None:  # noqa: ARG002
+        """Refuse ``fullname`` to Keras; leave it to the other finders otherwise; raises `ModuleNotFoundError`."""
+        if fullname in UNUSED_BY_KERAS and any(_is_importing(name) for name in ("tensorflow", "keras", "tf_keras")):
+            raise ModuleNotFoundError(fullname, name=fullname)
+
+
+def _is_importing(package: str) -> bool:
+    spec = getattr(sys.modules.get(package), "__spec__", None)
+    return getattr(spec, "_initializing", False)
+
+
+def keras_alone() -> None:
+    """Have Keras import no package for what only its users do, which takes a quarter of the import of TensorFlow."""
+    sys.meta_path.insert(0, _Without())
+
+
 def orders() -> Iterator[dict[str, Any]]:
     """Yield the orders on standard input, a line each, up to ``null``.
 
     Where the input ends without that, whoever gave orders was killed: this process ends at once, with those that it
     started, and the ``folder`` of the orders is removed.
     """
+    keras_alone()
     lines: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
     folders: set[str] = set()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from agent.facts.system import parse_meminfo
@@ -29,14 +30,25 @@ def taken_bytes(pid: int, root: Path = Path("/")) -> int:
 
     0 where it is gone or unknown. TensorFlow reserves far more addresses than that, so that a limit on those would refuse what fits.
     """
-    folders = {root / f"proc/{pid}", *(path for path in (root / "proc").glob("[0-9]*") if _group(path) == pid)}
-    sizes = [parse_meminfo(_text(folder / "status")) for folder in folders]
+    try:
+        others = [int(name) for name in os.listdir(root / "proc") if name.isdecimal()]  # noqa: PTH208
+    except OSError:
+        others = []
+    members = {pid, *(each for each in others if _group(f"{root}/proc/{each}/stat") == pid)}
+    sizes = [parse_meminfo(_text(root / f"proc/{each}/status")) for each in members]
     return sum(each.get("RssAnon", 0) + each.get("RssShmem", 0) for each in sizes)
 
 
-def _group(process: Path) -> int | None:
-    """Return the process group of a folder of ``/proc``, ``None`` where it is gone."""
-    fields = _text(process / "stat").rpartition(")")[2].split()  # a name may have blanks and brackets
+def _group(stat: str) -> int | None:
+    """Return the process group that a ``/proc/PID/stat`` names, ``None`` where the process is gone.
+
+    It is asked of every process, five times a second while something is built, so it makes no `Path`.
+    """
+    try:
+        with open(stat, "rb") as file:  # noqa: PTH123
+            fields = file.read().rpartition(b")")[2].split(None, 3)  # a name may have blanks and brackets
+    except OSError:
+        return None
     return int(fields[2]) if len(fields) > 2 else None
 
 

@@ -64,6 +64,16 @@ def refuse_what_is_no_model(path: Path, start: bytes) -> None:
     for beginning, what, hint in _OTHERS:
         if start.lstrip().startswith(beginning):
             raise ModelError(f"{path}: it is {what}", hint=hint)
+    if start and _is_text(start):
+        raise ModelError(
+            f"{path}: it is a text file, not a model", hint="is it the right file? farm models show FILE looks into one"
+        )
+
+
+def _is_text(start: bytes) -> bool:
+    """Return whether the first bytes of a file are letters alone; the last one may be cut in its middle."""
+    text = start.decode(errors="ignore")
+    return len(start) - len(text.encode()) < 4 and all(each.isprintable() or each.isspace() for each in text)
 
 
 def keras_version(path: Path) -> str | None:

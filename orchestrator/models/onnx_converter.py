@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.config.child_environment import child_environment
 from orchestrator.errors import BuildError, brief
 from orchestrator.models import onnx2tf_process, onnx_shapes
 
@@ -63,12 +64,11 @@ def convert(
                 text=True,
                 errors="replace",
                 cwd=here,
-                env=os.environ
-                | {
-                    "PATH": f"{FOLDER / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-                    "TF_CPP_MIN_LOG_LEVEL": "3",
-                    "CUDA_VISIBLE_DEVICES": "-1",
-                },
+                env=child_environment(
+                    PATH=f"{FOLDER / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+                    TF_CPP_MIN_LOG_LEVEL="3",
+                    CUDA_VISIBLE_DEVICES="-1",
+                ),
                 timeout=TIMEOUT_S,
                 check=False,
             )

@@ -1,6 +1,6 @@
 """The models that ship with farm: depthwise-separable networks, trained on the synthetic phantoms.
 
-``farm models train tiny-cxr --dataset phantom --size 64 --epochs 12 --seed 0 --out tiny-cxr.keras`` makes the tiny one
+``farm models train tiny-cxr --dataset phantom --size 64 --epochs 12 --seed 0 --output tiny-cxr.keras`` makes the tiny one
 again, ``scripts/small-cxr small-cxr.keras`` the small one.
 """
 
@@ -10,7 +10,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from orchestrator.datasets.phantom import FINDINGS
+from orchestrator.datasets.phantom_drawing import FINDINGS
 from orchestrator.domain.model import Preprocess
 from orchestrator.errors import ModelError
 from orchestrator.models.keras_source import KerasSource
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _FOLDER = Path(__file__).parent / "weights"
 #: Side -> pixels that become -1..1, as `farm models train` feeds them.
-PIXELS = {side: Preprocess(height=side, width=side, channels=1, scale=1 / 127.5, mean=(1.0,)) for side in (64, 128)}
+PIXELS = {side: Preprocess(height=side, width=side, channels=1, scale=1 / 127.5, mean=(1.0,)) for side in (64, 256)}
 
 
 class Shipped:
@@ -53,7 +53,7 @@ class Shipped:
 class SmallCxr(Shipped):
     """What a bare `farm run` measures: of a size that people deploy."""
 
-    name, weights, images = "small-cxr", _FOLDER / "small-cxr.keras", PIXELS[128]
+    name, weights, images = "small-cxr", _FOLDER / "small-cxr.keras", PIXELS[256]
 
 
 class TinyCxr(Shipped):

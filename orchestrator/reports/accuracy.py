@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from orchestrator.analysis.accuracy.findings import Accuracy, Figures, Finding
-    from orchestrator.analysis.accuracy.intervals import Estimate
+    from orchestrator.analysis.accuracy.intervals import Estimate, Estimates
     from orchestrator.analysis.accuracy.scored import Scored
     from orchestrator.reports.charts.chart import Chart
     from orchestrator.store.rows import ResultRow
@@ -42,6 +42,10 @@ class Shown:
     baseline: Scored | None
     #: Its scheme.
     baseline_scheme: str | None
+    #: Its AUC.
+    baseline_auc: Estimates | None
+    #: That of the case.
+    auc: Estimates
     #: At which sensitivity, and specificity, are given.
     specificity: float
     sensitivity: float
@@ -76,11 +80,13 @@ def picture(shown: Shown, finding: str | None = None) -> Chart | None:
     """Return the ROC curves of the case and of float32, of every finding or of one; ``None`` where there is nothing to draw."""
     from orchestrator.reports.charts.accuracy import roc_panels
 
-    scored = {shown.row.scheme: shown.of}
+    scored, aucs = {shown.row.scheme: shown.of}, {shown.row.scheme: shown.auc}
     if shown.baseline is not None and shown.baseline_scheme is not None:
         scored = {shown.baseline_scheme: shown.baseline, **scored}
+        if shown.baseline_auc is not None:
+            aucs = {shown.baseline_scheme: shown.baseline_auc, **aucs}
     synthetic = ", synthetic images" if shown.row.synthetic else ""
-    return roc_panels("roc", f"{shown.row.case}: ROC{synthetic}", scored, finding)
+    return roc_panels("roc", f"{shown.row.case}: ROC{synthetic}", scored, aucs, finding)
 
 
 def as_json(shown: Shown) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 
 from orchestrator.analysis import significance
-from orchestrator.analysis.best import Limits, choose, for_fleet
+from orchestrator.analysis.best import Limits, choose, for_fleet, is_constant
 from orchestrator.reports.best import fleet_sentence
 from orchestrator.reports.difference_words import percent, range_words, time_words
 from orchestrator.reports.reason_lines import busiest, busy_throughout, load_words
@@ -59,18 +59,13 @@ def undecided(choice: Choice, rows: Sequence[TableRow]) -> str:
     """Return why the measurements of one model on one device can't decide what to deploy; empty where they can."""
     if all(any(reason["code"] == "smoke" for reason in each.row.reasons) for each in rows):
         return f"effort smoke shows that {choice.model} works on {choice.device}, not what to deploy: farm run decides"
-    if any(each.row.scheme in BASELINES and _is_constant(each) for each in rows):
+    if any(each.row.scheme in BASELINES and is_constant(each.row) for each in rows):
         return f"nothing can be recommended on {choice.device}: {choice.model} itself, as float32, gives all images the same score"
     busy = load_words(busiest([each.row for each in rows]))
     pairs = [each.against for each in rows if each.against is not None]
     if busy and all(pair.verdict in (significance.CANT_TELL, significance.NOT_COMPARABLE) for pair in pairs):
         return f"{choice.device} was too busy to tell: {busy}"
     return ""
-
-
-def _is_constant(each: TableRow) -> bool:
-    """Tell whether all images get the same score for every class."""
-    return any(reason["code"] == "constant-scores" and reason["verdict"] == "INVALID" for reason in each.row.reasons)
 
 
 def _group(each: TableRow) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from orchestrator.analysis.best import UNSCORED
 from orchestrator.analysis.significance import FASTER, SLOWER
 from orchestrator.domain.units import format_bytes, format_ns
 from orchestrator.reports.case_table import LEAST_FOR_INTERVAL
@@ -44,7 +45,10 @@ def sentence(choice: Choice) -> str:
     where = f"{choice.model} on {choice.device}"
     if choice.chosen is None:
         count = len(choice.candidates)
-        return f"{where}: nothing fits: {'the only result is' if count == 1 else f'all {count} results are'} refused"
+        text = f"{where}: nothing fits: {'the only result is' if count == 1 else f'all {count} results are'} refused"
+        if all(UNSCORED in each.refusals for each in choice.candidates):
+            return f"{text}, since no image was scored; by time alone: farm results best --max-auc-drop any"
+        return text
     row = choice.chosen.row
     words = [
         f"p50 {format_ns(choice.chosen.p50_per_image_ns)}{' an image' if row.batch > 1 else ''}{_interval(choice.chosen)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 from dataclasses import fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -71,7 +72,7 @@ def show(  # noqa: PLR0917  everything there is about a case
     tables.show([TableRow(row=row, against=against)], console)
     why = slower.than_float32(row, measurements, of_float32)
     if why is not None:
-        console.print(f"\n{escape(why)}; more: farm results explain {escape(row.case)}", soft_wrap=True)
+        console.print(f"\n{escape(why)}; more: farm results explain {escape(shlex.quote(row.case))}", soft_wrap=True)
     console.print("\n[bold]attempts[/]")
     good = [attempt for attempt in measurements if attempt.error is None]
     print_whole(_attempts(good, console.width), console)

@@ -15,17 +15,20 @@ DARK = 64
 LISTED = 6
 
 
-def lines(summary: DatasetSummary, *, limit: int | None = None) -> Iterator[str]:
+def lines(summary: DatasetSummary, *, limit: int | None = None, is_scored: bool = True) -> Iterator[str]:
     """Yield what was read: the evaluation part by class, the other parts, pixels and patients, what was left out.
 
-    ``limit`` is the most images to score, ``None`` for all.
+    ``limit`` is the most images to score, ``None`` for all; with ``is_scored`` false latency alone is measured.
     """
     counts = {part.part: part for part in summary.parts}
     evaluation = counts.pop("evaluation")
     by_class = _listed(evaluation.by_class, "{0} {1}")
     patients = f"{summary.patients} patient{'s' if summary.patients != 1 else ''}"
-    first = [f"evaluates {_images(evaluation.images)}{f' ({by_class})' if by_class else ''}"]
-    if limit is not None and limit < evaluation.images:
+    classes = f" ({by_class})" if by_class else ""
+    first = [f"evaluates {_images(evaluation.images)}{classes}"]
+    if not is_scored:
+        first = [f"{_images(evaluation.images)}{classes} for latency alone, without accuracy"]
+    elif limit is not None and limit < evaluation.images:
         first[0] += f", scores at most {limit} of them"
     first += [f"{name} {part.images}" for name, part in counts.items()]
     if summary.pixel_range is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -47,7 +48,9 @@ def lines(rows: Sequence[ResultRow], most: int = MOST) -> list[str]:
     if len(ordered) > most:
         row = ordered[most][1][0][0]
         more = len(ordered) - most
-        shown.append(f"[dim]{more} more reason{'s' if more > 1 else ''}: farm results show {escape(row.case)}[/]")
+        shown.append(
+            f"[dim]{more} more reason{'s' if more > 1 else ''}: farm results show {escape(shlex.quote(row.case))}[/]"
+        )
     return shown
 
 

@@ -16,18 +16,34 @@ if TYPE_CHECKING:
     from orchestrator.domain.case import Case
     from orchestrator.store.rows import EventRow, RunRow
 
+RESUME = "farm run --resume"
 _LOST = ("LaneSkipped", "LaneCrashed")
 
 
 def show(run: RunRow, skipped: Sequence[tuple[Case, str]], events: Iterable[EventRow], console: Console) -> None:
-    """Print the counts, then a line for each lost device, then one for each reason that left cases out."""
+    """Print the counts, then a line for each lost device, each retried one, each reason that left cases out."""
+    events = tuple(events)
     lost = dict(lost_devices(events))
     console.print(escape(counts(run, len(skipped), len(lost))), soft_wrap=True)
     for device, reason in lost.items():
-        console.print(f"[red]lost[/]     {escape(f'{device}: {reason}')}", soft_wrap=True)
+        line = reason if reason.startswith(f"{device} ") else f"{device}: {reason}"
+        console.print(f"[red]lost[/]     {escape(line)}", soft_wrap=True)
+    unnamed = [each for each in lost.items() if RESUME not in each[1]]  # the others name the command themselves
+    if unnamed:
+        answer = "they answer" if len(unnamed) > 1 else "it answers"
+        console.print(f"         once {answer}: {_next_command(run.id, unnamed, events)}", soft_wrap=True)
+    for line in retried_devices(events):
+        console.print(f"[yellow]retried[/]  {escape(line)}", soft_wrap=True)
     for line in skips.lines((case, reason) for case, reason in skipped if case.device not in lost):
         console.print(f"[yellow]skipped[/]  {escape(line)}", soft_wrap=True)
     console.print()
+
+
+def _next_command(run: str, lost: Sequence[tuple[str, str]], events: Sequence[EventRow]) -> str:
+    """Return what measures the rest; what is out of runs is asked first, else it would be skipped again."""
+    taken_out = {event.device for event in events if event.kind == "DeviceTakenOut"}
+    out = [device for device, reason in lost if device in taken_out or reason.startswith(f"{device} is out since ")]
+    return f"{'farm devices check ' + ' '.join(out) + ', then: ' if out else ''}{RESUME} {run}"
 
 
 def counts(run: RunRow, skipped: int, lost: int) -> str:
@@ -52,6 +68,17 @@ def lost_devices(events: Iterable[EventRow]) -> Iterator[tuple[str, str]]:
         elif event.kind == "DeviceProbed":
             reasons.pop(event.device, None)
     yield from reasons.items()
+
+
+def retried_devices(events: Iterable[EventRow]) -> Iterator[str]:
+    """Yield how often the link of each device broke, with the last reason."""
+    reasons: dict[str, list[str]] = {}
+    for event in events:
+        if event.kind == "LinkLost" and event.device is not None:
+            reasons.setdefault(event.device, []).append(str(event.detail["reason"]))
+    for device, all_reasons in reasons.items():
+        last = all_reasons[-1].removeprefix(f"{device}: ")
+        yield f"{device}: its link was tried again {_number(len(all_reasons), 'time')}, the last one after: {last}"
 
 
 def _number(count: int, noun: str) -> str:

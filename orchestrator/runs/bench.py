@@ -11,7 +11,7 @@ from orchestrator.datasets.image_files import ENDINGS
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
 from orchestrator.domain.suite import Suite
 from orchestrator.errors import ModelError, UsageError
-from orchestrator.models import keras_config, model_file, stated_preprocessing
+from orchestrator.models import hdf5_file, keras_config, model_file, stated_preprocessing
 from orchestrator.models.stated_preprocessing import RANGES, Normalization
 
 if TYPE_CHECKING:
@@ -23,8 +23,11 @@ KINDS = {".tflite": "tflite", ".onnx": "onnx", ".keras": "keras", ".h5": "keras"
 DRAWN_PATIENTS = 20
 #: What numbers become where nothing is scored: they change no latency.
 UNSCORED = "0..1"
-#: A question, and its answers.
-ASK = f"say which: --preprocess {', '.join(RANGES)}; or --scale X --mean X --std X, for (pixel × scale − mean) ÷ std"
+#: How people find the answer that the file lacks.
+ASK = (
+    "ask whoever trained it, or take what is usual: --preprocess imagenet (DenseNet, ResNet of PyTorch), -1..1 (MobileNet), "
+    "0..255 (EfficientNet of Keras), 0..1 (most others); a wrong one shows as an AUC near 0.5. Without --images latency alone needs no answer"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,13 +128,16 @@ def _model(path: Path, name: str, answers: Answers, *, is_scored: bool) -> tuple
             hint=_way_to(path),
         )
     if not path.is_file():
-        raise UsageError(f"{path}: no such file", hint="its path counts from the folder that you are in")
+        what = "a folder, not a model's file" if path.is_dir() else "no such file"
+        raise UsageError(f"{path}: {what}", hint="its path counts from the folder that you are in")
     try:
         str(path.absolute()).encode()
     except UnicodeEncodeError:
         raise UsageError(f"{path.name!r}: its path is not UTF-8", hint="give it another name") from None
     if kind == "keras":
         model_file.check(path)
+        if path.suffix.lower() == ".h5":
+            hdf5_file.refuse_other_files(path)
     height, width, channels = _sides(path, kind)
     asked = answers.size or (None, None)
     if answers.size is not None and (height or asked[0], width or asked[1]) != answers.size:
@@ -145,7 +151,7 @@ def _model(path: Path, name: str, answers: Answers, *, is_scored: bool) -> tuple
     normalization = answers.normalization or stated_preprocessing.of_file(path, kind)
     if normalization is None and is_scored:
         raise ModelError(
-            f"{path}: the file does not say which numbers it expects of pixels from 0 to 255, and accuracy depends on it",
+            f"{path}: how images were prepared when it was trained is not in the file, and accuracy depends on it",
             hint=ASK,
         )
     how = normalization or replace(

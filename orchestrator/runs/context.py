@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
+
+from orchestrator.runs.commits import Commits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
     from pathlib import Path
 
     from orchestrator.datasets.base import Datasets
+    from orchestrator.devices.outages import Outages
     from orchestrator.devices.session import Session
     from orchestrator.domain.event import Event
     from orchestrator.domain.suite import Suite
     from orchestrator.models.artifacts import Artifacts
     from orchestrator.models.build_processes import BuildLimits
+    from orchestrator.runs.cluster.cluster import Cluster
 
     T = TypeVar("T")
     #: Yields what happens, events that arrive together as one tuple; then returns what the next stages need.
@@ -37,6 +41,8 @@ class RunContext:
     run_parallel: RunParallel  # type: ignore[type-arg]  # generic in what the stages return
     #: farm's own folder.
     state: Path
+    #: Devices that are out, and what the others failed at.
+    outages: Outages
     #: Where wheels are looked for before they are fetched.
     wheelhouse: Path | None
     #: What building artifacts may take of this machine.
@@ -47,3 +53,11 @@ class RunContext:
     patience_s: float
     #: Why schemes that need calibration images can't be built, ``None`` where they can.
     uncalibrated: str | None = None
+    #: Whether lanes are started, then left alone: devices measure on their own.
+    detaches: bool = False
+    #: Whether lanes go on where this controller is interrupted.
+    keeps_lanes: bool = False
+    #: What walks the lanes; this process, where it is ``None``.
+    cluster: Cluster | None = None
+    #: Which lanes are stored to their ends.
+    commits: Commits = field(default_factory=Commits)

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote
 
+from orchestrator.config.child_environment import SECRETS
 from orchestrator.config.private_folder import make_private
 from orchestrator.domain.event import LaneCrashed
 
@@ -31,7 +32,6 @@ FRAMES = 60
 _PASSWORD_IN_URL = re.compile(r"(://[^\s/:@]*):\S*@")
 #: In the query of a URL, or as libpq writes it.
 _PASSWORD_BY_NAME = re.compile(r"(?i)\b((?:ssl)?password=)(?:'(?:[^'\\]|\\.)*'|[^\s&'\"]+)")
-_SECRETS = ("PGPASSWORD", "FARM_DB")
 
 
 def contained(run: str, device: str, state: Path, stage: Generator[Event, None, T]) -> Generator[Event, None, T | None]:
@@ -96,7 +96,7 @@ def _without_secrets(text: str) -> str:
 
 def _secrets() -> list[str]:
     """Return the secrets of the environment, a password in a URL by itself too, with and without escapes; longest first."""
-    found = {os.environ.get(name, "") for name in _SECRETS}
+    found = {os.environ.get(name, "") for name in SECRETS}
     in_url = re.search(r"://[^/:@]*:(.*)@", os.environ.get("FARM_DB", ""))
     if in_url is not None:
         found |= {in_url[1], unquote(in_url[1])}

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Literal
 
+from packaging.requirements import Requirement
+
 from edge_farm import installed
+from orchestrator.config.home_path import at_home
 from orchestrator.config.inventory import Inventory
 from orchestrator.devices import health
-from orchestrator.domain.units import format_bytes
+from orchestrator.devices.outages import FOLDER, Outages
+from orchestrator.domain.units import format_bytes, format_seconds
 from orchestrator.errors import FarmError
 from orchestrator.runs.farm import SPOOL
 from orchestrator.store import spool
@@ -28,6 +36,8 @@ if TYPE_CHECKING:
 
 #: Artifacts of a few models, wheels for a few kinds of devices, a database of some runs.
 LITTLE_DISK_BYTES = 2_000_000_000
+#: A run that began so far in the future was stored by a clock that is right, or this one was.
+CLOCK_BEHIND_S = 60.0
 #: What a store is called where there is no database.
 IN_MEMORY = "sqlite://"
 #: Extra -> a distribution that it brings.
@@ -40,6 +50,7 @@ EXTRAS = {
     "parquet": "pyarrow",
     "mlflow": "mlflow-skinny",
     "dicom": "pydicom",
+    "dask": "distributed",
 }
 
 
@@ -76,16 +87,16 @@ class Doctor:
 
     def _installation(self) -> Iterator[Finding]:
         yield from _others()
+        yield from _misfits()
         tensorflow = next(filter(None, (_version(name) for name in ("tensorflow-cpu", "tensorflow"))), None)
+        words = f", TensorFlow {tensorflow}" if tensorflow else ""
+        yield Finding(subject="farm", sentence=f"{_version('edge-farm')}{words}")
         if tensorflow is None:
             yield Finding(
                 subject="tensorflow",
-                state="error",
-                sentence="not installed: no artifact can be built",
+                sentence="not installed; Keras models need it, the built-in suite too; ready .tflite and .onnx files are measured without",
                 command="pip install tensorflow",
             )
-        else:
-            yield Finding(subject="farm", sentence=f"{_version('edge-farm')}, TensorFlow {tensorflow}")
         absent = [extra for extra, distribution in EXTRAS.items() if _version(distribution) is None]
         if absent:
             yield Finding(
@@ -97,8 +108,12 @@ class Doctor:
     def _disk(self) -> Iterator[Finding]:
         place = next(each for each in (self.state, *self.state.parents) if each.exists())
         free = shutil.disk_usage(place).free
-        little = free < LITTLE_DISK_BYTES
-        yield Finding(subject="disk", state="warning" if little else "ok", sentence=f"{format_bytes(free)} free")
+        if free < LITTLE_DISK_BYTES:
+            words = f"only {format_bytes(free)} free; old runs take some of it, copies of artifacts and wheels lie in {self.state}"
+            command = "farm results prune --before 90d"
+            yield Finding(subject="disk", state="warning", sentence=words, command=command)
+        else:
+            yield Finding(subject="disk", sentence=f"{format_bytes(free)} free")
 
     def _state(self) -> Iterator[Finding]:
         if not self.state.exists():
@@ -111,7 +126,15 @@ class Doctor:
                 subject="state",
                 state="warning",
                 sentence=f"{path}: other users may read it",
-                command=f"chmod {mode} {path}",
+                command=f"chmod {mode} {quote(str(path))}",
+            )
+        foreign = [path for path in (self.state, *self.state.iterdir()) if path.lstat().st_uid != os.geteuid()]
+        if foreign:
+            yield Finding(
+                subject="state",
+                state="error",
+                sentence=f"{_first([str(path) for path in foreign])}: of another user; was farm run by sudo?",
+                command=f"sudo chown -R {os.geteuid()} {quote(str(self.state))}",
             )
         crashes = sorted((self.state / "crashes").glob("*"))
         if crashes:
@@ -119,6 +142,7 @@ class Doctor:
                 subject="crashes",
                 state="warning",
                 sentence=f"{_counted(len(crashes), 'report')} of errors in farm, the newest {crashes[-1]}: report it, then delete it",
+                command=f"rm -r {quote(str(self.state / 'crashes'))}",
             )
         waiting = spool.waiting(self.state / SPOOL)
         for file in waiting:
@@ -128,7 +152,7 @@ class Doctor:
                 sentence=f"events of run {file.run} wait for {file.database}",
                 command="farm db replay",
             )
-        if not (loose or crashes or waiting):
+        if not (loose or foreign or crashes or waiting):
             yield Finding(subject="state", sentence=str(self.state))
 
     def _database(self) -> Iterator[Finding]:
@@ -137,6 +161,14 @@ class Doctor:
             if store.name == IN_MEMORY and self.db != IN_MEMORY:
                 yield Finding(subject="database", sentence="none yet: farm run makes it")
                 return
+            ahead = (runs[0].started_at - datetime.now(UTC)).total_seconds() if runs else 0.0
+            if ahead > CLOCK_BEHIND_S:
+                yield Finding(
+                    subject="clock",
+                    state="warning",
+                    sentence=f"this machine's clock is behind: run {runs[0].id} began {format_seconds(ahead)} from now",
+                    command="sudo timedatectl set-ntp true",
+                )
             count = _counted(len(runs), "run")
             yield Finding(subject="database", sentence=f"{store.name}, {count}; farm db check reads all of it")
             if runs and runs[0].ended_at is None:
@@ -149,13 +181,38 @@ class Doctor:
 
     def _devices(self) -> Iterator[Finding]:
         devices = Inventory.load(self.inventory).devices
+        if self.inventory.exists() and self.inventory.stat().st_mode & 0o022:
+            yield Finding(
+                subject="inventory",
+                state="warning",
+                sentence=f"{self.inventory}: other users may write to it, and so choose what is run on devices",
+                command=f"chmod go-w {quote(str(self.inventory))}",
+            )
+        if any(device.transport == "ssh" for device in devices) and shutil.which("ssh") is None:
+            yield Finding(
+                subject="ssh",
+                state="warning",
+                sentence="no OpenSSH client here: farm reads ~/.ssh/config by itself, without `Match exec`",
+                command="sudo apt install openssh-client",
+            )
         where = str(self.inventory) if self.inventory.exists() else "none, so this machine alone"
         yield Finding(subject="inventory", sentence=f"{where}; {_counted(len(devices), 'device')}")
         seen = self._last_seen()
         for device in devices:
             subject = f"device {device.name}"
-            problems = [*_guarded(subject, self._reaching(device)), *_facts(device, seen.get(device.name))]
+            problems = [
+                *self._out(device),
+                *_guarded(subject, self._reaching(device)),
+                *_facts(device, seen.get(device.name)),
+            ]
             yield from problems or [Finding(subject=subject, sentence="ready, as far as is known here")]
+
+    def _out(self, device: Device) -> Iterator[Finding]:
+        outage = Outages(self.state / FOLDER).of(device.name)
+        if outage is not None:
+            yield Finding(
+                subject=f"device {device.name}", state="warning", sentence=outage.sentence, command=outage.command
+            )
 
     def _last_seen(self) -> dict[str, DeviceRow]:
         try:
@@ -177,15 +234,16 @@ class Doctor:
                 sentence=f"no host key is trusted for {name}",
                 command=f"farm devices trust {device.name}",
             )
-        key = Path(device.identity_file).expanduser() if device.identity_file else None
+        key = at_home(device.identity_file) if device.identity_file else None
         if key is not None and not key.exists():
-            yield Finding(subject=subject, state="error", sentence=f"{key}: no such key")
+            command = f"ssh-keygen -t ed25519 -f {quote(str(key))} && ssh-copy-id -i {quote(str(key))} {_way(device)}"
+            yield Finding(subject=subject, state="error", sentence=f"{key}: no such key", command=command)
         elif key is not None and key.suffix != ".pub" and _is_loose(key):
             yield Finding(
                 subject=subject,
                 state="error",
                 sentence=f"{key}: others may read it, so it is not used",
-                command=f"chmod 600 {key}",
+                command=f"chmod 600 {quote(str(key))}",
             )
 
 
@@ -201,7 +259,8 @@ def _guarded(subject: str, found: Iterator[Finding]) -> Iterator[Finding]:
         yield from found
     except FarmError as error:
         hint = f" ({error.hint})" if error.hint else ""
-        yield Finding(subject=subject, state="error", sentence=f"{error.message}{hint}")
+        command = re.search(r"\bfarm [a-z]+( [a-z]+)*", error.hint or "")
+        yield Finding(subject=subject, state="error", sentence=f"{error.message}{hint}", command=command and command[0])
     except OSError as error:
         yield Finding(subject=subject, state="error", sentence=f"{error.filename}: {error.strerror}")
 
@@ -214,8 +273,39 @@ def _facts(device: Device, row: DeviceRow | None) -> Iterator[Finding]:
         if device.transport == "ssh":
             yield Finding(subject=subject, state="warning", sentence="it has never answered", command=command)
         return
-    for _, sentence in health.complaints(row.facts):
-        yield Finding(subject=subject, state="warning", sentence=sentence, command=command)
+    mends = {
+        "clock": f"ssh {_way(device)} sudo timedatectl set-ntp true",
+        "disk": f"farm devices clean {device.name}",
+        "tuned": f"farm devices tune --restore {device.name}",
+        "noexec": f"farm devices edit {device.name} workdir=/var/tmp/farm-agent",
+        str(row.facts.get("governor")): f"farm devices tune {device.name}",
+    }
+    for keyword, sentence in (*health.complaints(row.facts), *health.disk(row.damage)):
+        yield Finding(subject=subject, state="warning", sentence=sentence, command=mends.get(keyword, command))
+
+
+def _way(device: Device) -> str:
+    """Return the words by which ssh reaches ``device``."""
+    jump = f"-J {quote(device.via.destination)} " if device.via else ""
+    port = f"-p {device.port} " if device.port else ""
+    return f"{jump}{port}{quote(f'{device.user}@{device.address}' if device.user else str(device.address))}"
+
+
+def _misfits() -> Iterator[Finding]:
+    """Yield the packages whose versions are not those that farm needs."""
+    for line in requires("edge-farm") or ():
+        requirement = Requirement(line)
+        found = _version(requirement.name)
+        if found is None or (requirement.marker and not requirement.marker.evaluate({"extra": ""})):
+            continue
+        if not requirement.specifier.contains(found, prereleases=True):
+            wanted = f"{requirement.name}{requirement.specifier}"
+            yield Finding(
+                subject="versions",
+                state="error",
+                sentence=f"{requirement.name} {found} is installed, farm needs {requirement.specifier}",
+                command=f"pip install '{wanted}'",
+            )
 
 
 def _counted(number: int, noun: str) -> str:

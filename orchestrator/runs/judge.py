@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from orchestrator.analysis import judge as judging
@@ -12,7 +13,7 @@ from orchestrator.errors import FarmError
 from orchestrator.runs.crash import crashed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from orchestrator.domain.case import Case
@@ -21,20 +22,19 @@ if TYPE_CHECKING:
     from orchestrator.runs.context import RunContext, Stage
     from orchestrator.store.store import Store
 
-#: Events that are stored together.
+#: Events that are stored together, at most, and how long one waits for others.
 TOGETHER = 32
+LONGEST_S = 0.5
 
 
 def judge(
     context: RunContext, cases: Sequence[Case], built: BuildResults, store: Store, *, stranger_since: datetime | None
-) -> Stage[tuple[Verdict, ...]]:
-    """Judge each of ``cases``, all of one device, by what ``store`` holds of it; return the verdicts.
+) -> Iterator[Event]:
+    """Judge each of ``cases``, all of one device, by what ``store`` holds of it.
 
     ``stranger_since`` says until when the device's name belonged to another machine.
     """
     accuracies = AccuracyReader(store)
-    verdicts: list[Verdict] = []
-    events: list[Event] = []
     for case in cases:
         key = case.model, case.scheme, case.batch
         if key in built.failures:
@@ -48,15 +48,25 @@ def judge(
                 raise
             except Exception as error:  # noqa: BLE001  the other cases get their verdicts, whatever it is
                 crash = crashed(context.run, case.device, context.state, error)
-                events.append(crash)
+                yield crash
                 result = _unjudged(context.run, case, crash)
-        verdicts.append(result.verdict)
-        events.append(CaseJudged(run=context.run, device=case.device, result=result))
-        if len(events) >= TOGETHER:
-            yield tuple(events)
-            events = []
-    if events:
-        yield tuple(events)
+        yield CaseJudged(run=context.run, device=case.device, result=result)
+
+
+def together(events: Iterable[Event], *, clock: Callable[[], float] = time.monotonic) -> Stage[tuple[Verdict, ...]]:
+    """Yield ``events``, those several at once that come within a moment; return the verdicts in them."""
+    verdicts: list[Verdict] = []
+    waiting: list[Event] = []
+    since = clock()
+    for event in events:
+        waiting.append(event)
+        if isinstance(event, CaseJudged):
+            verdicts.append(event.result.verdict)
+        if len(waiting) >= TOGETHER or clock() - since >= LONGEST_S:
+            yield tuple(waiting)
+            waiting, since = [], clock()
+    if waiting:
+        yield tuple(waiting)
     return tuple(verdicts)
 
 

@@ -18,25 +18,35 @@ if TYPE_CHECKING:
     from orchestrator.domain.plan import Plan
     from orchestrator.domain.suite import Suite
     from orchestrator.models.kernel_needs import Need
+    from orchestrator.runs.build import Key
     from orchestrator.runs.probe import ProbeResults
+
+
+def needs_of(
+    suite: Suite, artifacts: Mapping[Key, Artifact], path: Callable[[str], Path], before: Mapping[Key, Need | None]
+) -> dict[Key, Need | None]:
+    """Return the newest kernels that each of ``artifacts`` needs, read from its file unless ``before`` has them.
+
+    ``artifacts`` are by model, scheme and batch; ``path`` finds one by its sha256.
+    """
+    return {
+        key: before[key] if key in before else kernel_needs.newest(path(artifact.sha256).read_bytes())
+        for key, artifact in artifacts.items()
+        if registry.find("scheme", suite.scheme_kind(key[1])).format == "tflite"
+    }
 
 
 def unfit(
     plan: Plan,
     suite: Suite,
     probed: ProbeResults,
-    artifacts: Mapping[tuple[str, str, int], Artifact],
-    path: Callable[[str], Path],
+    artifacts: Mapping[Key, Artifact],
+    needs: Mapping[Key, Need | None],
 ) -> tuple[Skip, ...]:
     """Return the cases of ``plan`` that their device could not load, or would answer nonsense to, each with the reason.
 
-    ``artifacts`` are by model, scheme and batch, those that are known; ``path`` finds one by its sha256.
+    ``artifacts`` are by model, scheme and batch, those that are known; ``needs`` are those of `needs_of`.
     """
-    needs = {
-        key: kernel_needs.newest(path(artifact.sha256).read_bytes())
-        for key, artifact in artifacts.items()
-        if registry.find("scheme", suite.scheme_kind(key[1])).format == "tflite"
-    }
     skips = []
     for case in plan.cases:
         key = case.model, case.scheme, case.batch

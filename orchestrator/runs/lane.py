@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import time
-from dataclasses import asdict
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from orchestrator.devices.remote.journal import JournalReader
+from orchestrator.devices.remote.journal import JournalReader, was_stopped
 from orchestrator.devices.remote.orders import longest_line_bytes, order_of
-from orchestrator.devices.remote.push import Pushing, push
-from orchestrator.devices.remote.silence import SilenceLimit
+from orchestrator.devices.remote.push import push
+from orchestrator.devices.remote.silence import SilenceLimit, lane_limit_s
 from orchestrator.domain.event import (
     AttemptEnded,
-    BlobSent,
+    CaseSkipped,
     DamageMended,
     LaneEnded,
     LaneSkipped,
@@ -21,21 +22,23 @@ from orchestrator.domain.event import (
     LinkLost,
     PreparationStarted,
     Profiled,
-    PushStarted,
     Scored,
     ScoringPaused,
     ShardScored,
 )
 from orchestrator.domain.plan import Scoring
-from orchestrator.errors import AgentFailed, ConnectionLost, FarmError, NoAnswer, Overdue, Transient
-from orchestrator.runs import retry as policy
+from orchestrator.errors import AgentFailed, ConnectionLost, DeviceFailing, FarmError, NoAnswer, Overdue, Transient
+from orchestrator.runs import retry
+from orchestrator.runs.breaker import REFUSALS, Breaker, next_command, stopped_elsewhere, unmeasured
+from orchestrator.runs.push_events import BEFORE_ARRIVAL, push_events
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from orchestrator.devices.remote.client import AgentClient
     from orchestrator.devices.remote.orders import LaneInputs
-    from orchestrator.devices.remote.push import Pushed
+    from orchestrator.devices.remote.push_limits import PushLimits
+    from orchestrator.devices.remote.relay import Relay
     from orchestrator.domain.blob import Environment
     from orchestrator.domain.event import Cursor, Event
     from orchestrator.domain.plan import Lane, Step
@@ -47,7 +50,8 @@ class LaneRunner:
     Made for one run, used by one thread.
 
     ``unfinished`` are lanes of an earlier controller with what we had read of them; ``done`` are ids of steps that
-    need no doing. ``clock`` and ``sleep`` are in seconds.
+    need no doing. One that ``detaches`` reads what there is, starts what is left, then leaves. ``clock`` and ``sleep`` are in seconds;
+    ``draw`` spreads waits.
     """
 
     def __init__(
@@ -61,23 +65,36 @@ class LaneRunner:
         unfinished: tuple[Cursor, ...] = (),
         lanes_before: int = 0,
         patience_s: float = 300.0,
+        limits: PushLimits | None = None,
+        detaches: bool = False,
+        relay: Relay | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        draw: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self.run, self.device = run, lane.device
-        self._lane, self._client, self._inputs = lane, client, inputs
+        self._lane, self.client, self._inputs = lane, client, inputs
         self._done = set(done)
         self._unfinished = unfinished
         self._number = lanes_before
         self._patience_s = patience_s
-        self._clock, self._sleep = clock, sleep
+        self._clock, self._sleep, self._draw = clock, sleep, draw
+        self._limits, self._relay = limits, relay
         self._current: str | None = None
         self._arrived_bytes = 0  #: of what the device needs, when it was asked last
         #: Scoring -> places of the shards that the device has scores of, as far as it has said so.
         self._scored: dict[str, set[int]] = {}
         #: Whether the device has room for all images that are still to be scored.
         self._has_all = True
+        self._last_end = ""  #: why the last lane died
         self._cancelled = False
+        self.breaker = Breaker(run, self.device, lane.steps, inputs)
+        #: Whether `events` came to its end, and by which error.
+        self.is_over = False
+        self.failure: FarmError | None = None
+        self._detaches = detaches
+        #: Whether the device was left to work on its own.
+        self.has_left = False
 
     def events(self) -> Generator[Event, None, None]:
         """Yield what happens until every step is done or the device is given up; a `FarmError` is an event.
@@ -86,17 +103,34 @@ class LaneRunner:
         """
         try:
             for cursor in self._unfinished:
-                yield from self._follow(cursor.lane, cursor.offset)
-            yield from self._do_the_rest()
+                yield from self._follow(cursor.lane, cursor.offset, self._lane.steps, is_live=False)
+            if not self.has_left:
+                yield from self._do_the_rest()
         except FarmError as error:
             if not self._cancelled:
-                yield LaneSkipped(run=self.run, device=self.device, reason=str(error))
+                self.failure = error
+                yield from self._give_up(error)
         except Exception:
             if not self._cancelled:  # the connection may be closed under it then
                 raise
+        else:
+            self.is_over = not (self._cancelled or self.has_left)
         finally:
             if not self._cancelled:
-                self._client.close()
+                self.client.close()
+
+    def _give_up(self, error: FarmError) -> Iterator[Event]:
+        """Yield what becomes of the lane; where a device is taken out, or another controller's, cases without an attempt are skipped."""
+        is_failing = isinstance(error, DeviceFailing)
+        if is_failing and self._current is not None:
+            self.client.close()
+            with suppress(FarmError):
+                self.client.stop(self._current)
+        yield LaneSkipped(run=self.run, device=self.device, reason=str(error))
+        if isinstance(error, REFUSALS):
+            for case in unmeasured(self._lane, self._inputs, self._done):
+                yield CaseSkipped(run=self.run, device=self.device, case=case, reason=str(error))
+        self.is_over = True
 
     def cancel(self) -> str | None:
         """Try nothing anew from here on, and return the lane that is on its way on the device, to be stopped there.
@@ -121,16 +155,20 @@ class LaneRunner:
             self._number += 1
             name = f"{self.run}-{self.device}-{self._number}"
             yield from self._patiently(partial(self._start, name, left))
-            yield from self._follow(name, 0)
+            if self._detaches:
+                self.has_left = True
+                return
+            yield from self._follow(name, 0, left)
             progress = self._progress()
             without_progress = 0 if progress > most else without_progress + 1
             most = max(most, progress)
             if self._cancelled:
                 return
-            if policy.after_lane_end(without_progress=without_progress) is policy.Next.GIVE_UP:
-                reason = f"{self.device}: the lane ended {without_progress} times without finishing a step"
-                yield LaneSkipped(run=self.run, device=self.device, reason=reason)
-                return
+            if retry.after_lane_end(without_progress=without_progress) is retry.Next.GIVE_UP:
+                raise DeviceFailing(
+                    f"{self.device}: the lane ended {without_progress} times in a row without finishing a step{self._last_end}",
+                    hint=next_command(self.run, self.device),
+                )
 
     def _progress(self) -> tuple[int, int]:
         """Return how many steps and how many shards are done: more of either is progress, shards that are lacked again are none."""
@@ -142,42 +180,23 @@ class LaneRunner:
     def _push(self, steps: list[Step]) -> Iterator[Event]:
         yield self._begins("comparing what it has with what it needs")
         pushing = push(
-            self._client,
+            self.client,
             self._inputs.needed(steps),
             self._inputs.shards(steps, self._scored),
             disk_limit_bytes=self._inputs.limits.disk_bytes,
             arrived=self._note_arrived,
+            limits=self._limits,
+            relay=self._relay,
         )
-        self._has_all = yield from self._pushed(pushing)
+        self._has_all = yield from push_events(self.run, self.device, pushing)
         for environment in self._environments(steps):
             wheels = [(wheel.path.name, wheel.sha256) for wheel in environment.wheels]
             size = sum(wheel.path.stat().st_size for wheel in environment.wheels)
             names = " and ".join(name for name, each in self._inputs.environments.items() if each == environment)
             yield self._begins(f"unpacking {names}", size)
-            self._client.ensure_environment(environment.name, wheels)
-        for what in self._client.take_damaged():
+            self.client.ensure_environment(environment.name, wheels)
+        for what in self.client.take_damaged():
             yield DamageMended(run=self.run, device=self.device, what=what)
-
-    def _pushed(self, pushing: Generator[Pushing | Pushed, None, bool]) -> Generator[Event, None, bool]:
-        """Yield as events what ``pushing`` yields; return what it returns."""
-        while True:
-            try:
-                pushed = next(pushing)
-            except StopIteration as end:
-                return bool(end.value)
-            if isinstance(pushed, Pushing):
-                yield PushStarted(run=self.run, device=self.device, **asdict(pushed))
-                continue
-            if pushed.was_damaged:
-                yield DamageMended(run=self.run, device=self.device, what=pushed.blob.what)
-            yield BlobSent(
-                run=self.run,
-                device=self.device,
-                what=pushed.blob.what,
-                sha256=pushed.blob.sha256,
-                size_bytes=pushed.blob.path.stat().st_size,
-                sent_bytes=pushed.sent_bytes,
-            )
 
     def _note_arrived(self, count: int) -> None:
         self._arrived_bytes = count
@@ -188,34 +207,52 @@ class LaneRunner:
 
     def _start(self, name: str, steps: list[Step]) -> Iterator[Event]:
         self._current = name
-        self._client.start(order_of(self.run, name, steps, self._inputs, keep_shards=self._has_all))
-        yield LaneStarted(run=self.run, device=self.device, lane=name)
+        order = order_of(self.run, name, steps, self._inputs, keep_shards=self._has_all)
+        self.client.start(order)
+        at_most_s, steps_count = round(lane_limit_s(order.steps, self._patience_s)), len(order.steps)
+        yield LaneStarted(run=self.run, device=self.device, lane=name, steps=steps_count, at_most_s=at_most_s)
 
-    def _follow(self, name: str, offset: int) -> Iterator[Event]:
-        """Yield the lane's events to its end, or to the death of its process."""
+    def _end(self, record: object, *, is_live: bool) -> None:
+        """Note the last record of a lane. Raises `LaneStopped` where another command did that while it was followed."""
+        self._current = None
+        if is_live and was_stopped(record) and not self._cancelled:
+            raise stopped_elsewhere(self.run, self.device)
+
+    def _follow(self, name: str, offset: int, steps: Sequence[Step], *, is_live: bool = True) -> Iterator[Event]:
+        """Yield the lane's events to its end, or to the death of its process; those that there are, where the lane is left alone.
+
+        ``steps`` are all that it may have been ordered. Of one that is not live, what there is comes first: it may be over for long.
+        """
         self._current = name
         reader = JournalReader(self.run, self.device, name, self._lane.steps, self._inputs)
         line_bytes = longest_line_bytes(self._lane.steps, self._inputs)
-        ordered = order_of(self.run, name, self._lane.steps, self._inputs).steps
+        ordered = order_of(self.run, name, steps, self._inputs).steps
         silence = SilenceLimit(name, self.device, ordered, patience_s=self._patience_s, clock=self._clock)
         failures, heard = 0, self._clock()
         while True:
             try:
                 silence.begin()
-                for recorded in self._client.follow(name, offset, line_bytes=line_bytes, check=silence.check):
+                for recorded in self.client.follow(
+                    name, offset, line_bytes=line_bytes, check=silence.check, waits=is_live and not self._detaches
+                ):
                     failures, heard, offset = 0, self._clock(), recorded.offset
                     event = reader.event(recorded)
                     silence.note(recorded.record)
                     self._note(event)
                     if event is not None:
                         yield event
+                    self.breaker.follow(event, recorded.record)
                     if isinstance(event, LaneEnded):
-                        self._current = None
+                        self._end(recorded.record, is_live=is_live)
                         return
+                if not is_live:
+                    is_live = True
+                    continue
+                if self._detaches:
+                    self.has_left = True
+                    return
                 # The stream ended without a word: as good as a broken link.
-                failures, heard = failures + 1, heard if failures else self._clock()
-                broken = ConnectionLost(f"{self.device}: the journal of lane {name} stopped coming")
-                yield from self._wait(broken, failures, self._clock() - heard)
+                raise ConnectionLost(f"{self.device}: the journal of lane {name} stopped coming")
             except Overdue as error:
                 yield self._stop_overdue(name, error)
                 return
@@ -224,9 +261,7 @@ class LaneRunner:
                 failures, heard = failures + 1, heard if failures else self._clock()
                 yield from self._wait(error, failures, self._clock() - heard)
             except AgentFailed as error:
-                if error.code not in self._client.GONE:
-                    raise
-                yield self._gone(name)
+                yield self._gone(name, error)
                 return
 
     def _note(self, event: Event | None) -> None:
@@ -241,10 +276,14 @@ class LaneRunner:
         elif isinstance(event, ScoringPaused):
             self._scored[event.scoring] = set(range(event.shards)) - set(event.absent)
 
-    def _gone(self, name: str) -> LaneEnded:
+    def _gone(self, name: str, error: AgentFailed) -> LaneEnded:
+        """Return the end of a lane that the device has no longer; raises ``error`` where it says something else."""
+        if error.code not in self.client.GONE:
+            raise error
         self._current = None
-        self._client.close()  # the agent may be gone with it
-        reason = f"{self.device}: the lane's process died there; doing the rest anew"
+        self.client.close()  # the agent may be gone with it
+        self._last_end = f"; {error.message.removeprefix(f'{self.device}: ')}"
+        reason = f"{error.message}; doing the rest anew"
         return LaneEnded(run=self.run, device=self.device, lane=name, error=reason)
 
     def _stop_overdue(self, name: str, overdue: Overdue) -> LaneEnded:
@@ -252,13 +291,13 @@ class LaneRunner:
 
         Raises `NoAnswer`, which gives the device up.
         """
-        self._client.close()
+        self.client.close()
         hint = f"restart the device where it hangs, then: farm run --resume {self.run}"
         try:
-            self._client.stop(name)
+            self.client.stop(name)
         except FarmError as error:
-            if isinstance(error, AgentFailed) and error.code in self._client.GONE:
-                return self._gone(name)
+            if isinstance(error, AgentFailed) and error.code in self.client.GONE:
+                return self._gone(name, error)
             raise NoAnswer(f"{overdue.message}; stopping it failed: {error.message}", hint=hint) from error
         self._current = None
         raise NoAnswer(f"{overdue.message}; it was stopped", hint=hint)
@@ -272,9 +311,10 @@ class LaneRunner:
         while True:
             try:
                 for event in act():
-                    if not isinstance(event, PushStarted | PreparationStarted):  # nothing has arrived by it
+                    if not isinstance(event, BEFORE_ARRIVAL):
                         failures, heard = 0, self._clock()
                     yield event
+                    self.breaker.follow(event)
             except Transient as error:
                 if self._arrived_bytes > arrived_bytes:
                     failures, heard, arrived_bytes = 0, self._clock(), self._arrived_bytes
@@ -286,15 +326,23 @@ class LaneRunner:
     def _wait(self, error: Transient, failures: int, silent_s: float) -> Iterator[Event]:
         if self._cancelled:
             raise error
-        decision = policy.after_link_error(
+        decision = retry.after_link_error(
             error,
             failures=failures,
             silent_s=silent_s,
             patience_s=self._patience_s,
             held_by_us=self._number > 1 or bool(self._unfinished),
+            draw=self._draw,
         )
-        if decision.next is policy.Next.GIVE_UP:
+        if decision.next is retry.Next.GIVE_UP:
             raise error
-        yield LinkLost(run=self.run, device=self.device, reason=str(error))
-        self._client.close()
+        yield LinkLost(
+            run=self.run,
+            device=self.device,
+            reason=error.message,
+            wait_s=decision.wait_s,
+            failures=failures,
+            most=decision.most,
+        )
+        self.client.close()
         self._sleep(decision.wait_s)

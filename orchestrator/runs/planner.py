@@ -57,13 +57,19 @@ def plan(
             else:
                 skips.append(Skip(case=case, reason=reason))
         if wanted:
-            steps: tuple[Step, ...] = (
-                *_scorings(run, [case for case in wanted if suite.is_scored(case.model)]),
-                *_attempts(run, wanted, how_long.attempts, suite.seed),
-                *(_profilings(run, wanted) if suite.profile else ()),
-            )
-            lanes.append(Lane(device=device, steps=steps))
+            lanes.append(lane_of(run, suite, wanted))
     return Plan(run=run, effort=how_long, seed=suite.seed, lanes=tuple(lanes), skips=tuple(skips), tune=suite.tune)
+
+
+def lane_of(run: str, suite: Suite, cases: Sequence[Case]) -> Lane:
+    """Return the lane that measures ``cases``, all of one device."""
+    how_long = effort(suite.effort, compare=suite.compare, attempts=suite.attempts)
+    steps: tuple[Step, ...] = (
+        *_scorings(run, [case for case in cases if suite.is_scored(case.model)]),
+        *_attempts(run, cases, how_long.attempts, suite.seed),
+        *(_profilings(run, cases) if suite.profile else ()),
+    )
+    return Lane(device=cases[0].device, steps=steps)
 
 
 def _missing(suite: Suite, scheme: str) -> str | None:

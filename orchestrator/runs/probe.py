@@ -14,6 +14,7 @@ from orchestrator.domain.event import BlobSent, DamageMended, DeviceProbed, Lane
 from orchestrator.domain.runtime import RuntimeChoice
 from orchestrator.errors import DeviceUnfit, FarmError
 from orchestrator.runs import chosen_runtimes, planner
+from orchestrator.runs.breaker import remember
 from orchestrator.runs.crash import contained
 from orchestrator.runtimes.pins import version_of
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from orchestrator.devices.remote.client import AgentClient
     from orchestrator.domain.blob import Environment
     from orchestrator.domain.plan import Plan
     from orchestrator.runs.context import DeviceStage, RunContext, Stage
@@ -53,8 +55,8 @@ class ProbeResults:
     devices: tuple[Probed, ...]
 
     def of(self, name: str) -> Probed:
-        """Return what was found on the device called ``name``; raises `KeyError`."""
-        return {probed.device.name: probed for probed in self.devices}[name]
+        """Return what was found on the device called ``name``, which was asked."""
+        return next(probed for probed in self.devices if probed.device.name == name)
 
     @property
     def unreachable(self) -> dict[str, str]:
@@ -98,45 +100,68 @@ def probe(context: RunContext, devices: Sequence[Device], *, fetch: bool = True)
 
     Without ``fetch``, wheels are chosen but not fetched.
     """
-    found = yield from context.run_parallel(
-        [partial(_probe_contained, context, device, fetch=fetch) for device in devices]
-    )
+    found = yield from context.run_parallel([partial(probe_one, context, device, fetch=fetch) for device in devices])
     return ProbeResults(devices=found)
 
 
-def _probe_contained(context: RunContext, device: Device, *, fetch: bool) -> DeviceStage[Probed]:
-    probed = yield from contained(context.run, device.name, context.state, _probe_one(context, device, fetch=fetch))
+def probe_one(context: RunContext, device: Device, *, fetch: bool = True) -> DeviceStage[Probed]:
+    """Probe one device; whatever happens is an event."""
+    probed = yield from contained(context.run, device.name, context.state, _ask(context, device, fetch=fetch))
     return probed or Probed(device=device, error=f"{device.name}: probing failed unexpectedly", is_crash=True)
 
 
-def _probe_one(context: RunContext, device: Device, *, fetch: bool) -> DeviceStage[Probed]:
-    client = context.session.client(device)
-
-    def begins(what: str, size_bytes: int = 0) -> PreparationStarted:
-        return PreparationStarted(run=context.run, device=device.name, what=what, size_bytes=size_bytes)
-
+def _ask(context: RunContext, device: Device, *, fetch: bool) -> DeviceStage[Probed]:
+    outage = context.outages.of(device.name)
+    if outage is not None:
+        out = FarmError(outage.sentence, hint=f"{outage.command} brings it back")
+        yield LaneSkipped(run=context.run, device=device.name, reason=str(out))
+        return Probed(device=device, error=str(out))
     try:
-        yield begins("looking for the agent")
-        sent = client.ensure_agent()
-        if sent:
-            yield BlobSent(
-                run=context.run, device=device.name, what="agent", sha256="", size_bytes=sent, sent_bytes=sent
-            )
-        for what in client.take_damaged():
-            yield DamageMended(run=context.run, device=device.name, what=what)
-        choices = [RuntimeChoice.parse(runtime) for runtime in chosen_runtimes.of_suite(context.suite)]
-        names = tuple(dict.fromkeys(choice.on_device for choice in choices))
-        yield begins(f"asking for its facts, trying {', '.join(names)}")
-        facts = client.probe(names)
+        facts = yield from _facts(context, device)
         for runtime, size_bytes in _to_fetch(context, device, facts) if fetch else ():
-            yield begins(f"looking for wheels of {runtime}", size_bytes)
+            yield PreparationStarted(
+                run=context.run, device=device.name, what=f"looking for wheels of {runtime}", size_bytes=size_bytes
+            )
         probed = _with_environments(context, device, facts, fetch=fetch)
     except FarmError as error:
-        client.close()
         yield LaneSkipped(run=context.run, device=device.name, reason=str(error))
+        if fetch:  # a question remembers nothing
+            yield from remember(context.outages, context.run, device.name, error=error)
         return Probed(device=device, error=str(error))
     yield DeviceProbed(run=context.run, device=device.name, entry=device, facts=facts)
     return probed
+
+
+def _facts(context: RunContext, device: Device) -> DeviceStage[dict[str, Any]]:
+    """Yield what happens while a device is asked, by a worker of the cluster where there is one; return its facts."""
+    choices = [RuntimeChoice.parse(runtime) for runtime in chosen_runtimes.of_suite(context.suite)]
+    names = tuple(dict.fromkeys(choice.on_device for choice in choices))
+    if context.cluster is not None and device.transport != "local":  # `local` is this machine
+        return (yield from context.cluster.ask(context.run, device, names, context.patience_s))
+    client = context.session.client(device)
+    try:
+        return (yield from agent_facts(context.run, client, device, names))
+    except FarmError:
+        client.close()
+        raise
+
+
+def agent_facts(
+    run: str, client: AgentClient, device: Device, runtimes: tuple[str, ...]
+) -> DeviceStage[dict[str, Any]]:
+    """Yield what happens while the agent on a device is brought up to date and tries ``runtimes``; return its facts.
+
+    Raises `FarmError`.
+    """
+    yield PreparationStarted(run=run, device=device.name, what="looking for the agent")
+    sent = client.ensure_agent()
+    if sent:
+        yield BlobSent(run=run, device=device.name, what="agent", sha256="", size_bytes=sent, sent_bytes=sent)
+    for what in client.take_damaged():
+        yield DamageMended(run=run, device=device.name, what=what)
+    what = f"asking for its facts, trying {', '.join(runtimes)}"
+    yield PreparationStarted(run=run, device=device.name, what=what)
+    return client.probe(runtimes)
 
 
 def _to_fetch(context: RunContext, device: Device, facts: Mapping[str, Any]) -> Iterator[tuple[str, int]]:

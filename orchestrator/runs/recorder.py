@@ -24,7 +24,7 @@ LONGEST_PAUSE_S = 30.0
 class Recorder:
     """Stores events before anybody sees them; ``folder`` is for the file in which they wait.
 
-    ``clock`` and ``sleep`` are in seconds.
+    ``conceal`` returns an event as it is stored. ``clock`` and ``sleep`` are in seconds.
     """
 
     def __init__(
@@ -33,10 +33,12 @@ class Recorder:
         folder: Path,
         run: str,
         *,
+        conceal: Callable[[Event], Event] = lambda event: event,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._store, self._folder, self._run = store, folder, run
+        self._conceal = conceal
         self._clock, self._sleep = clock, sleep
         self._spool: Spool | None = None
         self._pause_s, self._next_try_at = FIRST_PAUSE_S, 0.0
@@ -53,13 +55,14 @@ class Recorder:
         Raises `StoreError` where neither is possible.
         """
         lost: tuple[Event, ...] = ()
+        stored = tuple(map(self._conceal, events))
         if self._spool is None:
             try:
-                self._store.record(*events)
+                self._store.record(*stored)
             except StoreUnavailable as error:
                 lost = (self.lose(error),)
         if self._spool is not None:
-            self._spool.write((*lost, *events))
+            self._spool.write((*lost, *stored))
         yield from (*lost, *events)
         if self._spool is not None and self._clock() >= self._next_try_at:
             back = self._return()

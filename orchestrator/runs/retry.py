@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
+import random
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from orchestrator.errors import ConnectionLost, DeviceBusy, TransferBroken, Unreachable
+from orchestrator.errors import DeviceBusy, FarmError
 
-#: A lane that ends this often without finishing a step is given up.
-MOST_LANES_WITHOUT_PROGRESS = 2
-#: A transfer that arrives damaged this often in a row is given up: it is no longer bad luck.
-MOST_BROKEN_TRANSFERS = 3
-#: Waits between attempts to reach a device again, in seconds; the last one repeats.
-BACKOFF_S = (0.5, 1, 2, 5, 10, 15)
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: A lane that ends this often in a row without finishing a step is given up.
+MOST_LANES_WITHOUT_PROGRESS = 3
+#: The longest wait doubles from the first to the last, in seconds.
+FIRST_WAIT_S = 1.0
+LONGEST_WAIT_S = 20.0
 
 
 class Next(Enum):
@@ -28,27 +33,50 @@ class Decision:
 
     next: Next
     wait_s: float = 0.0
+    #: So many failures in a row are the end.
+    most: int = 0
+
+
+def wait_s(failures: int, draw: Callable[[float, float], float]) -> float:
+    """Return the wait after the ``failures``-th failure in a row: exponential, with full jitter.
+
+    A seeded ``draw(least, most)`` makes it known. Devices that one dead switch cut off do not come back in step: Brooker, "Exponential
+    Backoff And Jitter", AWS Architecture Blog, 2015; Beyer et al., Site Reliability Engineering, 2016, chapter 22.
+    """
+    doublings = min(failures - 1, math.ceil(math.log2(LONGEST_WAIT_S / FIRST_WAIT_S)))
+    return draw(0.0, min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**doublings))
+
+
+def most_failures(error: FarmError, patience_s: float) -> int:
+    """Return how many failures in a row are the end: the error's own limit, or twice what waits of ``patience_s`` have room for."""
+    if error.most_failures is not None:
+        return error.most_failures
+    return 5 + math.ceil(4 * patience_s / LONGEST_WAIT_S)
 
 
 def after_link_error(
-    error: Exception, *, failures: int, silent_s: float, patience_s: float, held_by_us: bool = False
+    error: FarmError,
+    *,
+    failures: int,
+    silent_s: float,
+    patience_s: float,
+    held_by_us: bool = False,
+    draw: Callable[[float, float], float] = random.uniform,
 ) -> Decision:
-    """Decide after the ``failures``-th broken link in a row, ``silent_s`` after the last word from the device.
+    """Decide after the ``failures``-th broken link in a row, ``silent_s`` after the device was heard last.
 
-    ``held_by_us``: a busy device may be held by the last worker of a lane of ours that died; that ends by itself.
+    Whether the same is tried again is a property of the error's class. ``held_by_us``: a busy device may be held by the
+    last worker of a lane of ours that died; that ends by itself.
     """
-    give_up = Decision(next=Next.GIVE_UP)
-    if isinstance(error, TransferBroken) and failures >= MOST_BROKEN_TRANSFERS:
-        return give_up
-    again = isinstance(error, ConnectionLost | Unreachable | TransferBroken)
-    again = again or (held_by_us and isinstance(error, DeviceBusy))
-    if not again or silent_s >= patience_s:
-        return give_up
-    return Decision(next=Next.AGAIN, wait_s=BACKOFF_S[min(failures, len(BACKOFF_S)) - 1])
+    most = most_failures(error, patience_s)
+    is_retried = error.is_retried or (held_by_us and isinstance(error, DeviceBusy))
+    if not is_retried or failures >= most or silent_s >= patience_s:
+        return Decision(next=Next.GIVE_UP, most=most)
+    return Decision(next=Next.AGAIN, wait_s=min(wait_s(failures, draw), patience_s - silent_s), most=most)
 
 
 def after_lane_end(*, without_progress: int) -> Next:
-    """Decide after a lane ended with steps left (power cut, out of memory, ``kill -9``, stopped by someone).
+    """Decide after a lane ended with steps left (power cut, out of memory, ``kill -9``, stopped by a person).
 
     ``without_progress`` counts the lanes in a row that finished no step.
     """

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from orchestrator.domain.artifact import Artifact, ImageSet
+    from orchestrator.domain.device import Device
     from orchestrator.domain.plan import Lane, Plan
     from orchestrator.runs.context import RunContext
     from orchestrator.runs.probe import ProbeResults
@@ -56,7 +57,7 @@ def _transfer(  # noqa: PLR0917  everything that decides what is sent
     )
     blobs = {blob.sha256: blob for blob in (*inputs.needed(lane.steps), *inputs.shards(lane.steps, {}))}
     sizes = {sha256: blob.path.stat().st_size for sha256, blob in blobs.items()}
-    lacking = context.session.client(probed.of(lane.device).device).missing(sizes).arrived if sizes else {}
+    lacking = _arrived(context, probed.of(lane.device).device, sizes) if sizes else {}
     left = {sha256: sizes[sha256] - arrived for sha256, arrived in lacking.items()}
     keys = {(step.subject.model, step.subject.scheme, step.subject.batch) for step in lane.steps}
     scored = {step.model for step in lane.steps if isinstance(step, Scoring)}
@@ -69,6 +70,13 @@ def _transfer(  # noqa: PLR0917  everything that decides what is sent
         ),
         unbuilt=len(keys - artifacts.keys()),
     )
+
+
+def _arrived(context: RunContext, device: Device, sizes: Mapping[str, int]) -> Mapping[str, int]:
+    """Return how many bytes a device has of each blob that it lacks, asked by whatever would walk its lane."""
+    if context.cluster is not None and device.transport != "local":  # `local` is this machine
+        return context.cluster.arrived(context.run, device, sizes, context.patience_s)
+    return context.session.client(device).missing(sizes).arrived
 
 
 def _unpacked_bytes(context: RunContext, model: str, *, is_scored: bool) -> int:

@@ -45,13 +45,13 @@ def to_line(event: Event) -> str:
     """Return ``event`` as one line of JSON; raises `TypeError` where it is of a class that `from_line` does not know."""
     if CLASSES.get(type(event).__name__) is not type(event):
         raise TypeError(f"an event of class {type(event).__name__} can't be kept in a file")
-    return json.dumps(_encode(event), separators=(",", ":"))
+    return json.dumps(encode(event), separators=(",", ":"))
 
 
 def from_line(line: str) -> Event:
     """Return the event that `to_line` wrote; raises `ValueError` where it wrote nothing like ``line``."""
     try:
-        value = _decode(json.loads(line))
+        value = decode(json.loads(line))
     except (TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(f"no event that this farm knows: {error}") from None
     if not isinstance(value, event.Event):
@@ -59,13 +59,14 @@ def from_line(line: str) -> Event:
     return value
 
 
-def _encode(value: Any) -> Any:
+def encode(value: Any) -> Any:
+    """Return ``value`` as JSON values; raises `TypeError` for one of a class that `decode` does not know."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, list):
-        return [_encode(inner) for inner in value]
+        return [encode(inner) for inner in value]
     if isinstance(value, dict) and TAG not in value and all(isinstance(key, str) for key in value):
-        return {key: _encode(inner) for key, inner in value.items()}
+        return {key: encode(inner) for key, inner in value.items()}
     tag, content = _tagged(value)
     return {TAG: tag, "of": content}
 
@@ -82,32 +83,33 @@ def _tagged(value: Any) -> tuple[str, Any]:
     if isinstance(value, Enum):
         return kind, value.name
     if is_dataclass(value):
-        return kind, {field.name: _encode(getattr(value, field.name)) for field in fields(value)}
+        return kind, {field.name: encode(getattr(value, field.name)) for field in fields(value)}
     if hasattr(value, "items"):
-        return "dict", [[_encode(key), _encode(inner)] for key, inner in value.items()]
-    return ("tuple", [_encode(inner) for inner in value]) if isinstance(value, tuple) else ("text", str(value))
+        return "dict", [[encode(key), encode(inner)] for key, inner in value.items()]
+    return ("tuple", [encode(inner) for inner in value]) if isinstance(value, tuple) else ("text", str(value))
 
 
-def _decode(value: Any) -> Any:
+def decode(value: Any) -> Any:
+    """Undo `encode`; raises `ValueError`, `TypeError`, `KeyError` or `AttributeError` for what it did not make."""
     if isinstance(value, list):
-        return [_decode(inner) for inner in value]
+        return [decode(inner) for inner in value]
     if not isinstance(value, dict):
         return value
     if TAG not in value:
-        return {key: _decode(inner) for key, inner in value.items()}
+        return {key: decode(inner) for key, inner in value.items()}
     tag, content = value[TAG], value["of"]
     if tag in _READERS:
         return _READERS[tag](content)
     kind: Any = CLASSES[tag]
     if issubclass(kind, Enum):
         return kind[content]
-    return kind(**{name: _decode(inner) for name, inner in content.items()})
+    return kind(**{name: decode(inner) for name, inner in content.items()})
 
 
 _READERS: dict[str, Callable[[Any], Any]] = {
     "bytes": base64.b64decode,
     "datetime": datetime.fromisoformat,
-    "dict": lambda content: {_decode(key): _decode(inner) for key, inner in content},
+    "dict": lambda content: {decode(key): decode(inner) for key, inner in content},
     "text": str,
-    "tuple": lambda content: tuple(map(_decode, content)),
+    "tuple": lambda content: tuple(map(decode, content)),
 }

@@ -108,7 +108,7 @@ def _(event: happened.DatasetRead) -> dict[str, Any]:
 
 @_named.register
 def _(event: happened.DeviceProbed) -> dict[str, Any]:
-    return {"entry": event.entry.destination}
+    return {"entry": event.entry.transport}  # where it is belongs to the inventory: a database may be stolen
 
 
 @_named.register

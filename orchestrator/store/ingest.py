@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 TABLES = schema.Base.metadata.tables
 _LANES, _RUN_CASES, _METRICS = TABLES["lanes"], TABLES["run_cases"], TABLES["metrics"]
+#: What a run may say of a device: not how it is reached, so that who steals the database finds no way to it.
+_ENTRY = frozenset({"name", "transport", "tags", "groups", "python", "runtimes", "limits"})
 _NOT_JUDGED = {"skipped": None, "judged_at": None, "artifact": None, "attempts": 0, "samples": 0, "verdict": None}
 _ADVANCE = (
     update(_LANES)
@@ -81,7 +83,8 @@ def _identity(row: dict[str, Any]) -> tuple[object, ...]:
 
 def seen(connection: Connection, device: Device, facts: Mapping[str, Any], at: datetime) -> None:
     """Store the facts with which a device answered."""
-    row = {"name": device.name, "entry": plain(asdict(device)), "last_seen_at": at, "facts": plain(facts)}
+    entry = {key: value for key, value in asdict(device).items() if key in _ENTRY}
+    row = {"name": device.name, "entry": plain(entry), "last_seen_at": at, "facts": plain(facts)}
     insert_or_update(connection, TABLES["devices"], [row])
 
 

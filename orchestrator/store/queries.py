@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
@@ -18,7 +18,9 @@ from orchestrator.domain.samples import Samples
 from orchestrator.errors import StoreError, UnknownName
 from orchestrator.store import profiles, schema, sql
 from orchestrator.store.attempt_times import AttemptTime, attempt_times, earlier_runs, judged_artifacts
+from orchestrator.store.build_times import build_times
 from orchestrator.store.case_results import IDENTITY, count_of, results_of
+from orchestrator.store.disk_damage import disk_damage
 from orchestrator.store.rows import DeviceRow, EventRow, LaneRow, RunRow
 from orchestrator.store.run_artifacts import announcements, artifact_of
 from orchestrator.store.selection import Selection
@@ -57,7 +59,8 @@ class Queries:
             last = select(func.max(schema.Calibration.id)).group_by(schema.Calibration.device)
             calibrations = session.scalars(select(schema.Calibration).where(schema.Calibration.id.in_(last)))
             newest = {row.device: row for row in calibrations}
-            return tuple(_device_row(row, newest.get(row.name)) for row in rows)
+            damage = disk_damage(session)
+            return tuple(replace(_device_row(row, newest.get(row.name)), damage=damage.get(row.name)) for row in rows)
 
     def noise_floor(self, device: str) -> float | None:
         """Return the relative difference that is noise on a device; ``None`` where it was never calibrated as it is."""
@@ -98,19 +101,19 @@ class Queries:
         with Session(self._engine) as session:
             return session.scalars(select(func.max(schema.Event.id)).where(schema.Event.run == run)).one() or 0
 
-    def lanes(self, run: str) -> tuple[LaneRow, ...]:
-        """Return the lanes of a run in the order they were started."""
+    def lanes(self, run: str | None = None) -> tuple[LaneRow, ...]:
+        """Return the lanes of a run, or of all of them, in the order they were started."""
+        lane = schema.Lane
+        query = select(lane.id, lane.run, lane.device, lane.offset, lane.ended).order_by(lane.run, lane.number)
         with Session(self._engine) as session:
-            rows = session.scalars(select(schema.Lane).where(schema.Lane.run == run).order_by(schema.Lane.number))
-            return tuple(LaneRow(id=row.id, device=row.device, offset=row.offset, ended=row.ended) for row in rows)
+            rows = session.execute(query if run is None else query.where(lane.run == run)).mappings()
+            return tuple(LaneRow(**row) for row in rows)
 
     def done_steps(self, run: str) -> frozenset[str]:
         """Return the ids of attempts, scorings and profilings that ended, well or badly."""
         with Session(self._engine) as session:
-            attempts = session.scalars(select(schema.Attempt.id).where(schema.Attempt.run == run))
-            scorings = session.scalars(select(schema.Scores.id).where(schema.Scores.run == run))
-            profilings = session.scalars(select(schema.Profile.id).where(schema.Profile.run == run))
-            return frozenset((*attempts, *scorings, *profilings))
+            kinds = (schema.Attempt, schema.Scores, schema.Profile)
+            return frozenset(step for kind in kinds for step in session.scalars(select(kind.id).where(kind.run == run)))
 
     def artifact(self, sha256: str, run: str, case: Case) -> Artifact | None:
         """Return an artifact with recipe and checks as ``run`` had it for ``case``; of an older farm's run, as any run had it."""
@@ -241,6 +244,11 @@ class Queries:
         """Return what the steps of earlier runs took on ``device``, attempts with ``effort``."""
         with Session(self._engine) as session:
             return step_times(session, device, effort)
+
+    def build_times(self) -> dict[str, float]:
+        """Return by model the seconds that building one of its artifacts took in earlier runs."""
+        with Session(self._engine) as session:
+            return build_times(session)
 
     def judged_artifacts(self, device: str, run: str) -> dict[str, str | None]:
         """Return the sha256 of what each judged case of a device in a run measured, by the case's name."""

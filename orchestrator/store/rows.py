@@ -36,6 +36,16 @@ class RunRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Damage:
+    """Files of farm's that a device's disk changed after they had arrived, each installed anew."""
+
+    files: int
+    #: Runs that found one.
+    runs: int
+    last_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceRow:
     """A device as it was when it last answered."""
 
@@ -44,6 +54,8 @@ class DeviceRow:
     facts: Mapping[str, Any]
     #: The newest, whatever machine answered to the name then.
     calibration: Calibration | None = None
+    #: ``None`` where no run found any.
+    damage: Damage | None = None
 
     @property
     def noise_floor(self) -> float | None:
@@ -58,6 +70,7 @@ class LaneRow:
     """A lane as `--resume` needs it."""
 
     id: str
+    run: str
     device: str
     offset: int
     ended: bool

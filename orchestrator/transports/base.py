@@ -40,9 +40,10 @@ class Transport(Protocol):
         """
         ...
 
-    def stream(self, argv: Sequence[str], *, tick_s: float | None = None) -> Iterator[bytes]:
+    def stream(self, argv: Sequence[str], *, stdin: bytes = b"", tick_s: float | None = None) -> Iterator[bytes]:
         """Yield what ``argv`` prints, as it comes; ends with the program, raises `AgentFailed` if it failed.
 
+        ``stdin``, some kilobytes, is sent first; standard input is held open behind it until the generator is closed.
         After each ``tick_s`` without output, ``b""`` is yielded, so that whoever waits can look at the clock.
         """
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import socket
 import threading
 import time
 from contextlib import suppress
@@ -16,7 +17,7 @@ from fabric import Config, Connection
 from orchestrator.errors import HostKeyRefused, Unreachable, UsageError
 from orchestrator.transports.exceptions import FOREIGN, translate
 from orchestrator.transports.key_login import OurKeys
-from orchestrator.transports.known_hosts import SSH_PORT, content, fingerprint, known, name_at, openssh_knows
+from orchestrator.transports.known_hosts import SSH_PORT, fingerprint, known, name_at, openssh_knows
 from orchestrator.transports.link import DEAD, DEAD_AFTER_S, answers, dial, hang_up
 from orchestrator.transports.proxy_command import ProxyCommand
 
@@ -42,7 +43,19 @@ logging.getLogger(_LOG).addHandler(logging.NullHandler())
 
 
 class FarmTransport(paramiko.Transport):  # type: ignore[misc]  # paramiko is untyped
-    """Paramiko's, with the fast ciphers first: AES-GCM needs no separate MAC pass in Python. CBC is left out."""
+    """Paramiko's, with the fast ciphers first: AES-GCM needs no separate MAC pass in Python. CBC is left out.
+
+    Its reader wakes once a second where nothing comes, not ten times: for 200 devices that is a tenth of a core. A close ends it at once all the same.
+    """
+
+    _active_check_timeout = 1.0
+
+    def stop_thread(self) -> None:
+        """End the reader at once, rather than when it next wakes: the kernel keeps a socket as long as a thread waits for it."""
+        if isinstance(self.sock, socket.socket):
+            with suppress(OSError):
+                self.sock.shutdown(socket.SHUT_RDWR)
+        super().stop_thread()
 
     _preferred_ciphers = tuple(
         name
@@ -188,8 +201,8 @@ class FarmConnection(Connection):  # type: ignore[misc]  # Fabric is untyped
     def _open(self) -> None:
         server, trusted = self.server, self.connector.known_hosts
         wait_s = max(HANDSHAKE_TIMEOUT_S, server.options.connect_timeout_s or 0)
-        if self.trusts and content(trusted):
-            self.client.load_host_keys(str(trusted))
+        for kind, key in self.connector.trusted.of(trusted, server.name) if self.trusts else ():
+            self.client.get_host_keys().add(server.name, kind, key)
         self.client.set_missing_host_key_policy(self.policy)
         if self.gateway:
             self.gateway.open()  # before our own place: whoever waits for a second place must hold none

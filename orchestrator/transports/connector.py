@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from orchestrator import registry
 from orchestrator.transports.handshake_limit import HandshakeLimit
+from orchestrator.transports.known_hosts import TrustedKeys
 from orchestrator.transports.ssh_lookup import SshLookup
 from orchestrator.transports.unlocked_keys import UnlockedKeys
 
@@ -23,8 +24,13 @@ class Connector:
     #: The file with the host keys that farm trusts.
     known_hosts: Path
     keys: UnlockedKeys = field(default_factory=UnlockedKeys)
+    trusted: TrustedKeys = field(default_factory=TrustedKeys)
     handshakes: HandshakeLimit = field(default_factory=HandshakeLimit)
     ssh: SshLookup = field(default_factory=SshLookup)
+
+    def host(self, device: Device) -> str:
+        """Return the name or address by which the last hop reaches ``device``; raises `UsageError` as ssh_config(5) may."""
+        return self.ssh.options(str(device.address), device.user, device.port).host
 
     def transport(self, device: Device) -> Transport:
         """Return the transport that ``device`` asks for; nothing is connected yet. Raises `UnknownName`."""

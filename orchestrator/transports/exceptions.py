@@ -90,11 +90,14 @@ _PLAINER = {"Error reading SSH protocol banner": _SILENT, "No existing session":
 FOREIGN: tuple[type[BaseException], ...] = tuple(row.foreign for row in TABLE)
 
 _HINTS: dict[type[FarmError], str] = {
-    Unreachable: "is it switched on and on this network? `ping {address}` tells",
+    Unreachable: "is it switched on and on this network? `ping {address}` shows it",
     AuthenticationRefused: "put a public key of ours into ~/.ssh/authorized_keys there (ssh-copy-id), "
     "or set `user:` or `identity_file:` of {name}",
     HostKeyRefused: "if you re-imaged it, run `farm devices trust {name}`",
 }
+
+#: For a machine that is on: its SSH server is stopped, or listens at another port.
+_NO_SERVER_HINT = "start its SSH server there, or set its `port:` to the one where it listens"
 
 
 def find(error: BaseException) -> Row:
@@ -114,5 +117,7 @@ def translate(error: BaseException, who: str, *, name: str, address: str, openin
     kind = row.opening if opening else row.open
     detail = " ".join(str(error).split())
     hint = _HINTS.get(kind)
+    if kind is Unreachable and (isinstance(error, ConnectionRefusedError) or detail in _PLAINER):
+        hint = _NO_SERVER_HINT
     words = _PLAINER.get(detail) or row.words + (f": {detail}" if detail else "")
     return kind(f"{who}: {words}", hint=hint.format(name=name, address=address) if hint else None)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import paramiko
 from paramiko.auth_strategy import AuthStrategy, InMemoryPrivateKey
 
+from orchestrator.config.home_path import at_home
 from orchestrator.errors import AuthenticationRefused
 from orchestrator.transports.ssh_agent import SshAgent
 
@@ -75,7 +76,7 @@ class OurKeys(AuthStrategy):  # type: ignore[misc]  # paramiko is untyped
                 self._tried.append(agent.problem)
             held = {key.asbytes(): (f"ssh-agent {key.get_name()} {key.fingerprint}", key) for key in agent.get_keys()}
             if self._identity_file:
-                yield from self._new(self._in_file(Path(self._identity_file).expanduser(), held, wanted=True))
+                yield from self._new(self._in_file(at_home(self._identity_file), held, wanted=True))
             for path in configured:
                 yield from self._new(self._in_file(path, held))
             if not self._options.identities_only:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ from orchestrator.errors import HostKeyRefused, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+    import paramiko
 
 #: OpenSSH leaves the port out of the name when it is this one.
 SSH_PORT = 22
@@ -86,6 +89,33 @@ def known(path: Path, name: str) -> tuple[HostKey, ...]:
             _, kind, encoded = line.split()[:3]
             found.append(HostKey(name=name, kind=kind, blob=base64.b64decode(encoded)))
     return tuple(found)
+
+
+class TrustedKeys:
+    """The lines of one known_hosts file, read anew where it changed: hundreds of connections, by as many threads, read it once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._read: tuple[Path, tuple[int, ...], tuple[str, ...]] | None = None
+
+    def of(self, path: Path, name: str) -> list[tuple[str, paramiko.PKey]]:
+        """Return kind and key of what ``path`` trusts for ``name``. Raises `HostKeyRefused` as `content`."""
+        import paramiko
+
+        entries = [paramiko.hostkeys.HostKeyEntry.from_line(line) for line in self._lines(path) if _is_for(line, name)]
+        return [(entry.key.get_name(), entry.key) for entry in entries if entry is not None]
+
+    def _lines(self, path: Path) -> tuple[str, ...]:
+        with self._lock:
+            try:
+                facts = path.stat()
+            except OSError:
+                return tuple(content(path).decode(errors="replace").splitlines())
+            state = (facts.st_ino, facts.st_size, facts.st_mtime_ns)
+            if self._read is None or self._read[:2] != (path, state):
+                lines = tuple(content(path).decode(errors="replace").splitlines())
+                self._read = (path, state, lines)
+            return self._read[2]
 
 
 def openssh_knows(paths: Iterable[Path], name: str, blob: bytes) -> Path | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from orchestrator.config.child_environment import child_environment
 from orchestrator.errors import AgentFailed, NoAnswer
 from orchestrator.transports.base import Completed
 from orchestrator.transports.pipes import Alarm, Drain, pieces
@@ -61,8 +62,8 @@ class LocalTransport:
                 raise NoAnswer(f"{self._device.name}: {argv[0]} gave no answer within {timeout_s:g} s")
             return Completed(status=program.status(), out=out.content, err=err.content)
 
-    def stream(self, argv: Sequence[str], *, tick_s: float | None = None) -> Iterator[bytes]:
-        """Yield what ``argv`` prints, holding its standard input open until the generator is closed.
+    def stream(self, argv: Sequence[str], *, stdin: bytes = b"", tick_s: float | None = None) -> Iterator[bytes]:
+        """Yield what ``argv`` prints, holding its standard input open behind ``stdin`` until the generator is closed.
 
         After each ``tick_s`` without output, ``b""`` is yielded.
         """
@@ -70,6 +71,9 @@ class LocalTransport:
             if isinstance(program, Completed):
                 raise self._failed(argv, program.status, program.err)
             err = Drain(program.err.read1, program.kill, keep=1 << 16)
+            with suppress(BrokenPipeError):
+                program.stdin.write(stdin)
+                program.stdin.flush()
             waiting = select.poll()
             waiting.register(program.out, select.POLLIN)
             while True:
@@ -136,6 +140,7 @@ def _started(argv: Sequence[str]) -> Iterator[_Program | Completed]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=Path.home(),
+            env=child_environment(),
             start_new_session=True,
         )
     except OSError as error:

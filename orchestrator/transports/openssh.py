@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.config.child_environment import child_environment
 from orchestrator.config.ssh_config import DEEPEST, included, split
 from orchestrator.errors import UsageError
 
@@ -84,7 +85,9 @@ def _output(argv: list[str], host: str) -> tuple[int, str, str]:
     """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         try:
-            process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True)
+            process = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=child_environment(), start_new_session=True
+            )
         except OSError as error:
             raise NoAnswer(f"{argv[0]}: {error.strerror}") from error
         deadline = time.monotonic() + TIMEOUT_S

@@ -15,24 +15,33 @@ PIECE_BYTES = 1 << 16
 LEAST_PROGRESS_BYTES = 1 << 15
 
 
-def pieces(source: bytes | BinaryIO) -> Iterator[bytes]:
-    """Yield ``source`` from where it stands, `PIECE_BYTES` at a time."""
+def pieces(source: bytes | BinaryIO, size: int = PIECE_BYTES) -> Iterator[bytes]:
+    """Yield ``source`` from where it stands, ``size`` bytes at a time."""
     if isinstance(source, bytes):
-        for start in range(0, len(source), PIECE_BYTES):
-            yield source[start : start + PIECE_BYTES]
+        for start in range(0, len(source), size):
+            yield source[start : start + size]
     else:
-        while piece := source.read(PIECE_BYTES):
+        while piece := source.read(size):
             yield piece
 
 
 class Alarm:
     """Does ``action`` once when the time is up, unless the ``with`` block ends before; ``rang`` tells.
 
-    The time begins anew whenever ``taken``, a count of bytes, grew by `LEAST_PROGRESS_BYTES`.
+    The time begins anew whenever ``taken``, a count of bytes, grew by `LEAST_PROGRESS_BYTES`. Time that this process slept through
+    (a closed lid, SIGSTOP) does not count: an answer may have come meanwhile. ``clock`` is in seconds.
     """
 
-    def __init__(self, timeout_s: float, action: Callable[[], None], *, taken: Callable[[], int] = lambda: 0) -> None:
+    def __init__(
+        self,
+        timeout_s: float,
+        action: Callable[[], None],
+        *,
+        taken: Callable[[], int] = lambda: 0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.rang = False
+        self._clock = clock
         self._timeout_s, self._action, self._taken = timeout_s, action, taken
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="farm-alarm", daemon=True)
@@ -45,12 +54,14 @@ class Alarm:
         self._over.set()
 
     def _watch(self) -> None:
-        since, before = time.monotonic(), self._taken()
+        silent_s, looked_at, before = 0.0, self._clock(), self._taken()
         while not self._over.wait(self._timeout_s / 4):
-            now, taken = time.monotonic(), self._taken()
+            now, taken = self._clock(), self._taken()
+            silent_s += min(now - looked_at, self._timeout_s / 2)
+            looked_at = now
             if taken >= before + LEAST_PROGRESS_BYTES:
-                since, before = now, taken
-            elif now - since >= self._timeout_s:
+                silent_s, before = 0.0, taken
+            elif silent_s >= self._timeout_s:
                 self.rang = True
                 self._action()
                 return
@@ -62,6 +73,29 @@ MOST_BYTES = 2 << 20
 ENDLESS_BYTES = 64 << 20
 
 
+class Tail:
+    """The last ``keep`` bytes of what a program prints; ``end`` is called once, after `ENDLESS_BYTES`."""
+
+    def __init__(self, end: Callable[[], None], *, keep: int = MOST_BYTES) -> None:
+        self._end, self._keep = end, keep
+        self._content = bytearray()
+        self._count = 0
+
+    @property
+    def content(self) -> bytes:
+        """What came so far; the last ``keep`` bytes of it."""
+        return bytes(self._content[-self._keep :])
+
+    def add(self, chunk: bytes) -> None:
+        """Take what came next."""
+        if self._count <= ENDLESS_BYTES < self._count + len(chunk):
+            self._end()
+        self._count += len(chunk)
+        self._content += chunk
+        if len(self._content) > 2 * self._keep:
+            del self._content[: -self._keep]
+
+
 class Drain:
     """Reads one pipe to its end in a thread of its own, so that the other pipe can't fill up and block the program.
 
@@ -69,29 +103,23 @@ class Drain:
     """
 
     def __init__(self, read: Callable[[int], bytes], end: Callable[[], None], *, keep: int = MOST_BYTES) -> None:
-        self._read, self._end, self._keep = read, end, keep
-        self._content = bytearray()
+        self._read = read
+        self._tail = Tail(end, keep=keep)
         self._thread = threading.Thread(target=self._work, name="farm-drain", daemon=True)
         self._thread.start()
 
     @property
     def content(self) -> bytes:
         """What came so far; the last ``keep`` bytes of it."""
-        return bytes(self._content[-self._keep :])
+        return self._tail.content
 
     def wait(self, timeout_s: float | None = None) -> None:
         """Wait for the end of the pipe."""
         self._thread.join(timeout_s)
 
     def _work(self) -> None:
-        count = 0
         while chunk := self._chunk():
-            if count <= ENDLESS_BYTES < count + len(chunk):
-                self._end()
-            count += len(chunk)
-            self._content += chunk
-            if len(self._content) > 2 * self._keep:
-                del self._content[: -self._keep]
+            self._tail.add(chunk)
 
     def _chunk(self) -> bytes:
         try:

@@ -10,6 +10,8 @@ import tempfile
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from orchestrator.config.child_environment import child_environment
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -30,6 +32,7 @@ class ProxyCommand:
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
                 stderr=self._stderr,
+                env=child_environment(),
                 start_new_session=True,
             )
         except OSError:

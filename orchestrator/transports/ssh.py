@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from contextlib import contextmanager, suppress
-from functools import partial
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 import paramiko
 
 from orchestrator.errors import AgentFailed, ConnectionLost, DeviceUnfit, NoAnswer
 from orchestrator.transports.base import Completed
+from orchestrator.transports.channel_pump import Pump
 from orchestrator.transports.connection import LOGIN_TIMEOUT_S
 from orchestrator.transports.exceptions import FOREIGN, translate
 from orchestrator.transports.known_hosts import HostKey
-from orchestrator.transports.link import DEAD, answers, hang_up
+from orchestrator.transports.link import answers, hang_up
 from orchestrator.transports.password_login import LEAVE_KEY, AskedPassword
-from orchestrator.transports.pipes import Alarm, Drain, pieces
 from orchestrator.transports.quoting import command_line
 from orchestrator.transports.route import connection_to, server_of
 
@@ -53,41 +51,27 @@ class SshTransport:
     ) -> Completed:
         """Run ``argv`` to its end; `NoAnswer` after ``timeout_s`` in which it took nothing of ``stdin``."""
         with self._channel(argv) as channel:
-            feed = _Feed(channel)
-            with Alarm(timeout_s, partial(hang_up, channel), taken=feed.taken) as alarm:
-                out = Drain(channel.recv, partial(hang_up, channel))
-                err = Drain(channel.recv_stderr, partial(hang_up, channel))
-                feed.send(stdin, progress)
-                out.wait()
-                err.wait()
-            if alarm.rang:
+            pump = Pump(channel)
+            if not pump.run(stdin, timeout_s, progress):
                 raise NoAnswer(f"{self._device.name}: {argv[0]} gave no answer within {timeout_s:g} s")
-            return Completed(status=self._status(channel), out=out.content, err=err.content)
+            return Completed(status=self._status(channel), out=pump.out.content, err=pump.err.content)
 
-    def stream(self, argv: Sequence[str], *, tick_s: float | None = None) -> Iterator[bytes]:
-        """Yield what ``argv`` prints, as it comes, holding its standard input open until the generator is closed.
+    def stream(self, argv: Sequence[str], *, stdin: bytes = b"", tick_s: float | None = None) -> Iterator[bytes]:
+        """Yield what ``argv`` prints, as it comes, holding its standard input open behind ``stdin`` until the generator is closed.
 
         After each ``tick_s`` without output, ``b""`` is yielded. Raises `ConnectionLost`, or `AgentFailed` with status and last words where the program failed.
         """
         with self._channel(argv) as channel:
-            err = Drain(channel.recv_stderr, partial(hang_up, channel), keep=1 << 16)
-            came = threading.Event()
-            channel.in_buffer.set_event(came)  # set while there is output to read, or its end
-            while True:
-                if not came.wait(tick_s):
-                    yield b""
-                elif chunk := channel.recv(1 << 16):
-                    yield chunk
-                else:
-                    break
-            err.wait(LOGIN_TIMEOUT_S)
+            pump = Pump(channel, keep_err=1 << 16)
+            pump.send(stdin)
+            yield from pump.chunks(tick_s)
             status = self._status(channel)
             if status:
-                words = err.content.decode(errors="replace").strip()
+                words = pump.err.content.decode(errors="replace").strip()
                 raise AgentFailed(
                     f"{self._device.name}: {argv[0]} ended with status {status}: {words[-500:]}",
                     status=status,
-                    stderr=err.content,
+                    stderr=pump.err.content,
                 )
 
     def close(self) -> None:
@@ -229,28 +213,3 @@ class _Look(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]  # paramiko is
 
     def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:  # noqa: ARG002  paramiko's signature
         raise _Seen(key)
-
-
-class _Feed:
-    """What a program gets on standard input."""
-
-    def __init__(self, channel: paramiko.Channel) -> None:
-        self._channel = channel
-        self._sent = 0
-
-    def taken(self) -> int:
-        """Return a count that grows with the bytes that the far end has taken: its window moves on with them."""
-        return self._sent + int(self._channel.out_window_size)
-
-    def send(self, stdin: bytes | BinaryIO, progress: Callable[[int], None] | None) -> None:
-        """Send all of it in big pieces, then close standard input."""
-        for piece in pieces(stdin):
-            try:
-                self._channel.sendall(piece)
-            except DEAD:
-                return  # the program ended without reading all of it, or the link died: its status tells which
-            self._sent += len(piece)
-            if progress is not None:
-                progress(self._sent)
-        with suppress(*DEAD):
-            self._channel.shutdown_write()

@@ -26,6 +26,13 @@ _NO_NAME = {
 }
 
 
+def _expect_names(host: str, user: str, hint: str) -> None:
+    """Raise `UsageError` for a name that a program might take for an option, or a shell for a command."""
+    for what, name in (("host", host), ("user", user)):
+        if _NO_NAME[what].search(name):
+            raise UsageError(f"{name!r} is not the name of a {what}", hint=hint)
+
+
 class SshLookup:
     """Answers of one command, shared by threads; ``warn`` gets each line of the files that is skipped, once."""
 
@@ -40,14 +47,13 @@ class SshLookup:
 
         Raises `UsageError` where its files are wrong, or say what farm can't follow.
         """
-        for what, name in (("host", host), ("user", user or "")):
-            if _NO_NAME[what].search(name):
-                raise UsageError(f"{name!r} is not the name of a {what}", hint="correct `address:`, `user:` or `via:`")
+        _expect_names(host, user or "", "correct `address:`, `user:` or `via:`")
         key = (host, user, port)
         with self._lock:
             if key in self._answers:
                 return self._answers[key]
         options = parsed(self._answer(host, user, port), host)
+        _expect_names(options.host, options.user, "correct ~/.ssh/config")
         with self._lock:
             return self._answers.setdefault(key, options)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.config.home_path import at_home
 from orchestrator.errors import UsageError
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ class _Tokens:
                 raise UsageError(f"ssh_config: {text!r}: the variable {match[1]} is not set")
             return os.environ[match[1]].replace("%", "%%")
 
-        return Path(self.expand(re.sub(r"\$\{(\w+)\}", variable, text))).expanduser()
+        return at_home(self.expand(re.sub(r"\$\{(\w+)\}", variable, text)))
 
 
 def _port(text: str | None) -> int:
@@ -158,6 +159,8 @@ def _port(text: str | None) -> int:
 def _seconds(text: str) -> float | None:
     """Return the seconds of ``ConnectTimeout``: a number, or ``1m30s``."""
     units = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+    if not re.fullmatch(r"\d{1,9}([smhdw]\d{1,9})*[smhdw]?", text.lower()):
+        raise UsageError(f"ssh_config: ConnectTimeout {text[:40]!r} is not a time such as 10 or 1m30s")
     parts = re.findall(r"(\d+)([smhdw]?)", text.lower())
     return float(sum(int(number) * units[unit] for number, unit in parts)) or None
 
@@ -190,4 +193,4 @@ def _command(text: str | None, passes_socket: str | None, tokens: _Tokens) -> tu
             f"ssh_config: this ProxyCommand needs a shell, and farm starts none: {text}",
             hint="put it into a script and name that, or use ProxyJump",
         )
-    return tuple(tokens.expand(str(Path(word).expanduser()) if word[:1] == "~" else word) for word in words)
+    return tuple(tokens.expand(str(at_home(word)) if word[:1] == "~" else word) for word in words)

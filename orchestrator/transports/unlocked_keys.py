@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.config.home_path import at_home
 from orchestrator.errors import AuthenticationRefused
 
 if TYPE_CHECKING:
@@ -65,8 +66,6 @@ class UnlockedKeys:
 
 def _named(devices: Iterable[Device]) -> Iterable[Path]:
     for device in devices:
-        hop: Device | None = device
-        while hop is not None:
-            if hop.identity_file:
-                yield Path(hop.identity_file).expanduser()
-            hop = hop.via
+        for host in (device, *device.hops):
+            if host.identity_file:
+                yield at_home(host.identity_file)

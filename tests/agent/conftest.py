@@ -26,7 +26,7 @@ def device(agent_zip, tmp_path):
     yield device
     holder = device.workdir / "lane.holder"
     if holder.exists():  # whatever a test left running
-        device.ask("stop", json.loads(holder.read_text())["lane"])
+        device.run("stop", json.loads(holder.read_text())["lane"])
 
 
 @pytest.fixture

@@ -54,6 +54,8 @@ class Interpreter:
         if self.order == "crash":
             print("about to crash", file=sys.stderr, flush=True)
             os.kill(os.getpid(), signal.SIGSEGV)
+        elif self.order == "eat":
+            self.eaten = [bytearray(16 << 20) for _ in range(64)]
         elif self.order == "noise":
             libc = ctypes.CDLL(None)
             libc.printf(b"a C library talks to descriptor 1\\n")
@@ -105,7 +107,7 @@ class Device:
         return [self.python, str(self.zip), "--workdir", str(self.workdir), *words]
 
     def run(self, *words: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(self.argv(*words), input=stdin, capture_output=True, timeout=120, check=False)
+        return subprocess.run(self.argv(*words), input=stdin, capture_output=True, timeout=300, check=False)
 
     def ask(self, *words: str, stdin: bytes = b"") -> dict[str, Any]:
         done = self.run(*words, stdin=stdin)
@@ -146,7 +148,7 @@ class Device:
             shards=self.push_images(pixels),
             labels=self.push(npy(labels)),
             preprocess=PREPROCESS,
-            timeout_s=60.0,
+            timeout_s=300.0,
             min_invocations=5,
             min_seconds=0.0,
             warmup_max_s=0.0,

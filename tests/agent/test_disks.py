@@ -19,6 +19,7 @@ from orchestrator.domain.device import Device as Entry
 from orchestrator.errors import DeviceUnfit
 from orchestrator.transports.local import LocalTransport
 from tests.agent.device import Device, wheel
+from tests.lab.project import wait_for
 
 CONTENT = os.urandom(3_000_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -49,10 +50,12 @@ def small(agent_zip, tmp_path):
 
 
 def fill(device, *, leave):
-    """Fill the disk up to ``leave`` bytes and return what fills it."""
+    """Fill the disk up to ``leave`` bytes and return what fills it; others may write to it meanwhile."""
     filler = device.workdir / "filler"
     disk = os.statvfs(device.workdir)
-    filler.write_bytes(bytes(disk.f_bavail * disk.f_frsize - leave))
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        for _ in range(0, disk.f_bavail * disk.f_frsize - leave, disk.f_frsize):
+            file.write(bytes(disk.f_frsize))
     return filler
 
 
@@ -70,6 +73,31 @@ def test_a_blob_that_does_not_fit_is_refused_and_fits_once_there_is_room(small):
     assert files_below(small.workdir) == [filler]
     filler.unlink()
     small.ask("receive", SHA256, "--size", str(len(CONTENT)), stdin=CONTENT)
+    assert small.ask("have", stdin=json.dumps([SHA256]).encode())["missing"] == {}
+
+
+def test_a_disk_that_fills_up_while_a_blob_arrives_keeps_what_arrived_and_goes_on_once_there_is_room(small):
+    small.ask("have", stdin=b"[]")
+    half = 1_600_000
+    argv = small.argv("receive", SHA256, "--size", str(len(CONTENT)))
+    partial = small.workdir / "blobs" / f"{SHA256}.partial"
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as receiving:
+        receiving.stdin.write(CONTENT[:half])
+        receiving.stdin.flush()
+        wait_for(lambda: partial.exists() and partial.stat().st_size > half - (1 << 17))
+        filler = fill(small, leave=0)
+        with contextlib.suppress(BrokenPipeError):  # it stopped reading
+            receiving.stdin.write(CONTENT[half:])
+            receiving.stdin.close()
+        refusal = json.loads(receiving.stdout.read())
+    arrived = small.ask("have", stdin=json.dumps([SHA256]).encode())["missing"][SHA256]
+    filler.unlink()
+
+    rest = small.ask("receive", SHA256, "--size", str(len(CONTENT)), "--offset", str(arrived), stdin=CONTENT[arrived:])
+
+    assert (receiving.returncode, refusal["error"]) == (wire.REFUSED, wire.NO_SPACE)
+    assert half - (1 << 17) < arrived < len(CONTENT)
+    assert rest["size_bytes"] == len(CONTENT)
     assert small.ask("have", stdin=json.dumps([SHA256]).encode())["missing"] == {}
 
 

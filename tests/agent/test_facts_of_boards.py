@@ -68,7 +68,7 @@ def test_a_program_that_hangs_is_ended_and_the_other_is_heard(tmp_path):
         (tmp_path / name).chmod(0o755)
     commands = {"hangs": ("hangs",), "speaks": ("speaks",), "absent": ("absent", "-v")}
 
-    assert run_all(commands, str(tmp_path), patience_s=2) == {"speaks": "hello\n"}
+    assert run_all(commands, str(tmp_path), patience_s=5) == {"speaks": "hello\n"}
 
 
 def test_files_of_noise_are_no_facts_and_no_failure(tmp_path):

@@ -70,6 +70,18 @@ def test_only_ends_of_records_are_offsets(written):
     assert refused == set(range(-1, len(content) + 2)) - good
 
 
+def test_what_was_read_of_a_journal_may_be_damaged_and_what_it_lost_is_the_end_of_its_lane(written):
+    content = written.read_bytes()
+    first = content.index(b"\n") + 1
+    written.write_bytes(b"x" * (first - 1) + content[first - 1 :])
+
+    journal.check_offset(str(written), first)
+
+    with pytest.raises(Refused, match="the disk lost the end of the lane's journal") as lost:
+        journal.check_offset(str(written), len(content) + 5)
+    assert lost.value.code == wire.LANE_DIED
+
+
 def test_a_follower_that_died_leaves_a_fifo_that_the_writer_removes(tmp_path):
     os.mkfifo(tmp_path / "follower.1.fifo")
     writer = journal.Writer(str(tmp_path / "journal"))

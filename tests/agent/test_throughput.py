@@ -90,7 +90,7 @@ def test_a_round_for_which_there_are_no_threads_ends(monkeypatch):
     with pytest.raises(RuntimeError, match="can't start new thread"):
         throughput.run_round([int, int], time.perf_counter_ns, timing.array("q"), 1000)
 
-    started[0].join(60)
+    started[0].join(120)
     assert not started[0].is_alive()
 
 

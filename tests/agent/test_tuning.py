@@ -356,7 +356,7 @@ def written_by(user: int | None, file: Path, sudo: str | None) -> list[str]:
     )
     words = [sys.executable, "-c", script, str(user or 0), str(file), *([sudo] if sudo else [])]
     root = Path(__file__).parents[2]
-    done = subprocess.run(words, cwd=root, stdout=subprocess.PIPE, text=True, check=True, timeout=60)
+    done = subprocess.run(words, cwd=root, stdout=subprocess.PIPE, text=True, check=True, timeout=300)
     return done.stdout.splitlines()
 
 

@@ -45,8 +45,8 @@ def fill(store, number, *, case=None, artifact="a" * 64, end=True):
 
 
 @pytest.fixture
-def store(database_url):
-    with Store.open(database_url) as opened:
+def store(migrated_url):
+    with Store.open(migrated_url) as opened:
         yield opened
 
 

@@ -12,12 +12,14 @@ import pytest
 import sqlalchemy
 from sqlalchemy.exc import StatementError
 
+from orchestrator.devices.health import disk
 from orchestrator.domain import event as happened
 from orchestrator.domain.device import LOCAL
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.plan import Attempt, Lane, Plan
 from orchestrator.domain.result import Verdict
 from orchestrator.errors import StoreError, UnknownName
+from orchestrator.store.rows import Damage
 from orchestrator.store.store import Store
 from orchestrator.testing import (
     MIDNIGHT,
@@ -32,8 +34,8 @@ from tests.lab.telling import RUN, ended, everything_that_can_happen, judged, la
 
 
 @pytest.fixture
-def store(database_url):
-    with Store.open(database_url) as opened:
+def store(migrated_url):
+    with Store.open(migrated_url) as opened:
         yield opened
 
 
@@ -377,3 +379,20 @@ def test_skips_come_back_until_the_case_is_planned_again(store):
     )
     store.record(happened.Planned(run=RUN, plan=plan))
     assert store.skips(RUN) == ()
+
+
+def test_files_that_a_disk_changed_are_counted_by_device(store):
+    damage = happened.DamageMended(run=RUN, at=MIDNIGHT, device="old-card", what="agent")
+    later = replace(damage, run="run-2", at=MIDNIGHT + timedelta(days=3))
+    tell(store, started(), started("run-2"), damage, replace(damage, what="labels"), later)
+    for name in ("old-card", "new-card"):
+        store.record_facts(replace(LOCAL, name=name), {}, MIDNIGHT)
+
+    new, old = store.devices()
+
+    assert new.damage is None
+    assert old.damage == Damage(files=3, runs=2, last_at=MIDNIGHT + timedelta(days=3))
+    ((_, sentence),) = disk(old.damage)
+    assert sentence.startswith(
+        "its disk changed 3 files of farm's after arrival, found and installed anew by 2 runs, last on"
+    )

@@ -32,8 +32,8 @@ FOUND = Calibration(
 
 
 @pytest.fixture
-def store(database_url):
-    with Store.open(database_url) as opened:
+def store(migrated_url):
+    with Store.open(migrated_url) as opened:
         tell(opened, started())
         opened.record_facts(LOCAL, {"hardware_key": "this one"}, MIDNIGHT)
         yield opened

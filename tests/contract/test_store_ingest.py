@@ -17,8 +17,8 @@ from tests.lab.telling import RUN, ended, everything_that_can_happen, lane_start
 
 
 @pytest.fixture
-def store(database_url):
-    with Store.open(database_url) as opened:
+def store(migrated_url):
+    with Store.open(migrated_url) as opened:
         yield opened
 
 

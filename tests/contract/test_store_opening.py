@@ -121,7 +121,7 @@ def test_a_server_that_never_answers_is_given_up(monkeypatch):
         with pytest.raises(StoreError, match="timeout"):
             Store.open(f"postgresql://u:{SECRET}@127.0.0.1:{mute.getsockname()[1]}/farm")
 
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 120  # not the default of the operating system, many minutes
 
 
 def test_whoever_says_how_long_to_wait_is_obeyed(monkeypatch):

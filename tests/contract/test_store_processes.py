@@ -81,7 +81,7 @@ def test_processes_that_open_a_new_database_at_once_take_turns(database_url, sta
         go(writer)
 
     for writer in writers:
-        _, errors = writer.communicate(timeout=120)
+        _, errors = writer.communicate(timeout=300)
         assert (writer.returncode, errors) == (0, "")
     with Store.open(database_url) as store:
         assert {row.id for row in store.runs()} == {f"run-{number}" for number in range(4)}
@@ -120,7 +120,7 @@ def test_a_reader_sees_whole_attempts_while_a_writer_writes(database_url, start)
         writer.stdout.readline()
         seen = [len(store.measurements("run-1", make_case())) for _ in range(20)]
 
-        assert writer.wait(timeout=120) == 0
+        assert writer.wait(timeout=300) == 0
         assert seen == sorted(seen)
         assert seen[0] >= 1
         assert len(store.measurements("run-1", make_case())) == 30
@@ -150,9 +150,9 @@ def test_a_case_that_another_controller_adds_at_the_same_moment_is_looked_up_aga
 
         told = pool.submit(store.record, happened.CaseSkipped(run="r", case=case, reason="why"))
         with psycopg.connect(address, autocommit=True) as watch:
-            wait_for(lambda: watch.execute(waiting).fetchone()[0], seconds=30)
+            wait_for(lambda: watch.execute(waiting).fetchone()[0], seconds=240)
         other.commit()
-        told.result(timeout=30)
+        told.result(timeout=240)
 
         assert store.skips("r") == ((case, "why"),)
         assert other.execute("SELECT case_id FROM run_cases").fetchall() == [(1000,)]

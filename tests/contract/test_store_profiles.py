@@ -13,8 +13,8 @@ from tests.lab.telling import RUN, lane_started, profiled, ready, started, tell
 
 
 @pytest.fixture
-def store(database_url):
-    with Store.open(database_url) as opened:
+def store(migrated_url):
+    with Store.open(migrated_url) as opened:
         tell(opened, started(), ready(), lane_started())
         yield opened
 

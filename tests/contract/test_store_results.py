@@ -18,8 +18,8 @@ from tests.lab.telling import RUN, judged, ready, started, tell
 
 
 @pytest.fixture
-def store(database_url):
-    with Store.open(database_url) as opened:
+def store(migrated_url):
+    with Store.open(migrated_url) as opened:
         yield opened
 
 

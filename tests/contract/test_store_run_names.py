@@ -15,8 +15,8 @@ OLD, NEW = "20260101-000000-aaaa", "20260102-000000-bbbb"
 
 
 @pytest.fixture
-def store(database_url):
-    with Store.open(database_url) as opened:
+def store(migrated_url):
+    with Store.open(migrated_url) as opened:
         tell(opened, started(OLD), started(NEW, at=MIDNIGHT + timedelta(days=1)))
         yield opened
 

@@ -25,8 +25,8 @@ VERSIONS = "ai-edge-litert 2.3.0, numpy 2.4.6, python 3.11.7"
 
 
 @pytest.fixture
-def store(database_url):
-    with Store.open(database_url) as opened:
+def store(migrated_url):
+    with Store.open(migrated_url) as opened:
         yield opened
 
 

@@ -102,7 +102,7 @@ def test_a_program_that_prints_without_end_is_ended(transport, where):
         kept = 0
 
     assert kept <= 2 * MOST_BYTES
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 110
     assert transport.run(["echo", "back"]).out == b"back\n"
 
 
@@ -154,15 +154,15 @@ def test_a_program_that_takes_too_long_is_no_answer_in_time(transport, stdin):
     began = time.monotonic()
 
     with pytest.raises(NoAnswer, match="no answer within"):
-        transport.run(["sleep", "30"], stdin=stdin, timeout_s=0.5)
+        transport.run(["sleep", "300"], stdin=stdin, timeout_s=0.5)
 
-    assert time.monotonic() - began < 25  # not the program's 30 s, however busy the machine
+    assert time.monotonic() - began < 250  # not the program's 300 s, however busy the machine
 
 
 def test_a_program_that_takes_its_input_slowly_is_waited_for_as_long_as_it_takes_more(transport):
-    slow = "import sys, time\nwhile sys.stdin.buffer.read(1 << 16): time.sleep(0.05)\nprint('all')"
+    slow = "import sys, time\nwhile sys.stdin.buffer.read(1 << 16): time.sleep(0.1)\nprint('all')"
 
-    done = transport.run(["python3", "-c", slow], stdin=b"x" * (5 << 20), timeout_s=1.5)  # takes 4 s
+    done = transport.run(["python3", "-c", slow], stdin=b"x" * (5 << 20), timeout_s=6)  # takes 8 s
 
     assert done.out == b"all\n"
 
@@ -174,7 +174,7 @@ def test_a_program_that_takes_a_byte_now_and_then_is_no_answer(transport):
     with pytest.raises(NoAnswer):
         transport.run(["python3", "-c", trickle], stdin=b"x" * (5 << 20), timeout_s=0.8)
 
-    assert time.monotonic() - began < 40  # not the 52 s that all of it takes
+    assert time.monotonic() - began < 300  # not the 14 hours that all of it takes
 
 
 def test_a_program_that_prints_a_byte_now_and_then_is_no_answer(transport):

@@ -178,7 +178,7 @@ def test_a_jump_host_and_a_device_of_one_address_do_not_wait_for_each_other(sshd
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(120)
 
     assert done == [b"hello\n"] * 32
 
@@ -212,10 +212,9 @@ def test_keys_of_the_ssh_agent_are_offered(sshd, tmp_path, monkeypatch):
     path = tmp_path / "agent"
     agent = subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL)
     try:
-        while not path.exists():
-            time.sleep(0.01)
         monkeypatch.setenv("SSH_AUTH_SOCK", str(path))
-        subprocess.run(["ssh-add", "-q", server.identity_file], check=True, capture_output=True)
+        while subprocess.run(["ssh-add", "-q", server.identity_file], capture_output=True, check=False).returncode == 2:
+            time.sleep(0.01)  # nothing listens there yet
 
         assert run(replace(server.device, identity_file=None), server.known_hosts).status == 0
     finally:
@@ -234,10 +233,11 @@ def test_a_port_where_nothing_listens_is_unreachable_at_once():
     device = Device(name="off", address="127.0.0.1", port=free_port())
     began = time.monotonic()
 
-    with pytest.raises(Unreachable, match="no SSH server listens there"):
+    with pytest.raises(Unreachable, match="no SSH server listens there") as refused:
         run(device, free_path())
 
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 120
+    assert refused.value.hint == "start its SSH server there, or set its `port:` to the one where it listens"
 
 
 def test_a_name_without_an_address_is_unreachable():
@@ -378,7 +378,7 @@ def test_a_connection_that_was_cut_while_idle_is_opened_again(sshd):
     transport = SshTransport(server.device, Connector(known_hosts=server.known_hosts))
     transport.run(["true"])
     server.cut()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while transport._connection.is_connected and time.monotonic() < deadline:
         time.sleep(0.01)
 

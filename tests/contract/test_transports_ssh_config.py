@@ -289,13 +289,13 @@ def test_ssh_executes_the_users_own_match_exec(home):
 
 def test_a_match_exec_that_hangs_is_given_up(home, monkeypatch):
     monkeypatch.setattr(openssh, "TIMEOUT_S", 0.5)
-    (home / ".ssh" / "config").write_text('Match exec "sleep 60"\n Port 7\n')
+    (home / ".ssh" / "config").write_text('Match exec "sleep 300"\n Port 7\n')
     began = time.monotonic()
 
     with pytest.raises(UsageError, match="gave no answer within"):
         SshLookup().options("board")
 
-    assert time.monotonic() - began < 50  # not the 60 s of the program
+    assert time.monotonic() - began < 250  # not the 300 s of the program
 
 
 @pytest.mark.parametrize("name", ["-oProxyCommand=touch x", "a\0b", "$(id)", "a b"])
@@ -358,16 +358,17 @@ def test_an_ssh_that_prints_without_end_is_ended(home, tmp_path, monkeypatch):
     path.write_text("#!/bin/sh\nexec yes\n")
     path.chmod(0o755)
     monkeypatch.setenv("PATH", f"{path.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(openssh, "TIMEOUT_S", 500)
     began = time.monotonic()
 
     assert SshLookup().options("board").port == 22
 
-    assert time.monotonic() - began < openssh.TIMEOUT_S / 2
+    assert time.monotonic() - began < 250  # it is ended for what it prints, not for its time
 
 
 def test_a_background_process_of_match_exec_does_not_make_ssh_hang(home, monkeypatch):
-    (home / ".ssh" / "config").write_text('Match exec "sleep 3 &"\n Port 7\n')
-    monkeypatch.setattr(openssh, "TIMEOUT_S", 2.0)
+    (home / ".ssh" / "config").write_text('Match exec "sleep 60 &"\n Port 7\n')
+    monkeypatch.setattr(openssh, "TIMEOUT_S", 50.0)
 
     assert SshLookup().options("board").port == 7
 

@@ -332,3 +332,16 @@ def test_an_address_that_is_no_host_name_is_refused(tmp_path):
     for address in ("a" * 70 + ".example", "a..b"):
         with pytest.raises((UsageError, Unreachable), match=r"^board"):
             run(Device(name="board", address=address), tmp_path / "nothing")
+
+
+def test_the_keys_of_our_agent_are_not_forwarded_whatever_ssh_config_asks_for(sshd, home, reader, monkeypatch):
+    server = sshd()
+    ours = home / ".agent" / "agent.sock"
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(ours))
+    (home / ".ssh" / "config").write_text(host("board", server, "ForwardAgent yes"))
+
+    with agent_with(ours, server.identity_file):
+        variables = run(BOARD, server.known_hosts, "env").decode()
+
+    assert "SSH_AUTH_SOCK" not in variables
+    assert "SSH_CONNECTION" in variables

@@ -37,6 +37,8 @@ NOT_RUN = {
     "farm run my-plugin/": "takes the plug-in: tests/packaging/test_plugin.py",
     "farm devices import": "tests/integration/test_devices_foreign.py",
     "examples/pneumonia/README.md: farm run": "imports TensorFlow on the device: tests/integration/test_examples.py plans it",
+    "farm collect": "takes devices: tests/integration/test_detached.py",
+    ".venv/bin/python -m tests.fuzz": "minutes: tests/fuzz reads its corpus",
     "farm db copy": "takes a server: tests/contract/test_store_copies.py",
     "farm bench": "measures: tests/integration/test_bench.py",
     "farm devices list --inventory hosts.ini": "takes another inventory: tests/integration/test_ansible_inventory.py",
@@ -207,7 +209,7 @@ def _train(words: list[str], folder: Path) -> None:
     options = dict(itertools.pairwise(words))
     outputs = 14 if options.get("--dataset") in ("chestxray14", "phantom") else 1
     size, channels = int(options["--size"]), int(options.get("--channels", 1))
-    prepared.keras_file(folder / options["--out"], size=size, channels=channels, outputs=outputs)
+    prepared.keras_file(folder / options["--output"], size=size, channels=channels, outputs=outputs)
 
 
 def differs(answer: Answer, project: Path) -> str:
@@ -215,11 +217,31 @@ def differs(answer: Answer, project: Path) -> str:
     shown = [line.rstrip() for line in answer.command.shown]
     if answer.skipped or not any(shown):
         return ""
-    pattern = "\n".join(
-        r"(?:.*\n?)*?" if line == "…" else re.escape(line).replace("…", ".*?") for line in _stripped(shown)
-    )
-    printed = "\n".join(_stripped(printed_by(answer, project)))
-    return "" if re.fullmatch(pattern.replace("*?\n", "*?\n?"), printed) else printed
+    printed = _stripped(printed_by(answer, project))
+    return "" if has_shown(printed, _stripped(shown)) else "\n".join(printed)
+
+
+def has_shown(printed: list[str], shown: list[str]) -> bool:
+    """Return whether ``printed`` is ``shown``, where a line ``…`` stands for any lines, and ``…`` within a line for any text."""
+    parts: list[list[re.Pattern[str]]] = [[]]
+    for line in shown:
+        if line == "…":
+            parts.append([])
+        else:
+            parts[-1].append(re.compile(re.escape(line).replace("…", ".*")))
+    if len(parts) == 1:
+        return len(printed) == len(shown) and _begins(printed, parts[0])
+    *before, last = parts
+    if not _begins(printed, before[0]) or (last and not _begins(printed[-len(last) :], last)):
+        return False
+    at, end = len(before[0]), len(printed) - len(last)
+    for part in before[1:]:
+        at = next((at for at in range(at, end - len(part) + 1) if _begins(printed[at:], part)), end) + len(part)
+    return at <= end
+
+
+def _begins(lines: list[str], patterns: list[re.Pattern[str]]) -> bool:
+    return len(lines) >= len(patterns) and all(map(re.Pattern.fullmatch, patterns, lines))
 
 
 def printed_by(answer: Answer, project: Path) -> list[str]:

@@ -116,7 +116,7 @@ def test_files_of_the_repository_that_a_page_names_exist(path):
     assert not [name for name in named if not (ROOT / name).exists()]
 
 
-@pytest.mark.parametrize("page", ["docs/reliability.md", "docs/threats.md"])
+@pytest.mark.parametrize("page", ["docs/reliability.md", "docs/security.md"])
 def test_every_promise_of_a_page_names_a_test_that_exists(page):
     rows = [line for line in TEXT[ROOT / page].splitlines() if line.startswith("| ") and "| test |" not in line]
 
@@ -124,7 +124,18 @@ def test_every_promise_of_a_page_names_a_test_that_exists(page):
         named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", row)
         assert named, f"{row} names no test"
         for file, name in named:
+            assert (ROOT / file).name.startswith("test_"), f"{file} is not collected"
+            assert name.startswith("test_"), f"{name} is not collected"
             assert re.search(rf"^(async )?def {name}\(", (ROOT / file).read_text(), re.MULTILINE), f"{file}: no {name}"
+
+
+@pytest.mark.parametrize(
+    "threat", ["device", "network", "suite", "model", "another user on the device", "stolen database", "what remains"]
+)
+def test_security_has_a_section_for_each_threat(threat):
+    headings = re.findall(r"^## (.*)$", TEXT[ROOT / "docs/security.md"], re.MULTILINE)
+
+    assert [heading for heading in headings if threat in heading.lower()]
 
 
 def test_where_do_i_change_has_an_answer_that_exists():

@@ -9,7 +9,7 @@ import pytest
 from tests.docs.pages import ROOT, script
 
 #: Parts of other benchmarks.
-HELPERS = {"store_fill.py", "fidelity_verdict.py", "gpu_there.py", "networks.py"}
+HELPERS = {"store_fill.py", "fidelity_verdict.py", "gpu_there.py", "networks.py", "scale_lab.py", "peer_scripts.py"}
 FIGURES = script("figures")
 LIST = (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
 ROWS = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in LIST.splitlines() if line.startswith("| [")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -73,6 +74,9 @@ def test_roc_curves_are_a_picture_of_all_findings_or_of_one(project):
     assert "Left out: Edema" in every
     assert "Left out" not in alone
     assert ">chance<" in every
+    assert len(re.findall(r">int8 AUC [01]\.\d{4}", every)) == 3, "one above each panel"
+    assert re.search(r">float32 AUC 0\.\d{4} \(", alone), "in the legend"
+    assert alone.count('stroke-dasharray="2,3"') == 2, "the line of chance is dashed in the panel and in the legend"
     assert every.count(">false alarms<") == 3, "axes stand below panels alone"
     assert ">Mass<" in alone
     assert ">Nodule<" not in alone
@@ -120,7 +124,7 @@ def test_float32_itself_has_no_change(project):
         ((str(make_case(scheme="float16")),), "its accuracy was never checked"),
         ((str(make_case(scheme="dynamic")),), "older farm, which did not store the images"),
         ((str(make_case(threads=9)),), "no case with a result"),
-        (("nonsense",), "farm results --json lists cases"),
+        (("nonsense",), "write it whole: local/"),
         ((INT8, "--specificity", "2"), "specificity"),
     ],
 )

@@ -275,7 +275,7 @@ def test_a_builder_that_is_killed_takes_one_artifact_with_it_and_leaves_nothing_
 
     import threading
 
-    killer = threading.Thread(target=lambda: wait_for(kill, seconds=20))
+    killer = threading.Thread(target=lambda: wait_for(kill))
     killer.start()
     outcomes = list(outcomes)
     killer.join()

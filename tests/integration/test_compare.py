@@ -202,6 +202,16 @@ def test_schemes_are_compared_with_float32(measured):
     assert (pair["blockers"], pair["notes"], pair["noise_floor"]) == ([], [], None)
 
 
+def test_a_ratio_of_sizes_is_above_one_for_the_smaller_file_wherever_it_is_shown(measured):
+    (pair,) = measured.json("results", "compare", "--by", "scheme", "--run", OLD)
+    (listed,) = measured.json("results", "list", "--run", OLD, "--schemes", "int8")
+    asked = measured.json("results", "sql", "SELECT size_ratio FROM v_results WHERE scheme = 'int8'")
+
+    assert pair["size_ratio"] == listed["size_ratio"] == 4
+    assert {row["size_ratio"] for row in asked} == {4}
+    assert "size −75 %" in measured.farm("results", "compare", "--by", "scheme", "--run", OLD).stdout
+
+
 def test_two_runs_say_what_got_slower_and_what_else_changed(said):
     same, slower = said(runs=(OLD, "latest"))
 

@@ -103,7 +103,7 @@ def test_a_shell_that_is_not_supported_is_named_with_those_that_are(project):
     done = project.farm("completion", "tcsh")
 
     assert done.returncode == 2
-    assert "'bash', 'zsh', 'fish'" in done.stderr
+    assert "tcsh: expected one of bash, zsh, fish" in done.stderr
 
 
 def test_completing_creates_no_database(offered, project):

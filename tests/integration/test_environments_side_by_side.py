@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from agent.clean_request import CleanRequest
 from orchestrator.devices.provisioning.choose import environment_for
+from orchestrator.devices.remote import upkeep
 from orchestrator.devices.remote.client import AgentClient
 from orchestrator.domain.device import Device
 from orchestrator.errors import DeviceUnfit
@@ -44,7 +46,7 @@ def test_numpy_1_beside_numpy_2(tmp_path):
     assert sorted(remote.probe()["environments"]) == sorted(names.values())
     # Nothing is measured without byte code: 0.45 s to the first inference, 0.13 s with it.
     assert list(tmp_path.glob("environments/*/numpy/__pycache__/__init__.*.pyc"))
-    assert remote.collect_garbage(0).removed["environments"] == 2
+    assert upkeep.clean(remote, CleanRequest(unused_days=0)).removed["environments"] == 2
 
 
 @pytest.mark.tensorflow

@@ -73,7 +73,7 @@ def run_step(workflow, name, folder, environment):
         env=environment | {"GITHUB_STEP_SUMMARY": str(summary), "GITHUB_OUTPUT": str(output)},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=900,
         check=False,
     )
     return done, summary.read_text(encoding="utf-8")

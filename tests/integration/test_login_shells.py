@@ -37,6 +37,11 @@ WORDS = [
     "-n",
     "{a,b}",
     "%1",
+    "$(touch owned)",
+    "--help",
+    "-",
+    "two\nlines",
+    "Ger\u00e4t \u202e5",
 ]
 
 

@@ -326,7 +326,7 @@ def test_names_that_are_not_utf_8_are_refused(tmp_path, name):
     ("content", "words"),
     [
         (b"", "empty"),
-        (b"Scores of the model, see below.\n" * 9, "no ONNX file"),
+        (b"Scores of the model, see below.\n" * 9, "a text file, not a model"),
         (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
         (b"<!DOCTYPE html><html>", "a web page"),
         (b"\x80\x02}q\x00.", "a Python pickle"),

@@ -11,7 +11,7 @@ import pytest
 
 from agent import scoring
 from orchestrator.datasets.base import make_dataset
-from orchestrator.datasets.phantom import FINDINGS
+from orchestrator.datasets.phantom_drawing import FINDINGS
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
 from orchestrator.errors import BuildError
 from orchestrator.models import onnx_converter

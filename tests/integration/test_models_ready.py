@@ -223,7 +223,7 @@ def test_a_runtime_whose_delegate_refuses_a_file_fails_its_own_case_alone(files,
     ("content", "words"),
     [
         (b"", "empty"),
-        (b"Scores of the model, see below.\n" * 9, "first bytes are not those of a .tflite file"),
+        (b"Scores of the model, see below.\n" * 9, "it is a text file, not a model"),
         (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
         (b"<!DOCTYPE html><html>", "a web page"),
     ],

@@ -121,14 +121,16 @@ def test_a_model_that_rescales_pixels_is_shown_to_and_a_suite_that_does_it_again
         (["none.tflite"], "none.tflite: no such file"),
         (["suite.txt"], "neither .keras, .h5, .hdf5, .tflite, .onnx nor a SavedModel folder"),
         (["suite.txt", "--schemes", "int9"], "did you mean 'int8'"),
+        (["text.tflite"], "text.tflite: it is a text file, not a model"),
     ],
 )
-def test_what_cannot_be_shown_is_refused(project, words, refusal):
+def test_what_cannot_be_shown_is_refused_as_wrong_use(project, words, refusal):
     (project.folder / "suite.txt").write_text("text")
+    (project.folder / "text.tflite").write_text("text")
 
     done = project.farm("models", "show", *words)
 
-    assert done.returncode != 0
+    assert done.returncode == 2
     assert refusal in " ".join(done.stderr.split())
 
 

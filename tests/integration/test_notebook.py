@@ -52,7 +52,7 @@ def test_every_cell_runs_and_shows_the_table_two_pictures_and_the_answer(tmp_pat
         env=kept | {"HOME": str(tmp_path), "TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=900,
         check=False,
     )
 

@@ -72,7 +72,7 @@ def test_a_named_run_stays_and_the_reason_is_shown(folder):
         (["--yes"], "nothing says what may go"),
         (["--before", "soon", "--yes"], "--before soon: neither a date nor an age"),
         (["--run", "nope", "--yes"], "no run called 'nope'"),
-        (["--keep", "-1", "--yes"], "Invalid value for '--keep'"),
+        (["--keep", "-1", "--yes"], "--keep -1: expected 0 or more"),
     ],
 )
 def test_what_it_can_not_do_deletes_nothing(folder, argv, words):

@@ -24,7 +24,7 @@ def test_the_program_of_the_page_measures_and_shows_its_results(project):
         env=project.environment | {"PYTHONPATH": str(PAGE.parents[1])},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=900,
         check=False,
     )
 

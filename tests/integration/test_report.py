@@ -70,6 +70,11 @@ def test_the_page_begins_with_the_answer_and_loads_nothing(folder):
     assert page.count("data-chart=") >= 6
 
 
+@pytest.mark.parametrize(("ending", "begins"), [("md", "# "), ("csv", "case,"), ("tex", "%"), ("html", "<!doctype")])
+def test_a_file_is_written_as_its_ending_says(folder, ending, begins):
+    assert written(folder, None, f"report.{ending}").startswith(begins)
+
+
 @pytest.mark.parametrize("form", [Format.MARKDOWN, Format.LATEX, Format.CSV])
 def test_texts_need_no_library_of_charts(folder, form, monkeypatch):
     monkeypatch.setitem(sys.modules, "vl_convert", None)

@@ -72,7 +72,7 @@ def test_a_point_tells_its_figures(screen):
     screen.locator("#pareto .mark-symbol.role-mark path").last.hover(force=True)
 
     tip = screen.locator("#vg-tooltip-element")
-    tip.wait_for(state="visible", timeout=5000)
+    tip.wait_for(state="visible", timeout=60_000)
     assert "latency" in tip.inner_text()
     assert "ms" in tip.inner_text()
 

@@ -15,6 +15,7 @@ from orchestrator.store import migrate
 from orchestrator.store.store import Store
 from orchestrator.testing import MIDNIGHT, make_artifact, make_case, make_measurement, make_scores, make_suite
 from tests.lab.project import Project
+from tests.lab.telling import started, tell
 from tests.unit.test_reports import ATTEMPT_KEYS, KEYS, SHOW_KEYS
 
 RUN = "20260101-000000-abcd"
@@ -110,6 +111,16 @@ def test_an_empty_store_says_how_to_start(asked, argv, words):
     assert asked.json(*argv) == []
     assert "schema none yet" in asked.farm("db", "check").stdout
     assert not (asked.folder / "farm.db").exists(), "a question creates no database"
+
+
+def test_a_run_without_results_is_named_with_how_it_goes_on(asked):
+    with Store.open(f"sqlite:///{asked.folder / 'farm.db'}") as store:
+        tell(store, started())
+
+    done = asked.farm("results")
+
+    assert done.returncode == 0
+    assert done.stderr.strip().endswith("has no results yet; if it was broken off: farm run --resume run-1")
 
 
 def test_an_empty_store_has_no_run_and_no_case(asked):

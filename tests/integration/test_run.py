@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import dataclass
 
 import pytest
 
 from tests.lab.project import Project
+from tests.lab.simulations import variants
 
 pytestmark = pytest.mark.tensorflow
 
@@ -16,28 +19,74 @@ KEYS = {
 }
 
 
-def test_a_bare_run_measures_four_schemes_of_the_small_model_and_says_what_to_do_next(tmp_path):
+SCHEMES = ("float32", "dynamic", "float16", "int8")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """A project after its first run, and what that printed."""
+
+    project: Project
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="module")
+def first(built):
+    """The run without a suite that built what all tests share."""
+    return Measured(project=Project(folder=built.parent), **json.loads((built.parent / "printed.json").read_text()))
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory, built):
+    """One run of two schemes on what is built already."""
+    folder = tmp_path_factory.mktemp("measured")
+    (folder / "home").mkdir()
+    shutil.copytree(built, folder / ".farm")
+    project = Project(folder=folder)
+    done = project.process("run", "--effort", "smoke", "--schemes", "float32,int8", "--json")
+    assert done.returncode == 0, done.stderr
+    return Measured(project=project, out=done.stdout, err=done.stderr)
+
+
+@pytest.fixture(scope="module")
+def again(measured):
+    """The same run once more, on a terminal that knows ASCII alone; the files that were sent before it."""
+    before = len(measured.project.events("BlobSent"))
+    words = ("run", "--effort", "smoke", "--schemes", "float32,int8")
+    return before, measured.project.process(*words, PYTHONIOENCODING="ascii")
+
+
+def test_a_run_without_a_suite_measures_four_schemes_and_says_what_to_do_next(first):
+    for word in ("phantom", "synthetic", "4 cases on 1 device: 4 WARN", "farm results show", "farm devices add"):
+        assert word in first.out
+    assert "dataset  evaluates 1020 images; train 8100; validation 600" in first.err
+    (read,) = first.project.events("DatasetRead")
+    assert {part["part"]: part["images"] for part in read["parts"]}["evaluation"] == 1020
+    rows = first.project.json("results")
+    assert {(row["model"], row["scheme"]) for row in rows} == {("tiny-cxr", scheme) for scheme in SCHEMES}
+    assert all(row["p50_ns"] > 0 and 0.8 <= row["auc_mean"] <= 1 for row in rows)
+    assert {row["scheme"]: row["size_ratio"] for row in rows}["int8"] > 1.5
+
+
+def test_a_bare_run_plans_four_schemes_of_the_small_model_and_measures_them(tmp_path):
     project = Project(folder=tmp_path, model=None)
     (tmp_path / "home").mkdir()
+    schemes = variants(SCHEMES)
 
-    done = project.process("run", "--effort", "smoke", "--accuracy", "60")
+    planned = project.farm("run", "--dry-run")
+    done = project.process("run", "--effort", "smoke", "--accuracy", "60", "--schemes", ",".join(schemes))
 
+    assert all(f"local/small-cxr/{scheme}/litert/t1/b1" in planned.stdout for scheme in SCHEMES)
     assert done.returncode == 0, done.stdout + done.stderr
-    for word in ("phantom", "synthetic", "4 cases on 1 device: 4 WARN", "farm results show", "farm devices add"):
-        assert word in done.stdout
     assert "dataset  evaluates 1020 images, scores at most 60 of them; train 8100; validation 600" in done.stderr
-    (read,) = project.events("DatasetRead")
-    assert {part["part"]: part["images"] for part in read["parts"]}["evaluation"] == 1020
     rows = project.json("results")
-    assert {(row["model"], row["scheme"]) for row in rows} == {
-        ("small-cxr", scheme) for scheme in ("float32", "dynamic", "float16", "int8")
-    }
+    assert {(row["model"], row["scheme"]) for row in rows} == {("small-cxr", scheme) for scheme in schemes}
     assert all(row["p50_ns"] > 0 and 0.8 <= row["auc_mean"] <= 1 for row in rows)
-    assert {row["scheme"]: row["size_ratio"] for row in rows}["int8"] > 3
 
 
-def test_results_have_percentiles_and_accuracies_with_their_intervals(project):
-    done = project.process("run", "--effort", "quick", "--schemes", "float32,int8")
+def test_results_have_percentiles_and_accuracies_with_their_intervals(project, short_quick):
+    done = project.farm("run", "--effort", "quick", "--schemes", "float32,int8")
 
     assert done.returncode == 0, done.stdout + done.stderr
     rows = project.json("results")
@@ -63,11 +112,14 @@ def test_results_have_percentiles_and_accuracies_with_their_intervals(project):
     assert project.farm("results").stdout.count("local") >= 1
 
 
-def test_everything_raw_is_kept(project):
-    project.process("run", "--effort", "smoke", "--schemes", "int8")
+def test_everything_raw_is_kept(measured):
+    project = measured.project
+    run = json.loads(measured.out)[0]["run"]
 
     (attempt,) = project.rows(
-        "SELECT id, load_ns, first_ns, peak_rss_bytes, requested, effective, versions FROM attempts"
+        "SELECT attempts.id, load_ns, first_ns, peak_rss_bytes, requested, effective, versions FROM attempts"
+        " JOIN cases ON cases.id = case_id WHERE scheme = 'int8' AND run = ?",
+        run,
     )
     assert all(attempt[1:4])
     requested, effective, versions = (json.loads(text) for text in attempt[4:])
@@ -79,26 +131,23 @@ def test_everything_raw_is_kept(project):
     assert len(samples["latency"]) >= 11 * 8
     assert project.json("results")[0]["p50_ns"] > 0, "smoke takes what a p50 needs"
     assert len(samples["warmup"]) >= 3 * 8
-    (scores,) = project.rows("SELECT scores, images, class_count FROM scores")
+    (scores,) = project.rows("SELECT scores, images, class_count FROM scores WHERE scheme = 'int8' AND run = ?", run)
     assert len(scores[0]) == 4 * scores[1] * scores[2]
-    ((recipe,),) = project.rows("SELECT recipe FROM artifacts")
+    ((recipe,),) = project.rows("SELECT recipe FROM artifacts WHERE scheme = 'int8'")
     assert "calibration" in recipe
 
 
-def test_an_unchanged_second_run_builds_nothing_and_sends_no_blob(project):
-    project.process("run", "--effort", "smoke", "--schemes", "float32,int8")
-    before = len(project.events("BlobSent"))
+def test_an_unchanged_second_run_builds_nothing_and_sends_no_blob(measured, again):
+    before, done = again
 
-    again = project.process("run", "--effort", "smoke", "--schemes", "float32,int8")
-
-    assert again.returncode == 0, again.stderr
+    assert done.returncode == 0, done.stderr
     assert before > 0
-    assert len(project.events("BlobSent")) == before
-    assert all(event["reused"] for event in project.events("ArtifactReady"))
+    assert len(measured.project.events("BlobSent")) == before
+    assert all(event["reused"] for event in measured.project.events("ArtifactReady"))
 
 
-def test_a_terminal_that_knows_no_unicode_gets_its_table_all_the_same(project):
-    done = project.process("run", "--effort", "smoke", "--schemes", "float32", PYTHONIOENCODING="ascii")
+def test_a_terminal_that_knows_no_unicode_gets_its_table_all_the_same(again):
+    _, done = again
 
     assert done.returncode == 0, done.stderr
     assert "float32" in done.stdout
@@ -155,7 +204,7 @@ def test_bad_words_end_with_status_two_and_a_message_without_a_traceback(project
 @pytest.mark.parametrize(
     ("suite", "words"),
     [
-        ("models: [tiny-cxr]\ndataset: {kind: folder, root: nowhere}\n", "nowhere/train: no such folder"),
+        ("models: [tiny-cxr]\ndataset: {kind: folder, root: nowhere}\n", "nowhere: no such folder"),
         (
             "models: [{path: nope.keras, preprocess: {size: 32, channels: 1}}]\ndataset: phantom\n",
             "nope.keras: no such file",
@@ -198,12 +247,11 @@ def test_a_dry_run_says_what_the_dataset_holds(project):
     assert "dataset" not in done.stdout
 
 
-def test_json_goes_to_standard_output_alone(project):
-    done = project.process("run", "--effort", "smoke", "--schemes", "float32", "--json")
+def test_json_goes_to_standard_output_alone(measured):
+    rows = json.loads(measured.out)
 
-    (row,) = json.loads(done.stdout)
-    assert row["verdict"] == "WARN"
-    assert any("smoke" in json.dumps(reason) for reason in row["reasons"])
+    assert [row["verdict"] for row in rows] == ["WARN", "WARN"]
+    assert all("smoke" in json.dumps(row["reasons"]) for row in rows)
 
 
 @pytest.mark.postgres

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from orchestrator.cli.context import project as project_of
-from orchestrator.cli.run import _show_results
+from orchestrator.cli.run import show_results
 from orchestrator.domain import event as happened
 from orchestrator.domain.device import LOCAL, Device
 from orchestrator.domain.result import Verdict
+from orchestrator.runs.collect import exit_status
 from orchestrator.store.store import Store
 from orchestrator.testing import MIDNIGHT, make_case, make_measurement
 from tests.lab.telling import RUN, SMOKE, judged, ready, started, tell
@@ -27,7 +30,7 @@ def shown(tmp_path, monkeypatch, capsys):
         files = project_of(None, tmp_path / "inventory.yaml")
         with Store.open(f"sqlite:///{tmp_path / 'farm.db'}") as store:
             tell(store, started(), *(event for device in devices for event in finished(device)), *more)
-            _show_results(RUN, store, files, as_json=False)
+            show_results(RUN, store, files, as_json=False)
         return capsys.readouterr().out.splitlines()
 
     return show
@@ -60,6 +63,19 @@ def left_out(device, reason, kind=happened.LaneSkipped):
         yield happened.CaseSkipped(run=RUN, at=MIDNIGHT, device=device, case=case, reason=reason)
 
 
+def test_how_often_a_link_was_tried_again_stands_below_the_run(shown):
+    lost = [
+        happened.LinkLost(
+            run=RUN, at=MIDNIGHT + timedelta(seconds=number), device="local", reason=f"local: cut {number}"
+        )
+        for number in (1, 2)
+    ]
+
+    lines = shown("local", more=lost)
+
+    assert "retried  local: its link was tried again 2 times, the last one after: cut 2" in lines
+
+
 def test_the_end_of_a_run_begins_with_its_id_its_counts_and_each_lost_device_once(shown):
     no_runtime = happened.CaseSkipped(
         run=RUN, at=MIDNIGHT, device="local", case=make_case(runtime="tflite"), reason="no tflite"
@@ -67,19 +83,50 @@ def test_the_end_of_a_run_begins_with_its_id_its_counts_and_each_lost_device_onc
 
     lines = shown("local", "pi5", more=[*left_out("off", f"off: {OFF}"), no_runtime])
 
-    assert lines[:4] == [
+    assert lines[:5] == [
         "run run-1: 7 cases on 3 devices: 4 WARN; 3 skipped; 1 device lost",
         f"lost     off: {OFF}",
+        "         once it answers: farm run --resume run-1",
         "skipped  local/tiny-cxr/float32/tflite/t1/b1: no tflite",
         "",
     ]
     assert "\n".join(lines).count(OFF) == 1
 
 
+def test_a_device_that_is_out_is_checked_before_the_run_goes_on(shown):
+    reason = f"off (pi@192.0.2.1): {OFF}"
+    taken_out = happened.DeviceTakenOut(run=RUN, at=MIDNIGHT, device="off", reason=reason)
+
+    lines = shown("local", more=[*left_out("off", reason), taken_out])
+
+    assert lines[1:3] == [
+        f"lost     {reason}",
+        "         once it answers: farm devices check off, then: farm run --resume run-1",
+    ]
+
+
+def test_a_stopped_lane_names_the_way_to_go_on_once(shown):
+    reason = "off: another command stopped its lane\n  go on with: farm run --resume run-1"
+
+    lines = shown("local", more=left_out("off", reason))
+
+    assert lines[1:3] == ["lost     off: another command stopped its lane", "  go on with: farm run --resume run-1"]
+    assert "\n".join(lines).count("farm run --resume") == 1
+
+
 def test_a_device_that_answered_when_the_run_went_on_is_not_lost(shown):
     lines = shown("pi5", more=[*left_out("local", "it is off"), *finished("local")])
 
     assert not [line for line in lines if line.startswith("lost")]
+
+
+@pytest.mark.parametrize(("device", "status"), [("off", 1), ("local", 0)])
+def test_a_run_that_is_collected_fails_where_a_device_was_lost_and_has_no_result(tmp_path, device, status):
+    with Store.open(f"sqlite:///{tmp_path / 'farm.db'}") as store:
+        lost = happened.LaneSkipped(run=RUN, at=MIDNIGHT, device=device, reason=OFF)
+        tell(store, started(), *finished("local"), lost)
+
+        assert exit_status(RUN, store) == status
 
 
 def test_a_matrix_of_devices_and_schemes_stands_before_the_tables(shown):

@@ -65,7 +65,7 @@ def test_a_name_is_taken_away_and_the_results_stay(measured):  # noqa: F811
         ("a/b", "can't be the name of a run"),
         ("x" * 65, "64 characters at most"),
         ("", "can't be the name of a run"),
-        ("-x", "No such option"),
+        ("-x", "no such option"),
         ("ein\nName", "can't be the name of a run"),
     ],
     ids=["latest", "digits", "blank", "slash", "long", "empty", "dash", "newline"],

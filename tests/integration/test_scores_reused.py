@@ -11,7 +11,7 @@ from orchestrator.devices.remote.client import AgentClient
 
 pytestmark = pytest.mark.tensorflow
 CASE = "local/tiny-cxr/float32/litert/t1/b1"
-SUITE = "models: tiny-cxr\nschemes: [float32]\neffort: smoke\ndataset: {kind: phantom, patients: 40}\n"
+SUITE = "models: tiny-cxr\nschemes: [float32]\neffort: smoke\ndataset: phantom\naccuracy: 120\n"
 
 
 @pytest.fixture

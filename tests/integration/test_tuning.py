@@ -150,8 +150,8 @@ def test_a_run_says_what_its_lanes_tuned(project):
         assert f"{failure['what']} is left as it is: {failure['why']}" in done.stderr
 
 
-def test_a_device_is_calibrated_and_everybody_can_see_its_noise_floor(project):
-    done = project.process("devices", "calibrate", "local", "--attempts", "6", "--json")
+def test_a_device_is_calibrated_and_everybody_can_see_its_noise_floor(project, short_quick):
+    done = project.farm("devices", "calibrate", "local", "--attempts", "6", "--json")
 
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)

@@ -25,7 +25,7 @@ class Opened:
     def drawn(self) -> int:
         """Wait until every chart is drawn; return how many there are."""
         count = self.page.locator("[data-chart]").count()
-        self.page.locator(f"html[data-charts='{count}/{count}']").wait_for(state="attached", timeout=30_000)
+        self.page.locator(f"html[data-charts='{count}/{count}']").wait_for(state="attached", timeout=120_000)
         return count
 
 
@@ -42,6 +42,7 @@ class Browser:
             viewport={"width": width, "height": height}, color_scheme=scheme, offline=True, accept_downloads=True
         )
         try:
+            context.set_default_timeout(120_000)
             opened = Opened(page=context.new_page())
             opened.page.on("console", lambda message: opened.console.append(f"{message.type}: {message.text}"))
             opened.page.on("pageerror", lambda error: opened.console.append(f"error: {error}"))

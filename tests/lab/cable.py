@@ -16,7 +16,7 @@ import select
 import struct
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.lab.namespaces import Inhabitant
@@ -36,10 +36,16 @@ class Quality:
     #: Up to so much more for every packet, so they overtake each other.
     jitter_ms: float = 0
     loss_percent: float = 0
+    #: The same of what the host sends, where that differs: with 100 the cable carries one way only.
+    loss_back_percent: float | None = None
     #: In Mbit/s; 0 sets no limit.
     rate_mbit: float = 0
     #: How long a packet may wait for those before it; one that would wait longer is lost.
     queue_ms: float = 200
+
+    def back(self) -> Quality:
+        """Return what it is like for what the host sends."""
+        return self if self.loss_back_percent is None else replace(self, loss_percent=self.loss_back_percent)
 
 
 @dataclass(kw_only=True)
@@ -88,7 +94,7 @@ def tap(name: str) -> int:
 
 
 def carry(ends: tuple[int, int], file: Path) -> None:
-    """Carry frames between the two ends for ever."""
+    """Carry frames between the two ends, the lab's and the host's, for ever."""
     first, second = ends
     ways = {first: Way(into=second), second: Way(into=first)}
     poll = select.epoll()
@@ -100,8 +106,7 @@ def carry(ends: tuple[int, int], file: Path) -> None:
         if now >= look_at:
             look_at = now + LOOK_S
             quality = Quality(**json.loads(file.read_text()))
-            for way in ways.values():
-                way.quality = quality
+            ways[first].quality, ways[second].quality = quality, quality.back()
         for way in ways.values():
             way.deliver(now)
         arrivals = [way.frames[0][0] for way in ways.values() if way.frames]

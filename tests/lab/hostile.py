@@ -13,6 +13,7 @@ import json
 import platform
 import random
 import re
+import shutil
 import sys
 import zlib
 from collections import Counter
@@ -26,7 +27,7 @@ from agent import packing, wire
 from orchestrator import registry
 from orchestrator.errors import AgentFailed
 from orchestrator.transports.base import Completed
-from orchestrator.transports.pipes import Drain
+from orchestrator.transports.pipes import Drain, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -71,18 +72,19 @@ class HostileTransport:
         timeout_s: float = 60.0,
         progress: Callable[[int], None] | None = None,
     ) -> Completed:
-        content = stdin if isinstance(stdin, bytes) else stdin.read()
+        content = b"".join(pieces(stdin))
         command = ("install" if "stdin" in argv[2] else "locate") if argv[1] == "-c" else argv[4]
+        command = "receive" if command == "receive-all" else command
         answer = getattr(self, f"_{command}")(argv, content)
         if command != self._victim:
             return Completed(status=0, out=b"Welcome!\n" + json.dumps(answer).encode(), err=b"")
-        status, pieces = self._mutated(command, answer)
+        status, printed = self._mutated(command, answer)
         # what a real transport keeps of it
-        drain = Drain(_reader(pieces), lambda: None)
+        drain = Drain(_reader(printed), lambda: None)
         drain.wait()
         return Completed(status=status, out=drain.content, err=drain.content)
 
-    def stream(self, argv: Sequence[str], *, tick_s: float | None = None) -> Iterator[bytes]:
+    def stream(self, argv: Sequence[str], *, stdin: bytes = b"", tick_s: float | None = None) -> Iterator[bytes]:
         records = [{"record": type(record).__name__, **asdict(record)} for record in self._journal()]
         at = self._random.randrange(len(records)) if self._victim == "follow" else -1
         yield b"Welcome!\n" + wire.JOURNAL_MARK + b"\n"
@@ -137,10 +139,11 @@ class HostileTransport:
 
     def _locate(self, argv: Sequence[str], content: bytes) -> Any:
         present = self._victim != "install"
-        return {"workdir": "/w", "agent": "/w/agents/a.zip", "present": present, "python": [3, 11]}
+        agent = "/w/agents/a.zip"
+        return {"workdir": "/w", "agent": agent, "runs": agent, "present": present, "python": [3, 11]}
 
     def _install(self, argv: Sequence[str], content: bytes) -> Any:
-        return {}
+        return {"runs": argv[-1]}
 
     def _probe(self, argv: Sequence[str], content: bytes) -> Any:
         works = {name: {"works": True, "version": "2.1.0"} for name in json.loads(content)["runtimes"]}
@@ -162,9 +165,19 @@ class HostileTransport:
         return {"missing": dict.fromkeys(json.loads(content), 0), "damaged": [], "used_bytes": 1, "free_bytes": 10**10}
 
     def _receive(self, argv: Sequence[str], content: bytes) -> Any:
+        if argv[4] == "receive":
+            self._keep(argv[5], content)
+            return {"sha256": argv[5], "size_bytes": len(content)}
+        head, _, rest = content.partition(b"\n")
+        listed = json.loads(head)
+        for sha256, size, _ in listed:
+            self._keep(sha256, rest[:size])
+            rest = rest[size:]
+        return {"received": len(listed)}
+
+    def _keep(self, sha256: str, content: bytes) -> None:
         if len(content) < 100_000 and content.startswith(b"\x93NUMPY"):
-            self._labels[argv[5]] = np.load(io.BytesIO(content), allow_pickle=False)
-        return {"sha256": argv[5], "size_bytes": len(content)}
+            self._labels[sha256] = np.load(io.BytesIO(content), allow_pickle=False)
 
     def _environment(self, argv: Sequence[str], content: bytes) -> Any:
         return {"environment": json.loads(content)["environment"], "reused": False}
@@ -249,6 +262,7 @@ def main(seed: int, rounds: int, arguments: list[str]) -> int:
             cli.main()
         except SystemExit as ended:
             highest = max(highest, int(ended.code or 0))
+        shutil.rmtree(Path(".farm", "outages"), ignore_errors=True)  # else the third round would be their last
     print(json.dumps({"mutations": mutations, "peak_rss_bytes": _peak_rss_bytes()}), file=sys.stderr)  # noqa: T201  it is the answer
     return highest
 

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
 import uuid
 from contextlib import suppress
@@ -67,6 +68,8 @@ class HostSpec:
     bits: int = 64
     #: The Python it has; none named means the one that runs this. A board has its own.
     python: str | None = None
+    #: Whether it has the packages of the Python that runs this: numpy, LiteRT. A board has none of them.
+    packages: bool = False
     #: The login shell.
     shell: str = SHELL
     #: Whether dropbear takes passwords; OpenSSH gets that from ``extra``.
@@ -75,6 +78,8 @@ class HostSpec:
     extra: str = ""
     #: Shell commands that its first process runs before it is reachable, as root in its own namespaces.
     dress: str = ""
+    #: A folder of this machine that it sees, read-only, as ``/mnt/share``.
+    share: str = ""
 
     @property
     def processor(self) -> Processor:
@@ -142,7 +147,7 @@ class Host:
         """Its first process while it is on."""
         return Inhabitant.read(self.folder / "pid")
 
-    def run(self, *argv: str, check: bool = True, timeout: float = 60) -> str:
+    def run(self, *argv: str, check: bool = True, timeout: float = 300) -> str:
         """Do something in there as root, without a login; return what it prints."""
         process = self.inhabitant
         assert process is not None, f"{self.name} is off"
@@ -177,7 +182,8 @@ class Host:
                 *("nsenter", f"--target={keeper.pid}", "--net", "--pid", "--"),
                 *("unshare", "--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child=SIGKILL"),
                 *("sh", DATA / "boot.sh", self.name, self.folder),
-                *("arm" if spec.arm else spec.server, prefix, python),
+                *("arm" if spec.arm else spec.server, prefix, python, spec.share),
+                sysconfig.get_path("platlib") if spec.packages else "",
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -323,7 +329,7 @@ def _python(named: str | None) -> tuple[str, str]:
     return prefix, os.path.relpath(os.path.realpath(executable), prefix)
 
 
-def output_of(*command: str | Path, check: bool = True, timeout: float = 60) -> str:
+def output_of(*command: str | Path, check: bool = True, timeout: float = 300) -> str:
     """Run a command to its end and return what it prints."""
     done = subprocess.run(
         list(map(str, command)),
@@ -337,7 +343,7 @@ def output_of(*command: str | Path, check: bool = True, timeout: float = 60) -> 
     return done.stdout
 
 
-def wait_for(condition: Callable[[], bool], otherwise: str, *, seconds: float = 60) -> None:
+def wait_for(condition: Callable[[], bool], otherwise: str, *, seconds: float = 240) -> None:
     """Return when the condition holds; fail with the words when the time is up."""
     end = time.monotonic() + seconds
     while not condition():

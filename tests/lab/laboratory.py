@@ -199,7 +199,7 @@ class Lab:
         if (process := self._processes.pop(name, None)) is not None:
             if process.stdin:
                 process.stdin.close()
-            process.wait(timeout=30)
+            process.wait(timeout=300)
 
     def _keep(self, *, standing: bool) -> None:
         """Start the keeper and lay its bridges."""

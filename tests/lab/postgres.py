@@ -124,10 +124,12 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture
-def postgres_url(postgres) -> Iterator[str]:
-    """The URL of a database that is still empty."""
+def postgres_url(request, postgres) -> Iterator[str]:
+    """The URL of a database that is still empty; of one with farm's tables where the test asks for `migrated_url`."""
     name = f"farm_{next(_numbers)}"
-    postgres.execute(f"CREATE DATABASE {name}")
+    filled = "migrated_url" in request.fixturenames
+    template = f" TEMPLATE {request.getfixturevalue('migrated_postgres')}" if filled else ""
+    postgres.execute(f"CREATE DATABASE {name}{template}")
     yield postgres.url(name)
     postgres.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -135,9 +137,38 @@ def postgres_url(postgres) -> Iterator[str]:
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def database_url(request, tmp_path) -> str:
     """The URL of a fresh database, of every kind farm can use."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'farm.db'}"
-    return request.getfixturevalue("postgres_url")
+    if request.param == "postgres":
+        return request.getfixturevalue("postgres_url")
+    path = tmp_path / "farm.db"
+    if "migrated_url" in request.fixturenames:
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def migrated_url(database_url) -> str:
+    """The URL of a fresh database that has farm's tables: copied, because fourteen migrations take a while for each test."""
+    return str(database_url)
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory) -> Path:
+    """A file that the migrations made."""
+    from orchestrator.store.store import Store
+
+    path = tmp_path_factory.mktemp("migrated") / "farm.db"
+    Store.open(f"sqlite:///{path}").close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres) -> str:
+    """The name of a database that the migrations made."""
+    from orchestrator.store.store import Store
+
+    postgres.execute("CREATE DATABASE migrated")
+    Store.open(postgres.url("migrated")).close()
+    return "migrated"
 
 
 def _run(*command: str | Path, cwd: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -99,10 +100,10 @@ class Sshd:
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 120
         while True:
             assert self.process.poll() is None, f"sshd ended: {self.log}"
-            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1) as probe:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=10) as probe:
                 if probe.recv(4) == b"SSH-":
                     return
             assert time.monotonic() < deadline, f"sshd does not answer: {self.log}"
@@ -126,6 +127,11 @@ class Sshd:
         sessions = self._descendants()
         _kill(sessions)
         return len(sessions)
+
+    @property
+    def connections(self) -> int:
+        """How many server processes there are for connections."""
+        return len(self._descendants())
 
     def freeze(self) -> None:
         """Stop the live connections without ending them: the device has hung, its kernel still answers."""
@@ -160,10 +166,12 @@ def make_key(path: Path) -> None:
 
 
 def free_port() -> int:
-    """Return a loopback port on which nothing listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a loopback port on which nothing listens, below those that Linux gives to connections: no other test gets it by chance."""
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import pty
+import select
 import struct
 import subprocess
 import termios
@@ -39,6 +40,13 @@ class Terminal:
         """The lines on the screen, without what is blank at their ends."""
         return [line.rstrip() for line in self._screen.display if line.strip()]
 
+    def resized(self, columns: int, lines: int) -> Terminal:
+        """Return a terminal of another size that shows the same."""
+        other = Terminal(columns, lines)
+        other.feed("\r\n".join(line.rstrip() for line in self._screen.display[: self._screen.cursor.y + 1]))
+        other.text = self.text
+        return other
+
     @property
     def has_cursor(self) -> bool:
         """Whether the cursor is shown."""
@@ -55,15 +63,23 @@ class Program:
         """Press keys: ``\\x03`` is Ctrl-C."""
         os.write(self._master, keys.encode())
 
+    def close(self) -> None:
+        """Close the terminal: its programs get a SIGHUP."""
+        if self._master >= 0:
+            os.close(self._master)
+        self._master = -1
+
     def resize(self, columns: int, lines: int) -> None:
-        """Give the terminal another size, of which the program gets a SIGWINCH."""
+        """Give the terminal another size, of which the program gets a SIGWINCH; lines that are too wide are broken, as most do."""
+        self.terminal = self.terminal.resized(columns, lines)
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
-    def read_until(self, condition: Callable[[Terminal], object], *, seconds: float = 120) -> None:
+    def read_until(self, condition: Callable[[Terminal], object], *, seconds: float = 300) -> None:
         """Draw what comes until ``condition`` holds; raises `AssertionError` where it never does."""
         end = time.monotonic() + seconds
         while not condition(self.terminal):
-            assert time.monotonic() < end, self.terminal.text
+            ready, _, _ = select.select([self._master], [], [], max(0.0, end - time.monotonic()))
+            assert ready, self.terminal.text
             if not self._read():
                 assert condition(self.terminal), self.terminal.text
                 return
@@ -72,7 +88,7 @@ class Program:
         """Draw what comes until the program ends; return its exit status."""
         while self._read():
             pass
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=300)
 
     def _read(self) -> bool:
         try:
@@ -87,7 +103,13 @@ class Program:
 
 @contextmanager
 def opened(
-    argv: Sequence[str | Path], *, folder: Path, environment: Mapping[str, str], columns: int = 120, lines: int = 30
+    argv: Sequence[str | Path],
+    *,
+    folder: Path,
+    environment: Mapping[str, str],
+    columns: int = 120,
+    lines: int = 30,
+    term: str = "xterm-256color",
 ) -> Iterator[Program]:
     """Start a program in a terminal of its own; it is killed at the end where it still runs."""
     master, slave = pty.openpty()
@@ -96,7 +118,7 @@ def opened(
     process = subprocess.Popen(
         list(argv),
         cwd=folder,
-        env={**kept, "TERM": "xterm-256color"},
+        env={**kept, "TERM": term},
         stdin=slave,
         stdout=slave,
         stderr=slave,
@@ -104,9 +126,10 @@ def opened(
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509  Ctrl-C goes to the terminal's owner
     )
     os.close(slave)
+    program = Program(process, master, Terminal(columns, lines))
     try:
-        yield Program(process, master, Terminal(columns, lines))
+        yield program
     finally:
         process.kill()
         process.wait()
-        os.close(master)
+        program.close()

@@ -337,3 +337,36 @@ def test_int8_keeps_apart_from_another_scheme_that_a_suite_called_int8_io(empty)
     suite = json.loads(_stored(empty, "suite", "runs")[0])
     assert suite["schemes"][1] == "int8-io-2"
     assert suite["scheme_options"]["int8-io-2"] == {"kind": "int8-io"}
+
+
+def test_how_devices_are_reached_leaves_a_database_of_an_older_farm(empty):
+    device = "INSERT INTO devices (name, last_seen_at, entry) VALUES (:name, '2026-01-01', :entry)"
+    probed = "INSERT INTO events (id, run, at, kind, device, detail) VALUES (:id, 'r', '2026-01-01', 'DeviceProbed', :device, :detail)"
+    entry = {
+        "name": "pi",
+        "transport": "ssh",
+        "tags": ["ward"],
+        "address": "pi.secret",
+        "user": "secret",
+        "via": {"address": "secret"},
+    }
+    _before_0014(
+        empty,
+        STORED_INT8[0],
+        (device, {"name": "pi", "entry": json.dumps(entry)}),
+        (device, {"name": "here", "entry": '{"name": "here", "transport": "local"}'}),
+        (probed, {"id": 1, "device": "pi", "detail": '{"entry": "secret@pi.secret:22"}'}),
+        (probed, {"id": 2, "device": "here", "detail": '{"entry": "local"}'}),
+    )
+
+    migrate.upgrade(empty)
+
+    entries = [json.loads(entry) for entry in _stored(empty, "entry", "devices")]
+    assert entries == [
+        {"name": "here", "transport": "local"},
+        {"name": "pi", "transport": "ssh", "tags": ["ward"]},
+    ]
+    assert [json.loads(detail) for detail in _stored(empty, "detail", "events")] == [
+        {"entry": "local"},
+        {"entry": "ssh"},
+    ]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
+from types import SimpleNamespace
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from tests.packaging.conftest import ROOT
 
@@ -28,7 +31,7 @@ def test_the_list_has_what_farm_needs_directly_and_in_turn_and_what_extras_bring
     assert rows["numpy"].endswith("| farm |")
     assert rows["bcrypt"].endswith("| farm |"), "paramiko needs it"
     assert rows["pyarrow"].endswith("| parquet |")
-    assert rows["Jinja2"].endswith("| report, web |")
+    assert rows["Jinja2"].endswith("| dask, report, web |")
     assert not {"pytest", "uv", "mypy", "playwright", "edge-farm"} & rows.keys()
 
 
@@ -55,3 +58,23 @@ def test_a_bill_of_materials_keeps_what_users_get_and_its_arrows(sbom):
         {"ref": "root", "dependsOn": ["Jinja2", "ruamel.yaml"]},
         {"ref": "Jinja2", "dependsOn": ["MarkupSafe"]},
     ]
+
+
+def test_both_files_are_written_and_name_the_same_packages(sbom, tmp_path, monkeypatch):
+    required = sbom.required(sbom.extras_for_users())
+    made = {
+        "metadata": {"component": {"bom-ref": "root"}},
+        "components": [{"name": name, "bom-ref": name} for name in [*required, "pytest"]],
+        "dependencies": [{"ref": "root", "dependsOn": [*required, "pytest"]}],
+    }
+    answer = SimpleNamespace(stdout=json.dumps(made))  # of cyclonedx-py, which a registry has
+    monkeypatch.setattr(sbom.subprocess, "run", lambda *_, **__: answer)
+
+    sbom.main(tmp_path / "new")
+
+    bill = json.loads((tmp_path / "new" / "farm.cdx.json").read_text())
+    licences = (tmp_path / "new" / "licences.md").read_text().splitlines()[2:]
+    assert {canonicalize_name(each["name"]) for each in bill["components"]} == {
+        canonicalize_name(row.split(" | ")[0].removeprefix("| ")) for row in licences
+    }
+    assert len(licences) == len(required) > 50

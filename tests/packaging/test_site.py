@@ -49,7 +49,7 @@ def test_nothing_is_loaded_from_elsewhere(site):
 def test_every_page_of_the_repository_is_in_it(site):
     pages = {path.stem for path in (ROOT / "docs").glob("*.md")}
     pages |= {f"examples/{path.parent.name}" for path in ROOT.glob("examples/*/README.md")}
-    pages |= {"readme", "contributing", "security", "changelog", "license", "benchmarks"}
+    pages |= {"readme", "contributing", "security-policy", "changelog", "license", "benchmarks"}
 
     assert not [page for page in pages if not (site / f"{page}.html").is_file()]
 
@@ -61,7 +61,7 @@ def test_links_between_the_readme_and_the_pages_work_in_both_directions(site):
 
 
 def test_a_link_to_a_module_is_its_text_there():
-    page = SimpleNamespace(file=SimpleNamespace(src_uri="security.md"))
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="security-policy.md"))
     hook = runpy.run_path(str(ROOT / "scripts" / "site_pages.py"))["on_page_markdown"]
 
     assert (

@@ -165,7 +165,7 @@ def test_two_first_calls_at_once_install_once(checkout):
         for _ in range(2)
     ]
 
-    assert [each.communicate(timeout=30)[0] for each in calls] == ["[run]", "[run]"]
+    assert [each.communicate(timeout=300)[0] for each in calls] == ["[run]", "[run]"]
     assert len(installations(checkout)) == 1
 
 

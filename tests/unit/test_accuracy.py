@@ -11,6 +11,7 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit
 from scipy.stats import norm, t
 from sklearn.metrics import roc_auc_score
+from sqlalchemy import event
 
 from orchestrator.analysis.accuracy import intervals, margin, resampling
 from orchestrator.analysis.accuracy.intervals import Estimate, Spread, auc_estimates, change_estimates
@@ -395,6 +396,22 @@ def test_stored_scores_are_compared_with_float32_of_the_same_setting(store):
     assert reader.estimates(RUN, make_case(scheme="int8")) == auc_estimates(sides["int8"])
     assert reader.change(RUN, make_case(scheme="float32")) is None
     assert reader.change(RUN, make_case(scheme="int8", batch=4)) is None
+
+
+def test_cases_that_differ_in_threads_are_read_once_with_or_without_scores(store):
+    opened, _ = store
+    queries = []
+    event.listen(opened._engine, "before_cursor_execute", lambda *asked: queries.append(asked[2]))
+    reader = AccuracyReader(opened)
+    cases = [make_case(scheme=scheme, threads=threads) for threads in (1, 2, 3) for scheme in ("int8", "never-scored")]
+    for case in cases[:2]:
+        reader.change(RUN, case)
+    count = len(queries)
+
+    for case in cases[2:]:
+        reader.change(RUN, case)
+
+    assert len(queries) == count > 0
 
 
 def test_scores_of_other_images_have_no_change(store):

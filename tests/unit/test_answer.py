@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.analysis.auc import AucDifference
+from orchestrator.analysis.best import Limits, choose
 from orchestrator.analysis.significance import CANT_TELL, FASTER, NOTHING_SEEN, SLOWER
 from orchestrator.analysis.table_rows import TableRow
-from orchestrator.reports import answer
+from orchestrator.reports import answer, best
 from tests.unit.test_reports import make_pair, make_row, printed, reason
 
 
@@ -51,6 +52,30 @@ def test_a_model_that_scores_all_images_alike_is_the_answer_even_on_a_busy_machi
 
     assert sentence == (
         "nothing can be recommended on local: tiny-cxr itself, as float32, gives all images the same score"
+    )
+
+
+def test_nothing_of_a_model_whose_float32_scores_all_images_alike_is_deployed():
+    constant = reason(code="constant-scores", verdict="INVALID", message="all 60 images get the same score")
+    float32, int8 = make_row(verdict="INVALID", reasons=(constant,)), make_row(scheme="int8", p50_ns=5e5)
+    pair = make_pair(int8, 2.1, FASTER, auc=AucDifference(difference=0.0, error=0.0001))
+
+    (choice,) = choose([float32, int8], {int8.case: pair}, Limits())
+    (by_time,) = choose([float32, int8], {int8.case: pair}, Limits(auc_drop=None))
+
+    assert choice.chosen is None
+    assert [each.refusals for each in choice.candidates] == [
+        ("INVALID (constant-scores)",),
+        ("tiny-cxr itself, as float32, gives all images the same score",),
+    ]
+    assert by_time.chosen is not None
+
+
+def test_where_no_image_was_scored_the_next_command_ranks_by_time_alone():
+    (choice,) = choose([make_row(auc_mean=None), make_row(scheme="int8", auc_mean=None)], {}, Limits())
+
+    assert best.sentence(choice).endswith(
+        "all 2 results are refused, since no image was scored; by time alone: farm results best --max-auc-drop any"
     )
 
 

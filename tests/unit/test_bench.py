@@ -157,11 +157,13 @@ def test_files_alone_measure_latency_with_drawn_images_and_are_compared():
 def test_a_folder_with_test_and_classes_is_scored_and_what_the_file_leaves_open_is_asked(tmp_path):
     root = labelled(tmp_path / "images")
 
-    with pytest.raises(ModelError, match="does not say which numbers it expects") as caught:
+    with pytest.raises(ModelError, match="how images were prepared when it was trained is not in the file") as caught:
         suite_of([FLOAT], root, Answers())
     made = suite_of([FLOAT], root, SAID)
 
-    assert "--preprocess 0..1, -1..1, 0..255, imagenet; or --scale X --mean X --std X" in caught.value.hint
+    assert all(name in caught.value.hint for name in RANGES)
+    assert "ask whoever trained it" in caught.value.hint
+    assert "AUC near 0.5" in caught.value.hint
     assert (made.suite.accuracy, made.suite.dataset.kind) == ("all", "folder")
 
 
@@ -201,14 +203,24 @@ def test_folders_that_look_like_classes_are_a_question(tmp_path):
     ("name", "content", "words"),
     [
         ("gone.tflite", None, "no such file"),
+        ("cut.h5", b"\x89HDF\r\n\x1a\n", "it is damaged"),
         ("model.pt", b"x", "no model that farm bench knows: it takes .tflite, .onnx, .keras, .h5"),
-        ("text.keras", b"hello", "its first bytes are not those of a Keras model"),
-        ("text.tflite", b"hello", "its first bytes are not those of a .tflite file"),
+        ("text.keras", b"hello", "text.keras: it is a text file, not a model"),
+        (
+            "text.tflite",
+            "Größe der Läsion: 12 mm; alle Angaben in Millimetern, ohne Gewähr ä".encode(),
+            "it is a text file",
+        ),
+        ("noise.keras", bytes(range(129, 193)), "its first bytes are not those of a Keras model"),
+        ("noise.tflite", bytes(range(1, 65)), "its first bytes are not those of a .tflite file"),
+        ("folder.keras", "folder", "folder.keras: a folder, not a model's file"),
     ],
 )
 def test_what_is_no_model_is_refused_in_a_sentence(tmp_path, name, content, words):
     path = tmp_path / name
-    if content is not None:
+    if content == "folder":
+        path.mkdir()
+    elif content is not None:
         path.write_bytes(content)
 
     with pytest.raises((UsageError, ModelError)) as caught:

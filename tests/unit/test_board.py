@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -9,9 +10,10 @@ from io import StringIO
 
 import pytest
 
-from orchestrator.cli.output import Loudness, Output
-from orchestrator.cli.progress import Screen
-from orchestrator.cli.safe_console import SafeConsole
+from orchestrator.cli.screen.board import Board
+from orchestrator.cli.screen.output import Loudness, Output
+from orchestrator.cli.screen.progress import Screen
+from orchestrator.cli.screen.safe_console import SafeConsole
 from orchestrator.domain import event as happened
 from orchestrator.runs import planner
 from orchestrator.testing import make_case, make_measurement, make_scores, make_suite
@@ -55,7 +57,7 @@ class Live:
         self._out = StringIO()
         console = SafeConsole(file=self._out, width=columns, height=lines, force_terminal=True, color_system="standard")
         self.console = console
-        self.screen = Screen(Output(console=console, **output), is_live=True)
+        self.screen = Screen(Output(console=console, **output), is_live=True, drawing_share=math.inf)
         self.terminal = Terminal(columns, lines)
 
     def show(self, *events):
@@ -108,7 +110,7 @@ def test_lasting_lines_stand_above_the_block_and_attempts_get_none():
         shown = it.show(*working(), happened.LaneSkipped(run="r", device="pi", reason="pi: nothing answers"))
         text = it.terminal.text
 
-    assert "pi  skipped: pi: nothing answers" in shown[-3]
+    assert "pi  skipped: nothing answers" in shown[-3]
     assert "lost" in shown[-1]
     assert f"{case}  attempt" not in text
     assert "attempt 1:" not in text
@@ -178,9 +180,9 @@ def test_nothing_that_a_device_sent_reaches_the_terminal_unescaped():
 @pytest.mark.parametrize(
     ("loudness", "shown", "hidden"),
     [
-        (Loudness.QUIET, ["skipped: pi: off"], ["run r", "steps done", "attempt 1:", "looking for the agent"]),
-        (Loudness.NORMAL, ["skipped: pi: off", "looking for the agent", "steps done, p50"], ["attempt 1:"]),
-        (Loudness.VERBOSE, ["skipped: pi: off", "looking for the agent", "steps done, p50", "attempt 1:"], []),
+        (Loudness.QUIET, ["skipped: off"], ["run r", "steps done", "attempt 1:", "looking for the agent"]),
+        (Loudness.NORMAL, ["skipped: off", "looking for the agent", "steps done, p50"], ["attempt 1:"]),
+        (Loudness.VERBOSE, ["skipped: off", "looking for the agent", "steps done, p50", "attempt 1:"], []),
     ],
 )
 def test_without_a_terminal_lines_are_appended_as_many_as_the_person_wants(loudness, shown, hidden):
@@ -197,3 +199,14 @@ def test_without_a_terminal_lines_are_appended_as_many_as_the_person_wants(loudn
     assert "\x1b" not in out.getvalue()
     assert all(words in out.getvalue() for words in shown)
     assert not any(words in out.getvalue() for words in hidden)
+
+
+def test_a_device_that_has_not_answered_when_others_begin_is_still_asked():
+    board = Board()
+    for event in (
+        happened.PreparationStarted(run="r", device="late", what="looking for the agent"),
+        planned("pi"),
+    ):
+        board.follow(event)
+
+    assert (board.rows["late"].phase, board.rows["late"].is_over) == ("looking for the agent", False)

@@ -56,11 +56,11 @@ def test_a_model_whose_build_takes_long_gets_a_second_process(tmp_path, monkeypa
 
 def test_a_build_over_its_time_fails_alone_with_the_option_that_gives_it_more(tmp_path):
     never = str(tmp_path / "never")
-    limits = BuildLimits(at_once=1, timeout_s=3.0)
+    limits = BuildLimits(at_once=1, timeout_s=15.0)
 
     answers = answered(tmp_path, orders({"hangs_without": never}, {}), limits)
 
-    assert answers[0] == {"error": "its build took longer than 3.0 s; give it more: --build-timeout"}
+    assert answers[0] == {"error": "its build took longer than 15 s; give it more: --build-timeout"}
     assert answers[1]["pid"]
 
 
@@ -76,7 +76,7 @@ def test_a_build_over_the_memory_fails_alone_with_the_option_that_gives_it_more(
 
 def test_what_a_builder_starts_counts_as_its_memory(tmp_path):
     never = str(tmp_path / "never")
-    limits = BuildLimits(at_once=1, memory_bytes=150 * MB, timeout_s=20)
+    limits = BuildLimits(at_once=1, memory_bytes=150 * MB, timeout_s=300)
 
     answers = answered(tmp_path, orders({"starts": 300 * MB, "hangs_without": never}), limits)
 
@@ -166,7 +166,7 @@ def test_a_killed_controller_leaves_neither_a_builder_nor_files(tmp_path):
         os.kill(controller.pid, signal.SIGKILL)
         controller.wait()
 
-        assert wait_for(lambda: not is_alive(int(here.read_text())), seconds=10)
+        assert wait_for(lambda: not is_alive(int(here.read_text())), seconds=120)
         assert not building.exists()
 
 
@@ -185,3 +185,21 @@ def test_free_memory_is_what_the_tightest_group_around_us_leaves(tmp_path):
     assert free_memory.free_bytes(tmp_path) == 100_000
     assert free_memory.taken_bytes(os.getpid()) > 5 * MB
     assert free_memory.taken_bytes(1 << 30) == 0
+
+
+def test_builders_end_where_their_answers_are_wanted_no_more(tmp_path):
+    never, begun = str(tmp_path / "never"), tmp_path / "begun"
+    (tmp_path / "building").mkdir()
+    wanted = orders({"writes": [str(begun)], "hangs_without": never})
+
+    answers = run_all(
+        wanted,
+        ONE,
+        tmp_path / "building",
+        tmp_path / "log",
+        module="tests.lab.odd_builder",
+        is_wanted=lambda: not begun.exists(),
+    )
+
+    assert list(answers) == []
+    assert (tmp_path / "log").read_text() == "an order came\n", "it is over: what it printed is kept"

@@ -5,8 +5,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from orchestrator.datasets import phantom_drawing
 from orchestrator.datasets.base import Datasets, make_dataset, resized
-from orchestrator.datasets.phantom import DRAWN, FINDINGS, Phantom, draw
+from orchestrator.datasets.phantom import Phantom
+from orchestrator.datasets.phantom_drawing import DRAWN, FINDINGS, draw
 from orchestrator.domain.model import DatasetSpec
 from orchestrator.errors import DatasetError
 
@@ -82,6 +84,18 @@ def test_a_few_phantoms_are_the_first_of_all_of_them_and_the_summary_counts_them
     summary = phantom.summary()
     assert summary.synthetic
     assert {part.part: part.images for part in summary.parts}["evaluation"] == len(all_of_them.pixels) == 12
+
+
+def test_images_that_are_not_wanted_are_not_drawn_and_change_no_other(monkeypatch):
+    shapes, ellipse = [], phantom_drawing._ellipse
+    everything = Phantom().load("evaluation", height=32, width=32).pixels
+    monkeypatch.setattr(phantom_drawing, "_ellipse", lambda x, *more: shapes.append(x.shape[0]) or ellipse(x, *more))
+
+    blocks = list(Phantom().blocks("evaluation", [5, 17, 950], height=32, width=32, images=2))
+
+    assert [len(block) for block in blocks] == [2, 1]
+    assert np.array_equal(np.concatenate(blocks), everything[[5, 17, 950]])
+    assert set(shapes) == {2, 1}  # of the first 900 images, of the others
 
 
 def test_phantoms_come_in_other_sizes_and_from_other_seeds():

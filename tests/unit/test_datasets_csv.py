@@ -49,6 +49,16 @@ def test_a_column_for_each_finding_is_multi_label(table):
     assert labels_by_image(dataset) == {n: (int(n % 3 == 0), n % 2) for n in range(IMAGES)}
 
 
+@pytest.mark.parametrize("separator", [";", "\t"], ids=["semicolons", "tabs"])
+def test_a_table_of_a_spreadsheet_is_read_as_one_with_commas(table, separator):
+    path = Path(table(sick=lambda n: n % 2))
+    before = labels_by_image(CsvTable(str(path), labels="sick"))
+    text = path.read_text().replace(",", separator).replace("\n", "\r\n")
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+
+    assert labels_by_image(CsvTable(str(path), labels="sick")) == before
+
+
 def test_one_column_of_zeros_and_ones_is_binary(table):
     dataset = CsvTable(table(sick=lambda n: "yes" if n % 2 else "no"), labels="sick")
 

@@ -161,6 +161,9 @@ def broken(root, how):
     elif how == "not unpacked":
         (root / "train").rename(root / "other")
         (root / "images.zip").write_bytes(b"PK")
+    elif how == "a zip":
+        root.rename(root.with_name("images"))
+        root.write_bytes(b"PK")
     return root
 
 
@@ -170,6 +173,7 @@ def broken(root, how):
         ("no test", {}, ["test", "no such folder", "CLASS"]),
         ("one folder more", {}, ["train", "did you mean", "inner"]),
         ("not unpacked", {}, ["train", "unpack", "images.zip"]),
+        ("a zip", {}, ["a file, expected a folder", "unpack it"]),
         ("other classes", {}, ["ILL", "SICK"]),
         ("empty class", {}, ["EMPTY", "no image"]),
         ("no image", {}, ["person101_0.png", "image"]),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from orchestrator.devices.fleet import for_each
+import threading
+
+from orchestrator.devices.fleet import as_answered, for_each
 from orchestrator.domain.device import Device
 from orchestrator.errors import Unreachable
 
@@ -27,3 +29,18 @@ def test_whatever_one_device_raises_the_others_are_served_in_their_order():
     assert len(odd.error.message) < 600
     assert "report it" in odd.to_json()["hint"]
     assert isinstance(odd.error.__cause__, KeyError)
+
+
+def test_an_answer_is_there_before_a_slower_device_has_answered():
+    answered = threading.Event()
+
+    def wait_for_the_others(device):
+        if device.name == "slow":
+            assert answered.wait(60)
+        return device.name
+
+    outcomes = as_answered([Device(name=name) for name in ("slow", "quick")], wait_for_the_others)
+    first = next(outcomes)
+    answered.set()
+
+    assert (first.value, next(outcomes).value) == ("quick", "slow")

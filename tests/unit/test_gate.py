@@ -5,31 +5,41 @@ from __future__ import annotations
 import json
 import tracemalloc
 import zlib
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from itertools import repeat
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent import packing, wire
-from orchestrator.devices.remote import gate
+from agent.clean_request import CleanRequest
+from orchestrator.devices.remote import gate, upkeep
 from orchestrator.devices.remote.client import AgentClient
 from orchestrator.devices.remote.journal import JournalReader
 from orchestrator.devices.remote.journal_lines import NOISE_BYTES, Recorded, records
-from orchestrator.devices.remote.orders import MOST_SAMPLES, LaneInputs, longest_line_bytes
-from orchestrator.domain.artifact import ImageSet, Shard
+from orchestrator.devices.remote.orders import MOST_SAMPLES, longest_line_bytes
+from orchestrator.domain.artifact import Shard
 from orchestrator.domain.device import Device
-from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.event import Event
-from orchestrator.domain.plan import Attempt, Profiling
 from orchestrator.errors import AgentFailed, AnswerRefused, DeviceBusy, DeviceUnfit, FarmError
-from orchestrator.runs import planner
-from orchestrator.testing import HALVES, make_artifact, make_golden, make_suite
+from orchestrator.store.store import Store
+from orchestrator.testing import make_golden
 from orchestrator.transports.base import Completed
+from tests.lab.lanes import honest, make_inputs, make_steps
+from tests.lab.telling import RUN, ready, started
 
 DEEP = b'{"a":' * 100_000
+CLEANED = {
+    "removed_bytes": 1,
+    "removed": {"blobs": 1},
+    "bytes": {"blobs": 1},
+    "kept_bytes": 0,
+    "wanted": 0,
+    "wanted_bytes": 0,
+    "left": [],
+}
+FOUND = {"lane": "r-pi-1", "run": "r", "began_at_ns": 1, "size_bytes": 9, "state": "done", "read": False}
 #: What a terminal obeys: clear the screen, write from right to left, end a line, and start another.
 ORDERS_TO_A_TERMINAL = "\x1b[2J\x9b31m\u202e\u2066\x07\x00\r"
 
@@ -43,6 +53,10 @@ def line(body):
 def is_harmless(text):
     """Say whether a terminal shows ``text`` as it is."""
     return all(part.isprintable() for part in text.split("\n"))
+
+
+def clean(pi):
+    return upkeep.clean(pi, CleanRequest())
 
 
 def client(*answers, status=0, err=b""):
@@ -60,7 +74,7 @@ def client(*answers, status=0, err=b""):
     return AgentClient(Scripted(), Device(name="pi", address="pi"))
 
 
-LOCATED = {"workdir": "/w", "agent": "/w/agents/x.zip", "present": True, "python": [3, 11]}
+LOCATED = {"workdir": "/w", "agent": "/w/agents/x.zip", "runs": "/w/agents/x.zip", "present": True, "python": [3, 11]}
 HAVE = {"missing": {"a" * 64: 0}, "damaged": [], "used_bytes": 1, "free_bytes": 2}
 
 
@@ -139,7 +153,7 @@ def test_a_device_whose_place_for_the_agent_does_not_fit_is_unfit(change):
         (lambda pi: pi.missing({"a" * 64: 9}), DEEP),
         (lambda pi: pi.missing({"a" * 64: 9}), HAVE | {"missing": {"a" * 64: 10**30}}),
         (lambda pi: pi.missing({"a" * 64: 9}), HAVE | {"missing": [["a" * 64, 0]]}),
-        (lambda pi: pi.space(), HAVE | {"free_bytes": "much"}),
+        (lambda pi: pi.missing({}), HAVE | {"free_bytes": "much"}),
         (lambda pi: pi.start(wire.LaneRequest("l", "r", "h", ())), {"lane": 5}),
         (lambda pi: pi.start(wire.LaneRequest("l", "r", "h", ())), {}),
         (lambda pi: pi.ensure_environment("e", ()), {"environment": "e", "reused": "yes"}),
@@ -147,8 +161,11 @@ def test_a_device_whose_place_for_the_agent_does_not_fit_is_unfit(change):
         (lambda pi: pi.restore(), {"restored": 3}),
         (lambda pi: pi.restore(), DEEP),
         (lambda pi: pi.stop("l"), {"stopped": "yes"}),
-        (lambda pi: pi.collect_garbage(), {"removed_bytes": -1, "removed": {}, "kept_bytes": 0}),
-        (lambda pi: pi.collect_garbage(), {"removed_bytes": 1, "removed": {"blobs": "all"}, "kept_bytes": 0}),
+        (clean, CLEANED | {"removed_bytes": -1}),
+        (clean, CLEANED | {"removed": {"blobs": "all"}}),
+        (upkeep.lanes_on, {"lanes": [FOUND | {"lane": "../../etc"}]}),
+        (upkeep.lanes_on, {"lanes": [FOUND | {"size_bytes": -1}]}),
+        (upkeep.lanes_on, {"lanes": [FOUND | {"state": "asleep"}]}),
     ],
     ids=lambda each: "" if callable(each) else str(each)[:60],
 )
@@ -256,59 +273,8 @@ def test_no_honest_worker_brings_back_more_than_the_gate_takes():
 @pytest.fixture(scope="module")
 def ordered(tmp_path_factory):
     """The steps of a lane and what they refer to."""
-    blobs = tmp_path_factory.mktemp("blobs")
-    images = ImageSet(
-        dataset="phantom",
-        pixels_sha256="b" * 64,
-        labels_sha256="c" * 64,
-        image_list="f" * 64,
-        images=2,
-        classes=("x",),
-        synthetic=True,
-        shards=(Shard(sha256="b" * 64, images=2, size_bytes=1),),
-    )
-    np.save(blobs / "labels.npy", np.array([[0], [1]], np.uint8))
-    (blobs / "labels.npy").rename(blobs / ("c" * 64))
-    artifact = make_artifact(sha256="1" * 64, golden=make_golden())
-    steps = planner.plan("r", make_suite(schemes=("float32",), profile=True), ["pi"]).lanes[0].steps
-    inputs = LaneInputs(
-        effort=EFFORTS["smoke"],
-        artifacts={("tiny-cxr", "float32", 1): artifact},
-        images={"tiny-cxr": images},
-        environments={},
-        blobs=blobs,
-    )
-    return steps, inputs
-
-
-def honest(steps):
-    """Return what an honest device writes for ``steps``."""
-    yield wire.LaneBegan(lane="l", run="r", at_ns=1)
-    yield wire.Tuned(at_ns=1, answer={"set": [{"what": "boost", "before": "1", "now": "0"}], "failed": []})
-    times = {"began_at_ns": 2, "ended_at_ns": 3, "wall_ns": 1}
-    for step in steps:
-        yield wire.StepBegan(id=step.id, at_ns=2)
-        if isinstance(step, Attempt):
-            yield wire.AttemptDone(
-                id=step.id,
-                **times,
-                warmup_ns=packing.pack_ints([3, 2]),
-                latency_ns=packing.pack_ints([2, 2, 2]),
-                readings=({"at_ns": 1, "temperature_c": 40.5, "cpus_used": [0, 1], "governor": "performance"},),
-                requested={"threads": 1, "delegate": None},
-                effective={"threads": 1, "delegate": None},
-                versions={"python": "3.11.2"},
-                **HALVES,
-            )
-        elif isinstance(step, Profiling):
-            operator = wire.Operator(kind="CONV_2D", types="float32", delegate=None, median_ns=2, total_ns=2)
-            one = {"invocations": 1, "total_ns": 3, "operators": (operator,)}
-            yield wire.ProfileDone(id=step.id, **times, **one, versions={"python": "3.11.2"})
-        else:
-            scores = packing.pack_bytes(bytes(8))
-            yield wire.ShardScored(id=step.id, at_ns=2, shard=0, scores=scores, shape=(2, 1))
-            yield wire.ScoringDone(id=step.id, **times, auc=(0.5,))
-    yield wire.LaneDone(at_ns=4)
+    steps = make_steps(schemes=("float32",), profile=True)
+    return steps, make_inputs(tmp_path_factory.mktemp("blobs"), schemes=("float32",), golden=make_golden())
 
 
 def test_an_honest_journal_passes_as_it_is(ordered):
@@ -322,6 +288,32 @@ def test_an_honest_journal_passes_as_it_is(ordered):
     assert passed == written
     assert sum(event is not None for event in events) == len(written) - 1
     assert max(len(wire.encode_line(record)) for record in written) < longest_line_bytes(steps, inputs)
+
+
+def attempt_of(steps, size):
+    """Return an attempt all of whose counts are ``size``."""
+    done = next(record for record in honest(steps) if isinstance(record, wire.AttemptDone))
+    names = [field.name for field in fields(done) if field.name.endswith(("_ns", "_bytes"))]
+    counts = {name: size for name in names if not isinstance(getattr(done, name), str | tuple)}
+    return replace(done, **counts, preparations_ns=(size,), latency_ns=packing.pack_ints([size] * 3))
+
+
+def test_the_largest_counts_that_a_device_may_send_fit_a_database(ordered):
+    steps, inputs = ordered
+    record = gate.read_record(wire.encode_line(attempt_of(steps, gate.LARGEST)), "pi")
+    event = replace(JournalReader(RUN, "pi", "l", steps, inputs).event(Recorded(record=record, offset=9)), cursor=None)
+
+    with Store.open("sqlite://") as store:
+        store.record(started(RUN))
+        store.record(*(replace(ready(RUN), artifact=artifact) for artifact in inputs.artifacts.values()), event)
+        (stored,) = store.measurements(RUN, event.measurement.case)
+
+    assert stored.pre_ns == gate.LARGEST + 1, "a median is a float, which rounds"
+
+
+def test_larger_counts_are_refused(ordered):
+    with pytest.raises(AnswerRefused, match="less than or equal"):
+        gate.read_record(wire.encode_line(attempt_of(ordered[0], gate.LARGEST + 1)), "pi")
 
 
 def test_a_longer_step_may_write_longer_lines(ordered):
@@ -399,13 +391,14 @@ def test_a_mutated_journal_becomes_events_or_one_error_of_ours(ordered, data):
 ANSWERS = [
     (lambda pi: pi.probe(), {"cores": 4, "clock_ns": 5, "runtimes": {"litert": {"works": True, "version": "2"}}}),
     (lambda pi: pi.missing({"a" * 64: 9}), HAVE),
-    (lambda pi: pi.space(), HAVE),
+    (lambda pi: pi.missing({}), HAVE),
     (lambda pi: pi.start(wire.LaneRequest("l", "r", "h", ())), {"lane": "l"}),
     (lambda pi: pi.ensure_environment("e", ()), {"environment": "e", "reused": True}),
     (lambda pi: pi.tune(holder="h", no_turbo=True, seconds=1), {"set": [{"what": "a", "now": "b"}], "failed": []}),
     (lambda pi: pi.restore(), {"restored": [], "tuned": {"holder": "x", "since_ns": 1, "settings": []}}),
     (lambda pi: pi.stop("l"), {"stopped": True}),
-    (lambda pi: pi.collect_garbage(), {"removed_bytes": 1, "removed": {"blobs": 1}, "kept_bytes": 0}),
+    (clean, CLEANED),
+    (upkeep.lanes_on, {"lanes": [FOUND]}),
     (lambda pi: pi.probe(), {"error": "busy", "message": "no"}),
 ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.devices.health import complaints, other_machine
+from orchestrator.devices.health import changes, complaints, other_machine
 
 MINDED = {
     "emulated": {"emulated": True},
@@ -52,3 +52,20 @@ def test_everything_at_once_is_told_at_once():
 )
 def test_another_machine_is_one_with_another_key(before, now, told):
     assert other_machine({"hardware_key": before}, {"hardware_key": now}) is told
+
+
+@pytest.mark.parametrize(
+    ("offset_s", "words"), [(-3, "3.0 s behind"), (400, "6 min 40 s ahead"), (365 * 86_400, "365 days ahead")]
+)
+def test_a_clock_that_is_off_says_how_far_and_in_which_direction(offset_s, words):
+    ((keyword, sentence),) = complaints({"clock_offset_ns": offset_s * 10**9})
+
+    assert keyword == "clock"
+    assert sentence.startswith(f"its clock is {words};")
+
+
+def test_what_a_device_was_and_is_now_is_named_where_both_are_known():
+    before = {"machine": "x86_64", "cpu_model": "Xeon", "os": "Debian 12"}
+    now = {"machine": "aarch64", "cpu_model": "Cortex-A76", "os": "Debian 12", "board": "Pi 5"}
+
+    assert changes(before, now) == ("processor Xeon, now Cortex-A76", "architecture x86_64, now aarch64")

@@ -171,13 +171,13 @@ def test_a_device_is_written_with_its_jump_host_and_limits(path):
     assert Inventory.load(path).device("new") == new
 
 
-def test_two_hundred_edits_at_once_lose_nothing(path):
+def test_edits_at_once_lose_nothing(path):
     with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda number: add(path, Device(name=f"d{number}", address="x")), range(40)))
-        list(pool.map(lambda number: change(path, f"d{number}", [f"user=u{number}"]), range(40)))
+        list(pool.map(lambda number: add(path, Device(name=f"d{number}", address="x")), range(12)))
+        list(pool.map(lambda number: change(path, f"d{number}", [f"user=u{number}"]), range(12)))
 
     devices = {device.name: device for device in Inventory.load(path).devices}
-    assert all(devices[f"d{number}"].user == f"u{number}" for number in range(40))
+    assert all(devices[f"d{number}"].user == f"u{number}" for number in range(12))
     assert path.read_text().startswith(TEXT[: TEXT.index("groups:") - 1])
 
 
@@ -201,9 +201,9 @@ def test_assignments_follow_one_another(path):
 
 def test_additions_to_one_list_at_once_all_arrive(path):
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: change(path, "pi-a", [f"tags+=t{number}"]), range(24)))
+        list(pool.map(lambda number: change(path, "pi-a", [f"tags+=t{number}"]), range(10)))
 
-    assert set(Inventory.load(path).device("pi-a").tags) >= {f"t{number}" for number in range(24)}
+    assert set(Inventory.load(path).device("pi-a").tags) >= {f"t{number}" for number in range(10)}
 
 
 MEMBERS = """\

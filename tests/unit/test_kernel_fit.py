@@ -97,7 +97,8 @@ def fitted(tmp_path, files, **changes):
     for name, content in files.items():
         artifacts["tiny-cxr", name, 1] = make_artifact(scheme=name, sha256=name)
         folder.path(name).write_bytes(content)
-    skips = kernel_fit.unfit(plan, suite, ProbeResults(devices=tuple(probed)), artifacts, folder.path)
+    needs = kernel_fit.needs_of(suite, artifacts, folder.path, {})
+    skips = kernel_fit.unfit(plan, suite, ProbeResults(devices=tuple(probed)), artifacts, needs)
     return plan.skipping(skips), {str(skip.case): skip.reason for skip in skips}
 
 

@@ -9,12 +9,12 @@ import pytest
 
 from agent import packing, wire
 from orchestrator.devices.remote.journal import MOST_TUNED
-from orchestrator.devices.remote.orders import MOST_SAMPLES, LaneInputs
-from orchestrator.domain.artifact import ImageSet, Shard
-from orchestrator.domain.effort import EFFORTS
+from orchestrator.devices.remote.orders import MOST_SAMPLES
+from orchestrator.devices.remote.silence import lane_limit_s
 from orchestrator.domain.event import (
     AttemptEnded,
     BlobSent,
+    CaseSkipped,
     Cursor,
     LaneEnded,
     LaneSkipped,
@@ -27,29 +27,12 @@ from orchestrator.errors import AgentFailed, ConnectionLost, DeviceBusy, DeviceU
 from orchestrator.runs import planner
 from orchestrator.runs.lane import LaneRunner
 from orchestrator.testing import FakeAgentClient, make_artifact, make_golden, make_suite
+from tests.lab.lanes import make_inputs
 
 
 @pytest.fixture
 def inputs(tmp_path):
-    images = ImageSet(
-        dataset="phantom",
-        pixels_sha256="b" * 64,
-        labels_sha256="c" * 64,
-        image_list="f" * 64,
-        images=2,
-        classes=("Nodule",),
-        synthetic=True,
-        shards=(Shard(sha256="b" * 64, images=2, size_bytes=1),),
-    )
-    artifacts = {
-        ("tiny-cxr", scheme, 1): make_artifact(sha256=letter * 64, scheme=scheme)
-        for scheme, letter in (("float32", "1"), ("int8", "2"))
-    }
-    for name in ("b", "c", "1", "2"):
-        (tmp_path / (name * 64)).write_bytes(name.encode())
-    return LaneInputs(
-        effort=EFFORTS["smoke"], artifacts=artifacts, images={"tiny-cxr": images}, environments={}, blobs=tmp_path
-    )
+    return make_inputs(tmp_path)
 
 
 def make_runner(remote, inputs, *, suite=None, **changes):
@@ -77,6 +60,35 @@ def test_a_lane_is_pushed_started_and_followed_to_its_end(inputs):
     assert len(ids(events, Scored)) == 2
     assert [type(event) for event in events if isinstance(event, LaneStarted | LaneEnded)] == [LaneStarted, LaneEnded]
     assert remote.closed
+    (started,) = [event for event in events if isinstance(event, LaneStarted)]
+    (order,) = remote.requests.values()
+    assert (started.steps, started.at_most_s) == (4, round(lane_limit_s(order.steps, 1000.0)))
+
+
+def test_a_lane_that_is_left_is_started_and_not_followed(inputs):
+    remote = FakeAgentClient()
+    runner = make_runner(remote, inputs, detaches=True)
+
+    events = list(runner.events())
+
+    assert [type(event) for event in events if isinstance(event, LaneStarted | LaneEnded)] == [LaneStarted]
+    assert ids(events) == []
+    assert runner.has_left
+    assert not runner.is_over
+
+
+def test_a_lane_that_is_left_again_gives_what_it_has_and_goes_on(inputs):
+    remote = FakeAgentClient()
+    list(make_runner(remote, inputs, detaches=True).events())
+    (name,) = remote.requests
+    remote.written = 3  # a beginning, and one scoring
+
+    runner = make_runner(remote, inputs, detaches=True, unfinished=(Cursor(lane=name, offset=0),), lanes_before=1)
+    events = list(runner.events())
+
+    assert len(ids(events, Scored)) == 1
+    assert list(remote.requests) == [name]
+    assert runner.has_left
 
 
 def test_golden_images_travel_with_attempts_and_come_back_as_differences(inputs, tmp_path):
@@ -131,6 +143,17 @@ def test_a_link_cut_after_any_record_loses_and_repeats_nothing(inputs, records):
     assert len([event for event in events if isinstance(event, LinkLost)]) == 1
     offsets = [event.cursor.offset for event in events if event.cursor]
     assert offsets == sorted(set(offsets))
+
+
+def test_every_wait_is_an_event_with_its_number_and_its_length(inputs):
+    remote, waits = FakeAgentClient(), []
+    remote.faults["start"] = [ConnectionLost("pi: cut")] * 3
+
+    runner = make_runner(remote, inputs, sleep=waits.append, draw=lambda _, most: most)
+    lost = [event for event in runner.events() if isinstance(event, LinkLost)]
+
+    assert [(event.failures, event.wait_s) for event in lost] == [(1, 1), (2, 2), (3, 4)]
+    assert waits == [1, 2, 4]
 
 
 def test_a_device_that_stays_silent_beyond_patience_is_given_up_with_the_reason(inputs):
@@ -225,8 +248,10 @@ def test_lanes_that_die_without_finishing_a_step_are_not_restarted_for_ever(inpu
 
     events = list(make_runner(remote, inputs).events())
 
-    assert isinstance(events[-1], LaneSkipped)
-    assert len(remote.requests) == 2
+    (given_up,) = [event for event in events if isinstance(event, LaneSkipped)]
+    assert "3 times in a row" in given_up.reason
+    assert len(remote.requests) == 3
+    assert {event.case.scheme for event in events if isinstance(event, CaseSkipped)} == {"float32", "int8"}
 
 
 def test_an_unfinished_lane_of_an_earlier_controller_is_collected_before_anything_else_is_started(inputs):
@@ -242,6 +267,48 @@ def test_an_unfinished_lane_of_an_earlier_controller_is_collected_before_anythin
     assert list(remote.requests) == ["r-pi-1"]
     assert ids(events) == ids(earlier)
     assert not [event for event in events if isinstance(event, LaneStarted)]
+
+
+def stopped_after(records, remote):
+    """Let every journal end there, as the agent ends one that a command stopped."""
+    journal = remote._journal
+    remote._journal = lambda request: [*journal(request)[:records], wire.LaneDone(at_ns=5, error=wire.STOPPED)]
+
+
+def test_a_lane_that_another_command_stops_is_not_begun_anew_by_who_follows_it(inputs):
+    remote = FakeAgentClient()
+    stopped_after(3, remote)
+
+    runner = make_runner(remote, inputs)
+    events = list(runner.events())
+
+    assert list(remote.requests) == ["r-pi-1"]
+    assert len(ids(events, Scored)) == 1
+    (lost,) = [event for event in events if isinstance(event, LaneSkipped)]
+    assert lost.reason == "pi: another command stopped its lane\n  go on with: farm run --resume r"
+    assert not runner.failure.is_retried, "nothing takes the device out for it"
+    skipped = [event for event in events if isinstance(event, CaseSkipped)]
+    assert {event.reason for event in skipped} == {lost.reason}
+
+
+def test_a_lane_that_was_stopped_before_it_is_read_leaves_the_rest_to_be_done(inputs):
+    remote = FakeAgentClient()
+    stopped_after(3, remote)
+    list(make_runner(remote, inputs).events())
+    del remote._journal
+    whole = remote._journal
+    remote._journal = lambda request: (
+        [*whole(request)[:3], wire.LaneDone(at_ns=5, error=wire.STOPPED)]
+        if request.lane == "r-pi-1"
+        else whole(request)
+    )
+    remote.written = 4
+
+    events = list(make_runner(remote, inputs, unfinished=(Cursor(lane="r-pi-1", offset=0),), lanes_before=1).events())
+
+    assert list(remote.requests) == ["r-pi-1", "r-pi-2"]
+    assert len(set(ids(events))) == 2
+    assert not [event for event in events if isinstance(event, LaneSkipped)]
 
 
 def test_a_lane_of_an_earlier_controller_that_the_device_forgot_is_done_anew(inputs):
@@ -262,9 +329,20 @@ def test_a_refusal_to_start_ends_the_lane_with_the_reason(inputs, error):
 
     events = list(make_runner(remote, inputs).events())
 
-    assert isinstance(events[-1], LaneSkipped)
-    assert error.message in events[-1].reason
+    (skipped,) = [event for event in events if isinstance(event, LaneSkipped)]
+    assert error.message in skipped.reason
     assert not ids(events)
+
+
+def test_cases_of_a_device_that_another_controller_holds_are_skipped_and_not_judged(inputs):
+    remote = FakeAgentClient()
+    remote.faults = {"start": [DeviceBusy("pi: held by ada@desk")]}
+
+    events = list(make_runner(remote, inputs).events())
+
+    skipped = [event for event in events if isinstance(event, CaseSkipped)]
+    assert skipped
+    assert {event.reason for event in skipped} == {"pi: held by ada@desk"}
 
 
 def test_a_damaged_transfer_is_sent_again(inputs):

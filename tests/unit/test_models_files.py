@@ -62,7 +62,8 @@ def test_a_model_of_ones_own_loads_from_every_form(small, tmp_path, name):
 def test_files_that_can_be_no_model_are_refused_before_tensorflow_is_needed(tmp_path):
     (tmp_path / "model.onnx").write_bytes(b"x")
     for name, content in (
-        ("m.keras", b"x"),
+        ("m.keras", b"\1x"),
+        ("text.keras", b"the model is elsewhere"),
         ("empty.keras", b""),
         ("pointer.h5", b"version https://git-lfs.github.com/spec/v1"),
         ("login.h5", b"\n<!DOCTYPE html>"),
@@ -81,6 +82,7 @@ def test_files_that_can_be_no_model_are_refused_before_tensorflow_is_needed(tmp_
         (tmp_path, SMALL, "saved_model.pb"),
         (tmp_path / "m.keras", None, "preprocess"),
         (tmp_path / "m.keras", SMALL, r"first bytes are not those of a Keras model\n.*model\.save"),
+        (tmp_path / "text.keras", SMALL, r"text\.keras: it is a text file, not a model\n.*farm models show"),
         (tmp_path / "empty.keras", SMALL, "it is empty"),
         (tmp_path / "pointer.h5", SMALL, "Git LFS pointer.*\n.*git lfs pull"),
         (tmp_path / "login.h5", SMALL, "web page"),

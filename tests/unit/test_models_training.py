@@ -3,6 +3,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
@@ -45,7 +46,10 @@ def test_the_small_model_begins_as_what_the_tiny_one_is():
     loader.exec_module(script)
     tiny = make_model(ModelSpec(name="tiny-cxr", kind="tiny-cxr")).load()
     sides = [Phantom().load("validation", height=side, width=side, limit=30).pixels for side in (64, 128)]
-    small_pixels, large_pixels = (scoring.preprocess(pixels, PIXELS[pixels.shape[1]]) for pixels in sides)
+    small_pixels, large_pixels = (
+        scoring.preprocess(pixels, replace(PIXELS[64], height=side, width=side))
+        for side, pixels in zip((64, 128), sides, strict=True)
+    )
 
     grown = script.grown(noise=0)
 

@@ -13,6 +13,7 @@ from orchestrator.config import plugin_options
 from orchestrator.config import suite as suites
 from orchestrator.config.inventory import Inventory
 from orchestrator.config.inventory_edit import change, remove, rename
+from orchestrator.config.yaml_document import Document
 from orchestrator.config.yaml_parse import MAX_BYTES
 from orchestrator.datasets.phantom import Phantom
 from orchestrator.domain.suite import Suite, Throughput
@@ -98,16 +99,16 @@ ODD_INVENTORIES = {
         "inventory.yaml:2: '2026-01-01' can't be the name of a device",
     ),
     "groups in a row": (
-        INVENTORY + "groups:\n" + "".join(f"  g{n}: {{children: [g{n + 1}]}}\n" for n in range(2000)) + "  g2000: {}",
+        INVENTORY + "groups:\n" + "".join(f"  g{n}: {{children: [g{n + 1}]}}\n" for n in range(40)) + "  g40: {}",
         "groups are nested deeper than 32 levels",
     ),
     "hops in a row": (
-        "devices:\n  d0: {address: x}\n" + "".join(f"  d{n}: {{address: x, via: d{n - 1}}}\n" for n in range(1, 2000)),
+        "devices:\n  d0: {address: x}\n" + "".join(f"  d{n}: {{address: x, via: d{n - 1}}}\n" for n in range(1, 40)),
         "inventory.yaml:11: device d9: via: more than 8 jump hosts",
     ),
     "hops in a row, last one first": (
         "devices:\n"
-        + "".join(f"  d{n}: {{address: x, via: d{n - 1}}}\n" for n in range(1999, 0, -1))
+        + "".join(f"  d{n}: {{address: x, via: d{n - 1}}}\n" for n in range(39, 0, -1))
         + "  d0: {address: x}",
         "via: more than 8 jump hosts",
     ),
@@ -125,6 +126,30 @@ def test_an_odd_inventory_is_refused_with_its_file_and_line(tmp_path, text, word
     assert words in caught.value.message
     assert re.search(r"inventory\.yaml:\d+: ", caught.value.message)
     assert len(caught.value.message) < 1000
+
+
+@pytest.mark.parametrize(
+    ("plain", "words"),
+    [
+        (
+            {"devices": {f"d{n}": {"address": "x", "via": f"d{n - 1}"} for n in range(1, 2000)}},
+            "more than 8 jump hosts",
+        ),
+        ({"devices": {f"d{n}": {"address": "x", "via": f"d{n + 1}"} for n in range(2000)}}, "more than 8 jump hosts"),
+        (
+            {"groups": {f"g{n}": {"children": [f"g{n + 1}"]} for n in range(2000)} | {"g2000": {}}},
+            "deeper than 32 levels",
+        ),
+    ],
+    ids=["hops", "hops, last one first", "groups"],
+)
+def test_thousands_in_a_row_are_refused_without_a_call_for_each(tmp_path, plain, words):
+    plain = {"devices": {}} | plain
+    plain["devices"] |= {"d0": {"address": "x"}} if "d1" in plain["devices"] and "d0" not in plain["devices"] else {}
+    document = Document(path=tmp_path / "inventory.yaml", data=plain, error=InventoryError)  # YAML would take seconds
+
+    with pytest.raises(InventoryError, match=words):
+        Inventory.of(document)
 
 
 def test_groups_that_share_children_are_read_in_time(tmp_path):
@@ -147,7 +172,7 @@ def test_what_is_no_text_file_is_refused_by_its_name(tmp_path, load):
         (tmp_path / "utf16.yaml", "not UTF-8 at byte 0"),
         (tmp_path / "latin1.yaml", "not UTF-8 at byte 3"),
         (tmp_path / "big.yaml", "larger than 10 MB"),
-        (tmp_path, "a folder, not an inventory" if load == Inventory.load else "Is a directory"),
+        (tmp_path, "a folder, not an inventory" if load == Inventory.load else "a folder, expected a suite.yaml"),
         (tmp_path / ("x" * 300), "File name too long"),
     ):
         with pytest.raises(UsageError) as caught:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import io
 import logging
-import signal
-import subprocess
 import sys
 
 import pytest
 
 import edge_farm.__main__
-from orchestrator.cli import live_run
-from orchestrator.cli.interrupts import Interrupts
-from orchestrator.cli.output import Loudness, Output
+from orchestrator.cli.screen import live_run
+from orchestrator.cli.screen.output import Loudness, Output
 from orchestrator.devices.remote.client import AgentClient
 from orchestrator.domain import event as happened
 from orchestrator.domain.device import LOCAL
@@ -67,7 +64,7 @@ def test_quiet_leaves_the_answer_and_stands_before_a_command_or_after_it(project
     usual, after = project.farm(*DRY_RUN), project.farm(*DRY_RUN, "--quiet")
     before = project.farm("--quiet", *DRY_RUN)
 
-    assert "dataset  evaluates" in usual.stderr
+    assert "for latency alone, without accuracy" in usual.stderr
     assert after.stderr == before.stderr == ""
     assert usual.stdout == after.stdout == before.stdout
     assert "4 cases × 5 attempts ≈ " in usual.stdout
@@ -107,7 +104,7 @@ def interrupted(lanes_left):
         ((), ["stopped; what was measured is stored. Go on with: farm run --resume r-1"]),
         (
             ("pi",),
-            ["the lane on pi goes on there by itself", "farm run --resume r-1", "stop it there: farm runs stop r-1"],
+            ["the lane on pi goes on there by itself", "farm attach r-1", "stop it there: farm stop r-1"],
         ),
     ],
 )
@@ -119,36 +116,32 @@ def test_ctrl_c_names_what_still_runs_and_how_it_is_collected_and_stopped(left, 
     assert all(each in shown for each in words)
 
 
-PRESSED = """
-import os, signal, sys, time
-from orchestrator.cli.interrupts import Interrupts
-with Interrupts(lambda: "the lane on pi goes on\\n"):
-    try:
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(30)
-    except KeyboardInterrupt:
-        print("cleaning up", flush=True)
-        for _ in range(11):
-            os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(30)
-"""
+def pressed_after(*before):
+    yield from before
+    raise KeyboardInterrupt
 
 
-def test_the_second_ctrl_c_leaves_at_once_with_what_still_runs_and_the_twelfth_changes_nothing():
-    done = subprocess.run([sys.executable, "-c", PRESSED], capture_output=True, text=True, check=False, timeout=60)
+@pytest.mark.parametrize("before", [(), (happened.RunResumed(run="r-1"),)])
+def test_ctrl_c_before_a_resumed_run_asks_its_devices_names_how_to_stop_what_an_earlier_call_left(
+    tmp_path, capsys, before
+):
+    with Store.open(f"sqlite:///{tmp_path / 'farm.db'}") as store, pytest.raises(KeyboardInterrupt):
+        live_run.follow(pressed_after(*before), store, resumed="r-1")
 
-    assert done.returncode == 130
-    assert done.stdout == "cleaning up\n"
-    assert done.stderr == "\nthe lane on pi goes on\n"
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "Go on with: farm run --resume r-1. Stop what an earlier call left on devices: farm stop r-1" in shown
 
 
-def test_a_command_in_the_background_that_ignores_ctrl_c_goes_on_ignoring_it():
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        with Interrupts():
-            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGINT, before)
+@pytest.mark.parametrize("before", [(), (happened.RunResumed(run="r-1"),)])
+def test_ctrl_c_while_attach_still_connects_leaves_the_lanes_and_names_how_to_follow_and_stop_them(
+    tmp_path, capsys, before
+):
+    with Store.open(f"sqlite:///{tmp_path / 'farm.db'}") as store, pytest.raises(KeyboardInterrupt):
+        live_run.follow(pressed_after(*before), store, resumed="r-1", keeps_lanes=True)
+
+    shown = capsys.readouterr().err
+    assert "detached; lanes that run on devices go on. Follow them: farm attach r-1. Stop them: farm stop r-1" in shown
+    assert "stopped" not in shown
 
 
 def test_output_is_what_standard_error_is_when_it_is_asked(monkeypatch):

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from itertools import product
 
 import pytest
 
-from orchestrator.cli import event_lines
-from orchestrator.cli.board import Row
-from orchestrator.cli.output import Loudness, Output
-from orchestrator.cli.progress import Screen
-from orchestrator.cli.safe_console import SafeConsole
-from orchestrator.cli.time_left import TimeLeft
+from orchestrator.cli.screen import event_lines
+from orchestrator.cli.screen.board import Row
+from orchestrator.cli.screen.output import Loudness, Output
+from orchestrator.cli.screen.progress import Screen
+from orchestrator.cli.screen.safe_console import SafeConsole
+from orchestrator.cli.screen.time_left import TimeLeft
 from orchestrator.domain import event as happened
 from orchestrator.domain.device import LOCAL
 from orchestrator.domain.effort import EFFORTS
@@ -19,12 +21,13 @@ from orchestrator.domain.plan import Attempt, Lane, Profiling, Scoring
 from orchestrator.domain.result import Verdict
 from orchestrator.runs import planner
 from orchestrator.testing import make_artifact, make_case, make_suite
-from tests.lab.telling import everything_that_can_happen, judged
+from tests.lab.telling import everything_that_can_happen, judged, started
 
 
 def screen_of(*events, loudness=Loudness.NORMAL, is_live=False):
     out = StringIO()
-    with Screen(Output(console=SafeConsole(file=out, width=200), loudness=loudness), is_live=is_live) as screen:
+    output = Output(console=SafeConsole(file=out, width=200), loudness=loudness)
+    with Screen(output, is_live=is_live, drawing_share=math.inf) as screen:
         for event in events:
             screen.show(event)
     return out.getvalue()
@@ -59,7 +62,20 @@ def test_why_a_device_is_left_out_is_shown_once_and_not_for_each_of_its_cases():
         off, *(happened.CaseSkipped(run="r", device="off", case=case, reason=why) for why in (off.reason, "no tflite"))
     )
 
-    assert shown.splitlines() == ["off  skipped: off: nothing answers", f"{case}  skipped: no tflite"]
+    assert shown.splitlines() == ["off  skipped: nothing answers", f"{case}  skipped: no tflite"]
+
+
+def test_a_wait_for_a_link_is_shown_once_for_its_reason_with_its_length_and_its_number():
+    def lost(failures, reason="pi4: the connection was lost"):
+        wait_s = 2.0 * failures
+        return happened.LinkLost(run="r", device="pi4", reason=reason, wait_s=wait_s, failures=failures, most=65)
+
+    shown = screen_of(lost(1), lost(2), lost(3, "pi4: nothing answers"), lost(4, "pi4: nothing answers"))
+
+    assert shown.splitlines() == [
+        "pi4  link lost, its lane goes on there; again in 2.0 s (1 of 65): the connection was lost",
+        "pi4  link lost, its lane goes on there; again in 6.0 s (3 of 65): nothing answers",
+    ]
 
 
 def test_doubtful_scores_of_a_model_are_shown_once_also_where_its_artifacts_are_found_again():
@@ -141,3 +157,38 @@ def test_a_case_of_one_attempt_is_finished_without_a_range_of_attempts(medians_n
     (line,) = event_lines._of_a_case(row)
 
     assert line.markup == f"{case}  measured: p50 about {spread}"
+
+
+def test_a_lane_that_a_person_stopped_is_no_problem_of_a_run_that_goes_on():
+    def over(why):
+        return happened.LaneEnded(run="r", device="pi", lane="l", error=why)
+
+    assert "lane was stopped before its end" in screen_of(over("stopped"))
+    assert screen_of(over("stopped"), loudness=Loudness.QUIET) == ""
+    assert "lane ended early: no space left" in screen_of(over("no space left"), loudness=Loudness.QUIET)
+
+
+def test_a_run_without_accuracy_evaluates_no_images():
+    read = next(event for event in everything_that_can_happen() if isinstance(event, happened.DatasetRead))
+
+    shown = screen_of(started(suite={"accuracy": "none"}), read)
+
+    assert "for latency alone, without accuracy" in shown
+    assert "evaluates" not in shown
+
+
+def test_lines_that_come_quickly_are_printed_together_in_their_order(monkeypatch):
+    out = StringIO()
+    console = SafeConsole(file=out, width=200, force_terminal=True)
+    names = ["zz".join(letters) + "zz" for letters in product("abcdefghij", "klmnopqrst")]
+    prints = []
+    printing = console.print
+    monkeypatch.setattr(console, "print", lambda *words, **how: prints.append(words) or printing(*words, **how))
+    with Screen(Output(console=console), is_live=True, drawing_share=1e-6) as screen:
+        for name in names:
+            screen.show(happened.RunResumed(run=name))
+
+    places = [out.getvalue().find(name) for name in names]
+    assert -1 not in places
+    assert places == sorted(places)
+    assert len(prints) < 10

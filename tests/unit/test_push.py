@@ -10,11 +10,13 @@ import pytest
 from rich.console import Console
 
 from agent import packing, wire
-from orchestrator.cli.output import Output
-from orchestrator.cli.progress import Screen
+from orchestrator.cli.screen.output import Output
+from orchestrator.cli.screen.progress import Screen
+from orchestrator.devices.remote.file_row import FileRow
 from orchestrator.devices.remote.orders import LaneInputs, reusable, scored_by
-from orchestrator.devices.remote.push import SPARE_BYTES
+from orchestrator.devices.remote.push import BATCH_BYTES, SPARE_BYTES, push
 from orchestrator.domain.artifact import ImageSet, Shard
+from orchestrator.domain.blob import Blob
 from orchestrator.domain.device import Device as Target
 from orchestrator.domain.device import Limits
 from orchestrator.domain.effort import EFFORTS
@@ -236,9 +238,13 @@ def test_the_limit_of_the_inventory_is_room_too(inputs):
     limits = Limits(disk_bytes=3 * SIZE_BYTES + 500)
 
     class Counted(Device):
-        def space(self):
-            taken = sum(sha256 in self.have for sha256 in SHARDS) * SIZE_BYTES
-            return replace(super().space(), used_bytes=taken)
+        @property
+        def used_bytes(self):
+            return sum(sha256 in self.have for sha256 in SHARDS) * SIZE_BYTES
+
+        @used_bytes.setter
+        def used_bytes(self, _):
+            pass
 
     device = Counted()
 
@@ -287,6 +293,37 @@ def test_what_is_sent_and_how_much_of_it_is_images_is_known_before(inputs):
     assert started.image_bytes == COUNT * SIZE_BYTES
     assert started.total_bytes == sum(event.sent_bytes for event in of(BlobSent, events))
     assert started.later_bytes == 0
+
+
+def test_small_files_are_sent_together_and_large_ones_alone(tmp_path):
+    sizes = {"a": 10, "b": 20, "c": BATCH_BYTES, "d": 5, "e": BATCH_BYTES - 5, "f": 1}
+    blobs = [Blob(what=letter, sha256=letter * 64, path=tmp_path / letter) for letter in sizes]
+    for letter, size in sizes.items():
+        (tmp_path / letter).write_bytes(b"x" * size)
+    together = []
+
+    class Noted(FakeAgentClient):
+        def send_all(self, files, arrived):
+            together.append([sha256[0] for sha256 in files])
+            super().send_all(files, arrived)
+
+    device = Noted()
+
+    steps = list(push(device, blobs))
+
+    assert together == [["a", "b"], ["d", "e"]]
+    assert device.sent == [blob.sha256 for blob in blobs]
+    assert [step.sent_bytes for step in steps[1:]] == list(sizes.values())
+
+
+def test_a_row_of_files_is_a_list_then_the_rest_of_each(tmp_path):
+    (tmp_path / "a").write_bytes(b"abcdef")
+    (tmp_path / "b").write_bytes(b"ghi")
+
+    row = FileRow({"a": tmp_path / "a", "b": tmp_path / "b"}, {"a": 4, "b": 0})
+
+    assert row.read(30) == b'[["a", 6, 4], ["b", 3, 0]]\nefg', "a piece is whole where a file ends in it"
+    assert (row.read(30), row.read(30)) == (b"hi", b"")
 
 
 def test_preparing_an_image_is_the_median_of_its_batches(inputs):

@@ -7,13 +7,16 @@ from dataclasses import asdict
 
 import pytest
 
+from agent import wire
+from agent.clean_request import WANTED, CleanRequest
+from orchestrator.devices.remote import upkeep
 from orchestrator.devices.remote.bundle import pack_agent
-from orchestrator.devices.remote.client import AgentClient, Space
+from orchestrator.devices.remote.client import AgentClient
 from orchestrator.domain.device import Device
 from orchestrator.errors import AgentFailed, AnswerRefused, ConnectionLost, DeviceUnfit, FarmError, NoAnswer
 from orchestrator.transports.base import Completed
 
-LOCATED = {"workdir": "/w", "agent": "/w/agents/x.zip", "present": True, "python": [3, 11]}
+LOCATED = {"workdir": "/w", "agent": "/w/agents/x.zip", "runs": "/w/agents/x.zip", "present": True, "python": [3, 11]}
 ROOM = {"missing": {}, "damaged": [], "used_bytes": 1, "free_bytes": 2}
 
 
@@ -81,7 +84,7 @@ def test_the_agent_is_packed_to_the_same_bytes_each_time():
     pack_agent.cache_clear()
 
     assert pack_agent() == first
-    assert len(first) < 120_000
+    assert len(first) < 130_000
 
 
 @pytest.mark.parametrize("answer", [b"", b"hello", b"[1, 2]", b"17", b"null", b'"x"'], ids=repr)
@@ -141,15 +144,30 @@ def test_a_device_without_python_is_told_what_it_needs():
 
 
 def test_what_garbage_was_collected_is_told_as_the_agent_tells_it():
-    answer = {"removed_bytes": 7, "removed": {"blobs": 1}, "kept_bytes": 0}
+    answer = {"removed_bytes": 7, "removed": {"blobs": 1}, "bytes": {"blobs": 7}, "kept_bytes": 0}
+    answer |= {"wanted": 1, "wanted_bytes": 3, "left": ["mine"]}
 
-    assert asdict(remote(LOCATED, answer).collect_garbage(3)) == answer
+    assert asdict(upkeep.clean(remote(LOCATED, answer), CleanRequest())) == answer
+
+
+def test_journals_that_are_wanted_are_refused_with_the_next_command():
+    refusal = {"error": WANTED, "message": "2 journals were never collected, such as r-pi-1"}
+    device = remote(json.dumps(refusal).encode(), status=wire.REFUSED)
+    device._agent = "agent.zip"
+
+    with pytest.raises(AgentFailed, match="2 journals were never collected") as caught:
+        upkeep.clean(device, CleanRequest(everything=True))
+
+    assert "farm collect" in caught.value.hint
+    assert "--uncollected" in caught.value.hint
 
 
 def test_a_device_tells_how_much_room_there_is():
     answer = {"missing": {}, "damaged": [], "used_bytes": 5, "free_bytes": 7}
 
-    assert remote(LOCATED, answer).space() == Space(used_bytes=5, free_bytes=7)
+    lacking = remote(LOCATED, answer).missing({})
+
+    assert (lacking.used_bytes, lacking.free_bytes) == (5, 7)
 
 
 @pytest.mark.parametrize(
@@ -157,13 +175,13 @@ def test_a_device_tells_how_much_room_there_is():
 )
 def test_a_device_that_does_not_tell_its_room_is_an_error_in_words(answer):
     with pytest.raises(AnswerRefused, match="answer to have does not fit"):
-        remote(LOCATED, answer).space()
+        remote(LOCATED, answer).missing({})
 
 
 @pytest.mark.parametrize("chunk", [b"", b"x"], ids=["silence", "a byte now and then"])
 def test_a_journal_without_records_is_followed_no_longer_than_its_follower_allows(chunk):
     class Endless(Scripted):
-        def stream(self, argv, *, tick_s):
+        def stream(self, argv, *, stdin, tick_s):
             return itertools.repeat(chunk)
 
     looks = itertools.count()

@@ -54,6 +54,8 @@ def test_drawn_images_have_patients_and_no_pixels_yet():
     )
 
     assert list(dataset.lines(drawn)) == ["evaluates 3 images; 1 patient"]
+    unscored = list(dataset.lines(drawn, limit=2, is_scored=False))
+    assert unscored == ["3 images for latency alone, without accuracy; 1 patient"]
 
 
 def test_many_classes_are_listed_in_part():

@@ -19,6 +19,6 @@ def test_a_first_device_is_advised_only_where_the_inventory_has_none(tmp_path, c
     with files.open_store() as store:
         tell(store, started(), ready(), ended(), judged())
 
-        command._show_results(RUN, store, files, as_json=False)
+        command.show_results(RUN, store, files, as_json=False)
 
     assert ("A real device: farm devices add" in capsys.readouterr().out) is advised

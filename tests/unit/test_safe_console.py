@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import signal
 from io import StringIO
 
 import pytest
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator.cli.safe_console import SafeConsole
+from orchestrator.cli.screen.safe_console import SafeConsole
 
 ORDERS_TO_A_TERMINAL = "a\x1b[2J\x9b31m\u202e\u2066\x07\x00\rb"
 
@@ -36,3 +38,21 @@ def test_colours_of_ours_stay():
     SafeConsole(file=out, force_terminal=True, color_system="standard").print("[red]x[/red]")
 
     assert out.getvalue() == "\x1b[31mx\x1b[0m\n"
+
+
+class GoneTerminal(StringIO):
+    def flush(self):
+        raise OSError(errno.EIO, "Input/output error")
+
+
+def test_a_terminal_that_is_gone_is_the_signal_that_says_so():
+    came = []
+    before = signal.signal(signal.SIGHUP, lambda number, _: came.append(number))
+    try:
+        console = SafeConsole(file=GoneTerminal())
+        console.print("one")
+        console.print("two")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+    assert came == [signal.SIGHUP]

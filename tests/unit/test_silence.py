@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from agent import wire
-from orchestrator.devices.remote.silence import SilenceLimit
+from orchestrator.devices.remote.silence import SilenceLimit, lane_limit_s
 from orchestrator.errors import Overdue
 
 PRE = wire.Preprocess(height=8, width=8, channels=1, scale=1.0, mean=(0.0,), std=(1.0,))
@@ -60,3 +60,32 @@ def test_between_steps_and_before_any_record_the_longest_counts():
 
 def test_a_loaded_device_is_waited_for_whatever_the_patience():
     assert overdue_after(wire.StepBegan(id="m", at_ns=2), patience_s=0.0)[0] == 760
+
+
+def test_a_lane_that_writes_each_record_in_time_is_given_up_after_what_its_steps_may_take_together():
+    now = [0.0]
+    limit = SilenceLimit("r-1", "pi", (MEASURE,), patience_s=100.0, clock=lambda: now[0])
+
+    def write_and_check():
+        while True:
+            now[0] += 10
+            limit.note(wire.StepBegan(id="m", at_ns=2))
+            limit.check()
+
+    with pytest.raises(Overdue, match="goes on after 14 min 20 s, longer than its steps may take together: 1"):
+        write_and_check()
+    assert now[0] == lane_limit_s((MEASURE,), 100.0) + 10 == 870
+
+
+def test_a_scoring_may_take_its_time_out_for_each_of_its_shards():
+    shards = (wire.Shard(sha256="x", images=1),) * 5
+
+    assert lane_limit_s((replace(SCORE, shards=shards),), 100.0) == 100 + 60 + 5 * 3600
+
+
+def test_a_controller_that_slept_for_a_day_gives_no_device_up_for_it():
+    now = [0.0]
+    limit = SilenceLimit("r-1", "pi", (MEASURE,), patience_s=100.0, clock=lambda: now[0])
+    now[0] += 86_400
+
+    limit.check()

@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 from hypothesis.extra import numpy as hnp
+from scipy import special
 
 from orchestrator.analysis import stats
 
@@ -86,6 +87,31 @@ def test_an_interval_holds_what_attempts_differ_by_and_is_the_same_every_time():
     assert 98 <= found.low < np.median(np.concatenate(several)) < found.high <= 104
     assert stats.interval_of_percentile(several, 0.5) == found
     assert stats.interval_of_percentile(several, 0.9).high > found.high
+
+
+@given(
+    some.lists(
+        some.lists(some.sampled_from([1.0, 2.0, 2.5, 7.0, 9.0]), min_size=1, max_size=40), min_size=3, max_size=7
+    ),
+    some.sampled_from([0.1, 0.5, 0.9, 0.99]),
+)
+@settings(max_examples=25)
+def test_an_interval_is_that_of_the_samples_of_all_drawn_attempts_together(attempts, share):
+    attempts = [np.array(samples) for samples in attempts]
+    places = (np.arange(stats.QUANTILES) + 0.5) / stats.QUANTILES
+    standing = np.stack([np.quantile(samples, places, method="inverted_cdf") for samples in attempts])
+    drawn = np.random.default_rng(0).integers(0, len(attempts), (stats.REPLICATES, len(attempts)))
+    replicates = np.quantile(standing[drawn].reshape(stats.REPLICATES, -1), share, axis=1, method="inverted_cdf")
+    low, high = np.quantile(replicates, stats.tails(len(attempts) - 1, len(attempts)))
+
+    assert stats.interval_of_percentile(attempts, share) == stats.Interval(low=low, high=high)
+
+
+@pytest.mark.parametrize("fewest", [2, 3, 5, 30, 1000])
+def test_an_interval_ends_where_student_s_t_says(fewest):
+    beyond = special.stdtrit(fewest - 1, 0.975) * math.sqrt(fewest / (fewest - 1))
+
+    assert stats.tails(fewest - 1, fewest) == pytest.approx((special.ndtr(-beyond), special.ndtr(beyond)), rel=1e-9)
 
 
 def test_attempts_that_are_equal_leave_no_doubt():

@@ -104,6 +104,15 @@ def test_a_suite_survives_the_store(tmp_path, monkeypatch):
             ["suite.yaml:4:", "seed: must be a whole number, not '2026-01-01'"],
         ),
         ("models: [tiny-cxr\n", ["suite.yaml:2:"]),
+        (
+            "models: [mine.keras]\ndataset: phantom\n",
+            ["suite.yaml:1:", "mine.keras: a model of yours has a `path:`, as in {path: mine.keras}"],
+        ),
+        (
+            "models: [{pth: mine.keras}]\ndataset: phantom\n",
+            ["suite.yaml:1:", "unknown key 'pth'; did you mean 'path'?"],
+        ),
+        ("models: [{}]\ndataset: phantom\n", ["suite.yaml:1:", "a model requires a `path:` or a `kind:`"]),
         ("models: tiny-cxr\nmodels: tiny-cxr\n", ["suite.yaml:2:", "duplicate"]),
         ("- a\n", ["suite.yaml:1:", "key: value"]),
     ],
@@ -120,9 +129,26 @@ def test_a_suite_that_is_not_there_or_not_text_is_a_usage_error(tmp_path):
     binary = tmp_path / "binary.yaml"
     binary.write_bytes(b"models: \xff\xfe")
 
-    for path, word in ((tmp_path / "none.yaml", "no such suite file"), (binary, "not UTF-8"), (tmp_path, "directory")):
+    for path, word in (
+        (tmp_path / "none.yaml", "no such suite file"),
+        (binary, "not UTF-8"),
+        (tmp_path, "a folder, expected a suite.yaml"),
+    ):
         with pytest.raises(UsageError, match=word):
             suites.load(path)
+
+
+@pytest.mark.parametrize("name", ["mine.keras", "mine.tflite", "mine.onnx", "mine.h5"])
+def test_a_model_in_place_of_a_suite_names_the_command_that_takes_it(tmp_path, name):
+    with pytest.raises(SuiteError, match=rf"{name}: a model, not a suite\n  farm bench .*{name}"):
+        suites.load(tmp_path / name)
+
+
+def test_a_suite_of_windows_is_read_as_any_other(tmp_path):
+    path = tmp_path / "suite.yaml"
+    path.write_bytes(b"\xef\xbb\xbfmodels: [tiny-cxr]\r\ndataset: phantom\r\nschemes: [int8]\r\n")
+
+    assert suites.load(path).schemes == ("int8",)
 
 
 def test_options_narrow_a_suite():

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from orchestrator.datasets import phantom
+from orchestrator.datasets import phantom_drawing
 from orchestrator.datasets.base import Images
 from orchestrator.datasets.csv_table import CsvTable
 from orchestrator.datasets.folder import Folder
@@ -29,7 +29,7 @@ SIDE = 96
 @pytest.fixture(scope="module")
 def chests():
     """Eighty pictures of chests, 96 × 96, no two of one patient."""
-    drawn, _, patients = phantom.draw(np.random.default_rng(3), 80)
+    drawn, _, patients = phantom_drawing.draw(np.random.default_rng(3), 80)
     first = np.unique(patients, return_index=True)[1]
     return [np.asarray(Image.fromarray(image).resize((SIDE, SIDE))) for image in drawn[first]]
 

@@ -17,10 +17,15 @@ if TYPE_CHECKING:
 
 
 class AccuracyReader:
-    """Reads scores, each scoring once: cases that differ in threads share one, and all are compared with float32."""
+    """Reads scores, each scoring once: cases that differ in threads share one, and all are compared with float32.
+
+    What it has read stays as it is.
+    """
 
     def __init__(self, store: Queries) -> None:
         self._store = store
+        #: By run and everything of a case that decides its scores.
+        self._read_before: dict[tuple[str, Case], tuple[str, Scored] | None] = {}
         self._scored: dict[str, Scored | None] = {}
         self._spreads: dict[str, Spread] = {}
 
@@ -54,6 +59,12 @@ class AccuracyReader:
         return None if found is None else found[1]
 
     def _read(self, run: str, case: Case) -> tuple[str, Scored] | None:
+        key = run, replace(case, threads=1, interpreters=0)
+        if key not in self._read_before:
+            self._read_before[key] = self._look(run, case)
+        return self._read_before[key]
+
+    def _look(self, run: str, case: Case) -> tuple[str, Scored] | None:
         scores = self._store.scores(run, case)
         if scores is None:
             return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from orchestrator.cli.devices import add, calibrate, discover, edit, import_devices, setup, show, tune
+from orchestrator.cli.devices import add, calibrate, check, clean, discover, edit, import_devices, setup, show, tune
 
 app = typer.Typer(
     name="devices",
@@ -15,7 +15,7 @@ app = typer.Typer(
 
 app.command("list", epilog=show.LIST_EPILOG)(show.list_devices)
 app.command("show", epilog=show.SHOW_EPILOG)(show.show)
-app.command("check", epilog=show.CHECK_EPILOG)(show.check)
+app.command("check", epilog=check.EPILOG)(check.check)
 app.command("add", epilog=add.ADD_EPILOG)(add.add)
 app.command("trust", epilog=add.TRUST_EPILOG)(add.trust)
 app.command("import", epilog=import_devices.IMPORT_EPILOG)(import_devices.import_devices)
@@ -24,7 +24,7 @@ app.command("edit", epilog=edit.EDIT_EPILOG)(edit.edit)
 app.command("rename", epilog=edit.RENAME_EPILOG)(edit.rename)
 app.command("remove", epilog=edit.REMOVE_EPILOG)(edit.remove)
 app.command("setup", epilog=setup.SETUP_EPILOG)(setup.setup)
-app.command("clean", epilog=setup.CLEAN_EPILOG)(setup.clean)
+app.command("clean", epilog=clean.CLEAN_EPILOG)(clean.clean)
 app.command("wheels", epilog=setup.WHEELS_EPILOG)(setup.wheels)
 app.command("tune", epilog=tune.TUNE_EPILOG)(tune.tune)
 app.command("calibrate", epilog=calibrate.CALIBRATE_EPILOG)(calibrate.calibrate)

@@ -19,8 +19,8 @@ from orchestrator.cli.context import (
     project,
 )
 from orchestrator.cli.devices.format import describe, print_json
-from orchestrator.cli.output import output
-from orchestrator.cli.terminal import plain
+from orchestrator.cli.screen.output import output
+from orchestrator.cli.screen.terminal import plain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -160,7 +160,7 @@ def _first_case(
     device: Device, facts: Mapping[str, Any], files: Project, session: Session, wheelhouse: Path | None
 ) -> tuple[RuntimeInstalled, Mapping[str, Any]]:
     """Install a runtime on the device and measure the smoke case, showing what is going on."""
-    from orchestrator.cli.progress import Screen
+    from orchestrator.cli.screen.progress import Screen
     from orchestrator.devices.setup import install_runtime
     from orchestrator.runs.smoke import smoke_case
 

@@ -9,7 +9,7 @@ import typer
 from orchestrator.cli import candidates
 from orchestrator.cli.context import Db, InventoryFile, Json, Wheelhouse, console, errors_console, project
 from orchestrator.cli.devices.format import calibrated, print_json
-from orchestrator.cli.terminal import plain
+from orchestrator.cli.screen.terminal import plain
 
 if TYPE_CHECKING:
     from orchestrator.domain.event import Event
@@ -41,8 +41,8 @@ def calibrate(
 
     One case is compared with itself.
     """
-    from orchestrator.cli.output import output
-    from orchestrator.cli.progress import Screen
+    from orchestrator.cli.screen.output import output
+    from orchestrator.cli.screen.progress import Screen
     from orchestrator.devices.session import Session
     from orchestrator.domain.event import CaseJudged
     from orchestrator.runs.calibrate import calibrate as compare_with_itself

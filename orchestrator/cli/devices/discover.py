@@ -9,7 +9,7 @@ import typer
 
 from orchestrator.cli.context import Json, console, errors_console
 from orchestrator.cli.devices.format import print_json, table
-from orchestrator.cli.terminal import plain
+from orchestrator.cli.screen.terminal import plain
 from orchestrator.reports.whole_table import print_whole
 
 DISCOVER_EPILOG = """Examples:

@@ -14,7 +14,8 @@ import typer
 
 from orchestrator.cli import candidates
 from orchestrator.cli.context import Db, InventoryFile, console, errors_console, interactive, project
-from orchestrator.cli.terminal import plain
+from orchestrator.cli.screen.terminal import plain
+from orchestrator.config.child_environment import child_environment
 from orchestrator.errors import InventoryError, UsageError
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def rename(
 
     files = project(db, inventory)
     rename_device(name, new, files.inventory, files.db if files.known() else None)
+    files.outages.rename(name, new)
     console().print(f"[green]renamed[/] {name} to [bold]{new}[/]", soft_wrap=True)
 
 
@@ -105,6 +107,8 @@ def remove(
             raise UsageError(f"cannot confirm removing {listed} without a terminal", hint="add --yes")
         typer.confirm(f"Remove {listed} from {files.inventory}?", err=True, abort=True)
     remove_devices(devices, files.inventory, files.connector)
+    for device in devices:
+        files.outages.clear(device)
     console().print(f"[green]removed[/] {listed}; results stay", soft_wrap=True)
 
 
@@ -125,7 +129,7 @@ def _edited(text: str) -> str:
         draft.write_text(text, encoding="utf-8")
         editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
         try:
-            status = subprocess.run([*shlex.split(editor), str(draft)], check=False).returncode
+            status = subprocess.run([*shlex.split(editor), str(draft)], env=child_environment(), check=False).returncode
         except OSError as reason:
             raise UsageError(f"the editor {editor!r} can't be started: {reason.strerror}", hint="set $EDITOR") from None
         return draft.read_text(encoding="utf-8") if status == 0 else text

@@ -9,7 +9,7 @@ import typer
 
 from orchestrator.cli.context import InventoryFile, Json, console, errors_console, project
 from orchestrator.cli.devices.format import print_json, table
-from orchestrator.cli.terminal import plain
+from orchestrator.cli.screen.terminal import plain
 from orchestrator.reports.whole_table import print_whole
 
 IMPORT_EPILOG = """Host keys are confirmed afterwards, by `farm devices trust NAME`.  Examples:

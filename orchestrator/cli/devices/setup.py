@@ -9,8 +9,9 @@ import typer
 
 from orchestrator.cli.context import Db, InventoryFile, Json, Wheelhouse, console, errors_console, project
 from orchestrator.cli.devices.format import Names, print_json, table
-from orchestrator.cli.output import output
-from orchestrator.cli.terminal import plain
+from orchestrator.cli.push_options import SITE_PUSHES, PushLimit, SitePushes, push_limits
+from orchestrator.cli.screen.output import output
+from orchestrator.cli.screen.terminal import plain
 from orchestrator.reports.whole_table import print_whole
 
 if TYPE_CHECKING:
@@ -23,11 +24,6 @@ SETUP_EPILOG = """Exit status 1 if any device fails.  Examples:
 \b
   farm devices setup
   farm devices setup tag:ward-3 --wheelhouse /media/usb/wheels"""
-CLEAN_EPILOG = """Examples:
-
-\b
-  farm devices clean pi5-a
-  farm devices clean --unused-days 0"""
 WHEELS_EPILOG = """Run it where there is internet, then name the folder by --wheelhouse.  Examples:
 
 \b
@@ -38,6 +34,8 @@ WHEELS_EPILOG = """Run it where there is internet, then name the folder by --whe
 def setup(
     names: Names = None,
     wheelhouse: Wheelhouse = None,
+    push_limit: PushLimit = "",
+    site_pushes: SitePushes = SITE_PUSHES,
     db: Db = None,
     inventory: InventoryFile = None,
     json: Json = False,
@@ -56,6 +54,7 @@ def setup(
             cache=files.state / "wheels",
             wheelhouse=wheelhouse,
             report=lambda words: chosen.note(f"[dim]{plain(words)}[/]"),
+            limits=push_limits(push_limit, site_pushes),
         )
     )
     if json:
@@ -72,46 +71,7 @@ def setup(
                     outcome.device.name, plain(f"{made.runtime} {made.version}"), how, format_bytes(made.sent_bytes)
                 )
         print_whole(rows, console())
-    _show_failures(outcomes)
-
-
-def clean(
-    names: Names = None,
-    unused_days: Annotated[
-        float, typer.Option(min=0, help="Remove what was not used for so many days; 0 for everything.")
-    ] = 30.0,
-    db: Db = None,
-    inventory: InventoryFile = None,
-    json: Json = False,
-) -> None:
-    """Remove from devices what has not been used for a while.
-
-    Agents, environments, artifacts and journals.
-    """
-    from orchestrator.devices.setup import clean as clean_devices
-    from orchestrator.domain.units import format_bytes
-
-    files = project(db, inventory)
-    outcomes = list(clean_devices(files.select(names), files.connector, unused_days=unused_days))
-    if json:
-        print_json([outcome.to_json(**(outcome.value or {})) for outcome in outcomes])
-    else:
-        rows = table("device", "removed", "what", "kept")
-        for outcome in outcomes:
-            if outcome.value is None:
-                rows.add_row(outcome.device.name, f"[red]{type(outcome.error).__name__}[/]", "", "")
-                continue
-            answer = outcome.value
-            what = ", ".join(f"{count} {kind}" for kind, count in answer.get("removed", {}).items() if count)
-            kept = answer.get("kept_bytes")
-            rows.add_row(
-                outcome.device.name,
-                format_bytes(answer["removed_bytes"]),
-                plain(what or "nothing"),
-                format_bytes(kept) if isinstance(kept, int) else "",
-            )
-        print_whole(rows, console())
-    _show_failures(outcomes)
+    show_failures(outcomes)
 
 
 def wheels(
@@ -155,7 +115,7 @@ def _version(text: str) -> tuple[int, int]:
     return int(major), int(minor)
 
 
-def _show_failures(outcomes: Sequence[Outcome[Any]]) -> None:
+def show_failures(outcomes: Sequence[Outcome[Any]]) -> None:
     """Print why devices failed, and end with status 1 if any did."""
     failed = [outcome.error for outcome in outcomes if outcome.error is not None]
     for error in failed:

@@ -9,25 +9,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from orchestrator.cli import candidates
-from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, project
+from orchestrator.cli.context import Db, InventoryFile, Json, console, project
 from orchestrator.cli.devices.format import (
     Names,
     calibrated,
-    describe,
     print_json,
     runtimes_of,
     table,
     where,
     working_runtimes,
 )
-from orchestrator.cli.terminal import plain
+from orchestrator.cli.screen.terminal import plain
 from orchestrator.reports.whole_table import print_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from orchestrator.devices.check import Answer
-    from orchestrator.devices.fleet import Outcome
+    from orchestrator.devices.outages import Outage
     from orchestrator.domain.device import Device
     from orchestrator.store.rows import DeviceRow
 
@@ -45,11 +43,6 @@ SHOW_EPILOG = """Examples:
 \b
   farm devices show pi5-a
   farm devices show pi5-a --json"""
-CHECK_EPILOG = """Exit status 1 if any device fails.  Examples:
-
-\b
-  farm devices check
-  farm devices check pi5-a 'jetson-*'"""
 
 
 def list_devices(names: Names = None, db: Db = None, inventory: InventoryFile = None, json: Json = False) -> None:
@@ -57,10 +50,10 @@ def list_devices(names: Names = None, db: Db = None, inventory: InventoryFile = 
     files = project(db, inventory)
     devices, known = files.select(names, unlock=False), files.known()
     if json:
-        print_json([_entry(device, known.get(device.name)) for device in devices])
+        print_json([_entry(device, known.get(device.name), files.outages.of(device.name)) for device in devices])
         return
     screen = console()
-    cells = [_cells(device, known.get(device.name)) for device in devices]
+    cells = [_cells(device, known.get(device.name), files.outages.of(device.name)) for device in devices]
     shown = [column for column in cells[0] if any(row[column] for row in cells)] if cells else []
     if screen.width < WIDE:
         shown = [column for column in shown if column not in ("governor", "runtimes", "tags")]
@@ -70,9 +63,8 @@ def list_devices(names: Names = None, db: Db = None, inventory: InventoryFile = 
     print_whole(rows, screen)
 
 
-def _cells(device: Device, row: DeviceRow | None) -> dict[str, str]:
+def _cells(device: Device, row: DeviceRow | None, outage: Outage | None) -> dict[str, str]:
     """Return what `farm devices list` says of a device, by column; what is not known is empty."""
-    from orchestrator.devices.health import complaints
     from orchestrator.domain.units import format_bytes
 
     facts: Mapping[str, Any] = row.facts if row else {}
@@ -85,7 +77,8 @@ def _cells(device: Device, row: DeviceRow | None) -> dict[str, str]:
         "memory": format_bytes(memory) if isinstance(memory, int) else "",
         "governor": str(facts.get("governor") or ""),
         "runtimes": runtimes_of(facts, "-") if row else "",
-        "health": ", ".join(short for short, _ in complaints(facts)) or ("ok" if row else ""),
+        "health": ", ".join([*(["out"] if outage else []), *(short for short, _ in _health(row))])
+        or ("ok" if row else ""),
         "address": where(device),
         "tags": ", ".join(device.tags),
     }
@@ -100,26 +93,26 @@ def show(
     json: Json = False,
 ) -> None:
     """Show what is known of a device, without connecting."""
-    from orchestrator.devices.health import complaints
-
     files = project(db, inventory)
-    device, row = files.device(name), files.known().get(name)
+    device, row, outage = files.device(name), files.known().get(name), files.outages.of(name)
     if json:
         known = row.calibration.to_json() if row and row.calibration else None
-        print_json(_entry(device, row) | {"calibration": known, "facts": row.facts if row else None})
+        print_json(_entry(device, row, outage) | {"calibration": known, "facts": row.facts if row else None})
         return
     screen = console()
     screen.print(f"[bold]{device.name}[/]  {plain(where(device))}")
     rows = table("", "")
     rows.show_header = False
-    for key, value in _entry(device, row).items():
+    for key, value in _entry(device, row, outage).items():
         if (
             value is not None
             and _words(value)
-            and key not in ("name", "health", "last_seen_at", "tuned", "noise_floor")
+            and key not in ("name", "health", "last_seen_at", "tuned", "noise_floor", "disk_damage", "outage")
         ):
             rows.add_row(key, plain(_words(value)))
     print_whole(rows, screen)
+    if outage is not None:
+        screen.print(f"[red]![/] {plain(outage.sentence)}; {outage.command} brings it back", soft_wrap=True)
     if row is None:
         screen.print(f"never seen; next:  farm devices check {name}")
         return
@@ -132,49 +125,12 @@ def show(
     for key, value in sorted(row.facts.items()):
         rows.add_row(plain(key), plain(_words(value)))
     print_whole(rows, screen)
-    for _, advice in complaints(row.facts):
+    for _, advice in _health(row):
         screen.print(f"[yellow]![/] {plain(advice)}", soft_wrap=True)
 
 
-def check(names: Names = None, db: Db = None, inventory: InventoryFile = None, json: Json = False) -> None:
-    """Probe devices: whether they answer, and what they are."""
-    from orchestrator.devices.check import check as check_devices
-
-    files = project(db, inventory)
-    before = {name: row.facts for name, row in files.known().items()}
-    outcomes = list(check_devices(files.select(names), files.connector, before))
-    files.remember((outcome.device, outcome.value.facts) for outcome in outcomes if outcome.value is not None)
-    if json:
-        print_json([_answer(outcome) for outcome in outcomes])
-    else:
-        _show_answers(outcomes)
-    if any(outcome.error for outcome in outcomes):
-        raise typer.Exit(1)
-
-
-def _show_answers(outcomes: Sequence[Outcome[Answer]]) -> None:
-    rows = table("device", "address", "answer", "runtimes")
-    for outcome in outcomes:
-        device, answer = outcome.device, outcome.value
-        if answer is not None:
-            rows.add_row(
-                device.name, plain(where(device)), plain(describe(answer.facts)), plain(runtimes_of(answer.facts))
-            )
-        else:
-            rows.add_row(device.name, plain(where(device)), f"[red]{type(outcome.error).__name__}[/]", "")
-    print_whole(rows, console())
-    screen = errors_console()
-    for outcome in outcomes:
-        for warning in outcome.value.warnings if outcome.value else ():
-            screen.print(f"[yellow]{outcome.device.name}:[/] {plain(warning)}", soft_wrap=True)
-        if outcome.error is not None:
-            screen.print(f"[bold red]farm:[/] {plain(str(outcome.error))}", soft_wrap=True)
-
-
-def _entry(device: Device, row: DeviceRow | None) -> dict[str, Any]:
+def _entry(device: Device, row: DeviceRow | None, outage: Outage | None) -> dict[str, Any]:
     """Return a device as programs get it; nothing is left out, what is not known is ``None``."""
-    from orchestrator.devices.health import complaints
-
     facts: Mapping[str, Any] = row.facts if row else {}
     entry = asdict(device) | {"via": device.via.name if device.via else None, "tags": list(device.tags)}
     return entry | {
@@ -185,19 +141,18 @@ def _entry(device: Device, row: DeviceRow | None) -> dict[str, Any]:
         "works": working_runtimes(facts) if row else None,
         "governor": facts.get("governor"),
         "tuned": facts.get("tuned"),
-        "health": [advice for _, advice in complaints(facts)] if row else None,
+        "health": [advice for _, advice in _health(row)] if row else None,
         "noise_floor": row.noise_floor if row else None,
+        "outage": {"since": outage.since.isoformat(), "reason": outage.reason} if outage else None,
+        "disk_damage": asdict(row.damage) if row and row.damage else None,
     }
 
 
-def _answer(outcome: Outcome[Answer]) -> dict[str, Any]:
-    answer = outcome.value
-    return outcome.to_json(
-        address=outcome.device.destination,
-        reached=answer is not None,
-        facts=answer.facts if answer else None,
-        advice=list(answer.warnings) if answer else [],
-    )
+def _health(row: DeviceRow | None) -> tuple[tuple[str, str], ...]:
+    """Return what speaks against a device, as far as it is known: a keyword with a sentence for each problem."""
+    from orchestrator.devices.health import complaints, disk
+
+    return () if row is None else (*complaints(row.facts), *disk(row.damage))
 
 
 def _ago(at: datetime) -> str:

@@ -9,7 +9,7 @@ import typer
 from orchestrator.cli import candidates
 from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, project
 from orchestrator.cli.devices.format import print_json
-from orchestrator.cli.terminal import plain
+from orchestrator.cli.screen.terminal import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

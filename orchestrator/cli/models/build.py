@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 EPILOG = """Examples:
 
 \b
-  farm models build tiny-cxr --schemes float32,int8 --out for-the-app
+  farm models build tiny-cxr --schemes float32,int8 --output for-the-app
   farm models build suite.yaml --models mobilenet --json"""
 
 
@@ -36,7 +36,9 @@ def build(
             metavar="A,B", help="Only these schemes, or others than the suite's.", autocompletion=candidates.schemes
         ),
     ] = "",
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the files are written.")] = Path("artifacts"),
+    out: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the files are written.")] = Path(
+        "artifacts"
+    ),
     build_timeout: BuildTimeout = DEFAULT_TIMEOUT,
     build_memory: BuildMemory = "",
     inventory: InventoryFile = None,
@@ -85,10 +87,10 @@ def _suite(what: str, models: str, schemes: str) -> Suite:
 
 def _built(artifacts: Artifacts, suite: Suite, limits: BuildLimits) -> tuple[list[Built], list[Failed]]:
     """Build every artifact of the suite, and show each as it is there."""
-    from orchestrator.cli.output import output
-    from orchestrator.cli.progress import Screen
+    from orchestrator.cli.screen.output import output
+    from orchestrator.cli.screen.progress import Screen
     from orchestrator.domain.event import BuildStarted
-    from orchestrator.models.artifacts import Failed
+    from orchestrator.models.artifacts import Built, Failed
     from orchestrator.runs.build import event_of
 
     builds = _builds(suite)
@@ -98,7 +100,7 @@ def _built(artifacts: Artifacts, suite: Suite, limits: BuildLimits) -> tuple[lis
         for outcome in artifacts.ensure(builds, suite.dataset, limits):
             live.show(event_of("", outcome))
             done.append(outcome)
-    return [each for each in done if not isinstance(each, Failed)], [each for each in done if isinstance(each, Failed)]
+    return [each for each in done if isinstance(each, Built)], [each for each in done if isinstance(each, Failed)]
 
 
 def _builds(suite: Suite) -> Sequence[Build]:

@@ -32,7 +32,7 @@ def show(
     Inputs, outputs and parameters; of each artifact the operators, and how many nodes XNNPACK takes.
     """
     from orchestrator import registry
-    from orchestrator.errors import UnknownName, UsageError
+    from orchestrator.errors import ModelError, UnknownName, UsageError
     from orchestrator.models.inspection_process import inspect
     from orchestrator.reports import model_view as report
 
@@ -42,7 +42,10 @@ def show(
     for word in words:
         if word not in registry.names("scheme"):
             raise UnknownName("scheme", word, registry.names("scheme"))
-    view = inspect(file, schemes=words, size=size, output=output)
+    try:
+        view = inspect(file, schemes=words, size=size, output=output)
+    except ModelError as error:
+        raise UsageError(error.message, hint=error.hint) from error
     if json:
         typer.echo(report.as_json(view))
     else:

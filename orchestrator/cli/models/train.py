@@ -26,9 +26,9 @@ LEARNED = 0.55
 EPILOG = """Examples:
 
 \b
-  farm models train tiny-cxr --dataset phantom --size 64 --epochs 10 --out tiny.keras
+  farm models train tiny-cxr --dataset phantom --size 64 --epochs 10 --output tiny.keras
   farm models train mobilenetv2 --dataset folder --option root=chest_xray \\
-      --size 128 --channels 3 --epochs 8 --class-weights --patience 3 --curve curve.svg --out mobilenet.keras"""
+      --size 128 --channels 3 --epochs 8 --class-weights --patience 3 --curve curve.svg --output mobilenet.keras"""
 
 
 CurveOption = Annotated[
@@ -68,7 +68,7 @@ def train(
             metavar="ARCHITECTURE", help="tiny-cxr, small-cxr, mobilenetv2, densenet121, or another of the zoo."
         ),
     ],
-    out: Annotated[Path, typer.Option(metavar="FILE.keras", help="Where the best model is saved.")],
+    out: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.keras", help="Where the best model is saved.")],
     dataset: Annotated[
         str, typer.Option(metavar="KIND", help="phantom, folder, csv, medmnist, chestxray14.")
     ] = "phantom",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import typer
 
-from orchestrator.cli.aliases import Aliased
 from orchestrator.cli.context import Db, InventoryFile, Json
 from orchestrator.cli.results import (
     accuracy,
@@ -32,24 +31,24 @@ from orchestrator.cli.subcommands import refuse_options_before
 app = typer.Typer(
     name="results", rich_markup_mode=None, help="Of every case, the result that counts; list and show say more."
 )
-app.command("list", cls=Aliased, epilog=listing.EPILOG)(listing.list_results)
-app.command("history", cls=Aliased, epilog=history.EPILOG)(history.history)
-app.command("show", cls=Aliased, epilog=show.EPILOG)(show.show_case)
-app.command("judge", cls=Aliased, epilog=rejudge.EPILOG)(rejudge.rejudge)
-app.command("best", cls=Aliased, epilog=best.EPILOG)(best.best)
-app.command("breakeven", cls=Aliased, epilog=breakeven.EPILOG)(breakeven.break_even)
-app.command("check", cls=Aliased, epilog=check.EPILOG)(check.check)
-app.command("gate", cls=Aliased, epilog=gate.EPILOG)(gate.gate)
-app.command("plot", cls=Aliased, epilog=plot.EPILOG)(plot.plot)
-app.command("compare", cls=Aliased, epilog=compare.EPILOG)(compare.compare)
-app.command("explain", cls=Aliased, epilog=explain.EPILOG)(explain.explain)
-app.command("profile", cls=Aliased, epilog=profile.EPILOG)(profile.profile_case)
-app.command("accuracy", cls=Aliased, epilog=accuracy.EPILOG)(accuracy.accuracy)
-app.command("sql", cls=Aliased, epilog=sql.EPILOG)(sql.sql)
-app.command("divergence", cls=Aliased, epilog=divergence.EPILOG)(divergence.divergence)
-app.command("export", cls=Aliased, epilog=export.EPILOG)(export.export)
-app.command("import", cls=Aliased, epilog=import_.EPILOG)(import_.import_run)
-app.command("prune", cls=Aliased, epilog=prune.EPILOG)(prune.prune)
+app.command("list", epilog=listing.EPILOG)(listing.list_results)
+app.command("history", epilog=history.EPILOG)(history.history)
+app.command("show", epilog=show.EPILOG)(show.show_case)
+app.command("judge", epilog=rejudge.EPILOG)(rejudge.rejudge)
+app.command("best", epilog=best.EPILOG)(best.best)
+app.command("breakeven", epilog=breakeven.EPILOG)(breakeven.break_even)
+app.command("check", epilog=check.EPILOG)(check.check)
+app.command("gate", epilog=gate.EPILOG)(gate.gate)
+app.command("plot", epilog=plot.EPILOG)(plot.plot)
+app.command("compare", epilog=compare.EPILOG)(compare.compare)
+app.command("explain", epilog=explain.EPILOG)(explain.explain)
+app.command("profile", epilog=profile.EPILOG)(profile.profile_case)
+app.command("accuracy", epilog=accuracy.EPILOG)(accuracy.accuracy)
+app.command("sql", epilog=sql.EPILOG)(sql.sql)
+app.command("divergence", epilog=divergence.EPILOG)(divergence.divergence)
+app.command("export", epilog=export.EPILOG)(export.export)
+app.command("import", epilog=import_.EPILOG)(import_.import_run)
+app.command("prune", epilog=prune.EPILOG)(prune.prune)
 
 
 @app.callback(invoke_without_command=True, epilog="Example: farm results --json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,13 +61,13 @@ def accuracy(
 
     if output is not None:
         check_ending(output, "farm results accuracy")
-    shown = _shown(
-        db, inventory, parse_case(case), run, specificity=specificity, sensitivity=sensitivity, margin=margin
-    )
+    shown = _shown(db, inventory, case, run, specificity=specificity, sensitivity=sensitivity, margin=margin)
     if finding is not None and finding not in shown.of.images.classes:
         from orchestrator.errors import UnknownName
 
-        raise UnknownName("finding", finding, list(shown.of.images.classes), hint=f"farm results accuracy {case}")
+        raise UnknownName(
+            "finding", finding, list(shown.of.images.classes), hint=f"farm results accuracy {shlex.quote(str(case))}"
+        )
     if output is not None:
         _draw(output, report.picture(shown, finding), case)
     if json:
@@ -76,14 +77,15 @@ def accuracy(
 
 
 def _shown(
-    db: str | None, inventory: Path | None, case: Case, run: str | None, *, margin: float, **shares: float
+    db: str | None, inventory: Path | None, text: str, run: str | None, *, margin: float, **shares: float
 ) -> report.Shown:
-    """Return what the store has of ``case``; ``shares`` are those at which sensitivity and specificity are given."""
+    """Return what the store has of the case ``text``; ``shares`` are those at which sensitivity and specificity are given."""
     from orchestrator.analysis.accuracy import findings
     from orchestrator.analysis.accuracy.reader import AccuracyReader
     from orchestrator.reports import accuracy as report
 
     with existing_store(db, inventory) as store:
+        case = parse_case(text, store)
         row = find_result(store, case, run)
         reader = AccuracyReader(store)
         of, auc = reader.scored(row.run, case), reader.estimates(row.run, case)
@@ -96,6 +98,8 @@ def _shown(
             of=of,
             baseline=reader.scored(row.run, baseline) if baseline else None,
             baseline_scheme=baseline.scheme if baseline else None,
+            baseline_auc=reader.estimates(row.run, baseline) if baseline else None,
+            auc=auc,
             **shares,
         )
 
@@ -104,7 +108,9 @@ def _draw(output: Path, chart: Chart | None, case: str) -> None:
     from orchestrator.errors import UsageError
 
     if chart is None:
-        raise UsageError(f"{case}: no curve to draw, labels are all alike", hint=f"farm results accuracy {case}")
+        raise UsageError(
+            f"{case}: no curve to draw, labels are all alike", hint=f"farm results accuracy {shlex.quote(str(case))}"
+        )
     write_picture(output, chart)
 
 
@@ -120,7 +126,9 @@ def _missing(store: Queries, run: str, case: Case) -> Exception:
     if scores is None:
         return UsageError(f"{case} has no scores: its accuracy was never checked", hint="farm run --resume RUN")
     if scores.error is not None:
-        return UsageError(f"{case} has no scores: scoring failed: {scores.error}", hint=f"farm results show {case}")
+        return UsageError(
+            f"{case} has no scores: scoring failed: {scores.error}", hint=f"farm results show {shlex.quote(str(case))}"
+        )
     return UsageError(
         f"{case} was scored by an older farm, which did not store the images",
         hint="measure it again: farm run; farm results show has its AUC by class",

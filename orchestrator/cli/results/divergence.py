@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, existing_store
-from orchestrator.cli.results.filters import Devices, Models, Run, Runtimes, Schemes, Since, filters
+from orchestrator.cli.results.filters import Devices, Models, Run, Runtimes, Schemes, Since, filters, warn_of_unknown
 
 EPILOG = """Examples:
 
@@ -35,16 +35,21 @@ def divergence(
     """
     from orchestrator.analysis.accuracy.divergence import divergences
     from orchestrator.reports import divergence as report
+    from orchestrator.reports import no_results
 
     narrowed = filters(devices=devices, models=models, schemes=schemes, runtimes=runtimes, since=since)
     with existing_store(db, inventory) as store:
         run_id = store.run(run).id if run else None
-        rows = store.results(run=run_id, since=narrowed.since, **narrowed.of(store, run_id, inventory, db))
+        chosen = narrowed.of(store, run_id, inventory, db)
+        rows = store.results(run=run_id, since=narrowed.since, **chosen)
+        warn_of_unknown(store, run_id, chosen, store.run(run) if run else None)
         found = divergences(store, rows, worst)
+        why = "none of these results has scores whose images are stored; measure with farm run, then ask again"
+        if not rows:
+            why = no_results.explain(store.results(run=run_id), chosen, store.run(run) if run else None)
     if json:
         typer.echo(report.as_json(found))
     elif found:
         report.show(found, console())
     else:
-        what = "no result fits" if not rows else "none of these results has scores whose images are stored"
-        errors_console().print(f"{what}; measure with farm run, then ask again", markup=False, soft_wrap=True)
+        errors_console().print(why, markup=False, soft_wrap=True)

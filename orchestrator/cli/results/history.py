@@ -27,8 +27,8 @@ def history(
     from orchestrator.analysis import history as analysis
     from orchestrator.reports import history as report
 
-    wanted = parse_case(case)
     with existing_store(db, inventory) as store:
+        wanted = parse_case(case, store)
         find_result(store, wanted, None)
         points = analysis.history(store, wanted, project(db, inventory).state / "blobs", last)
     if json:

@@ -108,7 +108,9 @@ def print_results(
         if as_json or rows:
             print_rows(store, rows, project(db, inventory), as_json=as_json)
         else:
-            print_why_empty(store.results(run=run_id), chosen, of_run)
+            existing = store.results(run=run_id)
+            unfinished = next(iter(store.runs()), None) if run is None and not existing else None
+            print_why_empty(existing, chosen, of_run or unfinished)
         if page is not None and len(rows) == page and not as_json:
             _print_more(page, store.count_results(run=run_id, since=narrowed.since, **chosen))
         if run_id and not as_json:

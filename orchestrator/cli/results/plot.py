@@ -115,7 +115,7 @@ def _history(store: Queries, where: Project, case: str) -> Sequence[Chart]:
     from orchestrator.cli.results.case import find_result, parse_case
     from orchestrator.reports.charts import history as charts
 
-    wanted = parse_case(case)
+    wanted = parse_case(case, store)
     find_result(store, wanted, None)
     chart = charts.history(history(store, wanted, where.state / "blobs", 50))
     return [chart] if chart else []

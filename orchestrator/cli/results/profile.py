@@ -50,9 +50,9 @@ def profile_case(
     from orchestrator.analysis.profile import side_by_side
     from orchestrator.reports import profile as report
 
-    chosen = parse_case(case)
-    other = replace(chosen, scheme=against or FLOAT32)
     with existing_store(db, inventory) as store:
+        chosen = parse_case(case, store)
+        other = replace(chosen, scheme=against or FLOAT32)
         ours = _profile(store, chosen, run)
         theirs = _profile(store, other, run, required=against is not None) if other != chosen else None
     both = side_by_side(theirs, ours) if ours is not None and theirs is not None else None

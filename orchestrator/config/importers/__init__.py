@@ -8,7 +8,7 @@ from pathlib import Path
 from orchestrator.config import foreign_inventory
 from orchestrator.config.importers import ansible, ansible_ini, ansible_list, ansible_yaml
 from orchestrator.config.importers import ssh_config as ssh
-from orchestrator.config.importers.result import Found
+from orchestrator.config.importers.result import Found, read_text
 from orchestrator.errors import InventoryError
 
 __all__ = ["Found", "as_inventory", "read"]
@@ -62,12 +62,7 @@ def as_inventory(path: Path) -> Found:
 
 
 def _text(path: Path) -> str:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as reason:
-        raise InventoryError(f"{path}: {reason.strerror}") from reason
-    except UnicodeDecodeError as reason:
-        raise InventoryError(f"{path}: not UTF-8 at byte {reason.start}") from reason
+    text = read_text(path)
     if text.startswith("$ANSIBLE_VAULT"):
         raise InventoryError(f"{path}:1: it is encrypted", hint=f"ansible-vault view {path} > hosts.yaml")
     if text.startswith("#!"):

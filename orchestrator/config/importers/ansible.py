@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 #: The most hosts that an inventory may have; `pi[0:999999999]` is a slip.
 MOST_HOSTS = 10_000
+#: Groups, and hosts counted once for each line that names them.
+_MOST_GROUPS, _MOST_NAMED = 2_000, 200_000
 #: Characters of a name with its ranges, digits of an end of a range.
-_LONGEST, _MOST_DIGITS = 1_000, 9
+LONGEST, _MOST_DIGITS = 1_000, 9
 #: Groups that say nothing of a host.
 NO_TAGS = (ALL, "ungrouped")
 _RANGE = re.compile(r"\[([0-9]*|[A-Za-z]):([0-9]+|[A-Za-z])(?::([0-9]+))?\]")
@@ -67,14 +69,21 @@ class Tree:
     beside_groups: dict[str, dict[str, Value]] = field(default_factory=dict)
     beside_hosts: dict[str, dict[str, Value]] = field(default_factory=dict)
     notes: Notes = field(default_factory=Notes)
+    _named: int = 0
 
     def group(self, name: str) -> Group:
-        """Return the group, made where there is none yet."""
+        """Return the group, made where there is none yet; raises `InventoryError` where there are too many."""
+        if len(self.groups) >= _MOST_GROUPS and name not in self.groups:
+            raise InventoryError(f"group {name[:40]!r}: more than {_MOST_GROUPS} groups")
         return self.groups.setdefault(name, Group())
 
     def add(self, pattern: str, group: str, values: Mapping[str, Value], where: str) -> None:
         """Put the hosts of ``pattern`` into ``group``; raises `InventoryError` for an invalid range."""
-        for host in hosts(pattern, where):
+        named = hosts(pattern, where)
+        self._named += len(named)
+        if self._named > _MOST_NAMED:
+            raise InventoryError(f"{where}: more than {_MOST_NAMED} hosts are named, the same again and again")
+        for host in named:
             self.group(group).hosts[host] = None
             self.hosts.setdefault(host, {}).update(values)
         if len(self.hosts) > MOST_HOSTS:
@@ -89,7 +98,7 @@ def hosts(pattern: str, where: str) -> list[str]:
     match = _RANGE.search(pattern)
     if match is None:
         return [pattern]
-    if len(pattern) > _LONGEST or any(len(end or "") > _MOST_DIGITS for end in match.groups()):
+    if len(pattern) > LONGEST or any(len(end or "") > _MOST_DIGITS for end in match.groups()):
         raise InventoryError(f"{where}: {match[0][:40]} is not a range of 1 to {MOST_HOSTS} hosts")
     first, last, step = match[1] or "0", match[2], int(match[3] or 1)
     if first.isdigit() != last.isdigit() or (first.isdigit() and first[0] == "0" and len(first) not in (1, len(last))):

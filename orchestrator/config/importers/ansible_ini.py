@@ -7,7 +7,7 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
-from orchestrator.config.importers.ansible import Tree, Value
+from orchestrator.config.importers.ansible import LONGEST, Tree, Value
 from orchestrator.config.inventory_schema import ALL
 from orchestrator.errors import InventoryError, no_such
 
@@ -69,6 +69,8 @@ def _host(found: Tree, group: str, line: str, where: str) -> None:
     if not words:
         return
     pattern, values = words[0], {}
+    if len(pattern) > LONGEST:
+        raise InventoryError(f"{where}: the name of a host has {len(pattern)} characters, {LONGEST} at most are read")
     with_port = _PORT.fullmatch(pattern)
     if with_port:
         pattern = with_port["host"]

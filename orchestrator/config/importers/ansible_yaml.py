@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.config import yaml_document as documents
 from orchestrator.config.importers.ansible import Tree, Value
+from orchestrator.config.importers.result import read_text
 from orchestrator.errors import InventoryError, unknown_key
 
 if TYPE_CHECKING:
@@ -50,10 +51,7 @@ def _beside(folder: Path, name: str, found: Tree) -> dict[str, Value]:
         for each in files:
             if not each.is_file():
                 continue
-            try:
-                text = each.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as reason:
-                raise InventoryError(f"{each}: can't be read: {reason}") from reason
+            text = read_text(each)
             if text.startswith("$ANSIBLE_VAULT"):
                 found.notes.add(str(each), "not taken over: it is encrypted")
                 continue

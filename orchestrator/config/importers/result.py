@@ -8,17 +8,34 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from orchestrator.config.address import parse_address, written_address
+from orchestrator.config.foreign_inventory import MOST_BYTES
 from orchestrator.config.inventory_schema import name_misfit
 from orchestrator.domain.device import Device
 from orchestrator.errors import InventoryError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 #: How many devices a note names.
 NAMED = 5
 #: Jump hosts in a row; real ones are fewer, a file may have any number.
 FARTHEST = 16
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file; raises `InventoryError` where it can't be read, is no UTF-8, or larger than `MOST_BYTES`."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as reason:
+        raise InventoryError(f"{path}: {reason.strerror}") from reason
+    if len(content) > MOST_BYTES:
+        raise InventoryError(f"{path}: larger than {MOST_BYTES >> 20} MiB")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as reason:
+        raise InventoryError(f"{path}: not UTF-8 at byte {reason.start}") from reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +140,7 @@ def resolved(names: list[str], make: Callable[[str, Callable[[str], Device | Non
     ``make`` gets a name and a function for jump hosts: it returns the device of another name, ``None`` for no such name.
     """
     done: dict[str, Device | None] = {}
+    known = frozenset(names)
 
     def get(name: str, behind: tuple[str, ...]) -> Device | None:
         if name not in done:
@@ -135,7 +153,7 @@ def resolved(names: list[str], make: Callable[[str, Callable[[str], Device | Non
         return done[name]
 
     def through(name: str, behind: tuple[str, ...]) -> Device | None:
-        if name not in names:
+        if name not in known:
             return None
         if name in behind:
             raise LeftOut("left out: it is reached through itself")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.config.atomic_write import locked
+from orchestrator.config.child_environment import child_environment
 from orchestrator.config.private_folder import make_private
 from orchestrator.errors import DeviceUnfit, UsageError
 from orchestrator.runtimes.pins import pins
@@ -30,14 +31,22 @@ FETCH_TIMEOUT_S = 900
 def obtain(chosen: Sequence[Pin], cache: Path, wheelhouse: Path | None = None) -> tuple[Path, ...]:
     """Return the file of each wheel in ``cache``; what is missing comes from ``wheelhouse``, else from pip.
 
-    Several processes and threads may do this at once. Raises `DeviceUnfit` where a file can't be had, or is another.
+    Several processes and threads may do this at once. Raises `DeviceUnfit` where a file can't be had, or is another, `UsageError`
+    where there is no folder ``wheelhouse``.
     """
+    refuse_missing(wheelhouse)
     make_private(cache)
     with locked(cache):  # devices are probed side by side, and most need the same files
         for pin in chosen:
             if not _is_intact(cache / pin.filename, pin):
                 _put(pin, cache, wheelhouse)
     return tuple(cache / pin.filename for pin in chosen)
+
+
+def refuse_missing(wheelhouse: Path | None) -> None:
+    """Raise `UsageError` where ``wheelhouse`` is named and no such folder exists."""
+    if wheelhouse is not None and not wheelhouse.is_dir():
+        raise UsageError(f"wheelhouse {wheelhouse}: no such folder", hint="farm devices wheels DIR fills one")
 
 
 def wanted(
@@ -98,7 +107,9 @@ def _fetch(pin: Pin, folder: Path, wheelhouse: Path | None) -> None:
     command += ["{}.{}".format(*pin.python), *platforms, "--require-hashes", "-r", str(requirements)]
     command += ["--dest", str(folder)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=FETCH_TIMEOUT_S, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, env=child_environment(), timeout=FETCH_TIMEOUT_S, check=False
+        )
         failed = done.returncode != 0
         words = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("WARNING")]
     except subprocess.TimeoutExpired:

@@ -12,24 +12,29 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 # Programs for a device without an agent. One line each, no ``!``: csh and fish must pass them through.
-#: Prints where the agent belongs, whether it is there unharmed, which Python runs it.
+#: Prints what runs the agent there, where it belongs, whether it is there unharmed, whether another user owns the place, which Python it is.
 LOCATE = (
     "import hashlib,json,os,sys;"
     "w=os.path.join(os.path.expanduser('~'),sys.argv[1]);"
     "p=os.path.join(w,'agents',sys.argv[2]+'.zip');"
     "b=open(p,'rb').read() if os.path.isfile(p) else b'';"
     "h=hashlib.sha256(b).hexdigest()==sys.argv[2];"
-    "print(json.dumps({'workdir':w,'agent':p,'present':h,'damaged':os.path.exists(p) and not h,'python':list(sys.version_info[:2])}))"
+    "d=[os.stat(f) for f in (w,os.path.dirname(p)) if os.path.isdir(f)];"
+    "f=[s for s in d if s.st_uid not in (0,os.geteuid())];"
+    "v=list(sys.version_info[:2]);k=h and not f and v>=[3,9];"
+    "sys.path.insert(0,p) if k else None;"
+    "r=__import__('agent.bytecode').bytecode.ready(p) if k else (p,os.path.exists(p) and not h);"
+    "print(json.dumps({'workdir':w,'agent':p,'runs':r[0],'present':h,'damaged':r[1],'foreign':bool(f),'python':v}))"
 )
-#: Writes the agent from standard input, unless it arrived damaged; an exception ends it with its message alone.
+#: Writes the agent from standard input, unless it arrived damaged, and prints what runs it; an exception ends it with its message alone.
 INSTALL = (
-    "import hashlib,os,shutil,sys;sys.excepthook=lambda k,e,t:print(e,file=sys.stderr);"
-    "p=sys.argv[1];os.makedirs(os.path.dirname(p),0o700,exist_ok=True);"
+    "import hashlib,json,os,shutil,sys;sys.excepthook=lambda k,e,t:print(e,file=sys.stderr);"
+    "p=sys.argv[1];os.umask(63);os.makedirs(os.path.dirname(p),0o700,exist_ok=True);"
     "b=sys.stdin.buffer.read();"
     "sys.exit('no space left on the device') if shutil.disk_usage(os.path.dirname(p)).free < 2*len(b) else None;"
     "sys.exit('arrived damaged') if hashlib.sha256(b).hexdigest() not in p else None;"
-    "t=p+'.'+str(os.getpid());f=open(t,'wb');f.write(b);f.flush();os.fsync(f.fileno());f.close();os.replace(t,p);"
-    "print('{}')"
+    "t=p+'.'+str(os.getpid());os.unlink(t) if os.path.lexists(t) else None;f=open(t,'xb');f.write(b);f.flush();os.fsync(f.fileno());f.close();os.replace(t,p);"
+    "sys.path.insert(0,p);print(json.dumps({'runs':__import__('agent.bytecode').bytecode.ready(p)[0]}))"
 )
 
 

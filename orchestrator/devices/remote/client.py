@@ -3,37 +3,37 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import logging
 import sys
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 from agent import wire
-from orchestrator.devices.remote.bundle import INSTALL, LOCATE, pack_agent
-from orchestrator.devices.remote.gate import (
+from orchestrator.devices.remote.answers import (
+    AllReceived,
     EnvironmentReady,
+    Installed,
     LaneAccepted,
     LaneStopped,
     Located,
     MissingBlobs,
     Received,
-    Refusal,
-    Removed,
-    last_words,
-    read_answer,
-    read_facts,
 )
+from orchestrator.devices.remote.bundle import INSTALL, LOCATE, pack_agent
+from orchestrator.devices.remote.file_row import FileRow
+from orchestrator.devices.remote.gate import last_words, read_answer, read_facts
 from orchestrator.devices.remote.journal_lines import records
 from orchestrator.devices.remote.orders import RECORD_BYTES
+from orchestrator.devices.remote.refusals import refusal_of
 from orchestrator.domain.tuning import Tuning
 from orchestrator.domain.units import format_bytes, format_seconds
 from orchestrator.errors import (
     AgentFailed,
     AnswerRefused,
     ConnectionLost,
-    DeviceBusy,
     DeviceUnfit,
     FarmError,
     NoAnswer,
@@ -50,12 +50,14 @@ if TYPE_CHECKING:
     from orchestrator.transports.base import Completed, Transport
 
 
+T = TypeVar("T")
+
 #: Which device is asked what, for ``--verbose``: never what is sent, where secrets may be.
 _LOG = logging.getLogger(__name__)
 #: How long a device may take to answer, or to take more of what is sent.
 SILENCE_S = 60.0
-#: What Python answers where the file that it should run is not there.
-NO_FILE = 2
+#: What Python answers where the file that it should run is not there; what a shell answers where Python is not there.
+NO_FILE, NOT_EXECUTABLE, NOT_FOUND = 2, 126, 127
 #: How often the clock is looked at while a lane writes nothing; rare, because `local` measures on this machine.
 TICK_S = 15.0
 #: Hashing and syncing what arrived takes an old SD card as long as this allows.
@@ -64,16 +66,11 @@ SLOWEST_DISK_BYTES_PER_S = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lacking:
-    """Blobs that a device lacks: sha256 -> bytes that arrived, and which of them it had, damaged since."""
+    """Blobs that a device lacks: sha256 -> bytes that arrived, which it had, damaged since, and the room for them."""
 
     arrived: dict[str, int]
     damaged: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Space:
-    """Room on the disk of the device's work directory."""
-
+    #: Of its disk: what farm takes up, and what is left.
     used_bytes: int
     free_bytes: int
 
@@ -81,8 +78,18 @@ class Space:
 class AgentClient:
     """One device with its agent. Errors of the transport pass through; refusals of the agent are translated."""
 
-    def __init__(self, transport: Transport, device: Device) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        device: Device,
+        *,
+        paced: Callable[[BinaryIO], BinaryIO] = lambda source: source,
+        tick_s: float = TICK_S,
+    ) -> None:
+        """``paced`` returns what is read in the place of a file that is sent; ``tick_s`` is as in `follow`."""
         self.device = device
+        self._paced = paced
+        self._tick_s = tick_s
         self._transport = transport
         self._agent: str | None = None
         self._workdir = ""
@@ -107,16 +114,17 @@ class AgentClient:
         packed = pack_agent()
         sha256 = hashlib.sha256(packed).hexdigest()
         found = self._locate(sha256)
-        sent = 0
         if found.damaged:
             self._damaged.append("agent")
+        runs = found.runs
         if not found.present:
-            done = self._run("install", [self._python, "-c", INSTALL, found.agent], stdin=packed)
+            stdin = self._paced(io.BytesIO(packed))
+            done = self._run("install", [self._python, "-c", INSTALL, found.agent], stdin=stdin)
             if done.status:
                 raise self._not_installed(done)
-            sent = len(packed)
-        self._agent, self._workdir = found.agent, found.workdir
-        return sent
+            runs = read_answer(Installed, done.out, self._source("install")).runs
+        self._agent, self._workdir = runs, found.workdir
+        return 0 if found.present else len(packed)
 
     def probe(self, runtimes: Iterable[str] = (), environment: str | None = None) -> dict[str, Any]:
         """Return the device's facts; ``runtimes`` are tried for real, in ``environment`` if one is named.
@@ -146,48 +154,46 @@ class AgentClient:
                 raise AnswerRefused(f"{self._source('have')} says that more bytes arrived than a file has: {arrived}")
         if not set(answer.damaged) <= set(answer.missing):
             raise AnswerRefused(f"{self._source('have')} calls blobs damaged that it has")
-        return Lacking(arrived=answer.missing, damaged=frozenset(answer.damaged))
+        damaged = frozenset(answer.damaged)
+        return Lacking(
+            arrived=answer.missing, damaged=damaged, used_bytes=answer.used_bytes, free_bytes=answer.free_bytes
+        )
 
-    def send(self, path: Path, sha256: str, *, arrived: int = 0, progress: Callable[[int], None] | None = None) -> int:
+    def send(self, path: Path, sha256: str, *, arrived: int = 0) -> int:
         """Send a blob from byte ``arrived`` on and return the bytes sent; raises `TransferBroken` if it arrives wrong."""
         size = path.stat().st_size
         with path.open("rb") as source:
             source.seek(arrived)
             argv = ["receive", sha256, "--size", str(size), "--offset", str(arrived)]
             timeout_s = SILENCE_S + size / SLOWEST_DISK_BYTES_PER_S
-            printed = self._ask(argv, source, timeout_s=timeout_s, progress=progress)
-        received = read_answer(Received, printed, self._source("receive"))
+            received = self.answer(Received, argv, self._paced(source), timeout_s=timeout_s)
         if received != Received(sha256=sha256, size_bytes=size):
             raise AnswerRefused(f"{self._source('receive')} is about another file")
         return size - arrived
+
+    def send_all(self, files: Mapping[str, Path], arrived: Mapping[str, int]) -> None:
+        """Send the rest of several blobs, sha256 -> file, in one go; raises as `send`, with those before it there."""
+        row = FileRow(files, arrived)
+        timeout_s = SILENCE_S + row.size_bytes / SLOWEST_DISK_BYTES_PER_S
+        stdin = self._paced(cast("BinaryIO", row))
+        if self.answer(AllReceived, ["receive-all"], stdin, timeout_s=timeout_s).received != len(files):
+            raise AnswerRefused(f"{self._source('receive-all')} is about other files")
 
     def ensure_environment(self, name: str, wheels: Iterable[tuple[str, str]]) -> None:
         """Unpack wheels, (file name, sha256) of blobs that are there, into the environment ``name``; again where it is damaged."""
         request = wire.EnvironmentRequest(
             environment=name, wheels=tuple(wire.Wheel(filename=filename, sha256=sha256) for filename, sha256 in wheels)
         )
-        printed = self._ask(["environment"], wire.to_json(request), timeout_s=900)
-        if read_answer(EnvironmentReady, printed, self._source("environment")).damaged:
+        if self.answer(EnvironmentReady, ["environment"], wire.to_json(request), timeout_s=900).damaged:
             self._damaged.append(f"environment {name[:12]}")
 
     def start(self, request: wire.LaneRequest) -> None:
         """Start a lane, detached; starting the same lane twice starts it once. Raises `DeviceBusy`."""
-        read_answer(LaneAccepted, self._ask(["start"], wire.to_json(request)), self._source("start"))
-
-    def space(self) -> Space:
-        """Return how much room farm takes up on the device, and how much is left there."""
-        answer = self._have(())
-        return Space(used_bytes=answer.used_bytes, free_bytes=answer.free_bytes)
-
-    def collect_garbage(self, unused_days: float = 30.0) -> Removed:
-        """Remove what nothing has used for so long; return what that was. Raises `DeviceBusy`."""
-        printed = self._ask(["gc", "--unused-days", str(unused_days)], timeout_s=300)
-        return read_answer(Removed, printed, self._source("gc"))
+        self.answer(LaneAccepted, ["start"], wire.to_json(request))
 
     def tune(self, *, holder: str, no_turbo: bool, seconds: float) -> Tuning:
         """Set what makes timings steady until `restore`, for ``seconds`` at most. Raises `DeviceBusy`."""
-        request = wire.TuneRequest(holder=holder, no_turbo=no_turbo, seconds=seconds)
-        return self._tuning("tune", wire.to_json(request))
+        return self._tuning("tune", wire.to_json(wire.TuneRequest(holder=holder, no_turbo=no_turbo, seconds=seconds)))
 
     def restore(self) -> Tuning:
         """Put back what was tuned. Raises `DeviceBusy`."""
@@ -203,17 +209,19 @@ class AgentClient:
         *,
         line_bytes: int = RECORD_BYTES,
         check: Callable[[], None] = lambda: None,
+        waits: bool = True,
     ) -> Iterator[Recorded]:
-        """Yield the journal of ``lane`` from ``offset`` as it grows, until its `LaneDone`.
+        """Yield the journal of ``lane`` from ``offset`` as it grows, until its `LaneDone`; what is there now, unless it ``waits``.
 
-        ``check`` is called whenever something arrives, and every `TICK_S` in silence; what it raises ends the following.
+        ``check`` is called whenever something arrives, and every ``tick_s`` in silence; what it raises ends the following.
         Raises `ConnectionLost` when the link dies (follow again from the last offset), `AgentFailed` with the code
         ``lane-died`` where the lane's process is gone, `AnswerRefused` for what is no journal, or a line of more than
         ``line_bytes``.
         """
-        chunks = self._transport.stream(self._command(["follow", lane, "--from", str(offset)]), tick_s=TICK_S)
+        command = "follow" if waits else "collect"
+        chunks = self.stream([command, lane, "--from", str(offset)], tick_s=self._tick_s)
         source = f"{self.device.name}: the journal of lane {lane}"
-        _LOG.debug("%s: follow %s from byte %d, until the lane ends", self.device.name, lane, offset)
+        _LOG.debug("%s: %s %s from byte %d", self.device.name, command, lane, offset)
         try:
             yield from records(chunks, offset, line_bytes=line_bytes, source=source, check=check)
         except AnswerRefused:
@@ -221,13 +229,18 @@ class AgentClient:
         except AgentFailed as error:
             raise self._refusal(error.stderr, error.status or 1) from error
 
-    def stop(self, lane: str) -> bool:
-        """Stop a lane; return False where it was over already."""
-        return read_answer(LaneStopped, self._ask(["stop", lane]), self._source("stop")).stopped
+    def stop(self, lane: str, *, now: bool = True) -> bool:
+        """Stop a lane, or let it finish the step that it is at; return False where it was over already."""
+        return self.answer(LaneStopped, ["stop", lane, *([] if now else ["--gently"])]).stopped
+
+    def answer(
+        self, kind: type[T], argv: list[str], stdin: bytes | BinaryIO = b"", *, timeout_s: float = SILENCE_S
+    ) -> T:
+        """Return the answer to a command of the agent as a ``kind`` of `gate`."""
+        return read_answer(kind, self._ask(argv, stdin, timeout_s=timeout_s), self._source(argv[0]))
 
     def _have(self, hashes: Iterable[str], *, timeout_s: float = SILENCE_S) -> MissingBlobs:
-        printed = self._ask(["have"], json.dumps(sorted(hashes)).encode(), timeout_s=timeout_s)
-        return read_answer(MissingBlobs, printed, self._source("have"))
+        return self.answer(MissingBlobs, ["have"], json.dumps(sorted(hashes)).encode(), timeout_s=timeout_s)
 
     def _tuning(self, command: str, stdin: bytes = b"") -> Tuning:
         answer = read_facts(self._ask([command], stdin), self._source(command))
@@ -250,22 +263,25 @@ class AgentClient:
         done = self._run("locate", [self._python, "-c", LOCATE, self.device.workdir, sha256])
         name, python = self.device.name, self._python
         if done.status:
-            raise DeviceUnfit(
-                f"{name}: {python} does not run there: {_last_words(done)}",
-                hint="install Python 3.9 or later on the device, or set `python:` in its inventory entry",
-            )
+            raise self._no_python(_last_words(done))
         try:
             found = read_answer(Located, done.out, f"{name}: what {python} printed")
         except AnswerRefused as error:
-            raise DeviceUnfit(
-                f"{name}: {python} is no Python: {error.message}", hint="set `python:` in its inventory entry"
-            ) from error
+            words = f"{name}: {python} is no Python: {error.message}"
+            raise DeviceUnfit(words, hint="set `python:` in its inventory entry") from error
+        if found.foreign:
+            words = f"{name}: {found.workdir} belongs to another user there, who could change what farm runs"
+            raise DeviceUnfit(words, hint="set `workdir:` in the inventory to a directory of your own")
         if found.python < OLDEST_PYTHON:
-            raise DeviceUnfit(
-                f"{name}: {python} is Python {'.'.join(map(str, found.python))}; the agent needs 3.9 or later",
-                hint="set `python:` in its inventory entry to a newer one",
-            )
+            words = f"{name}: {python} is Python {'.'.join(map(str, found.python))}; the agent needs 3.9 or later"
+            raise DeviceUnfit(words, hint="set `python:` in its inventory entry to a newer one")
         return found
+
+    def _no_python(self, words: str) -> DeviceUnfit:
+        return DeviceUnfit(
+            f"{self.device.name}: {self._python} does not run there: {words}",
+            hint="install Python 3.9 or later on the device, or set `python:` in its inventory entry",
+        )
 
     def _not_installed(self, done: Completed) -> FarmError:
         message = f"{self.device.name}: the agent could not be installed: {_last_words(done)}"
@@ -279,16 +295,13 @@ class AgentClient:
             agent = self._agent or ""  # another thread may have closed us at once: then Python finds no file
         return [self._python, agent, "--workdir", self._workdir, *argv]
 
-    def _ask(
-        self,
-        argv: list[str],
-        stdin: bytes | BinaryIO = b"",
-        *,
-        timeout_s: float = SILENCE_S,
-        progress: Callable[[int], None] | None = None,
-    ) -> bytes:
+    def stream(self, argv: list[str], stdin: bytes = b"", *, tick_s: float) -> Iterator[bytes]:
+        """Yield what a command of the agent prints, as `Transport.stream` does."""
+        return self._transport.stream(self._command(argv), stdin=stdin, tick_s=tick_s)
+
+    def _ask(self, argv: list[str], stdin: bytes | BinaryIO = b"", *, timeout_s: float = SILENCE_S) -> bytes:
         """Return what a command of the agent printed; raises what its refusal means."""
-        done = self._run(argv[0], self._command(argv), stdin=stdin, timeout_s=timeout_s, progress=progress)
+        done = self._run(argv[0], self._command(argv), stdin=stdin, timeout_s=timeout_s)
         if done.status:
             raise self._refusal(done.out if done.status == wire.REFUSED else done.err, done.status)
         return done.out
@@ -300,12 +313,11 @@ class AgentClient:
         *,
         stdin: bytes | BinaryIO = b"",
         timeout_s: float = SILENCE_S,
-        progress: Callable[[int], None] | None = None,
     ) -> Completed:
         """Run ``argv`` there; raises `NoAnswer`, which names the device and ``command``, after ``timeout_s`` of silence."""
         began = time.monotonic()
         try:
-            done = self._transport.run(argv, stdin=stdin, timeout_s=timeout_s, progress=progress)
+            done = self._transport.run(argv, stdin=stdin, timeout_s=timeout_s)
         except NoAnswer as error:
             raise NoAnswer(
                 f"{self.device.name}: no answer to `{command}` within {timeout_s:g} s",
@@ -318,24 +330,12 @@ class AgentClient:
 
     def _refusal(self, printed: bytes, status: int) -> FarmError:
         """Turn the refusal in the last line of ``printed`` into our error."""
-        name = self.device.name
         if status == NO_FILE and b"can't open file" in printed:
             self._agent = None  # the next command pushes it again
-            return ConnectionLost(f"{name}: the agent was deleted from its directory there")
-        try:
-            refusal = read_answer(Refusal, printed, f"{name}: the agent's refusal")
-        except AnswerRefused:
-            words = last_words(printed, 2_000) or "it printed nothing"
-            return AgentFailed(f"{name}: the agent failed with status {status}: {words}", status=status)
-        code, message = refusal.error, " ".join(refusal.message.split())
-        if code == wire.BUSY:
-            return DeviceBusy(f"{name}: {message}", hint="wait for it, or ask its holder to stop it")
-        if code == wire.BLOB_BROKEN:
-            return TransferBroken(f"{name}: {message}")
-        if code in (wire.NO_SPACE, wire.UNFIT):
-            room = f"make room there: farm devices clean {name}" if code == wire.NO_SPACE else None
-            return DeviceUnfit(f"{name}: {message}", hint=room)
-        return AgentFailed(f"{name}: {message}", status=status, code=code)
+            return ConnectionLost(f"{self.device.name}: the agent was deleted from its directory there")
+        if status in (NOT_FOUND, NOT_EXECUTABLE):
+            return self._no_python(last_words(printed, 500) or f"status {status}")
+        return refusal_of(self.device.name, printed, status)
 
 
 def _last_words(done: Completed) -> str:

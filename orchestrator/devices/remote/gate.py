@@ -6,7 +6,6 @@ import base64
 import dataclasses
 import math
 import zlib
-from dataclasses import dataclass
 from functools import cache
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -16,6 +15,7 @@ from pydantic import AfterValidator, ConfigDict, FailFast, Field, ValidationErro
 from pydantic_core import from_json
 
 from agent import wire
+from orchestrator.devices.remote.answers import FoundLane, Installed, LaneOrigin, Located, Refusal
 from orchestrator.devices.remote.sanitize import sanitize_facts, sanitize_settings
 from orchestrator.domain.readings import expect_reading
 from orchestrator.domain.samples import SAMPLE_BYTES, Samples
@@ -31,8 +31,8 @@ T = TypeVar("T")
 ANSWER_BYTES = 1 << 20
 #: Of the values in one answer or record: half an hour of sensor readings are some 70,000.
 MOST_VALUES = 250_000
-#: What databases keep.
-LARGEST, LARGEST_OF_A_COLUMN = (1 << 63) - 1, (1 << 31) - 1
+#: What databases keep; half of it, since what is computed of counts is rounded: ns until the year 2116.
+LARGEST, LARGEST_OF_A_COLUMN = (1 << 62) - 1, (1 << 31) - 1
 #: Of a text: the agent sends the last 2,000 characters of a worker.
 TEXT_CHARACTERS = 4_000
 #: Half an hour of readings, four a second, five times over.
@@ -43,6 +43,8 @@ GOLDEN_BYTES = 1 << 20
 MOST_OPERATORS = 10_000
 #: Of the name of an operator or a type; the longest of XNNPACK's are some fifty.
 NAME_CHARACTERS = 200
+#: Of what a lane's request keeps of its run, packed: as much as the agent takes (`agent.lanes.ORIGIN_CHARACTERS`, which a test compares).
+ORIGIN_CHARACTERS = 1 << 18
 #: Of an object: the blobs of a lane are some hundred.
 MOST_KEYS = 10_000
 _SHOWN = 200
@@ -70,79 +72,17 @@ Settings = Annotated[dict[str, Any], Field(max_length=MOST_KEYS), AfterValidator
 OneReading = Annotated[dict[str, Any], AfterValidator(expect_reading)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Located:
-    """Where the agent belongs on a device, whether it is there (damaged or not), which Python runs it."""
-
-    workdir: str
-    agent: str
-    present: bool
-    damaged: bool = False
-    python: tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MissingBlobs:
-    """The blobs that a device lacks, with the bytes of each that arrived, which were damaged, and the room on its disk."""
-
-    missing: dict[str, int]
-    damaged: list[str]
-    used_bytes: int
-    free_bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
-    """A blob is there."""
-
-    sha256: str
-    size_bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnvironmentReady:
-    """An environment is there; ``reused`` where it was before, ``damaged`` where it was unpacked again for that."""
-
-    environment: str
-    reused: bool
-    damaged: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaneAccepted:
-    """A lane runs."""
-
-    lane: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaneStopped:
-    """Whether a lane ran until it was stopped."""
-
-    stopped: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Removed:
-    """What was no longer used on a device."""
-
-    removed_bytes: int
-    removed: dict[str, int]
-    kept_bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """A command that the agent did not carry out: a code of `agent.wire` and a sentence."""
-
-    error: str
-    message: str
-
-
 #: Fields whose type alone does not say what fits.
 _FIELDS: dict[tuple[type, str], Any] = {
     (Located, "workdir"): Exact,
     (Located, "agent"): Exact,
+    (Located, "runs"): Exact,
+    (Installed, "runs"): Exact,
+    (FoundLane, "lane"): Annotated[str, Field(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,199}\z")],
+    (LaneOrigin, "holder"): Name,
+    (LaneOrigin, "origin"): Annotated[str, Field(max_length=ORIGIN_CHARACTERS)],
+    (FoundLane, "run"): Annotated[str, Field(pattern=r"\A[A-Za-z0-9_.-]{1,64}\z")],
+    (FoundLane, "state"): Annotated[str, Field(pattern=r"\A(running|done|died)\z")],
     (wire.AttemptDone, "invocations_per_sample"): Annotated[int, Field(ge=1, le=LARGEST_OF_A_COLUMN)],
     (wire.AttemptDone, "readings"): tuple[OneReading, ...],
     (wire.AttemptDone, "warmup_ns"): Packed,
@@ -268,7 +208,7 @@ def _value(kind: type[T], checked: BaseModel) -> T:
 @cache
 def _model(kind: type) -> type[BaseModel]:
     """Return what checks the fields of the dataclass ``kind``: strictly, each within bounds, no other field."""
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, include_extras=True)
     fields: dict[str, Any] = {
         field.name: (
             _bounded(_FIELDS.get((kind, field.name), hints[field.name])),

@@ -13,13 +13,7 @@ import numpy as np
 from agent import wire
 from orchestrator.analysis import auc as metrics
 from orchestrator.analysis import golden
-from orchestrator.devices.remote.gate import (
-    GOLDEN_BYTES,
-    MOST_OPERATORS,
-    unpack,
-    unpack_samples,
-    unpack_scores,
-)
+from orchestrator.devices.remote.gate import GOLDEN_BYTES, MOST_OPERATORS, unpack, unpack_samples, unpack_scores
 from orchestrator.devices.remote.orders import most_samples, most_warmup
 from orchestrator.domain.event import (
     AttemptEnded,
@@ -56,6 +50,17 @@ if TYPE_CHECKING:
 MOST_TUNED = 8
 #: Operators follow one another, so that they take no longer than their invocation; the agent allows for clocks, too.
 OPERATOR_SLACK = 1.05
+
+
+def never_began(record: object) -> bool:
+    """Check whether the worker of the step that ``record`` ends could not be started: no fault of the case's."""
+    error = getattr(record, "error", None)
+    return isinstance(error, str) and error.startswith(wire.NOT_STARTED)
+
+
+def was_stopped(record: object) -> bool:
+    """Check whether ``record`` ends a lane that a command stopped."""
+    return isinstance(record, wire.LaneDone) and record.error == wire.STOPPED
 
 
 class JournalReader:

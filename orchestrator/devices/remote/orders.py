@@ -51,6 +51,10 @@ _DECIDING = (
 SPARE_S = 600.0
 
 
+def _holder() -> str:
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneInputs:
     """What the steps of one device refer to."""
@@ -72,6 +76,10 @@ class LaneInputs:
     scored_by: Mapping[str, str] = field(default_factory=dict)
     #: runtimes whose scores of an earlier run stand where all that decides them is the same
     reusable: frozenset[str] = frozenset()
+    #: what the device keeps of the run for controllers that do not know it: `orchestrator.devices.remote.origin`
+    origin: str = ""
+    #: who holds the device meanwhile, for people
+    holder: str = field(default_factory=_holder)
 
     def artifact(self, step: Step) -> Artifact | None:
         """Return what ``step`` executes, or ``None`` where it could not be built."""
@@ -175,7 +183,7 @@ def order_of(
     """Return the lane as the agent takes it; steps whose artifact could not be built are left out."""
     orders = (_step(step, inputs) for step in steps)
     # the same words from a controller that was killed and resumed: starting a lane twice must start it once
-    holder = f"{getpass.getuser()}@{socket.gethostname()}, run {run}"
+    holder = f"{inputs.holder}, run {run}"
     return wire.LaneRequest(
         lane=lane,
         run=run,
@@ -183,6 +191,7 @@ def order_of(
         steps=tuple(order for order in orders if order is not None),
         tune=wire.TuneRequest(holder=holder) if inputs.tune else None,
         keep_shards=keep_shards,
+        origin=inputs.origin,
     )
 
 

@@ -84,5 +84,5 @@ def _accuracies(dossier: Dossier) -> dict[str, list[Chart | None]]:
         rows = accuracy.findings(each.estimates, each.scored)
         method = " and ".join(sorted({one.method for one in each.estimates.values()}))
         bars.append(accuracy.accuracy(f"accuracy-{number}", where, rows, method))
-        curves.append(accuracy.roc_curves(f"roc-{number}", where, each.scored))
+        curves.append(accuracy.roc_curves(f"roc-{number}", where, each.scored, each.estimates))
     return {"accuracy": bars, "roc": curves}

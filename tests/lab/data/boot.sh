@@ -2,9 +2,10 @@
 # The first process of a test device (tests/lab/hosts.py), in namespaces of its own: it says its process id, makes the
 # machine's files look like a device's, waits for the cable and becomes the SSH server.
 # $1 the device's name, $2 its folder on the machine, $3 openssh, dropbear or arm, $4 the prefix of its Python,
-# $5 the name of its Python's executable in there; for arm $4 is the board's root file system and $5 empty.
+# $5 the name of its Python's executable in there; for arm $4 is the board's root file system and $5 empty;
+# $6 a folder of the machine that it sees as /mnt/share, or nothing; $7 a folder of packages that its Python has, or nothing.
 set -eu
-name=$1 folder=$2 kind=$3 prefix=$4 python=$5
+name=$1 folder=$2 kind=$3 prefix=$4 python=$5 share=$6 packages_from=$7
 exec 2>>"$folder/log"
 read -r pid rest </proc/self/stat # still the machine's /proc: the number it knows us by
 echo "$pid"
@@ -14,6 +15,16 @@ mount -t tmpfs -o mode=755 tmpfs /mnt
 mkdir /mnt/host /mnt/python
 mount --bind "$folder" /mnt/host
 mount --bind "$prefix" /mnt/python
+if [ -n "$share" ]; then
+    mkdir /mnt/share
+    mount --bind "$share" /mnt/share
+    mount -o remount,bind,ro /mnt/share
+fi
+if [ -n "$packages_from" ]; then
+    mkdir /mnt/packages
+    mount --bind "$packages_from" /mnt/packages
+    mount -o remount,bind,ro /mnt/packages
+fi
 exec >>/mnt/host/log 2>&1 # a file open for writing would keep / from becoming read-only
 
 hostname "$name"
@@ -65,6 +76,9 @@ else
         /usr/lib/python3/dist-packages /usr/local/lib/python3*/site-packages /usr/local/lib/python3*/dist-packages; do
         if [ -d "$packages" ]; then mount -t tmpfs -o ro tmpfs "$packages"; fi
     done
+    if [ -n "$packages_from" ]; then
+        for packages in "$prefix"/lib/python3*/site-packages; do mount --bind /mnt/packages "$packages"; done
+    fi
     if [ "$kind" = dropbear ] && [ -e /usr/lib/sftp-server ]; then
         mount --bind /dev/null /usr/lib/sftp-server # OpenSSH's, which dropbear would start
     fi

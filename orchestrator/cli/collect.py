@@ -1,0 +1,159 @@
+"""``farm collect``: what finished on devices without a controller."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import typer
+
+from orchestrator.cli.collected import ELSEWHERE, FAILED, Collected, read_lanes, show_collected
+from orchestrator.cli.context import Db, InventoryFile, Json, console, project
+from orchestrator.cli.devices.format import Names
+from orchestrator.cli.devices.setup import show_failures
+from orchestrator.cli.screen.output import output
+from orchestrator.cli.waiting import replay_all
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from orchestrator.cli.context import Project
+    from orchestrator.devices.remote.answers import FoundLane
+    from orchestrator.domain.device import Device
+    from orchestrator.runs.collect import LaneToRead
+    from orchestrator.runs.farm import Farm
+    from orchestrator.store.store import Store
+
+RUNNING = "running"
+WITH_THEIRS = "collect it where it was started: farm collect --db URL"
+STILL_RUNS = "it still runs: farm collect once it is over"
+EPILOG = """Exit status 1 if any device fails.  Examples:
+
+\b
+  farm collect              from every device
+  farm collect tag:ward-3   from some"""
+
+
+def collect(names: Names = None, db: Db = None, inventory: InventoryFile = None, json: Json = False) -> None:
+    """Collect what finished on devices and was never fetched.
+
+    Asks every device for journals that the database does not have whole, stores and judges what they hold, and starts nothing.
+    Lanes that still run are read as far as they are; of runs that another controller started, what is over is stored too.
+    """
+    from orchestrator.config.inventory import Inventory
+    from orchestrator.devices.fleet import for_each
+    from orchestrator.devices.remote.upkeep import lanes_on
+    from orchestrator.devices.session import connect
+
+    files = project(db, inventory)
+    devices = files.select(names)
+
+    def ask(device: Device) -> tuple[FoundLane, ...]:
+        with closing(connect(device, files.connector)) as client:
+            return lanes_on(client)
+
+    outcomes = list(for_each(devices, ask))
+    farm = files.farm()
+    names_of_devices = {device.name for device in Inventory.load(files.inventory).devices}
+    found = [(outcome.device, outcome.value or ()) for outcome in outcomes]
+    with files.open_store(create=any(lanes for _, lanes in found)) as store:
+        replay_all(files, store, output().note)
+        of_runs, strangers, others = lacking(found, store, names_of_devices)
+        rows = [row for run, lanes in of_runs.items() for row in read_lanes(farm, store, run, lanes, waits=False)]
+        for each in strangers:
+            row = take_over(farm, files, store, each)
+            (others if row.state == ELSEWHERE else rows).append(row)
+        rows += others
+        show_collected(rows, store, as_json=json)
+    answered = sum(outcome.error is None for outcome in outcomes)
+    if len(rows) == len(others) and not json and answered:
+        of = "" if answered == len(outcomes) else f"of the {answered} of {len(outcomes)} devices that answered, "
+        console().print(f"nothing to collect: {of}the database has every journal whole")
+    show_failures(outcomes)
+    raise typer.Exit(1 if any(row.state == FAILED for row in rows) else 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stranger:
+    """What a device has of a run that another controller started."""
+
+    device: Device
+    run: str
+    lanes: tuple[FoundLane, ...]
+    #: How far the database has each lane that it knows.
+    offsets: Mapping[str, int]
+
+
+def lacking(
+    found: Sequence[tuple[Device, tuple[FoundLane, ...]]], store: Store, inventory: Collection[str]
+) -> tuple[dict[str, list[LaneToRead]], list[Stranger], list[Collected]]:
+    """Return the lanes of which ``store`` lacks something by run, what is over of runs of other controllers, and what is not.
+
+    A lane that two names of one machine lead to is there once. What another store has whole is left out, and what bears the name of
+    another device of ``inventory``: no device speaks for another.
+    """
+    from orchestrator.runs.collect import LaneToRead, adopters
+
+    runs = {row.id for row in store.runs()}
+    is_ours = cache(lambda run: run in runs and not adopters(store, run))
+    stored = {row.id: row for row in store.lanes()}
+    of_runs: dict[str, list[LaneToRead]] = {}
+    elsewhere: dict[tuple[str, str], tuple[Device, list[FoundLane]]] = {}
+    seen: set[str] = set()
+    for device, lanes in found:
+        for lane in sorted(lanes, key=lambda lane: lane.began_at_ns):
+            row = stored.get(lane.lane)
+            if lane.lane in seen or (row is not None and (row.ended or row.device != device.name)):
+                continue
+            wanted = LaneToRead(device=device, lane=lane.lane, offset=None if row is None else row.offset)
+            planned = wanted.planned_name(lane.run)
+            if row is None and lane.run in runs and planned in inventory and planned != device.name:
+                continue
+            seen.add(lane.lane)
+            if is_ours(lane.run) and lane.lane.startswith(f"{lane.run}-"):
+                of_runs.setdefault(lane.run, []).append(wanted)
+            elif not lane.stored:
+                elsewhere.setdefault((device.name, lane.run), (device, []))[1].append(lane)
+    strangers, others = [], []
+    for (name, run), (device, lanes_there) in elsewhere.items():
+        over = tuple(lane for lane in lanes_there if lane.state != RUNNING and lane.lane.startswith(f"{run}-"))
+        if over:
+            offsets = {lane.lane: stored[lane.lane].offset for lane in over if lane.lane in stored}
+            strangers.append(Stranger(device=device, run=run, lanes=over, offsets=offsets))
+        else:
+            others.append(Collected(device=name, run=run, lanes=len(lanes_there), state=ELSEWHERE, why=STILL_RUNS))
+    return of_runs, strangers, others
+
+
+def take_over(farm: Farm, files: Project, store: Store, stranger: Stranger) -> Collected:
+    """Store and judge what a device has of a run of another controller, by what it keeps of that run; nothing where that does not do."""
+    from orchestrator.devices.remote import origin as kept
+    from orchestrator.devices.remote.upkeep import origin_of
+    from orchestrator.devices.session import connect
+    from orchestrator.errors import FarmError
+    from orchestrator.exchange.adopt import adopt, expect_labels
+    from orchestrator.runs.collect import LaneToRead
+
+    device, run, newest = stranger.device, stranger.run, stranger.lanes[-1]
+    row = Collected(device=device.name, run=run, lanes=len(stranger.lanes), state=ELSEWHERE)
+    try:
+        with closing(connect(device, files.connector)) as client:
+            answer = origin_of(client, newest.lane)
+        if not answer.origin:
+            row.why = f"its device keeps too little of it to be stored here (an older farm started it); {WITH_THEIRS}"
+            return row
+        origin = kept.read(answer.origin, run, f"{device.name}: what it keeps of run {run}")
+        expect_labels(origin, farm.blobs, device.name)
+        holder = answer.holder.partition(",")[0]
+        adopt(store, origin, device.name, holder=holder, began_at_ns=stranger.lanes[0].began_at_ns)
+    except FarmError as error:
+        row.why = f"{error}; {WITH_THEIRS}"
+        return row
+    lanes = [
+        LaneToRead(device=device, lane=each.lane, offset=stranger.offsets.get(each.lane)) for each in stranger.lanes
+    ]
+    (row,) = read_lanes(farm, store, run, lanes, waits=False, origins={device.name: origin})
+    row.holder = holder or "another controller"
+    return row

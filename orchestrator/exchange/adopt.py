@@ -1,0 +1,114 @@
+"""A run of another controller, stored from what a device keeps of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from orchestrator.domain.event import ArtifactReady
+from orchestrator.errors import AnswerRefused
+from orchestrator.exchange.records import decode
+from orchestrator.runs.collect import ADOPTED
+from orchestrator.store import schema
+from orchestrator.store.events import plain, row_of
+from orchestrator.store.statements import insert_new
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlalchemy.orm import Session
+
+    from orchestrator.devices.remote.origin import Origin
+    from orchestrator.store.store import Store
+
+
+def adopt(store: Store, origin: Origin, device: str, *, holder: str, began_at_ns: int) -> None:
+    """Store the run of ``origin`` with what ``device``, as it is called here, measures in it; all of it or nothing, once.
+
+    What is stored already of the run, of artifacts and of the device stays as it is. Raises `AnswerRefused` where
+    something contradicts that, or is nothing that the database can hold.
+    """
+    try:
+        at = datetime.fromtimestamp(began_at_ns / 1e9, UTC)
+        rows = _rows(origin, device, at)
+    except (ValueError, OverflowError, OSError) as error:
+        raise AnswerRefused(f"{device}: what it keeps of run {origin.run} can't be stored: {error}") from error
+    with store.writing() as session:
+        _expect_same(session, origin, device, rows)
+        connection = session.connection()
+        tables = schema.Base.metadata.tables
+        detail = {"holder": holder}
+        for name in ("runs", "artifacts", "devices", "cases"):
+            connection.execute(insert_new(connection, tables[name]), rows[name])
+        of_device = schema.Event.run == origin.run, schema.Event.kind == ADOPTED, schema.Event.device == device
+        if session.scalars(select(schema.Event.id).where(*of_device).limit(1)).first() is not None:
+            return
+        session.add(schema.DeviceFacts(**rows["device_facts"][0]))
+        keys = [{key: row[key] for key in _IDENTITY} for row in rows["cases"]]
+        ids = [session.scalars(select(schema.Case.id).filter_by(**key)).one() for key in keys]
+        of_run = {"run": origin.run, "attempts": 0, "samples": 0, "reasons": []}
+        connection.execute(insert_new(connection, tables["run_cases"]), [of_run | {"case_id": each} for each in ids])
+        ready = [
+            row_of(ArtifactReady(run=origin.run, at=at, artifact=each, reused=True, seconds=0.0))
+            for each in origin.artifacts_by_key.values()
+        ]
+        adopted = {"run": origin.run, "at": datetime.now(UTC), "kind": ADOPTED, "device": device, "detail": detail}
+        connection.execute(tables["events"].insert(), [*ready, adopted])
+
+
+_IDENTITY = ("device", "model", "scheme", "runtime", "threads", "batch", "interpreters")
+
+
+def _rows(origin: Origin, device: str, at: datetime) -> dict[str, list[dict[str, Any]]]:
+    """Return what is stored, each as an archive's record is checked. Raises `ValueError`."""
+    suite = origin.suite
+    run = {"id": origin.run, "started_at": at.isoformat(), "suite": plain(suite.to_json()), "seed": suite.seed}
+    run |= {"effort": suite.effort, "dataset": origin.dataset, "farm_version": origin.farm_version}
+    run |= {"synthetic": all(each.synthetic for each in origin.images)}
+    facts = decode("device_facts", {"device": device, "at": at.isoformat(), "facts": dict(origin.facts)})
+    cases = [decode("cases", asdict(case) | {"device": device} | _UNJUDGED) for case in origin.cases]
+    return {
+        "runs": [decode("runs", run)],
+        "artifacts": [decode("artifacts", plain(asdict(each))) for each in origin.artifacts],
+        "devices": [{"name": device, "entry": {"name": device}, "last_seen_at": at, "facts": facts["facts"]}],
+        "device_facts": [facts | {"run": origin.run}],
+        "cases": [{key: case[key] for key in _IDENTITY} for case in cases],
+    }
+
+
+_UNJUDGED: dict[str, Any] = {"attempts": 0, "samples": 0, "reasons": []}
+
+
+def _expect_same(session: Session, origin: Origin, device: str, rows: dict[str, list[dict[str, Any]]]) -> None:
+    """Refuse what contradicts the database: it would change what others measured."""
+    run, (new,) = session.get(schema.Run, origin.run), rows["runs"]
+    if run is not None and any(getattr(run, name) != new[name] for name in ("seed", "effort", "dataset", "synthetic")):
+        raise AnswerRefused(f"{device}: what it keeps of run {origin.run} is another run than the one stored here")
+    for artifact in rows["artifacts"]:
+        row = session.get(schema.Artifact, artifact["sha256"])
+        if row is not None and row.size_bytes != artifact["size_bytes"]:
+            raise AnswerRefused(f"{device}: the artifact {row.sha256[:12]} of run {origin.run} has another size here")
+
+
+def expect_labels(origin: Origin, blobs: Path, device: str) -> None:
+    """Raise `AnswerRefused` where scores of the run can't be checked: their labels are not among the files of this farm."""
+    import numpy as np
+
+    suite = origin.suite
+    for images in origin.images:
+        if not suite.is_scored(images.model):
+            continue
+        try:
+            shape = np.load(blobs / images.labels_sha256, mmap_mode="r", allow_pickle=False).shape
+        except (OSError, ValueError):
+            shape = ()
+        count = sum(shard.images for shard in images.shards)
+        if shape != (count, len(images.classes)) or count != images.images:
+            raise AnswerRefused(
+                f"{device}: the scores of run {origin.run} can't be checked without the labels of {origin.dataset[:80]}, "
+                "which this project does not have",
+                hint="run a suite on that dataset here first, or collect where the run was started",
+            )

@@ -1,0 +1,1 @@
+"""The workers of a Dask cluster, which walk lanes, ask devices, build artifacts for a run."""

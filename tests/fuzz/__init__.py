@@ -1,0 +1,1 @@
+"""Fuzzers of everything that farm reads and a stranger may have written."""
