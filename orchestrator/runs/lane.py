@@ -13,23 +13,19 @@ from orchestrator.devices.remote.orders import longest_line_bytes, order_of
 from orchestrator.devices.remote.push import push
 from orchestrator.devices.remote.silence import SilenceLimit, lane_limit_s
 from orchestrator.domain.event import (
-    AttemptEnded,
     CaseSkipped,
     DamageMended,
     LaneEnded,
     LaneSkipped,
     LaneStarted,
-    LinkLost,
     PreparationStarted,
-    Profiled,
-    Scored,
-    ScoringPaused,
-    ShardScored,
 )
 from orchestrator.domain.plan import Scoring
 from orchestrator.errors import AgentFailed, ConnectionLost, DeviceFailing, FarmError, NoAnswer, Overdue, Transient
 from orchestrator.runs import retry
 from orchestrator.runs.breaker import REFUSALS, Breaker, next_command, stopped_elsewhere, unmeasured
+from orchestrator.runs.lane_progress import LaneProgress
+from orchestrator.runs.link_failures import LinkFailures
 from orchestrator.runs.push_events import BEFORE_ARRIVAL, push_events
 
 if TYPE_CHECKING:
@@ -74,7 +70,7 @@ class LaneRunner:
     ) -> None:
         self.run, self.device = run, lane.device
         self._lane, self.client, self._inputs = lane, client, inputs
-        self._done = set(done)
+        self._progress = LaneProgress(lane.steps, inputs, done)
         self._unfinished = unfinished
         self._number = lanes_before
         self._patience_s = patience_s
@@ -82,8 +78,6 @@ class LaneRunner:
         self._limits, self._relay = limits, relay
         self._current: str | None = None
         self._arrived_bytes = 0  #: of what the device needs, when it was asked last
-        #: Scoring -> places of the shards that the device has scores of, as far as it has said so.
-        self._scored: dict[str, set[int]] = {}
         #: Whether the device has room for all images that are still to be scored.
         self._has_all = True
         self._last_end = ""  #: why the last lane died
@@ -128,7 +122,7 @@ class LaneRunner:
                 self.client.stop(self._current)
         yield LaneSkipped(run=self.run, device=self.device, reason=str(error))
         if isinstance(error, REFUSALS):
-            for case in unmeasured(self._lane, self._inputs, self._done):
+            for case in unmeasured(self._lane, self._inputs, self._progress.done):
                 yield CaseSkipped(run=self.run, device=self.device, case=case, reason=str(error))
         self.is_over = True
 
@@ -140,15 +134,10 @@ class LaneRunner:
         self._cancelled = True
         return self._current
 
-    def _left(self) -> list[Step]:
-        return [
-            step for step in self._lane.steps if step.id not in self._done and self._inputs.artifact(step) is not None
-        ]
-
     def _do_the_rest(self) -> Iterator[Event]:
         without_progress = 0
-        most = self._progress()
-        while left := self._left():
+        most = self._progress.so_far()
+        while left := self._progress.left():
             yield from self._patiently(partial(self._push, left))
             if not self._has_all:
                 left = [step for step in left if isinstance(step, Scoring)]
@@ -159,7 +148,7 @@ class LaneRunner:
                 self.has_left = True
                 return
             yield from self._follow(name, 0, left)
-            progress = self._progress()
+            progress = self._progress.so_far()
             without_progress = 0 if progress > most else without_progress + 1
             most = max(most, progress)
             if self._cancelled:
@@ -170,10 +159,6 @@ class LaneRunner:
                     hint=next_command(self.run, self.device),
                 )
 
-    def _progress(self) -> tuple[int, int]:
-        """Return how many steps and how many shards are done: more of either is progress, shards that are lacked again are none."""
-        return -len(self._left()), sum(map(len, self._scored.values()))
-
     def _begins(self, what: str, size_bytes: int = 0) -> PreparationStarted:
         return PreparationStarted(run=self.run, device=self.device, what=what, size_bytes=size_bytes)
 
@@ -182,7 +167,7 @@ class LaneRunner:
         pushing = push(
             self.client,
             self._inputs.needed(steps),
-            self._inputs.shards(steps, self._scored),
+            self._inputs.shards(steps, self._progress.scored),
             disk_limit_bytes=self._inputs.limits.disk_bytes,
             arrived=self._note_arrived,
             limits=self._limits,
@@ -228,17 +213,18 @@ class LaneRunner:
         line_bytes = longest_line_bytes(self._lane.steps, self._inputs)
         ordered = order_of(self.run, name, steps, self._inputs).steps
         silence = SilenceLimit(name, self.device, ordered, patience_s=self._patience_s, clock=self._clock)
-        failures, heard = 0, self._clock()
+        broken = self._link_failures(is_quiet=True)  # an attempt of many minutes says nothing on a link that is fine
         while True:
             try:
                 silence.begin()
                 for recorded in self.client.follow(
                     name, offset, line_bytes=line_bytes, check=silence.check, waits=is_live and not self._detaches
                 ):
-                    failures, heard, offset = 0, self._clock(), recorded.offset
+                    broken.forget()
+                    offset = recorded.offset
                     event = reader.event(recorded)
                     silence.note(recorded.record)
-                    self._note(event)
+                    self._progress.note(event)
                     if event is not None:
                         yield event
                     self.breaker.follow(event, recorded.record)
@@ -257,24 +243,10 @@ class LaneRunner:
                 yield self._stop_overdue(name, error)
                 return
             except Transient as error:
-                # Silence counts from here: an attempt of many minutes says nothing on a link that is fine.
-                failures, heard = failures + 1, heard if failures else self._clock()
-                yield from self._wait(error, failures, self._clock() - heard)
+                yield from self._wait(error, broken)
             except AgentFailed as error:
                 yield self._gone(name, error)
                 return
-
-    def _note(self, event: Event | None) -> None:
-        if isinstance(event, AttemptEnded):
-            self._done.add(event.measurement.attempt)
-        elif isinstance(event, Scored):
-            self._done.add(event.scores.scoring)
-        elif isinstance(event, Profiled):
-            self._done.add(event.profile.profile)
-        elif isinstance(event, ShardScored):
-            self._scored.setdefault(event.scoring, set()).add(event.place)
-        elif isinstance(event, ScoringPaused):
-            self._scored[event.scoring] = set(range(event.shards)) - set(event.absent)
 
     def _gone(self, name: str, error: AgentFailed) -> LaneEnded:
         """Return the end of a lane that the device has no longer; raises ``error`` where it says something else."""
@@ -307,42 +279,30 @@ class LaneRunner:
 
         A try that found more bytes on the device than the one before is the first in its row.
         """
-        failures, heard, arrived_bytes = 0, self._clock(), -1
+        broken, arrived_bytes = self._link_failures(), -1
         while True:
             try:
                 for event in act():
                     if not isinstance(event, BEFORE_ARRIVAL):
-                        failures, heard = 0, self._clock()
+                        broken.forget()
                     yield event
                     self.breaker.follow(event)
             except Transient as error:
                 if self._arrived_bytes > arrived_bytes:
-                    failures, heard, arrived_bytes = 0, self._clock(), self._arrived_bytes
-                failures += 1
-                yield from self._wait(error, failures, self._clock() - heard)
+                    broken.forget()
+                    arrived_bytes = self._arrived_bytes
+                yield from self._wait(error, broken)
             else:
                 return
 
-    def _wait(self, error: Transient, failures: int, silent_s: float) -> Iterator[Event]:
+    def _link_failures(self, *, is_quiet: bool = False) -> LinkFailures:
+        return LinkFailures(
+            self.run, self.device, self._patience_s, is_quiet=is_quiet, clock=self._clock, draw=self._draw
+        )
+
+    def _wait(self, error: Transient, broken: LinkFailures) -> Iterator[Event]:
         if self._cancelled:
             raise error
-        decision = retry.after_link_error(
-            error,
-            failures=failures,
-            silent_s=silent_s,
-            patience_s=self._patience_s,
-            held_by_us=self._number > 1 or bool(self._unfinished),
-            draw=self._draw,
-        )
-        if decision.next is retry.Next.GIVE_UP:
-            raise error
-        yield LinkLost(
-            run=self.run,
-            device=self.device,
-            reason=error.message,
-            wait_s=decision.wait_s,
-            failures=failures,
-            most=decision.most,
-        )
+        yield (lost := broken.next(error, held_by_us=self._number > 1 or bool(self._unfinished)))
         self.client.close()
-        self._sleep(decision.wait_s)
+        self._sleep(lost.wait_s)

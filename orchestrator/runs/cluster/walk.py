@@ -9,15 +9,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.domain.event import (
-    AttemptEnded,
     Cursor,
     LaneEnded,
     LaneSkipped,
     LaneStarted,
     LinkLost,
     PreparationStarted,
-    Profiled,
-    Scored,
 )
 from orchestrator.errors import FarmError
 from orchestrator.runs.cluster.errand import Errand
@@ -25,6 +22,7 @@ from orchestrator.runs.cluster.lane_worker import carry_out
 from orchestrator.runs.cluster.orders import Order, error_from_json, event_of
 from orchestrator.runs.cluster.probing import wait_for_worker
 from orchestrator.runs.commits import PATIENCE_S
+from orchestrator.runs.lane_progress import LaneProgress
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -52,7 +50,7 @@ class ClusterWalk:
     def __init__(self, cluster: Cluster, work: LaneWork, limits: PushLimits, commits: Commits) -> None:
         self.work = work
         self._cluster, self._limits, self._commits = cluster, limits, commits
-        self._done = set(work.done)
+        self._progress = LaneProgress(work.lane.steps, work.inputs, work.done)
         #: Lanes that are on their way, with what was read of their journals, in bytes.
         self._read = {cursor.lane: cursor.offset for cursor in work.unfinished}
         self._started = work.lanes_before
@@ -104,7 +102,7 @@ class ClusterWalk:
         """Return the work as it would be resumed now."""
         return replace(
             self.work,
-            done=frozenset(self._done),
+            done=frozenset(self._progress.done),
             unfinished=tuple(Cursor(lane=lane, offset=offset) for lane, offset in self._read.items()),
             lanes_before=self._started,
         )
@@ -147,15 +145,10 @@ class ClusterWalk:
         return False
 
     def _note(self, event: Event) -> None:
+        self._progress.note(event)
         if isinstance(event, LaneStarted):
             self._started += 1
             self._read[event.lane] = 0
-        elif isinstance(event, AttemptEnded):
-            self._done.add(event.measurement.attempt)
-        elif isinstance(event, Scored):
-            self._done.add(event.scores.scoring)
-        elif isinstance(event, Profiled):
-            self._done.add(event.profile.profile)
         if event.cursor is not None:
             self._read[event.cursor.lane] = event.cursor.offset
         if isinstance(event, LaneEnded):
