@@ -36,15 +36,20 @@ def upgrade(
     """
     from orchestrator.store import backup as backups
     from orchestrator.store import migrate
+    from orchestrator.store.store import Store
 
     with _opened(project(db, inventory).db, create=True) as engine:
+        older: list[str] = []
 
         def keep(revision: str) -> None:
+            older.append(revision)
             path = backups.before_upgrade(engine, revision) if backup else None
             if path is not None:
                 console().print(f"schema {revision}, backed up in {plain(str(path))}", soft_wrap=True)
 
         console().print(f"schema {migrate.upgrade(engine, before=keep)}")
+        if older:
+            Store(engine).reclaim()  # pages that are free now may still hold what an upgrade removed
 
 
 @app.command("current", epilog="Example: farm db current")

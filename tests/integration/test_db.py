@@ -85,6 +85,26 @@ def test_an_old_database_is_backed_up_before_it_is_upgraded(filled):
     assert file.exists()
 
 
+def test_an_upgrade_leaves_nothing_of_what_it_removed_in_free_pages(filled):
+    file = filled.folder / "farm.db"
+    downgrade(filled, "0014")
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA secure_delete = OFF")
+        connection.execute(
+            "UPDATE devices SET entry = ?", ('{"address": "pi.secret.example", "notes": "%s"}' % ("x" * 9000),)
+        )
+        connection.commit()
+        connection.execute("UPDATE devices SET entry = '{}'")
+        connection.commit()
+    before = b"pi.secret.example" in file.read_bytes()
+
+    upgraded = filled.farm("db", "upgrade", "--no-backup")
+
+    assert before
+    assert upgraded.returncode == 0, upgraded.stderr
+    assert b"pi.secret.example" not in file.read_bytes()
+
+
 def downgrade(project, revision):
     from alembic import command
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from orchestrator.store import engine, migrate
 from orchestrator.store.queries import Queries
 from orchestrator.store.schema import Base
 from orchestrator.testing import make_case
+from tests.lab.postgres import binaries
 
 ROOT = Path(__file__).parents[2]
 
@@ -370,3 +372,84 @@ def test_how_devices_are_reached_leaves_a_database_of_an_older_farm(empty):
         {"entry": "local"},
         {"entry": "ssh"},
     ]
+
+
+GATE = {"name": "gate", "address": "gate.secret.example", "user": "secretgate", "port": 40022}
+ENTRY = {"name": "pi", "transport": "ssh", "address": "192.0.2.77", "user": "secretuser", "port": 40022, "via": GATE}
+OLD_REASONS = (
+    "pi (secretuser@192.0.2.77:40022): nothing answers in time; is it on? `ping 192.0.2.77` shows it",
+    "pi: its jump host gate (secretgate@gate.secret.example:40022, which is 198.51.100.9:40022): it hung up",
+    "pi: the jump host gate can't reach [192.0.2.77]:40022",
+    "pi: no login as secretuser: it refused all our keys (tried /home/joe/secretkey: a public key)",
+    "pi: login as secretuser failed by /home/joe/secretkey",
+    "never (never.secret.example): no SSH server listens there",
+    "never: unknown host key SHA256:abc at [never.secret.example]:40022",
+    "never: no login as secretnever: it accepts no keys",
+)
+SECRETS = ("secret", "192.0.2", "198.51.100", "40022")
+
+
+def test_why_devices_failed_is_kept_by_an_upgrade_without_how_they_are_reached(empty, database_url, request):
+    size = '{"height": 8, "width": 8, "channels": 1, "mean": [0], "std": [1]}'
+    reason = (
+        '[{"verdict": "INVALID", "code": "build-failed", "message": "at secretuser@192.0.2.77: x", "advice": "ping"}]'
+    )
+    event = "INSERT INTO events (id, run, at, kind, device, detail) VALUES (:id, 'r', '2026-01-01', :kind, :device, :detail)"
+    texts = [{"reason": text, "case": "pi/m/float32/litert/t1/b1"} for text in OLD_REASONS]
+    _before_0014(
+        empty,
+        STORED_INT8[0],
+        (
+            "INSERT INTO devices (name, last_seen_at, entry) VALUES ('pi', '2026-01-01', :entry)",
+            {"entry": json.dumps(ENTRY | {"identity_file": "/home/joe/secretkey"})},
+        ),
+        (
+            event,
+            {"id": 1, "kind": "DeviceProbed", "device": "pi", "detail": '{"entry": "old@pi.secret.example:40022"}'},
+        ),
+        *(
+            (event, {"id": 2 + number, "kind": "LaneSkipped", "device": "pi", "detail": json.dumps(text)})
+            for number, text in enumerate((*texts, {"reason": "it was at pi.secret.example:40022"}))
+        ),
+        ("INSERT INTO cases VALUES (1, 'pi', 'm', 'float32', 'litert', 1, 1, 0)", {}),
+        ("INSERT INTO artifacts VALUES ('a', 1, 'm', 'float32', 1, :size, '{}', '{}', NULL)", {"size": size}),
+        (
+            "INSERT INTO run_cases (run, case_id, attempts, samples, skipped, reasons) VALUES ('r', 1, 0, 0, :text, :reason)",
+            {"text": OLD_REASONS[0], "reason": reason},
+        ),
+        (
+            "INSERT INTO attempts (id, run, case_id, number, artifact, started_at, ended_at, wall_ns, readings, error)"
+            " VALUES ('t', 'r', 1, 1, 'a', '2026-01-01', '2026-01-01', 5, '[]', :text)",
+            {"text": f"lost: {OLD_REASONS[2]}"},
+        ),
+        (
+            'INSERT INTO lanes (id, run, device, number, "offset", ended, error) VALUES (:id, :run, :device, 1, 0, true, :text)',
+            {"id": "r-pi-1", "run": "r", "device": "pi", "text": OLD_REASONS[3]},
+        ),
+    )
+    assert all(secret in _everything(empty, database_url, request) for secret in SECRETS)
+
+    migrate.upgrade(empty)
+
+    held = _everything(empty, database_url, request)
+    assert [secret for secret in SECRETS if secret in held] == []
+    assert "pi: nothing answers in time" in held
+    assert "never: no SSH server listens there" in held
+    assert "pi/m/float32/litert/t1/b1" in held
+
+
+def _everything(opened, url, request):
+    """Return the bytes of a database's files, or what pg_dump writes of it."""
+    opened.dispose()
+    address = sqlalchemy.make_url(url)
+    if address.get_backend_name() == "sqlite":
+        folder = Path(address.database).parent
+        return "".join(
+            path.read_bytes().decode("utf-8", "ignore") for path in folder.glob(f"{Path(address.database).name}*")
+        )
+    postgres = request.getfixturevalue("postgres")
+    dump = [binaries() / "pg_dump", "--inserts", "-h", postgres.folder, "-U", "farm", address.database]
+    done = subprocess.run(
+        dump, env=os.environ | {"PGPASSWORD": postgres.password}, capture_output=True, text=True, check=True
+    )
+    return done.stdout
