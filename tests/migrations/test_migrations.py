@@ -418,8 +418,10 @@ def test_why_devices_failed_is_kept_by_an_upgrade_without_how_they_are_reached(e
             {"text": OLD_REASONS[0], "reason": reason},
         ),
         (
-            "INSERT INTO attempts (id, run, case_id, number, artifact, started_at, ended_at, wall_ns, readings, error)"
-            " VALUES ('t', 'r', 1, 1, 'a', '2026-01-01', '2026-01-01', 5, '[]', :text)",
+            (
+                "INSERT INTO attempts (id, run, case_id, number, artifact, started_at, ended_at, wall_ns, readings, error)"
+                " VALUES ('t', 'r', 1, 1, 'a', '2026-01-01', '2026-01-01', 5, '[]', :text)"
+            ),
             {"text": f"lost: {OLD_REASONS[2]}"},
         ),
         (
