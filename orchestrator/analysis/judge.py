@@ -16,13 +16,12 @@ from orchestrator.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import datetime
 
     from orchestrator.domain.result import CaseResult
     from orchestrator.store.rows import ResultRow
     from orchestrator.store.store import Store
 
-#: Reasons that only the moment could show: judging again keeps them.
+#: Reasons that a run before showed, which may be pruned since: judging again keeps them.
 STICKY = frozenset({"other-machine"})
 #: A case that has this never was a measurement.
 NEVER_MEASURED = "build-failed"
@@ -56,14 +55,14 @@ def judge(
     suite: Suite,
     case: Case,
     *,
-    stranger_since: datetime | None = None,
     sticky: Sequence[Reason] = (),
     accuracies: AccuracyReader | None = None,
 ) -> CaseResult:
     """Return what the store's raw data of a case say; nothing is stored.
 
-    ``accuracies`` has the scores that were read for other cases of the run.
+    ``accuracies`` has the scores that were read for other cases of the run, ``sticky`` reasons that were recorded earlier.
     """
+    is_kept = any(reason.code in STICKY for reason in sticky)
     accuracies = accuracies or AccuracyReader(store)
     measurements, scores = store.measurements(run, case), store.scores(run, case)
     artifacts = [attempt.artifact for attempt in measurements] + ([scores.artifact] if scores else [])
@@ -75,7 +74,7 @@ def judge(
         scores=scores,
         facts=store.facts(run, case.device),
         effort=effort(suite.effort, compare=suite.compare, attempts=suite.attempts),
-        stranger_since=stranger_since,
+        predecessor=None if is_kept else store.predecessor(run, case.device),
         golden=artifact.golden if artifact else None,
         auc=accuracies.estimates(run, case) if scores else None,
         auc_change=accuracies.change(run, case) if scores else None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.devices import health
 from orchestrator.devices.fleet import as_answered
 from orchestrator.devices.session import connect
+from orchestrator.domain import machine
 from orchestrator.runtimes.catalogue import BEST_FIRST
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 #: What to do about a name that answers from another machine.
 OTHER_MACHINE = (
-    "earlier results belong to that machine: farm devices rename OLD NEW, or add the new machine under a new name"
+    "earlier results belong to that one, and the next run has the reason other-machine: "
+    "farm devices rename OLD NEW, or add the new machine under a new name"
 )
 
 
@@ -57,10 +59,13 @@ def check(
         warnings = [
             sentence for _, sentence in (*health.complaints(facts), *health.disk(known.damage if known else None))
         ]
-        if known is not None and health.other_machine(known.facts, facts):
-            warnings.append(f"different hardware: this name was another machine when last seen; {OTHER_MACHINE}")
-        if known is not None and (changes := health.changes(known.facts, facts)):
-            warnings.append(f"changed since it was last seen: {'; '.join(changes)}")
+        if known is not None and (changed := "; ".join(machine.changes(known.facts, facts))):
+            other = machine.is_other(known.facts, facts)
+            warnings.append(
+                f"another machine than before: {changed}; {OTHER_MACHINE}"
+                if other
+                else f"changed since it was last seen: {changed}"
+            )
         outage = outages.clear(device.name) if outages else None
         return Answer(facts=facts, warnings=tuple(warnings), outage=outage)
 

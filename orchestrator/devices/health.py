@@ -21,14 +21,6 @@ LITTLE_SWAP_BYTES = 100_000_000
 #: Two seconds: results of several devices could no longer be put in order.
 CLOCK_OFF_NS = 2_000_000_000
 DAY_S = 86_400.0
-#: Facts that tell one machine, or one system on it, from another; how a person calls each.
-_TELLING = {
-    "board": "board",
-    "cpu_model": "processor",
-    "machine": "architecture",
-    "userland": "programs",
-    "os": "system",
-}
 
 
 def complaints(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -104,18 +96,6 @@ def tuning(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
         with suppress(ValueError):  # a device may send anything
             found.append(("untuned", "; ".join(sentences(Tuning.from_json(mended)))))
     return found
-
-
-def other_machine(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    """Check whether a name answers from another machine than before; False where that is unknown."""
-    keys = before.get("hardware_key"), now.get("hardware_key")
-    return None not in keys and keys[0] != keys[1]
-
-
-def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what a device is now and was not before: ``architecture x86_64, now aarch64``; facts that one of the two lacks are left out."""
-    pairs = [(words, before.get(name), now.get(name)) for name, words in _TELLING.items()]
-    return tuple(f"{words} {old}, now {new}" for words, old, new in pairs if old and new and old != new)
 
 
 def _throttled(flags: Any) -> bool:

@@ -84,7 +84,7 @@ def collect(
     for name in finished:
         open_cases = _unmeasured(plans[name], built[name], done)
         cases = [case for case in plans[name].cases if case not in skipped and case not in open_cases]
-        yield from together(judge(context, cases, built[name], store, stranger_since=None))
+        yield from together(judge(context, cases, built[name], store))
     if finished and (_is_complete(context, store, plans, built) if origins is None else _is_judged(context.run, store)):
         yield RunEnded(run=context.run, exit_status=exit_status(context.run, store))
 

@@ -14,7 +14,6 @@ from orchestrator.runs.crash import crashed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from datetime import datetime
 
     from orchestrator.domain.case import Case
     from orchestrator.domain.event import Event
@@ -27,13 +26,8 @@ TOGETHER = 32
 LONGEST_S = 0.5
 
 
-def judge(
-    context: RunContext, cases: Sequence[Case], built: BuildResults, store: Store, *, stranger_since: datetime | None
-) -> Iterator[Event]:
-    """Judge each of ``cases``, all of one device, by what ``store`` holds of it.
-
-    ``stranger_since`` says until when the device's name belonged to another machine.
-    """
+def judge(context: RunContext, cases: Sequence[Case], built: BuildResults, store: Store) -> Iterator[Event]:
+    """Judge each of ``cases``, all of one device, by what ``store`` holds of it."""
     accuracies = AccuracyReader(store)
     for case in cases:
         key = case.model, case.scheme, case.batch
@@ -41,9 +35,7 @@ def judge(
             result = _unbuilt(context.run, case, built.failures[key])
         else:
             try:
-                result = judging.judge(
-                    store, context.run, context.suite, case, stranger_since=stranger_since, accuracies=accuracies
-                )
+                result = judging.judge(store, context.run, context.suite, case, accuracies=accuracies)
             except FarmError:
                 raise
             except Exception as error:  # noqa: BLE001  the other cases get their verdicts, whatever it is

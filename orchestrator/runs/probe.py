@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.devices import health
 from orchestrator.devices.provisioning.choose import Target, choose, environment_for
 from orchestrator.domain.device import Device
 from orchestrator.domain.event import BlobSent, DamageMended, DeviceProbed, LaneSkipped, PreparationStarted
@@ -19,14 +18,12 @@ from orchestrator.runs.crash import contained
 from orchestrator.runtimes.pins import version_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Iterator, Mapping, Sequence
 
     from orchestrator.devices.remote.client import AgentClient
     from orchestrator.domain.blob import Environment
     from orchestrator.domain.plan import Plan
     from orchestrator.runs.context import DeviceStage, RunContext, Stage
-    from orchestrator.store.rows import DeviceRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,15 +81,6 @@ class ProbeResults:
             unreachable=self.unreachable,
             uncalibrated=context.uncalibrated,
         )
-
-    def replaced(self, rows: Iterable[DeviceRow]) -> dict[str, datetime]:
-        """Return the devices that were another machine when ``rows`` were stored, with the time when they were seen."""
-        facts = {probed.device.name: probed.facts for probed in self.devices if probed.facts is not None}
-        return {
-            row.name: row.last_seen_at
-            for row in rows
-            if row.name in facts and health.other_machine(row.facts, facts[row.name])
-        }
 
 
 def probe(context: RunContext, devices: Sequence[Device], *, fetch: bool = True) -> Stage[ProbeResults]:

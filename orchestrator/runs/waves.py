@@ -16,7 +16,6 @@ from orchestrator.runs.walk import LaneWork, LocalWalk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import datetime
 
     from orchestrator.devices.remote.relay import Relays
     from orchestrator.domain.case import Case
@@ -38,12 +37,10 @@ class Waves:
 
     def __init__(self, context: RunContext, store: Store, relays: Relays) -> None:
         self._context, self._store, self._relays = context, store, relays
-        self._rows = store.devices()
         self._announced, self._earlier = store.artifacts_announced(context.run), store.lanes(context.run)
         # behind the lanes: what another controller stores in between is read again, never measured again
         self._done = store.done_steps(context.run)
         self._cases: dict[str, tuple[Case, ...]] = {}
-        self._replaced: dict[str, datetime] = {}
         self._built: BuildResults | None = None
         self._needs: dict[Key, Need | None] = {}
         #: Whether a bug of farm's ended the work for a device.
@@ -73,14 +70,13 @@ class Waves:
             yield Planned(run=context.run, plan=plan)
             yield self._skipped(skips)
         self._cases |= {lane.device: lane.cases for lane in plan.lanes}
-        self._replaced |= probed.replaced(self._rows)
         return tuple(self._walk(plan, lane, probed.of(lane.device), built) for lane in plan.lanes)
 
     def judge(self, name: str, skipped: frozenset[Case]) -> Iterator[Event]:
         """Judge the cases of the device called ``name``, without those that are ``skipped``."""
         assert self._built is not None  # noqa: S101  the device had a lane
         left = [case for case in self._cases[name] if case not in skipped]
-        return judge(self._context, left, self._built, self._store, stranger_since=self._replaced.get(name))
+        return judge(self._context, left, self._built, self._store)
 
     def _skipped(self, skips: Sequence[Skip]) -> tuple[Event, ...]:
         return tuple(

@@ -16,7 +16,7 @@ from orchestrator.domain.result import Measurement, Scores
 from orchestrator.domain.run_name import LATEST
 from orchestrator.domain.samples import Samples
 from orchestrator.errors import StoreError, UnknownName
-from orchestrator.store import profiles, schema, sql
+from orchestrator.store import device_facts, profiles, schema, sql
 from orchestrator.store.attempt_times import AttemptTime, attempt_times, earlier_runs, judged_artifacts
 from orchestrator.store.build_times import build_times
 from orchestrator.store.case_results import IDENTITY, count_of, results_of
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from orchestrator.domain.artifact import Artifact
     from orchestrator.domain.case import Case
+    from orchestrator.domain.machine import Predecessor
     from orchestrator.domain.profile import Profile
     from orchestrator.store.rows import ResultRow
     from orchestrator.store.selection import Wanted
@@ -49,8 +50,7 @@ class Queries:
     def runs(self) -> tuple[RunRow, ...]:
         """Return every run, newest first."""
         with Session(self._engine) as session:
-            rows = session.scalars(select(schema.Run).order_by(schema.Run.started_at.desc())).all()
-            return _run_rows(session, rows)
+            return _run_rows(session, session.scalars(select(schema.Run).order_by(schema.Run.started_at.desc())).all())
 
     def devices(self) -> tuple[DeviceRow, ...]:
         """Return every device that ever answered, with its latest facts."""
@@ -123,16 +123,17 @@ class Queries:
     def artifacts_announced(self, run: str) -> dict[tuple[str, str, int], str]:
         """Return the sha256 that a run first announced for (model, scheme, batch): what its lanes were ordered with."""
         with Session(self._engine) as session:
-            rows = announcements(session, run)
-            return {(row["model"], row["scheme"], row["batch"]): row["artifact"] for row in rows}
+            return {(row["model"], row["scheme"], row["batch"]): row["artifact"] for row in announcements(session, run)}
 
     def facts(self, run: str, device: str) -> Mapping[str, Any]:
         """Return the device's facts at the beginning of the run, of its latest probe there; empty where unknown."""
         with Session(self._engine) as session:
-            query = select(schema.DeviceFacts.facts).where(
-                schema.DeviceFacts.run == run, schema.DeviceFacts.device == device
-            )
-            return session.scalars(query.order_by(schema.DeviceFacts.id.desc()).limit(1)).first() or {}
+            return device_facts.facts_of(session, run, device)
+
+    def predecessor(self, run: str, device: str) -> Predecessor | None:
+        """Return the other machine that the device's name led to in the run before, or earlier in this one."""
+        with Session(self._engine) as session:
+            return device_facts.predecessor(session, run, device)
 
     def measurements(self, run: str, case: Case) -> tuple[Measurement, ...]:
         """Return every attempt of a case in a run with its samples, in order."""

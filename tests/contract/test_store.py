@@ -396,3 +396,23 @@ def test_files_that_a_disk_changed_are_counted_by_device(store):
     assert sentence.startswith(
         "its disk changed 3 files of farm's after arrival, found and installed anew by 2 runs, last on"
     )
+
+
+def test_a_name_that_led_to_another_machine_has_a_predecessor_until_the_next_run(store):
+    for number, key in enumerate(("a", "a", None, "b", "b")):
+        run = f"machine-{number}"
+        facts = {"hardware_key": key, "board": f"board {key}"} if key else {}
+        tell(store, replace(started(), run=run), probed(run, facts))
+    tell(store, probed("machine-4", {"hardware_key": "c"}))
+
+    found = {number: store.predecessor(f"machine-{number}", "pi") for number in range(5)}
+
+    assert [number for number, other in found.items() if other] == [3, 4]
+    assert found[3].changes == ("hardware key a…, now b…", "board board a, now board b")
+    assert found[4].changes == ("hardware key b…, now c…",), "swapped before the run went on"
+    assert store.predecessor("machine-4", "other") is None
+
+
+def probed(run, facts):
+    entry = replace(LOCAL, name="pi")
+    return happened.DeviceProbed(run=run, at=MIDNIGHT, device="pi", entry=entry, facts=facts)

@@ -54,15 +54,16 @@ def test_another_board_under_the_name_of_yesterday_takes_over_nothing_and_what_c
     first = project.process("run", "suite.yaml", "--devices", "pi")
     before = facts_of(project)
     board.write_text(json.dumps(TODAY))
+    check = project.farm("devices", "check", "pi")
     second = project.process("run", "suite.yaml", "--devices", "pi")
     after = facts_of(project)
-    board.write_text(json.dumps(YESTERDAY))
-    check = project.farm("devices", "check", "pi")
 
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
     words = " ".join((check.stdout + check.stderr).split())
-    assert "board Pi 5, now UP 2" in words
-    assert "architecture aarch64, now x86_64" in words
+    changed = "board UP 2, now Pi 5"
+    assert "another machine than before: hardware key" in words
+    assert changed in words
+    assert "architecture x86_64, now aarch64" in words
     assert before["hardware_key"] != after["hardware_key"]
     versions = {"litert": "2.3.0"}
     assert scored_by(before, versions) != scored_by(after, versions)
@@ -70,7 +71,9 @@ def test_another_board_under_the_name_of_yesterday_takes_over_nothing_and_what_c
         choose(Target.of(facts | {"python": "3.11.2", "libc": "glibc 2.36"}), "litert") for facts in (before, after)
     ]
     assert len({name_of(chosen) for chosen in wheels}) == 2
-    assert "other-machine" in [reason["code"] for reason in reasons(project)]
+    other = {reason["code"]: reason["message"] for reason in reasons(project)}["other-machine"]
+    assert changed in other, "the check in between takes nothing from the run"
+    assert f"hardware key {before['hardware_key'][:6]}…, now {after['hardware_key'][:6]}…" in other
 
 
 def reasons(project):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.devices.health import changes, complaints, other_machine
+from orchestrator.devices.health import complaints
+from orchestrator.domain.machine import changes, is_other
 
 MINDED = {
     "emulated": {"emulated": True},
@@ -51,7 +52,7 @@ def test_everything_at_once_is_told_at_once():
     [("a", "b", True), ("a", "a", False), (None, "b", False), ("a", None, False), (None, None, False)],
 )
 def test_another_machine_is_one_with_another_key(before, now, told):
-    assert other_machine({"hardware_key": before}, {"hardware_key": now}) is told
+    assert is_other({"hardware_key": before}, {"hardware_key": now}) is told
 
 
 @pytest.mark.parametrize(
@@ -69,3 +70,9 @@ def test_what_a_device_was_and_is_now_is_named_where_both_are_known():
     now = {"machine": "aarch64", "cpu_model": "Cortex-A76", "os": "Debian 12", "board": "Pi 5"}
 
     assert changes(before, now) == ("processor Xeon, now Cortex-A76", "architecture x86_64, now aarch64")
+
+
+def test_hardware_keys_are_named_by_their_first_digits():
+    assert changes({"hardware_key": "0123456789"}, {"hardware_key": "abcdef0123"}) == (
+        "hardware key 012345…, now abcdef…",
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 import sqlalchemy
@@ -77,9 +77,8 @@ def test_what_was_never_built_stays_as_it_is(store):
 
 
 def test_what_was_seen_when_it_happened_is_kept(store):
-    first = judging.judge(
-        store, RUN, make_suite(effort="quick"), make_case(), stranger_since=datetime(2025, 12, 1, tzinfo=UTC)
-    )
+    other = Reason(verdict=Verdict.WARN, code="other-machine", message="it was another machine", advice="none")
+    first = judging.judge(store, RUN, make_suite(effort="quick"), make_case(), sticky=[other])
     assert [reason.code for reason in first.reasons] == ["emulated", "other-machine"]
     store.record(happened.CaseJudged(run=RUN, at=MIDNIGHT + timedelta(days=1), device="local", result=first))
 

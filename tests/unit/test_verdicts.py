@@ -17,6 +17,7 @@ from orchestrator.analysis.stats import Interval
 from orchestrator.analysis.verdicts.accuracy import of_the_accuracy
 from orchestrator.analysis.verdicts.device import was_throttled
 from orchestrator.domain.effort import EFFORTS
+from orchestrator.domain.machine import Predecessor
 from orchestrator.domain.result import Verdict
 from orchestrator.domain.samples import Samples
 from orchestrator.testing import make_case, make_golden, make_measurement, make_scores
@@ -250,11 +251,14 @@ def test_an_emulated_processor_is_told():
     assert set(reasons(attempts(), facts=FACTS | {"emulated": True})) == {"emulated"}
 
 
-def test_a_name_that_another_machine_answers_to_is_told_with_the_day():
-    found = reasons(attempts(), stranger_since=datetime(2026, 1, 2, 3, 4, tzinfo=UTC))
+OTHER = Predecessor(seen_at=datetime(2026, 1, 2, 3, 4, tzinfo=UTC), changes=("board UP 2, now Pi 5",))
+
+
+def test_a_name_that_another_machine_answers_to_is_told_with_the_day_and_what_changed():
+    found = reasons(attempts(), predecessor=OTHER)
 
     assert set(found) == {"other-machine"}
-    assert "2026-01-02 03:04 UTC" in found["other-machine"].message
+    assert "2026-01-02 03:04 UTC: board UP 2, now Pi 5" in found["other-machine"].message
 
 
 @pytest.mark.parametrize(("celsius", "told"), [(54.9, False), (55.0, True), (None, False)])
@@ -717,7 +721,7 @@ def test_a_gpu_that_is_a_program_is_told():
 
 
 def test_a_reason_that_was_recorded_is_kept():
-    (kept,) = judge(attempts(), stranger_since=datetime(2026, 1, 2, tzinfo=UTC)).reasons
+    (kept,) = judge(attempts(), predecessor=OTHER).reasons
 
     result = judge(attempts(), sticky=[kept])
 

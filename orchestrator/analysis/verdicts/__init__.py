@@ -14,12 +14,12 @@ from orchestrator.domain.result import CaseResult, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     from orchestrator.analysis.accuracy.intervals import Estimates
     from orchestrator.domain.artifact import Golden
     from orchestrator.domain.case import Case
     from orchestrator.domain.effort import Effort
+    from orchestrator.domain.machine import Predecessor
     from orchestrator.domain.result import Measurement, Reason, Scores
 
 
@@ -31,7 +31,7 @@ def judge(
     scores: Scores | None,
     facts: Mapping[str, Any],
     effort: Effort,
-    stranger_since: datetime | None = None,
+    predecessor: Predecessor | None = None,
     golden: Golden | None = None,
     auc: Estimates | None = None,
     auc_change: Estimates | None = None,
@@ -40,7 +40,7 @@ def judge(
 ) -> CaseResult:
     """Return a case's figures, over all samples of its successful attempts, and its verdict with reasons.
 
-    ``stranger_since`` is when the device's name was last answered by what is another machine now, ``golden``
+    ``predecessor`` is the other machine that the device's name led to before, ``golden``
     what the golden check of the attempts is judged by. ``auc`` are the figures of ``scores`` where their images are known,
     ``auc_change`` what float32 of the same setting says of the same images. ``sticky`` are reasons that were recorded when they were seen.
     Where the accuracy was not asked for, the case is not ``scored``.
@@ -52,7 +52,7 @@ def judge(
         *of_the_attempts(measurements, effort),
         *of_the_latency(good),
         *of_the_settings(case, good, facts),
-        *of_the_device(good, facts, stranger_since),
+        *of_the_device(good, facts, predecessor),
         *(() if unscorable or not (scored or scores) else of_the_accuracy(case, scores, auc, auc_change)),
         *of_the_golden_check(good, golden),
         *of_the_artifact(measurements, scores),

@@ -12,8 +12,8 @@ from orchestrator.domain.units import format_bytes, format_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from datetime import datetime
 
+    from orchestrator.domain.machine import Predecessor
     from orchestrator.domain.result import Measurement, Reason
 
 #: Latency goes with the inverse of frequency, so that this is the bound of drift.
@@ -40,7 +40,7 @@ _HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
 
 
 def of_the_device(
-    good: Sequence[Measurement], facts: Mapping[str, Any], stranger_since: datetime | None
+    good: Sequence[Measurement], facts: Mapping[str, Any], predecessor: Predecessor | None
 ) -> Iterator[Reason]:
     """Judge what the device is, and what was done to its processor."""
     if facts.get("emulated"):
@@ -49,10 +49,11 @@ def of_the_device(
             "the processor is emulated: its scores are right, its timings say nothing about real hardware",
             "measure on the hardware itself",
         )
-    if stranger_since is not None:
+    if predecessor is not None:
         yield warn(
             "other-machine",
-            f"different hardware: this name was another machine on {stranger_since:%Y-%m-%d %H:%M} UTC",
+            f"different hardware: this name was another machine on {predecessor.seen_at:%Y-%m-%d %H:%M} UTC: "
+            f"{'; '.join(predecessor.changes)}",
             "earlier results belong to that machine; farm devices rename gives them another name",
         )
     yield from _of_heat(good)
