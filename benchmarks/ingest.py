@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.plan import Attempt, Lane, Plan
 from orchestrator.store.store import Store
@@ -49,11 +50,11 @@ def begin(store: Store, run: str) -> list[Case]:
     """Store a run up to its first attempt; return its cases."""
     cases = [make_case(threads=number + 1) for number in range(CASES)]
     store.record(
-        happened.RunStarted(
+        run_event.RunStarted(
             run=run, suite={}, seed=0, effort="smoke", dataset="phantom", synthetic=True, farm_version="0"
         ),
-        happened.Planned(run=run, plan=plan_of(run, cases)),
-        happened.ArtifactReady(run=run, artifact=make_artifact(), reused=False, seconds=0),
+        run_event.Planned(run=run, plan=plan_of(run, cases)),
+        run_event.ArtifactReady(run=run, artifact=make_artifact(), reused=False, seconds=0),
         happened.LaneStarted(run=run, device="local", lane=run),
     )
     return cases
@@ -93,7 +94,7 @@ def planning(store: Store) -> Taken:
     run = f"plan-{time.time_ns()}"
     begin(store, run)
     cases = [make_case(model=run, threads=number % 50 + 1, batch=number // 50 + 1) for number in range(PLANNED)]
-    return timed(lambda: store.record(happened.Planned(run=run, plan=plan_of(run, cases))))
+    return timed(lambda: store.record(run_event.Planned(run=run, plan=plan_of(run, cases))))
 
 
 def opening(folder: str) -> tuple[float, int]:

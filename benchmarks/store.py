@@ -31,6 +31,7 @@ import store_fill
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.plan import Attempt, Lane, Plan
 from orchestrator.store.store import Store
@@ -127,7 +128,7 @@ def _queries(url: str, size: store_fill.Size) -> Iterator[Figure]:
 
 
 def _writing(url: str) -> Iterator[Figure]:
-    started = happened.RunStarted(
+    started = run_event.RunStarted(
         run="written",
         at=MIDNIGHT,
         suite={},
@@ -150,7 +151,7 @@ def _writing(url: str) -> Iterator[Figure]:
         steps = tuple(Attempt(id=f"p{place}", case=case, number=1) for place, case in enumerate(cases))
         lanes = (Lane(device="new", steps=steps),)
         plan = Plan(run="written", effort=EFFORTS["smoke"], seed=0, lanes=lanes, skips=())
-        event = happened.Planned(run="written", at=MIDNIGHT, plan=plan)
+        event = run_event.Planned(run="written", at=MIDNIGHT, plan=plan)
         yield Figure(what="10,000 cases planned", value=_timed(lambda: store.record(event)), unit="s")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from orchestrator.domain.event import ArtifactReady
+from orchestrator.domain.run_event import ArtifactReady
 from orchestrator.errors import AnswerRefused
 from orchestrator.exchange.records import decode
 from orchestrator.runs.collect import ADOPTED

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from orchestrator.domain.event import ArtifactReady, BuildFailed, BuildsPlaced, BuildStarted, ImagesListed
+from orchestrator.domain.run_event import ArtifactReady, BuildFailed, BuildsPlaced, BuildStarted, ImagesListed
 from orchestrator.errors import UsageError
 from orchestrator.models.artifacts import Build, Built, Placed
 from orchestrator.models.build_processes import run_all

@@ -14,7 +14,8 @@ from orchestrator.devices.provisioning.choose import choose_runtime
 from orchestrator.domain.calibration import Calibration
 from orchestrator.domain.case import Case
 from orchestrator.domain.effort import EFFORTS
-from orchestrator.domain.event import AttemptEnded, BuildFailed, CaseSkipped, LaneSkipped
+from orchestrator.domain.event import AttemptEnded, CaseSkipped, LaneSkipped
+from orchestrator.domain.run_event import BuildFailed
 from orchestrator.errors import DeviceUnfit, UsageError
 from orchestrator.runtimes.catalogue import BEST_FIRST, scheme_for
 

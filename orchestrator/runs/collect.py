@@ -10,9 +10,10 @@ from orchestrator.devices.remote.journal import JournalReader
 from orchestrator.devices.remote.orders import LaneInputs, longest_line_bytes, order_of
 from orchestrator.devices.remote.silence import SilenceLimit
 from orchestrator.domain.effort import effort
-from orchestrator.domain.event import DeviceFinished, LaneEnded, LaneSkipped, LaneStarted, RunEnded
+from orchestrator.domain.event import DeviceFinished, LaneEnded, LaneSkipped, LaneStarted
 from orchestrator.domain.plan import Attempt, Plan, Scoring
 from orchestrator.domain.result import Verdict
+from orchestrator.domain.run_event import RunEnded
 from orchestrator.errors import AgentFailed, FarmError, UsageError
 from orchestrator.runs import planner
 from orchestrator.runs.build import BuildResults

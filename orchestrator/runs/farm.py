@@ -16,8 +16,8 @@ from orchestrator.devices import outages
 from orchestrator.devices.provisioning.wheelhouse import refuse_missing
 from orchestrator.devices.remote.push_limits import PushLimits
 from orchestrator.devices.session import Session, relays
-from orchestrator.domain.event import DatasetRead, RunDetached, RunEnded, RunResumed, RunStarted
 from orchestrator.domain.result import Verdict
+from orchestrator.domain.run_event import DatasetRead, RunDetached, RunEnded, RunResumed, RunStarted
 from orchestrator.domain.suite import Suite
 from orchestrator.models import preflight
 from orchestrator.models.artifacts import Artifacts

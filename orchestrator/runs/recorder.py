@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from orchestrator.domain.event import DatabaseBack, DatabaseLost
+from orchestrator.domain.run_event import DatabaseBack, DatabaseLost
 from orchestrator.errors import StoreError, StoreUnavailable
 from orchestrator.store.spool import Spool
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.config import suite as suites
-from orchestrator.domain.event import AttemptEnded, BlobSent, BuildFailed, CaseSkipped, LaneSkipped
+from orchestrator.domain.event import AttemptEnded, BlobSent, CaseSkipped, LaneSkipped
+from orchestrator.domain.run_event import BuildFailed
 from orchestrator.runtimes.catalogue import scheme_for
 
 if TYPE_CHECKING:

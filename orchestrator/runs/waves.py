@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator.devices.remote.orders import LaneInputs, reusable, scored_by
 from orchestrator.devices.remote.origin import to_text
-from orchestrator.domain.event import CaseSkipped, Planned
+from orchestrator.domain.event import CaseSkipped
+from orchestrator.domain.run_event import Planned
 from orchestrator.runs.build import build
 from orchestrator.runs.judge import judge
 from orchestrator.runs.kernel_fit import needs_of, unfit

@@ -21,6 +21,7 @@ from orchestrator.domain import (
     plan,
     profile,
     result,
+    run_event,
     samples,
 )
 
@@ -31,7 +32,21 @@ if TYPE_CHECKING:
 
 #: Marks a JSON object that stands for a value of another type; its value is that type's name.
 TAG = "$"
-_MODULES = (artifact, case, dataset, device, effort, event, image_list, model, plan, profile, result, samples)
+_MODULES = (
+    artifact,
+    case,
+    dataset,
+    device,
+    effort,
+    event,
+    image_list,
+    model,
+    plan,
+    profile,
+    result,
+    run_event,
+    samples,
+)
 #: What a line may hold: values of these classes, and nothing else that has a name.
 CLASSES: dict[str, type] = {
     name: kind

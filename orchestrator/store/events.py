@@ -9,6 +9,7 @@ from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,20 +89,20 @@ def _(event: happened.CaseJudged) -> dict[str, Any]:
 
 
 @_named.register
-def _(event: happened.ArtifactReady) -> dict[str, Any]:
+def _(event: run_event.ArtifactReady) -> dict[str, Any]:
     """Return what the run knows of the artifact: of another model or in another run, the same file may have other checks."""
     described: dict[str, Any] = plain(asdict(event.artifact))
     return {"artifact": described.pop("sha256"), **described}
 
 
 @_named.register
-def _(event: happened.ImagesListed) -> dict[str, Any]:
+def _(event: run_event.ImagesListed) -> dict[str, Any]:
     images = event.image_list
     return {"image_list": images.sha256, "dataset": images.dataset, "images": len(images.names)}
 
 
 @_named.register
-def _(event: happened.DatasetRead) -> dict[str, Any]:
+def _(event: run_event.DatasetRead) -> dict[str, Any]:
     read: dict[str, Any] = plain(event.summary.to_json())
     return read
 
@@ -112,7 +113,7 @@ def _(event: happened.DeviceProbed) -> dict[str, Any]:
 
 
 @_named.register
-def _(event: happened.Planned) -> dict[str, Any]:
+def _(event: run_event.Planned) -> dict[str, Any]:
     steps = {lane.device: len(lane.steps) for lane in event.plan.lanes}
     return {"cases": len(event.plan.cases), "skips": len(event.plan.skips), "steps": steps}
 

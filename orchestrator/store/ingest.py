@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 from orchestrator.store import case_links, profiles, schema
 from orchestrator.store.events import plain, row_of
 from orchestrator.store.statements import insert_new, insert_or_update
@@ -108,19 +109,19 @@ def _handler(event: Event) -> Handler | None:
     return next((HANDLERS[kind] for kind in type(event).__mro__ if kind in HANDLERS), None)
 
 
-def _run_started(connection: Connection, _: CaseIds, events: Sequence[happened.RunStarted]) -> None:
+def _run_started(connection: Connection, _: CaseIds, events: Sequence[run_event.RunStarted]) -> None:
     for event in events:
         own = {name: getattr(event, name) for name in ("seed", "effort", "dataset", "synthetic", "farm_version")}
         row = own | {"id": event.run, "started_at": event.at, "suite": plain(event.suite)}
         insert_or_update(connection, TABLES["runs"], [row | {"ended_at": None, "exit_status": None}])
 
 
-def _run_resumed(connection: Connection, _: CaseIds, events: Sequence[happened.RunResumed]) -> None:
+def _run_resumed(connection: Connection, _: CaseIds, events: Sequence[run_event.RunResumed]) -> None:
     for event in events:
         _end_run(connection, event.run, None, None)
 
 
-def _run_ended(connection: Connection, _: CaseIds, events: Sequence[happened.RunEnded]) -> None:
+def _run_ended(connection: Connection, _: CaseIds, events: Sequence[run_event.RunEnded]) -> None:
     for event in events:
         _end_run(connection, event.run, event.at, event.exit_status)
 
@@ -137,7 +138,7 @@ def _device_probed(connection: Connection, _: CaseIds, events: Sequence[happened
         connection.execute(insert(TABLES["device_facts"]), row)
 
 
-def _planned(connection: Connection, cases: CaseIds, events: Sequence[happened.Planned]) -> None:
+def _planned(connection: Connection, cases: CaseIds, events: Sequence[run_event.Planned]) -> None:
     for event in events:
         _keep_run_cases(connection, cases, [(event.run, case, None) for case in event.plan.cases])
 
@@ -159,12 +160,12 @@ def _keep_run_cases(connection: Connection, cases: CaseIds, wanted: Sequence[tup
     insert_or_update(connection, _RUN_CASES, rows, "skipped")
 
 
-def _artifact_ready(connection: Connection, _: CaseIds, events: Sequence[happened.ArtifactReady]) -> None:
+def _artifact_ready(connection: Connection, _: CaseIds, events: Sequence[run_event.ArtifactReady]) -> None:
     rows = [plain(asdict(event.artifact)) for event in events]
     insert_or_update(connection, TABLES["artifacts"], rows)
 
 
-def _images_listed(connection: Connection, _: CaseIds, events: Sequence[happened.ImagesListed]) -> None:
+def _images_listed(connection: Connection, _: CaseIds, events: Sequence[run_event.ImagesListed]) -> None:
     for images in (event.image_list for event in events):
         row = {"sha256": images.sha256, "dataset": images.dataset, "task": images.task, "images": len(images.names)}
         row |= {"patients": images.patient_count, "classes": plain(images.classes), "data": images.packed()}
@@ -273,14 +274,14 @@ def _case_judged_again(connection: Connection, cases: CaseIds, events: Sequence[
 
 #: What each kind of event carries beyond its own row; most carry nothing.
 HANDLERS: Mapping[type[Event], Handler] = {
-    happened.RunStarted: _run_started,
-    happened.RunResumed: _run_resumed,
-    happened.RunEnded: _run_ended,
+    run_event.RunStarted: _run_started,
+    run_event.RunResumed: _run_resumed,
+    run_event.RunEnded: _run_ended,
     happened.DeviceProbed: _device_probed,
-    happened.Planned: _planned,
+    run_event.Planned: _planned,
     happened.CaseSkipped: _case_skipped,
-    happened.ArtifactReady: _artifact_ready,
-    happened.ImagesListed: _images_listed,
+    run_event.ArtifactReady: _artifact_ready,
+    run_event.ImagesListed: _images_listed,
     happened.LaneStarted: _lane_started,
     happened.LaneEnded: _lane_ended,
     happened.AttemptEnded: _attempt_ended,

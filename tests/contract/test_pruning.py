@@ -9,6 +9,7 @@ import sqlalchemy
 
 from orchestrator.analysis.judge import rejudge
 from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 from orchestrator.domain.calibration import Calibration
 from orchestrator.errors import UsageError
 from orchestrator.exchange.bring_in import bring_in
@@ -29,7 +30,7 @@ def fill(store, number, *, case=None, artifact="a" * 64, end=True):
         store,
         started(run, at=at),
         ready(run, sha256=artifact),
-        happened.ImagesListed(run=run, image_list=make_image_list()),
+        run_event.ImagesListed(run=run, image_list=make_image_list()),
     )
     measurement = make_measurement(attempt=f"attempt-{number}", case=case, artifact=artifact)
     tell(
@@ -41,7 +42,7 @@ def fill(store, number, *, case=None, artifact="a" * 64, end=True):
     tell(store, happened.Scored(run=run, device="local", scores=scores))
     tell(store, judged(case, run=run, at=at, artifact=artifact))
     if end:
-        tell(store, happened.RunEnded(run=run, at=at, exit_status=0))
+        tell(store, run_event.RunEnded(run=run, at=at, exit_status=0))
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 from orchestrator.domain.device import LOCAL
 from orchestrator.domain.image_list import ImageList
 from orchestrator.runs.concealed import Concealed
@@ -73,6 +74,6 @@ def test_identifiers_of_patients_are_not_in_the_database(database_url):
 
     with Store.open(database_url) as store:
         fill(store)
-        tell(store, happened.ImagesListed(run=RUN, image_list=images))
+        tell(store, run_event.ImagesListed(run=RUN, image_list=images))
 
     assert "secret" not in str(rows(database_url)) + str(images.to_bytes())

@@ -14,6 +14,7 @@ from sqlalchemy.exc import StatementError
 
 from orchestrator.devices.health import disk
 from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 from orchestrator.domain.device import LOCAL
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.plan import Attempt, Lane, Plan
@@ -75,7 +76,8 @@ def test_a_new_database_is_empty(store):
 
 def test_every_kind_of_event_is_stored_in_order(store, database_url):
     told = everything_that_can_happen()
-    kinds = {kind for _, kind in inspect.getmembers(happened, inspect.isclass) if issubclass(kind, happened.Event)}
+    classes = [kind for module in (happened, run_event) for _, kind in inspect.getmembers(module, inspect.isclass)]
+    kinds = {kind for kind in classes if issubclass(kind, happened.Event)}
 
     tell(store, *told)
 
@@ -250,7 +252,7 @@ def test_an_artifact_comes_back_as_it_was(store):
         recipe={"scheme": "int8", "calibration": None, "versions": {"keras": "3.15"}},
     )
 
-    tell(store, started(), happened.ArtifactReady(run=RUN, artifact=artifact, reused=True, seconds=0))
+    tell(store, started(), run_event.ArtifactReady(run=RUN, artifact=artifact, reused=True, seconds=0))
 
     assert store.artifact(artifact.sha256, RUN, make_case()) == artifact
 
@@ -264,9 +266,9 @@ def test_models_and_runs_that_share_a_file_have_checks_of_their_own(store):
     tell(
         store,
         started(),
-        *(happened.ArtifactReady(run=RUN, artifact=each, reused=False, seconds=0) for each in (ours, other)),
+        *(run_event.ArtifactReady(run=RUN, artifact=each, reused=False, seconds=0) for each in (ours, other)),
         started("run-2"),
-        happened.ArtifactReady(run="run-2", artifact=later, reused=True, seconds=0),
+        run_event.ArtifactReady(run="run-2", artifact=later, reused=True, seconds=0),
     )
 
     assert store.artifact(ours.sha256, RUN, make_case(model="ours")) == ours
@@ -321,7 +323,7 @@ def test_runs_are_listed_newest_first_with_their_verdicts(store):
     tell(store, judged(), judged(make_case(scheme="int8"), verdict=Verdict.WARN))
     tell(store, judged(make_case(device="pi5-a"), verdict=Verdict.WARN))
     tell(store, happened.CaseSkipped(run=RUN, case=make_case(threads=9), reason="why"))
-    tell(store, happened.RunEnded(run=RUN, at=later, exit_status=1))
+    tell(store, run_event.RunEnded(run=RUN, at=later, exit_status=1))
 
     second, first = store.runs()
 
@@ -342,7 +344,7 @@ def test_a_suite_survives_the_way_through_the_store(store):
 
 
 def test_a_run_that_goes_on_has_not_ended(store):
-    tell(store, started(), happened.RunEnded(run=RUN, exit_status=1), happened.RunResumed(run=RUN))
+    tell(store, started(), run_event.RunEnded(run=RUN, exit_status=1), run_event.RunResumed(run=RUN))
 
     assert (store.run(RUN).ended_at, store.run(RUN).exit_status) == (None, None)
 
@@ -377,7 +379,7 @@ def test_skips_come_back_until_the_case_is_planned_again(store):
         lanes=(Lane(device="local", steps=(Attempt(id="x", case=case, number=1),)),),
         skips=(),
     )
-    store.record(happened.Planned(run=RUN, plan=plan))
+    store.record(run_event.Planned(run=RUN, plan=plan))
     assert store.skips(RUN) == ()
 
 

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy
 
 from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.plan import Attempt, Lane, Plan
 from orchestrator.errors import StoreError
@@ -82,7 +83,7 @@ def test_a_plan_of_a_thousand_cases_is_stored_by_a_few_statements(store, asked):
     tell(store, started())
     asked.clear()
 
-    store.record(happened.Planned(run=RUN, plan=plan_of(cases)))
+    store.record(run_event.Planned(run=RUN, plan=plan_of(cases)))
 
     assert asked.total() <= 8
     assert store.run(RUN).cases == 1000

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 from orchestrator.domain.samples import Samples
 from orchestrator.store.store import Store
 from orchestrator.testing import make_case
@@ -20,6 +21,7 @@ from tests.lab.project import wait_for
 WRITER = """
 import sys
 from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.plan import Attempt, Lane, Plan
 from orchestrator.domain.samples import Samples
@@ -30,13 +32,13 @@ url, run, most = sys.argv[1], sys.argv[2], int(sys.argv[3])
 print("ready", flush=True)
 sys.stdin.readline()
 with Store.open(url) as store:
-    store.record(happened.RunStarted(
+    store.record(run_event.RunStarted(
         run=run, suite={}, seed=0, effort="smoke", dataset="phantom", synthetic=True, farm_version="0"))
     cases = [make_case(threads=threads) for threads in range(1, 9)]
     steps = tuple(Attempt(id=f"{run}-{case.threads}", case=case, number=1) for case in cases)
     plan = Plan(run=run, effort=EFFORTS["smoke"], seed=0, lanes=(Lane(device="local", steps=steps),), skips=())
-    store.record(happened.Planned(run=run, plan=plan))
-    store.record(happened.ArtifactReady(run=run, artifact=make_artifact(), reused=False, seconds=0))
+    store.record(run_event.Planned(run=run, plan=plan))
+    store.record(run_event.ArtifactReady(run=run, artifact=make_artifact(), reused=False, seconds=0))
     store.record(happened.LaneStarted(run=run, device="local", lane=run))
     for number in range(1, most + 1):
         attempt = make_measurement([number] * 5000, attempt=f"{run}-{number}", number=number, warmup_ns=(number,))
@@ -142,7 +144,7 @@ def test_a_case_that_another_controller_adds_at_the_same_moment_is_looked_up_aga
     case = make_case(device="shared")
     with Store.open(postgres_url) as store, ThreadPoolExecutor(1) as pool, psycopg.connect(address) as other:
         store.record(
-            happened.RunStarted(
+            run_event.RunStarted(
                 run="r", suite={}, seed=0, effort="smoke", dataset="phantom", synthetic=True, farm_version="0"
             )
         )
@@ -162,6 +164,7 @@ def test_a_case_that_another_controller_adds_at_the_same_moment_is_looked_up_aga
 CROWD = """
 import os, sys
 from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 from orchestrator.store.store import Store
 
 for round in range(int(sys.argv[2])):
@@ -175,7 +178,7 @@ for round in range(int(sys.argv[2])):
             os.read(gate, 1)
             try:
                 with Store.open(url) as store:
-                    store.record(happened.RunStarted(
+                    store.record(run_event.RunStarted(
                         run=f"run-{number}", suite={}, seed=0, effort="smoke", dataset="phantom", synthetic=True,
                         farm_version="0"))
                     assert store.run(f"run-{number}").id == f"run-{number}"

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy
 
 from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 from orchestrator.domain.result import Reason, Verdict
 from orchestrator.errors import StoreError, UnknownName
 from orchestrator.store import schema
@@ -240,7 +241,7 @@ def test_an_order_or_a_filter_that_does_not_exist_is_refused(store):
 
 def test_scores_name_their_images_which_are_stored_once_however_often_they_come(store):
     images = make_image_list()
-    tell(store, started(), ready(), *[happened.ImagesListed(run=RUN, image_list=images)] * 2)
+    tell(store, started(), ready(), *[run_event.ImagesListed(run=RUN, image_list=images)] * 2)
     scores = make_scores(image_list=images.sha256)
     tell(store, happened.Scored(run=RUN, device="local", scores=scores))
 
@@ -253,7 +254,7 @@ def test_scores_name_their_images_which_are_stored_once_however_often_they_come(
 
 def test_a_list_of_images_that_is_damaged_is_refused(store):
     images = make_image_list()
-    tell(store, started(), happened.ImagesListed(run=RUN, image_list=images))
+    tell(store, started(), run_event.ImagesListed(run=RUN, image_list=images))
     with store._engine.connect().execution_options(writes=True) as connection, connection.begin():
         other = make_image_list(names=("other.png", "two.png")).packed()
         connection.execute(sqlalchemy.update(schema.ImageList).values(data=other))

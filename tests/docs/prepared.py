@@ -15,6 +15,7 @@ from orchestrator.analysis.auc import auc_per_class, mean_auc
 from orchestrator.config.inventory import Inventory
 from orchestrator.datasets.chestxray14 import FINDINGS
 from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 from orchestrator.domain.case import Case
 from orchestrator.domain.device import LOCAL
 from orchestrator.domain.image_list import ImageList
@@ -87,7 +88,7 @@ def record(store: Store, blobs: Path, measured: Measured) -> None:
         np.save(file, labels)
     suite = measured.suite or make_suite(effort=measured.effort)
     events: list[happened.Event] = [
-        happened.RunStarted(
+        run_event.RunStarted(
             run=run,
             at=at,
             suite=suite.to_json(),  # type: ignore[attr-defined]
@@ -97,7 +98,7 @@ def record(store: Store, blobs: Path, measured: Measured) -> None:
             synthetic=measured.dataset == "phantom",
             farm_version="0.1.0",
         ),
-        happened.ImagesListed(run=run, image_list=images),
+        run_event.ImagesListed(run=run, image_list=images),
     ]
     for device in dict.fromkeys(case.device for case in measured.milliseconds):
         facts = FACTS.get(device, FACTS["pi5"]) | {"hardware_key": device, "governor": "performance"}
@@ -105,7 +106,7 @@ def record(store: Store, blobs: Path, measured: Measured) -> None:
     random = np.random.default_rng(5)
     for case, p50 in measured.milliseconds.items():
         events += list(_of_case(measured, case, p50 * 1e6, images, random))
-    store.record(*events, happened.RunEnded(run=run, at=at + timedelta(minutes=9), exit_status=0))
+    store.record(*events, run_event.RunEnded(run=run, at=at + timedelta(minutes=9), exit_status=0))
 
 
 def _of_case(measured, case, p50_ns, images, random):
@@ -115,7 +116,7 @@ def _of_case(measured, case, p50_ns, images, random):
     sha256 = f"{abs(zlib(case.model + case.scheme)):x}".rjust(64, "a")
     size = SIZES.get(case.scheme, 900_000)
     artifact = make_artifact(sha256=sha256, model=case.model, scheme=case.scheme, batch=case.batch, size_bytes=size)
-    yield happened.ArtifactReady(run=measured.run, artifact=artifact, reused=False, seconds=1)
+    yield run_event.ArtifactReady(run=measured.run, artifact=artifact, reused=False, seconds=1)
     medians = p50_ns * random.normal(1, 0.006, measured.attempts)
     for number, median in enumerate(medians, 1):
         at = measured.at + timedelta(seconds=40 * number)

@@ -16,6 +16,7 @@ from rich.console import Console
 from orchestrator.analysis import compare as analysis
 from orchestrator.cli.results.compare import compare as command
 from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 from orchestrator.domain.calibration import Calibration
 from orchestrator.domain.device import LOCAL
 from orchestrator.domain.result import CaseResult, Reason, Verdict
@@ -59,7 +60,7 @@ KEYS = [
 def tell(store, run, times, *, at=MIDNIGHT, hardware="one", **other):
     """Store a run; ``times`` are p50 in ns by case, around which attempts vary by 1 %."""
     events = [
-        happened.RunStarted(
+        run_event.RunStarted(
             run=run,
             at=at,
             suite=make_suite().to_json(),
@@ -91,7 +92,7 @@ def judged(own, case, medians, other):
     sha256 = ("1" if case.scheme == "float32" else "2") * 63 + str(growth)[-1]
     size_bytes = int(growth * (8000 if case.scheme == "float32" else 2000))
     artifact = make_artifact(sha256=sha256, scheme=case.scheme, batch=case.batch, size_bytes=size_bytes)
-    yield happened.ArtifactReady(run=run, artifact=artifact, reused=False, seconds=1)
+    yield run_event.ArtifactReady(run=run, artifact=artifact, reused=False, seconds=1)
     for number, median in enumerate(medians, 1):
         latency = (median + np.arange(60)).astype(int)
         measurement = make_measurement(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 from orchestrator.store.store import Store
 from orchestrator.testing import MIDNIGHT
 from tests.lab.same_process import call
@@ -18,10 +18,10 @@ def folder(tmp_path):
     """A project with a run of long ago and one of an hour ago."""
     with Store.open(f"sqlite:///{tmp_path / 'farm.db'}") as store:
         tell(store, started("old"), ready("old"), ended(run="old"), judged(run="old"))
-        tell(store, happened.RunEnded(run="old", at=MIDNIGHT, exit_status=0))
+        tell(store, run_event.RunEnded(run="old", at=MIDNIGHT, exit_status=0))
         at = datetime.now(UTC) - timedelta(hours=1)
         tell(store, started("new", at=at), judged(run="new", at=at))
-        tell(store, happened.RunEnded(run="new", at=at, exit_status=0))
+        tell(store, run_event.RunEnded(run="new", at=at, exit_status=0))
     return tmp_path
 
 

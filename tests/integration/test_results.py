@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy
 
 from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 from orchestrator.domain.device import LOCAL
 from orchestrator.domain.result import CaseResult, Reason, Verdict
 from orchestrator.store import migrate
@@ -50,7 +51,7 @@ def fill(store, run=RUN):
         "farm_version": "0.1.0",
     }
     events = [
-        happened.RunStarted(run=run, at=MIDNIGHT, **suite),
+        run_event.RunStarted(run=run, at=MIDNIGHT, **suite),
         happened.DeviceProbed(**own, entry=LOCAL, facts={"cores": 4}),
         happened.CaseSkipped(**own, case=make_case(runtime="tflite"), reason="[Errno 2] no tflite, Python 3.11"),
     ]
@@ -73,15 +74,15 @@ def fill(store, run=RUN):
             reasons=(SMOKE,),
         )
         events += [
-            happened.ArtifactReady(run=run, artifact=artifact, reused=False, seconds=1),
+            run_event.ArtifactReady(run=run, artifact=artifact, reused=False, seconds=1),
             happened.AttemptEnded(**own, measurement=attempt),
             happened.Scored(**own, scores=make_scores(scoring=f"{run}-s{number}", scheme=scheme, artifact=sha256)),
             happened.CaseJudged(**own, result=result),
         ]
     later = MIDNIGHT + timedelta(hours=1)
     events += [
-        happened.RunEnded(run=run, at=MIDNIGHT, exit_status=0),
-        happened.RunStarted(run="20260101-010000-ef01", at=later, **suite),
+        run_event.RunEnded(run=run, at=MIDNIGHT, exit_status=0),
+        run_event.RunStarted(run="20260101-010000-ef01", at=later, **suite),
     ]
     for event in events:
         store.record(event)

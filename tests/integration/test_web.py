@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import pytest
 
 from orchestrator.cli.web import web as command
-from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 from orchestrator.errors import StoreError, UsageError
 from orchestrator.store.store import Store
 from tests.integration.test_compare import NEW, OLD
@@ -172,7 +172,7 @@ def test_a_run_is_followed_while_another_process_stores_it(tmp_path):
     url = f"sqlite:///{tmp_path / 'farm.db'}"
     now = datetime.now(UTC)
     begun = telling.started(GOING, at=now, effort="standard")
-    planned = happened.Planned(run=GOING, at=now, plan=replace(telling.planned().plan, run=GOING))
+    planned = run_event.Planned(run=GOING, at=now, plan=replace(telling.planned().plan, run=GOING))
     happen(url, begun, planned, telling.ready(GOING), telling.lane_started("lane-g", GOING))
 
     with serving(tmp_path) as served, urllib.request.urlopen(f"{served.url}runs/latest/events", timeout=60) as stream:  # noqa: S310
@@ -181,7 +181,7 @@ def test_a_run_is_followed_while_another_process_stores_it(tmp_path):
         first = json.loads(next(changes))
         happen(url, telling.ended(run=GOING, lane="lane-g"))
         second = json.loads(next(changes))
-        happen(url, telling.judged(run=GOING), happened.RunEnded(run=GOING, exit_status=0))
+        happen(url, telling.judged(run=GOING), run_event.RunEnded(run=GOING, exit_status=0))
         rest = list(changes)
         _, ended, _ = served.get("/runs/latest")
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 from orchestrator.store.store import Store
 from orchestrator.testing import make_case, make_measurement
 from tests.integration.test_compare import NEW, OLD
@@ -117,7 +117,7 @@ def test_what_happens_arrives_without_a_reload(tmp_path, look):
 
         page.get_by_role("link", name=GOING).click()
         page.evaluate("window.same = true")
-        planned = happened.Planned(run=GOING, at=now, plan=replace(plan, run=GOING))
+        planned = run_event.Planned(run=GOING, at=now, plan=replace(plan, run=GOING))
         telling.tell(store, planned, telling.ready(GOING), telling.lane_started("lane-g", GOING))
         page.get_by_text("0 of 1 steps").wait_for()
         broken = make_measurement(case=cases[0], error=f"Killed by {HOSTILE}")
@@ -128,7 +128,7 @@ def test_what_happens_arrives_without_a_reload(tmp_path, look):
         page.locator("#results tbody tr").wait_for()
         assert page.evaluate("window.same"), "the run was not loaded again"
 
-        telling.tell(store, happened.RunEnded(run=GOING, exit_status=0))
+        telling.tell(store, run_event.RunEnded(run=GOING, exit_status=0))
         page.get_by_text("Every variant").wait_for()
 
         assert page.complaints == []

@@ -10,6 +10,7 @@ import numpy as np
 
 from orchestrator.analysis.auc import auc_per_class, mean_auc
 from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 from orchestrator.domain.device import LOCAL
 from orchestrator.domain.image_list import ImageList
 from orchestrator.domain.result import CaseResult, Reason, Verdict
@@ -64,7 +65,7 @@ def fill(folder: Path, fleet: dict[str, dict[str, float]] | None = None, *, host
         shown[HOSTILE_NAME] = {"float32": 9.0, "int8": 8.0}
     with Store.open(url) as store:
         store.record(
-            happened.RunStarted(
+            run_event.RunStarted(
                 run=RUN,
                 at=MIDNIGHT,
                 suite=make_suite().to_json(),
@@ -75,7 +76,7 @@ def fill(folder: Path, fleet: dict[str, dict[str, float]] | None = None, *, host
                 farm_version="0.1.0",
             )
         )
-        store.record(happened.ImagesListed(run=RUN, image_list=images))
+        store.record(run_event.ImagesListed(run=RUN, image_list=images))
         for device, schemes in shown.items():
             facts = {"cores": 4, "cpu_model": HOSTILE if hostile else "Cortex-A76", "hostname": "secret-host"}
             store.record(happened.DeviceProbed(run=RUN, device=device, at=MIDNIGHT, entry=LOCAL, facts=facts))
@@ -89,7 +90,7 @@ def fill(folder: Path, fleet: dict[str, dict[str, float]] | None = None, *, host
                     random=random,
                     hostile=hostile,
                 )
-        store.record(happened.RunEnded(run=RUN, at=MIDNIGHT + timedelta(minutes=9), exit_status=0))
+        store.record(run_event.RunEnded(run=RUN, at=MIDNIGHT + timedelta(minutes=9), exit_status=0))
     return url
 
 
@@ -101,7 +102,7 @@ def _record(store, *, device, scheme, p50_ns, images, random, hostile):
         ("1" * 64, 4_000_000) if scheme == "float32" else (("2" if scheme == "int8" else "3") * 64, 1_100_000)
     )
     artifact = make_artifact(sha256=sha256, scheme=scheme, size_bytes=size)
-    store.record(happened.ArtifactReady(run=RUN, artifact=artifact, reused=False, seconds=1))
+    store.record(run_event.ArtifactReady(run=RUN, artifact=artifact, reused=False, seconds=1))
     medians = p50_ns * random.normal(1, 0.008, ATTEMPTS)
     for number, median in enumerate(medians, 1):
         at = MIDNIGHT + timedelta(seconds=40 * number + 9 * len(scheme))

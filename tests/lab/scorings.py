@@ -6,6 +6,7 @@ import numpy as np
 
 from orchestrator.analysis.accuracy.scored import Scored
 from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 from orchestrator.domain.image_list import ImageList
 from orchestrator.testing import make_case, make_scores
 from tests.lab.telling import RUN, judged, ready, started, tell
@@ -50,6 +51,6 @@ def tell_scores(store, of, *, run=RUN, artifact="a" * 64, **case):
         image_list=of.images.sha256,
     )
     tell(store, started(run), ready(run, sha256=artifact, scheme=made.scheme))
-    tell(store, happened.ImagesListed(run=run, image_list=of.images))
+    tell(store, run_event.ImagesListed(run=run, image_list=of.images))
     tell(store, happened.Scored(run=run, device=made.device, scores=scores), judged(made, run=run, artifact=artifact))
     return made

@@ -8,6 +8,7 @@ from datetime import timedelta
 from orchestrator.cli.screen.output import Output
 from orchestrator.cli.screen.progress import Screen
 from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 from orchestrator.runs import planner
 from orchestrator.testing import MIDNIGHT, make_case, make_measurement, make_suite
 
@@ -30,7 +31,7 @@ def main() -> None:
     case = make_case(device="local", scheme="int8")
     with Screen(Output(is_plain="--plain" in sys.argv)) as screen:
         for event in (
-            happened.Planned(run="r", plan=plan),
+            run_event.Planned(run="r", plan=plan),
             happened.LaneSkipped(run="r", device="ward", reason=f"ward: {REASON}"),
             happened.LaneStarted(run="r", device="local", lane="l", at=MIDNIGHT),
             _ended("float32", 1, 10),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 from orchestrator.store.store import Store
 from orchestrator.testing import MIDNIGHT, make_case
 from tests.integration.test_compare import LABELS, NEW, OLD, tell
@@ -80,5 +80,5 @@ def fill(folder: Path) -> str:
         store.name_run(OLD, "release-1")
         tell(store, NEW, times | {INT8: 1.2 * times[INT8]}, at=MIDNIGHT + timedelta(days=31), version=HOSTILE)
         for run in (OLD, NEW):
-            store.record(happened.RunEnded(run=run, exit_status=0))
+            store.record(run_event.RunEnded(run=run, exit_status=0))
     return url

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 from orchestrator.domain.dataset import DatasetSummary, PartSummary
 from orchestrator.domain.device import LOCAL
 from orchestrator.domain.effort import EFFORTS
@@ -25,7 +26,7 @@ SMOKE = Reason(verdict=Verdict.WARN, code="smoke", message="wiring only", advice
 
 
 def started(run=RUN, **changes):
-    event = happened.RunStarted(
+    event = run_event.RunStarted(
         run=run,
         at=MIDNIGHT,
         suite={"models": ["tiny-cxr"]},
@@ -39,7 +40,7 @@ def started(run=RUN, **changes):
 
 
 def ready(run=RUN, **changes):
-    return happened.ArtifactReady(run=run, artifact=make_artifact(**changes), reused=False, seconds=1.5)
+    return run_event.ArtifactReady(run=run, artifact=make_artifact(**changes), reused=False, seconds=1.5)
 
 
 def lane_started(lane="lane-1", run=RUN, device="local"):
@@ -97,7 +98,7 @@ def planned():
         lanes=(Lane(device="local", steps=(Attempt(id="attempt-1", case=make_case(), number=1),)),),
         skips=(),
     )
-    return happened.Planned(run=RUN, at=MIDNIGHT, plan=plan)
+    return run_event.Planned(run=RUN, at=MIDNIGHT, plan=plan)
 
 
 def everything_that_can_happen():
@@ -106,19 +107,19 @@ def everything_that_can_happen():
     named = {"model": "tiny-cxr", "scheme": "float32"}
     return [
         started(),
-        happened.RunResumed(run=RUN, at=MIDNIGHT),
-        happened.DatasetRead(run=RUN, at=MIDNIGHT, summary=READ),
+        run_event.RunResumed(run=RUN, at=MIDNIGHT),
+        run_event.DatasetRead(run=RUN, at=MIDNIGHT, summary=READ),
         happened.PreparationStarted(**common, what="looking for the agent"),
         happened.DeviceProbed(**common, entry=LOCAL, facts={"cores": 4}),
         happened.LaneSkipped(**common, reason="it is off"),
         happened.LaneCrashed(**common, reason="local: unexpected KeyError: 'x'", report="crashes/report.txt"),
         happened.CaseSkipped(**common, case=make_case(runtime="tflite"), reason="no such runtime"),
         planned(),
-        happened.BuildStarted(run=RUN, at=MIDNIGHT, total=1),
-        happened.BuildsPlaced(run=RUN, at=MIDNIGHT, what="worker one builds tiny-cxr (float32)"),
+        run_event.BuildStarted(run=RUN, at=MIDNIGHT, total=1),
+        run_event.BuildsPlaced(run=RUN, at=MIDNIGHT, what="worker one builds tiny-cxr (float32)"),
         ready(),
-        happened.ImagesListed(run=RUN, at=MIDNIGHT, image_list=make_image_list()),
-        happened.BuildFailed(run=RUN, at=MIDNIGHT, **named, batch=1, error="it can't"),
+        run_event.ImagesListed(run=RUN, at=MIDNIGHT, image_list=make_image_list()),
+        run_event.BuildFailed(run=RUN, at=MIDNIGHT, **named, batch=1, error="it can't"),
         happened.DamageMended(**common, what="artifact"),
         happened.PushStarted(**common, total_bytes=5_000_000_000, image_bytes=10),
         happened.RelayRefused(**common, gate="gate", reason="it has no Python"),
@@ -135,12 +136,12 @@ def everything_that_can_happen():
         happened.Profiled(**common, profile=make_profile()),
         happened.LinkLost(**common, reason="the cable"),
         happened.DeviceTakenOut(**common, reason="no worker starts"),
-        happened.RunDetached(run=RUN, at=MIDNIGHT, devices=("local",), exit_status=0),
-        happened.DatabaseLost(run=RUN, at=MIDNIGHT, reason="its server stopped", file=".farm/spool/run-1.jsonl"),
-        happened.DatabaseBack(run=RUN, at=MIDNIGHT, events=3),
+        run_event.RunDetached(run=RUN, at=MIDNIGHT, devices=("local",), exit_status=0),
+        run_event.DatabaseLost(run=RUN, at=MIDNIGHT, reason="its server stopped", file=".farm/spool/run-1.jsonl"),
+        run_event.DatabaseBack(run=RUN, at=MIDNIGHT, events=3),
         happened.LaneEnded(**common, lane="lane-1"),
         happened.DeviceFinished(**common),
         judged(case, verdict=Verdict.WARN, reasons=(SMOKE,)),
         happened.CaseJudgedAgain(run=RUN, at=MIDNIGHT, device="local", result=judged(case).result),
-        happened.RunEnded(run=RUN, at=MIDNIGHT, exit_status=0),
+        run_event.RunEnded(run=RUN, at=MIDNIGHT, exit_status=0),
     ]

@@ -15,6 +15,7 @@ from orchestrator.cli.screen.output import Loudness, Output
 from orchestrator.cli.screen.progress import Screen
 from orchestrator.cli.screen.safe_console import SafeConsole
 from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 from orchestrator.runs import planner
 from orchestrator.testing import make_case, make_measurement, make_scores, make_suite
 from tests.lab.terminals import Terminal
@@ -29,7 +30,7 @@ def at(seconds):
 
 def planned(*devices):
     plan = planner.plan("r", make_suite(schemes=SCHEMES, effort="standard"), devices)
-    return happened.Planned(run="r", plan=plan)
+    return run_event.Planned(run="r", plan=plan)
 
 
 def ended(device, scheme, number, *, seconds=10, temperature_c=54.0, **fields):

@@ -19,6 +19,7 @@ from orchestrator.config.inventory import Inventory
 from orchestrator.datasets.csv_table import CsvTable
 from orchestrator.datasets.folder import Folder
 from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 from orchestrator.domain.device import LOCAL
 from orchestrator.domain.result import CaseResult, Reason, Verdict
 from orchestrator.domain.run_name import validated
@@ -191,12 +192,12 @@ def stored(tmp_path_factory):
     (folder / "inventory.yaml").write_text("devices:\n  local:\n    transport: local\n")
     with Store.open(f"sqlite:///{folder / 'farm.db'}") as store:
         begun = {"suite": make_suite().to_json(), "seed": 0, "effort": "smoke", "dataset": OPTION, "synthetic": True}
-        store.record(happened.RunStarted(run="20260101-000000-f1ee", at=MIDNIGHT, farm_version="0.1.0", **begun))
+        store.record(run_event.RunStarted(run="20260101-000000-f1ee", at=MIDNIGHT, farm_version="0.1.0", **begun))
         common = {"run": "20260101-000000-f1ee", "device": "local", "at": MIDNIGHT}
         store.record(happened.DeviceProbed(**common, entry=LOCAL, facts={"cores": 4}))
         for number, name in enumerate(name for name in NAMES.values() if name.isprintable()):
             artifact = replace(make_artifact(sha256=f"{number:064x}"), model=name, scheme=name)
-            store.record(happened.ArtifactReady(run=common["run"], artifact=artifact, reused=False, seconds=1))
+            store.record(run_event.ArtifactReady(run=common["run"], artifact=artifact, reused=False, seconds=1))
             done = make_measurement(
                 case=make_case(model=name, scheme=name), attempt=f"attempt-{number}", artifact=artifact.sha256
             )
@@ -213,7 +214,7 @@ def stored(tmp_path_factory):
                 reasons=(reason,),
             )
             store.record(happened.CaseJudged(**common, result=result))
-        store.record(happened.RunEnded(run=common["run"], at=MIDNIGHT, exit_status=0))
+        store.record(run_event.RunEnded(run=common["run"], at=MIDNIGHT, exit_status=0))
     return Project(folder=folder)
 
 

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from orchestrator.analysis import judge as judging
 from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 from orchestrator.domain.device import LOCAL
 from orchestrator.domain.result import Reason, Verdict
 from orchestrator.errors import UnknownName
@@ -29,7 +30,7 @@ RUN = "20260101-000000-abcd"
 def store(tmp_path):
     """A run of one good case, and of one whose artifact could not be built."""
     suite = make_suite(effort="quick", schemes=("float32", "int8"))
-    started = happened.RunStarted(
+    started = run_event.RunStarted(
         run=RUN,
         at=MIDNIGHT,
         suite=suite.to_json(),
@@ -47,7 +48,7 @@ def store(tmp_path):
                 run=RUN, at=MIDNIGHT, device="local", entry=LOCAL, facts={"cores": 4, "emulated": True}
             )
         )
-        opened.record(happened.ArtifactReady(run=RUN, artifact=make_artifact(), reused=False, seconds=1.0))
+        opened.record(run_event.ArtifactReady(run=RUN, artifact=make_artifact(), reused=False, seconds=1.0))
         for number in (1, 2, 3):
             attempt = make_measurement(attempt=str(number), number=number)
             opened.record(happened.AttemptEnded(run=RUN, device="local", measurement=attempt))

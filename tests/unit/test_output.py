@@ -13,6 +13,7 @@ from orchestrator.cli.screen import live_run
 from orchestrator.cli.screen.output import Loudness, Output
 from orchestrator.devices.remote.client import AgentClient
 from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 from orchestrator.domain.device import LOCAL
 from orchestrator.runs.measure import LanesLeft
 from orchestrator.store.store import Store
@@ -121,7 +122,7 @@ def pressed_after(*before):
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("before", [(), (happened.RunResumed(run="r-1"),)])
+@pytest.mark.parametrize("before", [(), (run_event.RunResumed(run="r-1"),)])
 def test_ctrl_c_before_a_resumed_run_asks_its_devices_names_how_to_stop_what_an_earlier_call_left(
     tmp_path, capsys, before
 ):
@@ -132,7 +133,7 @@ def test_ctrl_c_before_a_resumed_run_asks_its_devices_names_how_to_stop_what_an_
     assert "Go on with: farm run --resume r-1. Stop what an earlier call left on devices: farm stop r-1" in shown
 
 
-@pytest.mark.parametrize("before", [(), (happened.RunResumed(run="r-1"),)])
+@pytest.mark.parametrize("before", [(), (run_event.RunResumed(run="r-1"),)])
 def test_ctrl_c_while_attach_still_connects_leaves_the_lanes_and_names_how_to_follow_and_stop_them(
     tmp_path, capsys, before
 ):

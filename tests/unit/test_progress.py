@@ -15,6 +15,7 @@ from orchestrator.cli.screen.progress import Screen
 from orchestrator.cli.screen.safe_console import SafeConsole
 from orchestrator.cli.screen.time_left import TimeLeft
 from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 from orchestrator.domain.device import LOCAL
 from orchestrator.domain.effort import EFFORTS
 from orchestrator.domain.plan import Attempt, Lane, Profiling, Scoring
@@ -34,12 +35,12 @@ def screen_of(*events, loudness=Loudness.NORMAL, is_live=False):
 
 
 def failed(scheme, error="m.keras: weights alone\n  model.save()", model="mine"):
-    return happened.BuildFailed(run="r", model=model, scheme=scheme, batch=1, error=error)
+    return run_event.BuildFailed(run="r", model=model, scheme=scheme, batch=1, error=error)
 
 
 def ready(scheme, **checks):
     artifact = make_artifact(model="mine", scheme=scheme, checks=checks)
-    return happened.ArtifactReady(run="r", artifact=artifact, reused=True, seconds=0.0)
+    return run_event.ArtifactReady(run="r", artifact=artifact, reused=True, seconds=0.0)
 
 
 def test_why_a_model_cannot_be_built_is_shown_once_for_all_its_schemes():
@@ -97,7 +98,7 @@ def test_the_cpu_quota_of_a_device_in_a_container_is_shown_before_it_measures():
 
 
 def planned(*devices):
-    return happened.Planned(run="r", plan=planner.plan("r", make_suite(), devices))
+    return run_event.Planned(run="r", plan=planner.plan("r", make_suite(), devices))
 
 
 def test_a_device_that_is_finished_shows_its_verdicts_while_others_work():
@@ -139,7 +140,7 @@ def test_the_time_left_is_what_finished_steps_took_and_first_what_the_effort_ask
 
 @pytest.mark.parametrize(("limit", "words"), [(None, "evaluates 80 images"), (45, "scores at most 45 of them")])
 def test_a_run_names_the_subset_that_it_scores(limit, words):
-    read = next(event for event in everything_that_can_happen() if isinstance(event, happened.DatasetRead))
+    read = next(event for event in everything_that_can_happen() if isinstance(event, run_event.DatasetRead))
 
     shown = screen_of(replace(read, limit=limit))
 
@@ -169,7 +170,7 @@ def test_a_lane_that_a_person_stopped_is_no_problem_of_a_run_that_goes_on():
 
 
 def test_a_run_without_accuracy_evaluates_no_images():
-    read = next(event for event in everything_that_can_happen() if isinstance(event, happened.DatasetRead))
+    read = next(event for event in everything_that_can_happen() if isinstance(event, run_event.DatasetRead))
 
     shown = screen_of(started(suite={"accuracy": "none"}), read)
 
@@ -186,7 +187,7 @@ def test_lines_that_come_quickly_are_printed_together_in_their_order(monkeypatch
     monkeypatch.setattr(console, "print", lambda *words, **how: prints.append(words) or printing(*words, **how))
     with Screen(Output(console=console), is_live=True, drawing_share=1e-6) as screen:
         for name in names:
-            screen.show(happened.RunResumed(run=name))
+            screen.show(run_event.RunResumed(run=name))
 
     places = [out.getvalue().find(name) for name in names]
     assert -1 not in places

@@ -14,6 +14,7 @@ from contextlib import closing
 import pytest
 
 from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 from orchestrator.domain.result import Verdict
 from orchestrator.errors import StoreError, StoreUnavailable
 from orchestrator.runs.recorder import Recorder
@@ -172,7 +173,7 @@ def test_at_the_end_of_a_run_farm_waits_for_the_database(recorder, store, file, 
 
     back = recorder.wait(60)
 
-    assert isinstance(back, happened.DatabaseBack)
+    assert isinstance(back, run_event.DatabaseBack)
     assert back.events == 2
     assert clock.slept == sorted(clock.slept), "each pause is longer"
     assert store.done_steps(RUN) == {"attempt-1"}
@@ -221,7 +222,7 @@ def test_events_that_were_stored_after_all_are_not_stored_again(store, tmp_path)
 
 
 def test_a_file_that_is_stored_twice_changes_nothing(store, tmp_path):
-    events = [event for event in everything_that_can_happen() if not isinstance(event, happened.RunStarted)]
+    events = [event for event in everything_that_can_happen() if not isinstance(event, run_event.RunStarted)]
     file = spool.Spool.open(tmp_path, RUN, store.name)
     file.write([*events, *[attempt(number) for number in range(2, 600)]])
     shutil.copy(file.path, tmp_path / "copy")

@@ -11,7 +11,7 @@ from orchestrator.cli.screen.output import Output
 from orchestrator.cli.screen.progress import Screen
 from orchestrator.cli.screen.safe_console import SafeConsole
 from orchestrator.cli.screen.time_left import Estimates
-from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 from orchestrator.runs import planner
 from orchestrator.store.store import Store
 from orchestrator.testing import MIDNIGHT, make_artifact, make_suite
@@ -46,8 +46,8 @@ def test_earlier_results_of_the_device_with_that_effort_make_the_estimate(tmp_pa
 def test_the_estimate_is_shown_once_before_anything_is_built_and_knows_how_many_images_are_scored():
     out = StringIO()
     suite = make_suite(schemes=SCHEMES, effort="standard", accuracy=16)
-    planned = happened.Planned(run="r", plan=planner.plan("r", suite, ("pi5",)))
-    started = happened.RunStarted(
+    planned = run_event.Planned(run="r", plan=planner.plan("r", suite, ("pi5",)))
+    started = run_event.RunStarted(
         run="r",
         suite=suite.to_json(),
         seed=0,
@@ -58,7 +58,7 @@ def test_the_estimate_is_shown_once_before_anything_is_built_and_knows_how_many_
     )
 
     with Screen(Output(console=SafeConsole(file=out, width=200))) as screen:
-        for event in (started, planned, planned, happened.BuildStarted(run="r", total=2)):
+        for event in (started, planned, planned, run_event.BuildStarted(run="r", total=2)):
             screen.show(event)
 
     assert out.getvalue().count("≈") == 1
@@ -71,8 +71,8 @@ def test_a_run_that_goes_on_counts_what_is_left_of_it():
     out = StringIO()
 
     with Screen(Output(console=SafeConsole(file=out, width=200)), done_steps=lambda _: done) as screen:
-        screen.show(happened.RunResumed(run="r"))
-        screen.show(happened.Planned(run="r", plan=plan))
+        screen.show(run_event.RunResumed(run="r"))
+        screen.show(run_event.Planned(run="r", plan=plan))
 
     assert screen.board.rows["pi5"].steps == len(plan.lanes[0].steps) - 7
     assert "5 attempts of 2 cases ≈ 20 s on pi5" in out.getvalue()
@@ -85,12 +85,14 @@ def after(seconds):
 def built(run, *seconds, model="tiny-cxr", kept=0):
     """Yield what a run tells that finds some artifacts and builds others, each ready so many seconds after the beginning."""
     yield started(run, at=MIDNIGHT)
-    yield happened.BuildStarted(run=run, at=MIDNIGHT, total=len(seconds))
+    yield run_event.BuildStarted(run=run, at=MIDNIGHT, total=len(seconds))
     for number, second in enumerate((*(0 for _ in range(kept)), *seconds)):
         artifact = make_artifact(
             sha256=f"{number:064}", model="kept" if number < kept else model, scheme=f"s{number}", recipe={"big": "x"}
         )
-        yield happened.ArtifactReady(run=run, at=after(second), artifact=artifact, reused=number < kept, seconds=second)
+        yield run_event.ArtifactReady(
+            run=run, at=after(second), artifact=artifact, reused=number < kept, seconds=second
+        )
 
 
 @pytest.fixture
@@ -123,7 +125,7 @@ def test_the_estimate_before_a_run_counts_what_is_built_first():
     with Screen(
         Output(console=SafeConsole(file=out, width=200)), estimates=Estimates(builds=lambda: {"tiny-cxr": 30.0})
     ) as screen:
-        screen.show(happened.Planned(run="r", plan=plan))
-        screen.show(happened.BuildStarted(run="r", total=2))
+        screen.show(run_event.Planned(run="r", plan=plan))
+        screen.show(run_event.BuildStarted(run="r", total=2))
 
     assert out.getvalue().splitlines()[-1] == "+ building 2 artifacts ≈ 1 min 00 s"

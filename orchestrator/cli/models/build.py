@@ -89,7 +89,7 @@ def _built(artifacts: Artifacts, suite: Suite, limits: BuildLimits) -> tuple[lis
     """Build every artifact of the suite, and show each as it is there."""
     from orchestrator.cli.screen.output import output
     from orchestrator.cli.screen.progress import Screen
-    from orchestrator.domain.event import BuildStarted
+    from orchestrator.domain.run_event import BuildStarted
     from orchestrator.models.artifacts import Built, Failed
     from orchestrator.runs.build import event_of
 

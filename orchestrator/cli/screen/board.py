@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.cli.screen.terminal import plain
 from orchestrator.cli.screen.time_left import Estimates, TimeLeft
 from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 from orchestrator.domain.plan import Attempt, Profiling, Scoring
 from orchestrator.domain.units import format_bytes, format_ns, format_seconds
 
@@ -127,19 +128,19 @@ class Board:
         """Take notice of what happened."""
 
     @follow.register
-    def _(self, event: happened.RunStarted) -> None:
+    def _(self, event: run_event.RunStarted) -> None:
         for name in event.suite.get("devices") or ():
             self.rows.setdefault(str(name), Row(device=str(name)))
         accuracy = event.suite.get("accuracy")
         self._most_images = accuracy if isinstance(accuracy, int) else None
 
     @follow.register
-    def _(self, event: happened.RunResumed) -> None:
+    def _(self, event: run_event.RunResumed) -> None:
         if self._done_steps is not None:
             self.already_done = self._done_steps(event.run)
 
     @follow.register
-    def _(self, event: happened.DatasetRead) -> None:
+    def _(self, event: run_event.DatasetRead) -> None:
         images = sum(part.images for part in event.summary.parts if part.part == "evaluation")
         self.estimates = replace(self.estimates, images=min(images, self._most_images or images))
 
@@ -158,7 +159,7 @@ class Board:
         self._begin(event, "lost" if self._row(event).done else "skipped").is_over = True
 
     @follow.register
-    def _(self, event: happened.Planned) -> None:
+    def _(self, event: run_event.Planned) -> None:
         plan = event.plan.without(self.already_done)
         self._is_smoke = plan.effort.name == "smoke"
         for lane in plan.lanes:
@@ -172,15 +173,15 @@ class Board:
                 row.phase, row.is_over = "nothing to do", True
 
     @follow.register
-    def _(self, event: happened.BuildStarted) -> None:
+    def _(self, event: run_event.BuildStarted) -> None:
         self.built, self.to_build = 0, event.total
 
     @follow.register
-    def _(self, event: happened.ArtifactReady) -> None:
+    def _(self, event: run_event.ArtifactReady) -> None:
         self.built += not event.reused
 
     @follow.register
-    def _(self, _event: happened.BuildFailed) -> None:
+    def _(self, _event: run_event.BuildFailed) -> None:
         self.built += 1
 
     @follow.register

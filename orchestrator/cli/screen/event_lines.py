@@ -12,6 +12,7 @@ from orchestrator.cli.screen.terminal import plain
 from orchestrator.devices.health import tuning
 from orchestrator.devices.tuning_text import sentences
 from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 from orchestrator.domain.tuning import Tuning
 from orchestrator.domain.units import format_bytes, format_ns, format_seconds
 from orchestrator.reports import case_table, dataset
@@ -71,19 +72,19 @@ class EventLines:
         yield from ()
 
     @of.register
-    def _(self, event: happened.RunStarted) -> Iterator[Line]:
+    def _(self, event: run_event.RunStarted) -> Iterator[Line]:
         self._is_scored = event.suite.get("accuracy") != "none"
         yield _news(
             f"run [bold]{event.run}[/]  dataset {plain(event.dataset)}, effort {event.effort}, seed {event.seed}"
         )
 
     @of.register
-    def _(self, event: happened.DatasetRead) -> Iterator[Line]:
+    def _(self, event: run_event.DatasetRead) -> Iterator[Line]:
         for line in dataset.lines(event.summary, limit=event.limit, is_scored=self._is_scored):
             yield _news(f"[bold]dataset[/]  {plain(line)}")
 
     @of.register
-    def _(self, event: happened.RunResumed) -> Iterator[Line]:
+    def _(self, event: run_event.RunResumed) -> Iterator[Line]:
         yield _news(f"run [bold]{event.run}[/] goes on")
 
     @of.register
@@ -132,7 +133,7 @@ class EventLines:
             yield _problem(f"[yellow]{plain(str(event.case))}  skipped:[/] {plain(event.reason)}")
 
     @of.register
-    def _(self, event: happened.Planned) -> Iterator[Line]:
+    def _(self, event: run_event.Planned) -> Iterator[Line]:
         plan = event.plan.without(self._board.already_done)
         for lane in plan.lanes:
             words = self._board.estimates.words(lane, plan.effort)
@@ -141,17 +142,17 @@ class EventLines:
             self._estimated.add(words)
 
     @of.register
-    def _(self, event: happened.BuildStarted) -> Iterator[Line]:
+    def _(self, event: run_event.BuildStarted) -> Iterator[Line]:
         if event.total:
             models = {case.model for row in self._board.rows.values() for case in row.cases}
             yield _news(plain(self._board.estimates.build_words(event.total, models)))
 
     @of.register
-    def _(self, event: happened.BuildsPlaced) -> Iterator[Line]:
+    def _(self, event: run_event.BuildsPlaced) -> Iterator[Line]:
         yield _progress(plain(event.what))
 
     @of.register
-    def _(self, event: happened.ArtifactReady) -> Iterator[Line]:
+    def _(self, event: run_event.ArtifactReady) -> Iterator[Line]:
         artifact = event.artifact
         doubt = artifact.checks.get("doubt")
         if doubt is not None and artifact.model not in self._doubted:
@@ -164,7 +165,7 @@ class EventLines:
             )
 
     @of.register
-    def _(self, event: happened.BuildFailed) -> Iterator[Line]:
+    def _(self, event: run_event.BuildFailed) -> Iterator[Line]:
         is_repeated = (event.model, event.error) in self._failures
         self._failures.add((event.model, event.error))
         why = "for the same reason" if is_repeated else event.error
@@ -248,12 +249,12 @@ class EventLines:
         yield kind(f"[yellow]{event.device}  link lost, its lane goes on there; {again}:[/] {why}")
 
     @of.register
-    def _(self, event: happened.DatabaseLost) -> Iterator[Line]:
+    def _(self, event: run_event.DatabaseLost) -> Iterator[Line]:
         yield _problem(f"[yellow]database lost, measuring goes on:[/] {plain(event.reason)}")
         yield _problem(f"      what happens waits in {plain(event.file)}")
 
     @of.register
-    def _(self, event: happened.DatabaseBack) -> Iterator[Line]:
+    def _(self, event: run_event.DatabaseBack) -> Iterator[Line]:
         yield _problem(f"database back: {event.events} events that waited are stored")
 
     @of.register

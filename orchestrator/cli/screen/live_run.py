@@ -13,6 +13,7 @@ from orchestrator.cli.screen.progress import Screen
 from orchestrator.cli.screen.terminal import plain
 from orchestrator.cli.screen.time_left import Estimates
 from orchestrator.domain import event as happened
+from orchestrator.domain import run_event
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -40,9 +41,9 @@ class _Watched:
         """Take notice of an event."""
         self.run = event.run
         self._may_run_unseen &= not self.at_work
-        if isinstance(event, happened.RunEnded):
+        if isinstance(event, run_event.RunEnded):
             self.status = event.exit_status
-        elif isinstance(event, happened.RunDetached):
+        elif isinstance(event, run_event.RunDetached):
             self.status, self.left = event.exit_status, event.devices
         elif isinstance(event, happened.LaneStarted | happened.AttemptStarted | happened.ScoringStarted):
             self.at_work[event.device or ""] = None
