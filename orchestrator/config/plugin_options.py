@@ -7,6 +7,7 @@ import json
 import sys
 import types
 import typing
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.config import complaints
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 GIVEN = frozenset({"preprocess"})
 
 
+@cache
 def names(plug_in: Callable[..., Any]) -> tuple[str, ...]:
     """Return the options that a plug-in takes."""
     parameters = inspect.signature(plug_in).parameters.values()
@@ -46,6 +48,7 @@ def complaint(plug_in: Callable[..., Any], options: Mapping[str, Any]) -> Compla
     return None
 
 
+@cache  # once for all models of a suite: a signature leaves 100 kB of garbage
 def _model(plug_in: Callable[..., Any]) -> type[pydantic.BaseModel]:
     import pydantic
 
