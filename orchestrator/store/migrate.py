@@ -52,9 +52,11 @@ def upgrade(engine: Engine, *, before: Callable[[str], None] = lambda _: None) -
 
     with engine.connect().execution_options(writes=True) as connection:
         _take_turns(connection)
-        refuse_foreign(connection)
         revision = current(connection)
-        if revision not in (None, NEWEST):
+        if revision == NEWEST:  # another process had its turn first: others wait for this one
+            return NEWEST
+        refuse_foreign(connection)
+        if revision is not None:
             before(str(revision))
         config = _config()
         config.attributes["connection"] = connection
