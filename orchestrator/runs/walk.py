@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from orchestrator.devices.remote.orders import LaneInputs
     from orchestrator.devices.remote.relay import Relay
     from orchestrator.devices.session import Session
+    from orchestrator.domain.blob import Blob
     from orchestrator.domain.device import Device
     from orchestrator.domain.event import Cursor
     from orchestrator.domain.plan import Lane
@@ -37,6 +38,12 @@ class LaneWork:
     lanes_before: int
     patience_s: float
     detaches: bool
+
+    @property
+    def files(self) -> tuple[Blob, ...]:
+        """What it takes of files, each once."""
+        steps = [step for step in self.lane.steps if step.id not in self.done]
+        return (*self.inputs.needed(steps), *self.inputs.shards(steps, {}))
 
 
 class LaneWalk(Protocol):

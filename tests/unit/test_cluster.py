@@ -9,7 +9,6 @@ import threading
 from collections import Counter
 from dataclasses import replace
 from importlib.metadata import version
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -38,12 +37,12 @@ from orchestrator.models.blob_folder import BlobFolder
 from orchestrator.runs import planner
 from orchestrator.runs.cluster import probing
 from orchestrator.runs.cluster.cluster import Cluster, Worker
+from orchestrator.runs.cluster.device_worker import explained
 from orchestrator.runs.cluster.errand import Errand
-from orchestrator.runs.cluster.orders import Order, error_from_json, error_to_json
-from orchestrator.runs.cluster.probe_order import ProbeOrder
-from orchestrator.runs.cluster.probe_worker import explained
-from orchestrator.runs.cluster.serving import Workplace, receive
+from orchestrator.runs.cluster.line import WorkerLine, error_from_json, error_to_json
+from orchestrator.runs.cluster.orders import BuildOrder, LaneOrder, ProbeOrder, from_text, to_text
 from orchestrator.runs.cluster.walk import ClusterWalk
+from orchestrator.runs.cluster.worker import Workplace
 from orchestrator.runs.commits import Commits
 from orchestrator.runs.walk import LaneWork
 from orchestrator.store.event_text import to_line
@@ -104,7 +103,7 @@ class FakeCluster:
     def worker_for(self, device):
         return self.workers["tcp://w"]
 
-    def begin(self, act, worker, site):
+    def begin(self, kind, worker, site):
         inbox = queue.SimpleQueue()
         begun = {"kind": "begun", "try": "1", "version": version("edge-farm")}
         for message in (begun, *({"try": "1"} | each for each in self.messages)):
@@ -136,31 +135,37 @@ OVER = {"kind": "over", "is_over": True, "has_left": False, "failure": None, "da
 
 
 def test_an_order_comes_back_as_it_was_with_files_in_the_folders_of_the_worker(work, tmp_path):
-    text = Order.of(work, PushLimits(bytes_per_s=1000, site_pushes=2)).to_text()
+    text = to_text(LaneOrder.of(work, PushLimits(bytes_per_s=1000, site_pushes=2)))
 
-    order = Order.from_text(text, blobs=tmp_path / "there", wheels=tmp_path / "wheels-there")
+    order = from_text(text, LaneOrder)
+    there = order.placed(tmp_path / "there", tmp_path / "wheels-there")
 
+    assert str(tmp_path) not in text
     assert (order.bytes_per_s, order.site_pushes) == (1000, 2)
-    assert (
-        order.work.inputs.environments["litert"].wheels[0].path == tmp_path / "wheels-there" / ("e" * 64) / "numpy.whl"
-    )
-    inputs = replace(order.work.inputs, blobs=work.inputs.blobs, environments=work.inputs.environments)
-    assert replace(order.work, inputs=inputs) == work
-    assert {blob.path.parent for blob in order.files} == {tmp_path / "there"}
+    assert there.inputs.environments["litert"].wheels[0].path == tmp_path / "wheels-there" / ("e" * 64) / "numpy.whl"
+    inputs = replace(there.inputs, blobs=work.inputs.blobs, environments=work.inputs.environments)
+    assert replace(there, inputs=inputs) == work
+    assert {blob.path.parent for blob in there.files} == {tmp_path / "there"}
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"work":{}}'])
-def test_what_is_no_order_is_a_value_error(text):
-    with pytest.raises(ValueError, match=r"no order|Expecting value"):
-        Order.from_text(text, blobs=Path(), wheels=Path())
+@pytest.mark.parametrize("kind", [LaneOrder, ProbeOrder, BuildOrder])
+@pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"$":"Path","of":"/etc"}', '{"$":"BuildOrder","of":{}}'])
+def test_what_is_no_order_is_a_value_error(kind, text):
+    with pytest.raises(ValueError, match=r"no order|no \w+Order|Expecting value"):
+        from_text(text, kind)
 
 
-def test_a_wheel_that_names_a_path_is_refused(work):
-    plain = json.loads(Order.of(work, PushLimits()).to_text())
-    plain["environments"]["litert"]["wheels"][0][1] = "../../.ssh/authorized_keys"
+def test_an_order_of_another_kind_is_refused():
+    with pytest.raises(ValueError, match="no LaneOrder"):
+        from_text(to_text(ProbeOrder(run="run-1", device=PI)), LaneOrder)
 
-    with pytest.raises(ValueError, match="is no name of a wheel"):
-        Order.from_text(json.dumps(plain), blobs=Path(), wheels=Path())
+
+@pytest.mark.parametrize("path", ["../../.ssh/authorized_keys", "/etc/passwd"])
+def test_a_wheel_that_names_a_path_elsewhere_is_refused(work, path):
+    text = to_text(LaneOrder.of(work, PushLimits())).replace(f"{'e' * 64}/numpy.whl", path)
+
+    with pytest.raises(ValueError, match="is no place in a folder"):
+        from_text(text, LaneOrder)
 
 
 @pytest.mark.parametrize("error", [HostKeyRefused("a", hint="b"), AgentFailed("c"), DeviceFailing("d", hint="e")])
@@ -190,7 +195,7 @@ def test_what_a_worker_sends_is_yielded_and_another_one_would_go_on_behind_it(wo
 
     cluster, walk, events = walked(work, *map(sent, happened), {"kind": "begun", "version": "", "try": "2"})
 
-    first = Order.from_text(cluster.line.get(), blobs=work.inputs.blobs, wheels=Path()).work
+    first = from_text(cluster.line.get(), LaneOrder).work
     assert (first.done, first.unfinished, first.lanes_before) == (work.done, work.unfinished, 1)
     assert [event for event in events if event in happened] == happened
     left = walk.left()
@@ -254,7 +259,7 @@ def test_a_device_is_asked_by_a_worker_and_its_facts_come_back():
 
     cluster, events, facts = asked(sent(looking), {"kind": "facts", "facts": {"cores": 4}})
 
-    order = ProbeOrder.from_text(cluster.line.get())
+    order = from_text(cluster.line.get(), ProbeOrder)
     assert (order.device, order.run, order.runtimes) == (PI, "run-1", ("null",))
     assert [event.what for event in events] == ["worker w asks it", "looking for the agent"]
     assert facts == {"cores": 4}
@@ -267,7 +272,7 @@ def test_a_worker_asks_what_a_device_lacks():
     lacking = probing.arrived(cluster, ProbeOrder(run="run-1", device=PI, sizes=sizes), 5.0)
 
     assert lacking == {"a" * 64: 7}
-    assert ProbeOrder.from_text(cluster.line.get()).sizes == sizes
+    assert from_text(cluster.line.get(), ProbeOrder).sizes == sizes
 
 
 def test_what_a_worker_could_not_ask_fails_as_it_would_here():
@@ -297,13 +302,7 @@ def test_a_key_that_a_worker_lacks_is_explained_with_what_counts_there(tmp_path,
     assert explained(other, place) is other
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"run":"r","device":"pi","runtimes":[]}'])
-def test_what_is_no_order_to_ask_a_device_is_a_value_error(text):
-    with pytest.raises(ValueError, match=r"no order to ask|no device|Expecting value"):
-        ProbeOrder.from_text(text)
-
-
-class Pieces:
+class Pieces(WorkerLine):
     """The controller, as a worker sees it."""
 
     def __init__(self, *pieces):
@@ -321,17 +320,17 @@ def test_a_file_with_another_hash_is_not_kept(tmp_path):
     sha256 = hashlib.sha256(b"onetwo").hexdigest()
 
     with pytest.raises(TransferBroken, match="another hash"):
-        receive(Pieces(b"one", b"tvo"), sha256, blobs)
+        Pieces(b"one", b"tvo").receive_file(sha256, blobs)
     assert list(blobs.root.iterdir()) == []
 
-    receive(Pieces(b"one", b"two"), sha256, blobs)
+    Pieces(b"one", b"two").receive_file(sha256, blobs)
     assert blobs.is_whole(sha256)
 
 
 @pytest.mark.parametrize("pieces", [(b"one", b"tvo"), (b"onetwomore",)])
 def test_an_artifact_with_another_hash_is_refused(tmp_path, pieces):
     cluster = FakeCluster()
-    errand = Errand(cluster, "builds of mine", cluster.worker_for(PI), print)
+    errand = Errand(cluster, "builds of mine", cluster.worker_for(PI), "build")
     errand._files = SimpleNamespace(get=lambda left=list(pieces), **_: left.pop(0))
 
     with pytest.raises(TransferBroken, match="worker w arrived with another hash"):

@@ -16,8 +16,8 @@ from orchestrator.models.base import make_model
 from orchestrator.models.build_processes import Answer
 from orchestrator.models.schemes.base import make_scheme
 from orchestrator.models.shipped import file_sha256
-from orchestrator.runs.cluster.build_order import BuildOrder, ModelFile, build_of, files_of
-from orchestrator.runs.cluster.orders import error_from_json
+from orchestrator.runs.cluster.line import error_from_json
+from orchestrator.runs.cluster.orders import FILES, BuildOrder, ModelFile, build_of, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -70,7 +70,7 @@ class Sent:
     def order(self, orders: Sequence[Order], limits: BuildLimits) -> str:
         """Return the order for some builds of the model; raises `ModelError` where it is gone."""
         every = [ingredients(build_of(order.plain)) for order in orders]
-        return BuildOrder(
+        order = BuildOrder(
             orders=tuple(orders),
             limits=limits,
             files=self._files,
@@ -78,7 +78,8 @@ class Sent:
             images=self._images,
             ingredients=tuple(json.loads(json.dumps(each)) for each in every),
             machine=platform.machine(),
-        ).to_text()
+        )
+        return to_text(order)
 
     def path(self, sha256: str) -> Path:
         """Return where a file is; raises `WorkerUnfitError` for one that is not among those."""
@@ -127,3 +128,14 @@ def _received(errand: Errand, message: Mapping[str, Any], folder: Path) -> Answe
             errand.receive(path, int(file["size_bytes"]), str(file["sha256"]))
         plain = {**plain, "path": str(paths[0]), "golden": {**plain["golden"], "path": str(paths[1])}}
     return Answer(number=message["number"], seconds=float(message["seconds"]), plain=plain)
+
+
+def files_of(model: Mapping[str, Any]) -> Iterator[tuple[str, Path, Path]]:
+    """Yield the files that a model is read from: the option that names it, its place from there, its path."""
+    for option in FILES:
+        value = model["options"].get(option)
+        if value:
+            path = Path(str(value))
+            for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+                if file.is_file():
+                    yield option, file.relative_to(path.parent), file

@@ -15,7 +15,6 @@ from orchestrator.models.blob_folder import BlobFolder
 from orchestrator.models.build_processes import Answer, run_all
 from orchestrator.runs.cluster import build_errand
 from orchestrator.runs.cluster.build_errand import Sent, WorkerUnfitError
-from orchestrator.runs.cluster.build_worker import carry_out
 from orchestrator.runs.cluster.errand import TICK_S, Errand
 
 if TYPE_CHECKING:
@@ -116,7 +115,7 @@ class ClusterBuilds:
             able = [each for each in workers if group.is_sent and each.address not in group.tried]
             free = next((each for each in able if each.address not in self._running), None)
             if free is not None:
-                errand = group.errand = Errand(self._cluster, f"builds of {group.name}", free, carry_out)
+                errand = group.errand = Errand(self._cluster, f"builds of {group.name}", free, "build")
                 yield Placed(what=f"worker {free.name} builds {self._words(group)}")
                 self._start(group, free.address, partial(self._on_worker, group, errand))
             elif not able and None not in self._running:

@@ -17,9 +17,10 @@ from uuid import uuid4
 from orchestrator.errors import FarmError, UsageError, brief
 from orchestrator.runs.cluster.builds import ClusterBuilds
 from orchestrator.runs.cluster.line import SEND_S, queue_back, queue_of
-from orchestrator.runs.cluster.probe_order import ProbeOrder
+from orchestrator.runs.cluster.orders import ProbeOrder
 from orchestrator.runs.cluster.probing import arrived, ask
 from orchestrator.runs.cluster.walk import ClusterWalk
+from orchestrator.runs.cluster.worker import carry_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -142,9 +143,9 @@ class Cluster:
         )
 
     def begin(
-        self, act: Callable[[str, str], None], place: Worker, site: str | None
+        self, kind: str, place: Worker, site: str | None
     ) -> tuple[Future[None], queue.SimpleQueue[dict[str, Any]]]:
-        """Give a task to a worker; return it, and where its messages come in."""
+        """Give a task of a ``kind`` that workers know to a worker; return it, and where its messages come in."""
         key = f"farm-{uuid4().hex}"
         with self._lock:
             self._load[place.address] += 1
@@ -152,7 +153,8 @@ class Cluster:
             inbox = self._inboxes[key] = queue.SimpleQueue()
         resources = {f"{SITE}{site}": 0} if site is not None and site in place.sites else None
         future = self._client.submit(
-            act,
+            carry_out,
+            kind,
             self._name,
             key,
             key=key,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import queue
 import time
@@ -12,7 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
 from orchestrator.errors import FarmError, TransferBroken, brief
-from orchestrator.runs.cluster.line import PIECE_BYTES, SEND_S
+from orchestrator.runs.cluster.line import PIECE_BYTES, SEND_S, write_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -53,10 +52,8 @@ class Workers(Protocol):
         """Those that there are now, by address."""
         ...
 
-    def begin(
-        self, act: Callable[[str, str], None], place: Any, site: str | None
-    ) -> tuple[Future[None], queue.SimpleQueue[dict[str, Any]]]:
-        """Give a task to a worker; return it, and where its messages come in."""
+    def begin(self, kind: str, place: Any, site: str | None) -> tuple[Future[None], queue.SimpleQueue[dict[str, Any]]]:
+        """Give a task of a ``kind`` that workers know to a worker; return it, and where its messages come in."""
         ...
 
     def end(self, place: Any, future: Future[None]) -> None:
@@ -75,11 +72,9 @@ class Workers(Protocol):
 class Errand:
     """One task on one ``worker``; ``what`` begins each message about it, ``site`` is the one that it is near."""
 
-    def __init__(
-        self, cluster: Workers, what: str, worker: Place, act: Callable[[str, str], None], *, site: str | None = None
-    ) -> None:
+    def __init__(self, cluster: Workers, what: str, worker: Place, kind: str, *, site: str | None = None) -> None:
         self.worker = worker
-        self._cluster, self._what, self._act, self._site = cluster, what, act, site
+        self._cluster, self._what, self._kind, self._site = cluster, what, kind, site
         self._line: Any = None
         self._files: Any = None
         self._mark = ""
@@ -91,7 +86,7 @@ class Errand:
         Whoever has heard the last message closes this. Raises `FarmError` for what is wrong with the scheduler, or with farm on the
         worker, and for a worker that sends nothing for ``silence_s``.
         """
-        future, inbox = self._cluster.begin(self._act, self.worker, self._site)
+        future, inbox = self._cluster.begin(self._kind, self.worker, self._site)
         began = heard = time.monotonic()
         try:
             while not self._is_cancelled:
@@ -145,19 +140,18 @@ class Errand:
 
     def receive(self, path: Path, size_bytes: int, sha256: str) -> None:
         """Write a file that the worker sends; raises `TransferBroken` where it stops, or arrives as another one."""
-        digest, left = hashlib.sha256(), size_bytes
-        with path.open("wb") as file:
-            while left > 0:
+
+        def take() -> bytes:
+            while True:
                 try:
-                    piece = self._files.get(timeout=PIECE_S)
+                    return self._files.get(timeout=PIECE_S)  # type: ignore[no-any-return]
                 except TimeoutError:
                     if self._is_gone:
                         raise TransferBroken(f"{self._what}: worker {self.worker.name} is lost") from None
-                    continue
-                left -= len(piece)
-                file.write(piece)
-                digest.update(piece)
-        if left < 0 or digest.hexdigest() != sha256:
+
+        with path.open("wb") as file:
+            arrived = write_pieces(file, size_bytes, take)
+        if arrived != sha256:
             raise TransferBroken(
                 f"{self._what}: a file of worker {self.worker.name} arrived with another hash: {sha256[:12]}…"
             )

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import queue
 import threading
 from concurrent.futures import CancelledError
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 from uuid import uuid4
 
+from orchestrator import errors
+from orchestrator.errors import FarmError, TransferBroken
+from orchestrator.store.event_text import from_line
+
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
 
     from distributed import Client
+
+    from orchestrator.domain.event import Event
+    from orchestrator.models.blob_folder import BlobFolder
 
 #: Of a file on its way to a worker: a message, and how many of them wait in the scheduler at most.
 PIECE_BYTES = 1 << 20
@@ -21,6 +30,8 @@ MOST_WAITING = 8
 END = "{}"
 #: How long a message may wait for its place in a queue.
 SEND_S = 60.0
+#: How long a controller may take to send an order or a piece of a file.
+ANSWER_S = 60.0
 
 
 def queue_of(client: Client, name: str, *, maxsize: int = 0) -> Any:
@@ -67,6 +78,15 @@ class WorkerLine:
         except queue.Empty:
             raise TimeoutError from None
 
+    def receive_file(self, sha256: str, blobs: BlobFolder) -> None:
+        """Get one file into ``blobs``; raises `TransferBroken` where it arrives with another hash, `TimeoutError` where it stops."""
+        self.send("want", sha256=sha256)
+        size_bytes = json.loads(self.receive(ANSWER_S))["size_bytes"]
+        with blobs.unfinished() as file:
+            if write_pieces(file, size_bytes, lambda: self.receive(ANSWER_S)) != sha256:
+                raise TransferBroken(f"a file arrived on the worker with another hash: {sha256[:12]}…")
+        blobs.keep_file(Path(file.name))
+
     def end(self) -> None:
         """Let whoever receives have `END`."""
         self._in.put(END, timeout=SEND_S)
@@ -85,3 +105,43 @@ class WorkerLine:
             except (Exception, CancelledError):  # noqa: BLE001  of a scheduler that is gone, whatever Dask makes of it
                 message = END
             self._arrived.put(message)
+
+
+def write_pieces(file: IO[bytes], size_bytes: int, take: Callable[[], bytes]) -> str | None:
+    """Write the pieces of a file that arrives and return its sha256, ``None`` where it is longer than it was to be."""
+    digest, left = hashlib.sha256(), size_bytes
+    while left > 0:
+        piece = take()
+        left -= len(piece)
+        file.write(piece)
+        digest.update(piece)
+    return None if left else digest.hexdigest()
+
+
+def error_to_json(error: FarmError | None) -> dict[str, Any] | None:
+    """Return an error by its class, with its message."""
+    if error is None:
+        return None
+    return {"class": type(error).__name__, "message": error.message, "hint": error.hint}
+
+
+def error_from_json(plain: Mapping[str, Any] | None) -> FarmError | None:
+    """Undo `error_to_json`; an error of a class that this farm does not know is a `FarmError`."""
+    if plain is None:
+        return None
+    kind = getattr(errors, str(plain["class"]), FarmError)
+    if not (isinstance(kind, type) and issubclass(kind, FarmError)) or kind is errors.UnknownName:
+        kind = FarmError
+    hint = plain["hint"]
+    return kind(str(plain["message"]), hint=None if hint is None else str(hint))
+
+
+def event_of(text: str, run: str, device: str, worker: str) -> Event:
+    """Return the event that ``worker`` sends as ``text``; raises `FarmError` for what is no event of ``device`` in ``run``."""
+    try:
+        event = from_line(text)
+    except ValueError as error:
+        raise FarmError(f"{device}: worker {worker} sends what is no event: {error}") from error
+    if event.run != run or event.device != device:
+        raise FarmError(f"{device}: worker {worker} sends an event of another lane")
+    return event

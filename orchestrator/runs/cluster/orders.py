@@ -1,127 +1,145 @@
-"""A lane as the JSON that a controller sends to a worker."""
+"""What a controller asks of a worker, as JSON."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from orchestrator import errors
 from orchestrator.devices.remote.orders import LaneInputs
-from orchestrator.devices.remote.push_limits import PushLimits
 from orchestrator.domain.blob import Blob, Environment
-from orchestrator.errors import FarmError
+from orchestrator.domain.model import ModelSpec
+from orchestrator.models.artifacts import Build
+from orchestrator.models.build_processes import BuildLimits, Order
 from orchestrator.runs.walk import LaneWork
-from orchestrator.store.event_text import decode, encode, from_line
+from orchestrator.store.event_text import CLASSES, ValueText
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from orchestrator.domain.event import Event
+    from orchestrator.devices.remote.push_limits import PushLimits
+    from orchestrator.domain.device import Device
 
-#: What is the same wherever a lane is walked; files, wheels of environments too, lie elsewhere on a worker.
-_INPUTS = tuple(field.name for field in fields(LaneInputs) if field.name not in {"blobs", "environments", "reusable"})
-_WORK = ("run", "device", "lane", "unfinished", "lanes_before", "patience_s", "detaches")
+#: The options of a model that name a file or a folder of it, which goes to the worker.
+FILES = ("path", "weights")
+
+_AnyOrder = TypeVar("_AnyOrder")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """A lane, with the limits of what its worker sends."""
+class LaneOrder:
+    """A lane to walk, with the limits of what its worker sends; wheels lie in folders of their sha256: see `placed`."""
 
     work: LaneWork
     bytes_per_s: int | None
     site_pushes: int
 
     @classmethod
-    def of(cls, work: LaneWork, limits: PushLimits) -> Order:
-        """Return the order to do ``work``."""
-        return cls(work=work, bytes_per_s=limits.bytes_per_s, site_pushes=limits.site_pushes)
+    def of(cls, work: LaneWork, limits: PushLimits) -> LaneOrder:
+        """Return the order to do ``work``, without where its files are on this machine."""
+        unplaced = _moved(work, Path(), lambda wheel: Path(wheel.sha256, wheel.path.name))
+        return cls(work=unplaced, bytes_per_s=limits.bytes_per_s, site_pushes=limits.site_pushes)
 
-    def to_text(self) -> str:
-        """Return the order as JSON; it holds no key, no password, no path but those of the inventory."""
-        work, inputs = self.work, self.work.inputs
-        environments = {
-            runtime: {
-                "name": each.name,
-                "wheels": [[wheel.what, wheel.path.name, wheel.sha256] for wheel in each.wheels],
-            }
-            for runtime, each in inputs.environments.items()
-        }
-        plain = {
-            "work": {name: encode(getattr(work, name)) for name in _WORK},
-            "done": sorted(work.done),
-            "inputs": {name: encode(getattr(inputs, name)) for name in _INPUTS},
-            "reusable": sorted(inputs.reusable),
-            "environments": environments,
-            "bytes_per_s": self.bytes_per_s,
-            "site_pushes": self.site_pushes,
-        }
-        return json.dumps(plain, separators=(",", ":"))
-
-    @classmethod
-    def from_text(cls, text: str, *, blobs: Path, wheels: Path) -> Order:
-        """Undo `to_text`, with files in the folders ``blobs`` and ``wheels``. Raises `ValueError`."""
-        try:
-            plain = json.loads(text)
-            inputs = LaneInputs(
-                **{name: decode(plain["inputs"][name]) for name in _INPUTS},
-                blobs=blobs,
-                reusable=frozenset(map(str, plain["reusable"])),
-                environments={
-                    str(runtime): _environment(each, wheels) for runtime, each in plain["environments"].items()
-                },
-            )
-            work = LaneWork(
-                **{name: decode(plain["work"][name]) for name in _WORK},
-                inputs=inputs,
-                done=frozenset(map(str, plain["done"])),
-            )
-            return cls(work=work, bytes_per_s=plain["bytes_per_s"], site_pushes=plain["site_pushes"])
-        except (AttributeError, KeyError, RecursionError, TypeError) as error:
-            raise ValueError(f"no order that this farm knows: {error!r}") from None
-
-    @property
-    def files(self) -> tuple[Blob, ...]:
-        """What a worker needs to walk the lane, each file once."""
-        work = self.work
-        steps = [step for step in work.lane.steps if step.id not in work.done]
-        return (*work.inputs.needed(steps), *work.inputs.shards(steps, {}))
+    def placed(self, blobs: Path, wheels: Path) -> LaneWork:
+        """Return the work, with its files in these folders."""
+        return _moved(self.work, blobs, lambda wheel: wheels / wheel.path)
 
 
-def _environment(plain: Mapping[str, Any], wheels: Path) -> Environment:
-    blobs = []
-    for what, filename, sha256 in plain["wheels"]:
-        if Path(filename).name != filename:
-            raise ValueError(f"{filename!r} is no name of a wheel")
-        blobs.append(Blob(what=str(what), sha256=str(sha256), path=wheels / str(sha256) / filename))
-    return Environment(name=str(plain["name"]), wheels=tuple(blobs))
+def _moved(work: LaneWork, blobs: Path, place: Callable[[Blob], Path]) -> LaneWork:
+    environments = {
+        runtime: replace(each, wheels=tuple(replace(wheel, path=place(wheel)) for wheel in each.wheels))
+        for runtime, each in work.inputs.environments.items()
+    }
+    return replace(work, inputs=replace(work.inputs, blobs=blobs, environments=environments))
 
 
-def error_to_json(error: FarmError | None) -> dict[str, Any] | None:
-    """Return an error by its class, with its message."""
-    if error is None:
-        return None
-    return {"class": type(error).__name__, "message": error.message, "hint": error.hint}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeOrder:
+    """A device to ask, with the runtimes that it is to try; with ``sizes``, what it lacks of blobs of these sizes, in bytes."""
+
+    run: str
+    device: Device
+    runtimes: tuple[str, ...] = ()
+    sizes: Mapping[str, int] | None = None
 
 
-def error_from_json(plain: Mapping[str, Any] | None) -> FarmError | None:
-    """Undo `error_to_json`; an error of a class that this farm does not know is a `FarmError`."""
-    if plain is None:
-        return None
-    kind = getattr(errors, str(plain["class"]), FarmError)
-    if not (isinstance(kind, type) and issubclass(kind, FarmError)) or kind is errors.UnknownName:
-        kind = FarmError
-    hint = plain["hint"]
-    return kind(str(plain["message"]), hint=None if hint is None else str(hint))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFile:
+    """One file of a model; ``option`` names what it belongs to, ``inside`` its place there."""
+
+    option: str
+    inside: Path
+    sha256: str
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for what is no file of a model."""
+        if self.option not in FILES or not self.inside.parts:
+            raise ValueError(f"{self.option!r}, {str(self.inside)!r} is no file of a model")
 
 
-def event_of(text: str, run: str, device: str, worker: str) -> Event:
-    """Return the event that ``worker`` sends as ``text``; raises `FarmError` for what is no event of ``device`` in ``run``."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildOrder:
+    """What a worker needs to build artifacts of one model as the controller would."""
+
+    #: Each as `orchestrator.models.builder` is asked for it.
+    orders: tuple[Order, ...]
+    limits: BuildLimits
+    files: tuple[ModelFile, ...]
+    #: Images to check and calibrate with.
+    images_sha256: str
+    #: What `SentImages` takes beside their path.
+    images: Mapping[str, Any]
+    #: For each order, what must be the same on the worker.
+    ingredients: tuple[Mapping[str, Any], ...]
+    machine: str
+
+
+def build_of(plain: Mapping[str, Any]) -> Build:
+    """Return the build that an order is for, without where its images are."""
+    return Build(
+        model=ModelSpec.from_json(plain["model"]),
+        scheme=plain["scheme"],
+        batch=plain["batch"],
+        options=plain["options"],
+    )
+
+
+class _OrderText(ValueText):
+    """Orders too; a path in one is a place in a folder of the worker's."""
+
+    def tagged(self, value: Any) -> tuple[str, Any]:
+        if isinstance(value, Path):
+            return "path", str(_inside(value))
+        return ("frozenset", sorted(value)) if isinstance(value, frozenset) else super().tagged(value)
+
+    def read(self, tag: str, content: Any) -> Any:
+        if tag == "path":
+            return _inside(Path(content))
+        return frozenset(content) if tag == "frozenset" else super().read(tag, content)
+
+
+def _inside(path: Path) -> Path:
+    if path.is_absolute() or ".." in path.parts:
+        raise ValueError(f"{str(path)!r} is no place in a folder")
+    return path
+
+
+_KINDS = (LaneOrder, LaneWork, LaneInputs, Environment, Blob, ProbeOrder, BuildOrder, Order, BuildLimits, ModelFile)
+_TEXT = _OrderText({**CLASSES, **{kind.__name__: kind for kind in _KINDS}})
+
+
+def to_text(order: LaneOrder | ProbeOrder | BuildOrder) -> str:
+    """Return an order as JSON; it holds no key, no password, no path but those of the inventory."""
+    return json.dumps(_TEXT.encode(order), separators=(",", ":"))
+
+
+def from_text(text: str, kind: type[_AnyOrder]) -> _AnyOrder:
+    """Undo `to_text`. Raises `ValueError` for what is no order of this ``kind``."""
     try:
-        event = from_line(text)
-    except ValueError as error:
-        raise FarmError(f"{device}: worker {worker} sends what is no event: {error}") from error
-    if event.run != run or event.device != device:
-        raise FarmError(f"{device}: worker {worker} sends an event of another lane")
-    return event
+        order = _TEXT.decode(json.loads(text))
+    except (AttributeError, KeyError, RecursionError, TypeError) as error:
+        raise ValueError(f"no order that this farm knows: {error!r}") from None
+    if not isinstance(order, kind):
+        raise ValueError(f"no {kind.__name__}")  # noqa: TRY004  one error for all that is wrong
+    return order

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.domain.event import PreparationStarted
 from orchestrator.errors import FarmError
 from orchestrator.runs.cluster.errand import TICK_S, WORKER_S, Errand
-from orchestrator.runs.cluster.orders import error_from_json, event_of
-from orchestrator.runs.cluster.probe_order import ProbeOrder
-from orchestrator.runs.cluster.probe_worker import carry_out
+from orchestrator.runs.cluster.line import error_from_json, event_of
+from orchestrator.runs.cluster.orders import to_text
 
 if TYPE_CHECKING:
     from orchestrator.domain.device import Device
     from orchestrator.runs.cluster.cluster import Cluster, Worker
+    from orchestrator.runs.cluster.orders import ProbeOrder
     from orchestrator.runs.context import DeviceStage
 
 #: So many workers lost while they asked one device are the end.
@@ -32,8 +32,8 @@ def ask(cluster: Cluster, order: ProbeOrder, patience_s: float) -> DeviceStage[d
     name = order.device.name
     for _ in range(MOST_LOST):
         worker = wait_for_worker(cluster, order.device, patience_s)
-        errand = Errand(cluster, name, worker, carry_out, site=order.device.site)
-        with closing(errand.messages(order.to_text, silence_s=SILENCE_S)) as messages:
+        errand = Errand(cluster, name, worker, "ask", site=order.device.site)
+        with closing(errand.messages(lambda: to_text(order), silence_s=SILENCE_S)) as messages:
             for message in messages:
                 kind = message["kind"]
                 if kind == "begun":

@@ -18,8 +18,8 @@ from orchestrator.domain.event import (
 )
 from orchestrator.errors import FarmError
 from orchestrator.runs.cluster.errand import Errand
-from orchestrator.runs.cluster.lane_worker import carry_out
-from orchestrator.runs.cluster.orders import Order, error_from_json, event_of
+from orchestrator.runs.cluster.line import error_from_json, event_of
+from orchestrator.runs.cluster.orders import LaneOrder, to_text
 from orchestrator.runs.cluster.probing import wait_for_worker
 from orchestrator.runs.commits import PATIENCE_S
 from orchestrator.runs.lane_progress import LaneProgress
@@ -113,8 +113,8 @@ class ClusterWalk:
 
     def _at(self, worker: Worker) -> Generator[Event, None, bool]:
         """Yield what ``worker`` sends; return whether the lane is over, or False where the worker is lost."""
-        errand = self._errand = Errand(self._cluster, self._name, worker, carry_out, site=self.work.device.site)
-        with closing(errand.messages(lambda: Order.of(self.left(), self._limits).to_text())) as messages:
+        errand = self._errand = Errand(self._cluster, self._name, worker, "walk", site=self.work.device.site)
+        with closing(errand.messages(lambda: to_text(LaneOrder.of(self.left(), self._limits)))) as messages:
             for message in messages:
                 if message["kind"] == "begun":
                     what = f"worker {worker.name} walks its lane"
@@ -156,8 +156,7 @@ class ClusterWalk:
 
     def _file(self, sha256: str, worker: Place) -> Path:
         """Return where a file of the lane is; raises `FarmError` for any other one."""
-        files = Order.of(self.work, self._limits).files
-        path = next((blob.path for blob in files if blob.sha256 == sha256), None)
+        path = next((blob.path for blob in self.work.files if blob.sha256 == sha256), None)
         if path is None:
             raise FarmError(f"{self._name}: worker {worker.name} asks for a file that its lane does not need")
         return path

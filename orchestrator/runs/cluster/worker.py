@@ -1,9 +1,7 @@
-"""How a worker of a Dask cluster serves a controller, whatever the task."""
+"""What a worker of a Dask cluster runs for a controller elsewhere, whatever the task."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -11,26 +9,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.config.private_folder import make_private
-from orchestrator.errors import TransferBroken
-from orchestrator.runs.cluster.line import WorkerLine
+from orchestrator.runs.cluster.build_worker import build
+from orchestrator.runs.cluster.device_worker import ask, walk
+from orchestrator.runs.cluster.line import ANSWER_S, WorkerLine
 from orchestrator.transports.connector import Connector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from orchestrator.devices.remote.push_limits import PushLimits
-    from orchestrator.models.blob_folder import BlobFolder
 
-    #: Does what an order says: of the line, the order's text, what the worker's tasks share, whether it is still wanted.
-    Act = Callable[[WorkerLine, str, "Workplace", Callable[[], bool]], None]
 
 #: Farm's own folder of a worker, in the folder in which it was started.
 STATE = ".farm"
 #: Under this name a worker keeps its `Workplace`.
 NAME = "farm"
-#: How long a controller may take to send an order or a piece of a file, and how often a worker asks whether it is still there.
-ANSWER_S = 60.0
-LOOK_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +37,18 @@ class Workplace:
     limits: dict[str, PushLimits] = field(default_factory=dict)
 
 
-def serve(queue: str, task: str, act: Act) -> None:
-    """Do what the controller behind ``queue`` orders, and send there what happens.
+#: All that a controller can order, by its name.
+_ACTS: Mapping[str, Callable[[WorkerLine, str, Workplace, Callable[[], bool]], None]] = {
+    "walk": walk,
+    "ask": ask,
+    "build": build,
+}
 
+
+def carry_out(kind: str, queue: str, task: str) -> None:
+    """Do what the controller behind ``queue`` orders, of a ``kind`` that `_ACTS` names, and send there what happens.
+
+    Each act takes the line to the controller, its order as text, what the worker's tasks share, whether the order is still wanted.
     The task's thread is none of those that a worker counts: it does as many as it gets.
     """
     from distributed import get_client, get_worker, secede
@@ -64,7 +66,7 @@ def serve(queue: str, task: str, act: Act) -> None:
     try:
         with suppress(OSError):  # the controller or the scheduler is gone
             line.send("begun", version=version("edge-farm"))
-            act(line, line.receive(ANSWER_S), place, is_wanted)
+            _ACTS[kind](line, line.receive(ANSWER_S), place, is_wanted)
     finally:
         with suppress(OSError):
             line.end()
@@ -84,19 +86,3 @@ def _workplace(worker: Any) -> Workplace:
         return worker.plugins.setdefault(NAME, place)  # type: ignore[no-any-return]
 
     return sync(worker.loop, kept)  # type: ignore[no-any-return]
-
-
-def receive(line: WorkerLine, sha256: str, blobs: BlobFolder) -> None:
-    """Get one file into ``blobs``; raises `TransferBroken` where it arrives with another hash, `TimeoutError` where it stops."""
-    line.send("want", sha256=sha256)
-    left = json.loads(line.receive(ANSWER_S))["size_bytes"]
-    digest = hashlib.sha256()
-    with blobs.unfinished() as file:
-        while left > 0:
-            piece = line.receive(ANSWER_S)
-            file.write(piece)
-            digest.update(piece)
-            left -= len(piece)
-        if digest.hexdigest() != sha256:
-            raise TransferBroken(f"a file arrived on the worker with another hash: {sha256[:12]}…")
-    blobs.keep_file(Path(file.name))
