@@ -8,16 +8,18 @@ import time
 from contextlib import suppress
 from importlib.metadata import version
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import FarmError, TransferBroken, brief
 from orchestrator.runs.cluster.line import PIECE_BYTES, SEND_S, write_pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Generator
     from pathlib import Path
 
     from distributed import Future
+
+    from orchestrator.runs.cluster.cluster import Cluster, Worker
 
 #: How long a worker may take until its turn begins.
 WORKER_S = 30.0
@@ -26,53 +28,10 @@ TICK_S = 0.5
 PIECE_S = 5.0
 
 
-class Place(Protocol):
-    """A worker that takes tasks."""
-
-    @property
-    def address(self) -> str:
-        """Where it is."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """What people call it."""
-        ...
-
-
-class Workers(Protocol):
-    """What an errand needs of a cluster."""
-
-    address: str
-    #: Why the scheduler is lost, ``None`` while it answers.
-    lost: str | None
-
-    @property
-    def workers(self) -> Mapping[str, Any]:
-        """Those that there are now, by address."""
-        ...
-
-    def begin(self, kind: str, place: Any, site: str | None) -> tuple[Future[None], queue.SimpleQueue[dict[str, Any]]]:
-        """Give a task of a ``kind`` that workers know to a worker; return it, and where its messages come in."""
-        ...
-
-    def end(self, place: Any, future: Future[None]) -> None:
-        """Take a task from a worker, whatever it does."""
-        ...
-
-    def line_to(self, mark: str) -> Any:
-        """Return the queue to the worker that marked its try so."""
-        ...
-
-    def line_from(self, mark: str) -> Any:
-        """Return the queue for files of the worker that marked its try so."""
-        ...
-
-
 class Errand:
     """One task on one ``worker``; ``what`` begins each message about it, ``site`` is the one that it is near."""
 
-    def __init__(self, cluster: Workers, what: str, worker: Place, kind: str, *, site: str | None = None) -> None:
+    def __init__(self, cluster: Cluster, what: str, worker: Worker, kind: str, *, site: str | None = None) -> None:
         self.worker = worker
         self._cluster, self._what, self._kind, self._site = cluster, what, kind, site
         self._line: Any = None

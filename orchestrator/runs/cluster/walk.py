@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from orchestrator.devices.remote.push_limits import PushLimits
     from orchestrator.domain.event import Event
     from orchestrator.runs.cluster.cluster import Cluster, Worker
-    from orchestrator.runs.cluster.errand import Place
     from orchestrator.runs.commits import Commits
     from orchestrator.runs.context import DeviceStage
     from orchestrator.runs.walk import LaneWork
@@ -154,7 +153,7 @@ class ClusterWalk:
         if isinstance(event, LaneEnded):
             self._read.pop(event.lane, None)
 
-    def _file(self, sha256: str, worker: Place) -> Path:
+    def _file(self, sha256: str, worker: Worker) -> Path:
         """Return where a file of the lane is; raises `FarmError` for any other one."""
         path = next((blob.path for blob in self.work.files if blob.sha256 == sha256), None)
         if path is None:
