@@ -13,6 +13,7 @@ from orchestrator.domain.event import CaseJudgedAgain
 from orchestrator.domain.result import Reason, Verdict
 from orchestrator.domain.suite import Suite
 from orchestrator.errors import UsageError
+from orchestrator.store.adoptions import adoptions, unlabelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -80,7 +81,15 @@ def judge(
         auc_change=accuracies.change(run, case) if scores else None,
         sticky=sticky,
         scored=suite.is_scored(case.model),
+        labels_of=None if scores else _labels_of(store, run, case),
     )
+
+
+def _labels_of(store: Store, run: str, case: Case) -> str | None:
+    """Return the dataset whose labels a run that was taken over from a device lacks here."""
+    with store.reading() as session:
+        detail = adoptions(session, [run]).get((run, case.device), {})
+    return unlabelled(detail).get(case.model, {}).get("dataset")
 
 
 def rejudge(store: Store, run: str) -> Iterator[Rejudged]:

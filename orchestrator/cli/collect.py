@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cache
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
 
-from orchestrator.cli.collected import ELSEWHERE, FAILED, Collected, read_lanes, show_collected
+from orchestrator.cli.collected import BUSY, ELSEWHERE, FAILED, WHOLE, Collected, read_lanes, show_collected
 from orchestrator.cli.context import Db, InventoryFile, Json, console, project
 from orchestrator.cli.devices.format import Names
 from orchestrator.cli.devices.setup import show_failures
@@ -17,7 +17,7 @@ from orchestrator.cli.screen.output import output
 from orchestrator.cli.waiting import replay_all
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from orchestrator.cli.context import Project
     from orchestrator.devices.remote.answers import FoundLane
@@ -60,11 +60,20 @@ def collect(names: Names = None, db: Db = None, inventory: InventoryFile = None,
     found = [(outcome.device, outcome.value or ()) for outcome in outcomes]
     with files.open_store(create=any(lanes for _, lanes in found)) as store:
         replay_all(files, store, output().note)
-        of_runs, strangers, others = lacking(found, store, names_of_devices)
-        rows = [row for run, lanes in of_runs.items() for row in read_lanes(farm, store, run, lanes, waits=False)]
-        for each in strangers:
-            row = take_over(farm, files, store, each)
-            (others if row.state == ELSEWHERE else rows).append(row)
+        look = partial(
+            lacking, store=store, inventory=names_of_devices, is_here=lambda sha: (farm.blobs / sha).exists()
+        )
+        of_runs, strangers, others = look(found)
+        rows: list[Collected] = []
+        for run in dict.fromkeys([*of_runs, *(each.run for each in strangers)]):
+            of_run = [(device, tuple(lane for lane in lanes if lane.run == run)) for device, lanes in found]
+            with store.collecting(run) as is_ours:
+                if is_ours:  # what another command stored since is known now
+                    lanes, theirs, _ = look(of_run)
+                    for row in _collected(farm, files, store, lanes, theirs):
+                        (others if row.state == ELSEWHERE else rows).append(row)
+                else:
+                    rows += [_busy(device, run, lanes) for device, lanes in of_run if lanes]
         rows += others
         show_collected(rows, store, as_json=json)
     answered = sum(outcome.error is None for outcome in outcomes)
@@ -73,6 +82,25 @@ def collect(names: Names = None, db: Db = None, inventory: InventoryFile = None,
         console().print(f"nothing to collect: {of}the database has every journal whole")
     show_failures(outcomes)
     raise typer.Exit(1 if any(row.state == FAILED for row in rows) else 0)
+
+
+def _collected(
+    farm: Farm,
+    files: Project,
+    store: Store,
+    of_runs: Mapping[str, Sequence[LaneToRead]],
+    strangers: Sequence[Stranger],
+) -> Iterator[Collected]:
+    for run, lanes in of_runs.items():
+        yield from read_lanes(farm, store, run, lanes, waits=False)
+    for each in strangers:
+        yield take_over(farm, files, store, each)
+
+
+def _busy(device: Device, run: str, lanes: Sequence[FoundLane]) -> Collected:
+    return Collected(
+        device=device.name, run=run, lanes=len(lanes), state=BUSY, why="another farm collect stores it now"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,44 +112,57 @@ class Stranger:
     lanes: tuple[FoundLane, ...]
     #: How far the database has each lane that it knows.
     offsets: Mapping[str, int]
+    #: Whether it lacks nothing but scores whose labels are here now.
+    scores_only: bool = False
 
 
 def lacking(
-    found: Sequence[tuple[Device, tuple[FoundLane, ...]]], store: Store, inventory: Collection[str]
+    found: Sequence[tuple[Device, tuple[FoundLane, ...]]],
+    store: Store,
+    inventory: Collection[str],
+    is_here: Callable[[str], bool] = lambda _: False,
 ) -> tuple[dict[str, list[LaneToRead]], list[Stranger], list[Collected]]:
     """Return the lanes of which ``store`` lacks something by run, what is over of runs of other controllers, and what is not.
 
     A lane that two names of one machine lead to is there once. What another store has whole is left out, and what bears the name of
-    another device of ``inventory``: no device speaks for another.
+    another device of ``inventory``: no device speaks for another. A lane that was stored without its scores lacks them once their labels
+    are a file by whose sha256 ``is_here`` says so.
     """
-    from orchestrator.runs.collect import LaneToRead, adopters
+    from orchestrator.runs.collect import LaneToRead
+    from orchestrator.store.adoptions import adoptions, unlabelled
 
     runs = {row.id for row in store.runs()}
-    is_ours = cache(lambda run: run in runs and not adopters(store, run))
+    with store.reading() as session:
+        adopted = adoptions(session, {lane.run for _, lanes in found for lane in lanes})
+    theirs = {run for run, _ in adopted}
+    wanted_labels = {key: [each["labels"] for each in unlabelled(detail).values()] for key, detail in adopted.items()}
+    scorable = {key for key, labels in wanted_labels.items() if labels and all(map(is_here, labels))}
     stored = {row.id: row for row in store.lanes()}
     of_runs: dict[str, list[LaneToRead]] = {}
     elsewhere: dict[tuple[str, str], tuple[Device, list[FoundLane]]] = {}
     seen: set[str] = set()
     for device, lanes in found:
         for lane in sorted(lanes, key=lambda lane: lane.began_at_ns):
-            row = stored.get(lane.lane)
-            if lane.lane in seen or (row is not None and (row.ended or row.device != device.name)):
+            row, key = stored.get(lane.lane), (device.name, lane.run)
+            has_all = row is not None and row.ended and key[::-1] not in scorable
+            if lane.lane in seen or has_all or (row is not None and row.device != device.name):
                 continue
             wanted = LaneToRead(device=device, lane=lane.lane, offset=None if row is None else row.offset)
             planned = wanted.planned_name(lane.run)
             if row is None and lane.run in runs and planned in inventory and planned != device.name:
                 continue
             seen.add(lane.lane)
-            if is_ours(lane.run) and lane.lane.startswith(f"{lane.run}-"):
+            if lane.run in runs - theirs and lane.lane.startswith(f"{lane.run}-"):
                 of_runs.setdefault(lane.run, []).append(wanted)
-            elif not lane.stored:
-                elsewhere.setdefault((device.name, lane.run), (device, []))[1].append(lane)
+            elif not lane.stored or key[::-1] in scorable:
+                elsewhere.setdefault(key, (device, []))[1].append(lane)
     strangers, others = [], []
     for (name, run), (device, lanes_there) in elsewhere.items():
         over = tuple(lane for lane in lanes_there if lane.state != RUNNING and lane.lane.startswith(f"{run}-"))
         if over:
             offsets = {lane.lane: stored[lane.lane].offset for lane in over if lane.lane in stored}
-            strangers.append(Stranger(device=device, run=run, lanes=over, offsets=offsets))
+            scores_only = all(lane.lane in stored and stored[lane.lane].ended for lane in over)
+            strangers.append(Stranger(device=device, run=run, lanes=over, offsets=offsets, scores_only=scores_only))
         else:
             others.append(Collected(device=name, run=run, lanes=len(lanes_there), state=ELSEWHERE, why=STILL_RUNS))
     return of_runs, strangers, others
@@ -133,7 +174,7 @@ def take_over(farm: Farm, files: Project, store: Store, stranger: Stranger) -> C
     from orchestrator.devices.remote.upkeep import origin_of
     from orchestrator.devices.session import connect
     from orchestrator.errors import FarmError
-    from orchestrator.exchange.adopt import adopt, expect_labels
+    from orchestrator.exchange.adopt import adopt, label, unlabelled
     from orchestrator.runs.collect import LaneToRead
 
     device, run, newest = stranger.device, stranger.run, stranger.lanes[-1]
@@ -145,15 +186,25 @@ def take_over(farm: Farm, files: Project, store: Store, stranger: Stranger) -> C
             row.why = f"its device keeps too little of it to be stored here (an older farm started it); {WITH_THEIRS}"
             return row
         origin = kept.read(answer.origin, run, f"{device.name}: what it keeps of run {run}")
-        expect_labels(origin, farm.blobs, device.name)
+        lacks = unlabelled(origin, farm.blobs, device.name)
         holder = answer.holder.partition(",")[0]
-        adopt(store, origin, device.name, holder=holder, began_at_ns=stranger.lanes[0].began_at_ns)
+        adopt(store, origin, device.name, holder, stranger.lanes[0].began_at_ns, lacks)
     except FarmError as error:
         row.why = f"{error}; {WITH_THEIRS}"
         return row
     lanes = [
-        LaneToRead(device=device, lane=each.lane, offset=stranger.offsets.get(each.lane)) for each in stranger.lanes
+        LaneToRead(
+            device=device,
+            lane=each.lane,
+            offset=0 if stranger.scores_only else stranger.offsets.get(each.lane),
+            unlabelled=frozenset(lacks),
+            scores_only=stranger.scores_only,
+        )
+        for each in stranger.lanes
     ]
     (row,) = read_lanes(farm, store, run, lanes, waits=False, origins={device.name: origin})
     row.holder = holder or "another controller"
+    row.unlabelled = sorted({each["dataset"] for each in lacks.values()})
+    if stranger.scores_only and row.state == WHOLE:
+        label(store, run, device.name, holder)
     return row

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from orchestrator.runs.farm import Farm
     from orchestrator.store.store import Store
 
-WHOLE, RUNS, ELSEWHERE, FAILED = "whole", "still runs", "of another store", "failed"
-_COLOURS = {WHOLE: "green", RUNS: "yellow", ELSEWHERE: "yellow", FAILED: "red"}
+WHOLE, RUNS, ELSEWHERE, FAILED, BUSY = "whole", "still runs", "of another store", "failed", "being collected"
+_COLOURS = {WHOLE: "green", RUNS: "yellow", ELSEWHERE: "yellow", FAILED: "red", BUSY: "yellow"}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,6 +41,8 @@ class Collected:
     why: str = ""
     #: Who started the run, where that was another controller: ``user@machine``.
     holder: str = ""
+    #: Datasets without whose labels its scores were left out.
+    unlabelled: list[str] = field(default_factory=list)
 
     def note(self, event: Event) -> None:
         """Take notice of an event of the device."""
@@ -75,6 +77,7 @@ class Collected:
             "state": self.state,
             "why": self.why,
             "started_by": self.holder or None,
+            "labels_missing": self.unlabelled,
         }
 
 
@@ -127,6 +130,15 @@ def elsewhere(rows: Sequence[Collected]) -> Iterator[str]:
         yield f"[yellow]{plain(device)}[/]  also has {plain(which)} of other databases: {plain(' '.join(why.split()))}"
 
 
+def _unscored(rows: Sequence[Collected]) -> Iterator[str]:
+    """Yield a line for each dataset without whose labels scores were left out."""
+    for run, dataset in dict.fromkeys((row.run, dataset) for row in rows for dataset in row.unlabelled):
+        yield (
+            f"[yellow]Scores of run {plain(run)} are not stored:[/] they need the labels of {plain(dataset)}, which this project does not have. "
+            "Run a suite that scores these images here (farm run SUITE), then: farm collect"
+        )
+
+
 def show_collected(rows: Sequence[Collected], store: Store, *, as_json: bool) -> None:
     """Show what came of the devices' lanes, and the next commands."""
     if as_json:
@@ -145,9 +157,9 @@ def show_collected(rows: Sequence[Collected], store: Store, *, as_json: bool) ->
         shown.add_row(row.device, row.run, row.what, str(row.lanes), f"[{_COLOURS[row.state]}]{row.state}[/]{why}")
     if here:
         print_whole(shown, out)
-    for line in elsewhere(rows):
+    for line in (*elsewhere(rows), *_unscored(here)):
         out.print(line, soft_wrap=True)
-    for run in dict.fromkeys(row.run for row in here):
+    for run in dict.fromkeys(row.run for row in here if row.state != BUSY):
         holders = {row.holder for row in here if row.run == run} - {""}
         if holders:
             out.print(f"Run {run} was started by {plain(min(holders))}: it goes on there", soft_wrap=True)

@@ -11,12 +11,13 @@ from sqlalchemy import select
 from orchestrator.domain.run_event import ArtifactReady
 from orchestrator.errors import AnswerRefused
 from orchestrator.exchange.records import decode
-from orchestrator.runs.collect import ADOPTED
 from orchestrator.store import schema
+from orchestrator.store.adoptions import ADOPTED, adoptions
 from orchestrator.store.events import plain, row_of
 from orchestrator.store.statements import insert_new
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from sqlalchemy.orm import Session
@@ -25,11 +26,18 @@ if TYPE_CHECKING:
     from orchestrator.store.store import Store
 
 
-def adopt(store: Store, origin: Origin, device: str, *, holder: str, began_at_ns: int) -> None:
+def adopt(  # noqa: PLR0917  what is known of who started it
+    store: Store,
+    origin: Origin,
+    device: str,
+    holder: str,
+    began_at_ns: int,
+    unlabelled: Mapping[str, Mapping[str, str]],
+) -> None:
     """Store the run of ``origin`` with what ``device``, as it is called here, measures in it; all of it or nothing, once.
 
-    What is stored already of the run, of artifacts and of the device stays as it is. Raises `AnswerRefused` where
-    something contradicts that, or is nothing that the database can hold.
+    What is stored already of the run, of artifacts and of the device stays as it is; `unlabelled` models get no scores.
+    Raises `AnswerRefused` where something contradicts that, or is nothing that the database can hold.
     """
     try:
         at = datetime.fromtimestamp(began_at_ns / 1e9, UTC)
@@ -40,11 +48,9 @@ def adopt(store: Store, origin: Origin, device: str, *, holder: str, began_at_ns
         _expect_same(session, origin, device, rows)
         connection = session.connection()
         tables = schema.Base.metadata.tables
-        detail = {"holder": holder}
         for name in ("runs", "artifacts", "devices", "cases"):
             connection.execute(insert_new(connection, tables[name]), rows[name])
-        of_device = schema.Event.run == origin.run, schema.Event.kind == ADOPTED, schema.Event.device == device
-        if session.scalars(select(schema.Event.id).where(*of_device).limit(1)).first() is not None:
+        if (origin.run, device) in adoptions(session, [origin.run]):
             return
         session.add(schema.DeviceFacts(**rows["device_facts"][0]))
         keys = [{key: row[key] for key in _IDENTITY} for row in rows["cases"]]
@@ -55,8 +61,18 @@ def adopt(store: Store, origin: Origin, device: str, *, holder: str, began_at_ns
             row_of(ArtifactReady(run=origin.run, at=at, artifact=each, reused=True, seconds=0.0))
             for each in origin.artifacts_by_key.values()
         ]
-        adopted = {"run": origin.run, "at": datetime.now(UTC), "kind": ADOPTED, "device": device, "detail": detail}
-        connection.execute(tables["events"].insert(), [*ready, adopted])
+        connection.execute(tables["events"].insert(), [*ready, _adopted(origin.run, device, holder, unlabelled)])
+
+
+def label(store: Store, run: str, device: str, holder: str) -> None:
+    """Note that the scores of a run that was taken over from ``device`` without them are stored now."""
+    with store.writing() as session:
+        session.execute(schema.Base.metadata.tables["events"].insert(), [_adopted(run, device, holder, {})])
+
+
+def _adopted(run: str, device: str, holder: str, unlabelled: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    detail = {"holder": holder} | ({"unlabelled": dict(unlabelled)} if unlabelled else {})
+    return {"run": run, "at": datetime.now(UTC), "kind": ADOPTED, "device": device, "detail": detail}
 
 
 _IDENTITY = ("device", "model", "scheme", "runtime", "threads", "batch", "interpreters")
@@ -93,22 +109,26 @@ def _expect_same(session: Session, origin: Origin, device: str, rows: dict[str, 
             raise AnswerRefused(f"{device}: the artifact {row.sha256[:12]} of run {origin.run} has another size here")
 
 
-def expect_labels(origin: Origin, blobs: Path, device: str) -> None:
-    """Raise `AnswerRefused` where scores of the run can't be checked: their labels are not among the files of this farm."""
+def unlabelled(origin: Origin, blobs: Path, device: str) -> dict[str, dict[str, str]]:
+    """Return the models whose scores can't be checked here, each with its dataset and the sha256 of the labels that are not in ``blobs``.
+
+    Raises `AnswerRefused` where the labels are there and are those of other images.
+    """
     import numpy as np
 
-    suite = origin.suite
+    found = {}
     for images in origin.images:
-        if not suite.is_scored(images.model):
+        if not origin.suite.is_scored(images.model):
+            continue
+        path = blobs / images.labels_sha256
+        if not path.exists():
+            found[images.model] = {"dataset": origin.dataset[:80], "labels": images.labels_sha256}
             continue
         try:
-            shape = np.load(blobs / images.labels_sha256, mmap_mode="r", allow_pickle=False).shape
+            shape = np.load(path, mmap_mode="r", allow_pickle=False).shape
         except (OSError, ValueError):
             shape = ()
         count = sum(shard.images for shard in images.shards)
         if shape != (count, len(images.classes)) or count != images.images:
-            raise AnswerRefused(
-                f"{device}: the scores of run {origin.run} can't be checked without the labels of {origin.dataset[:80]}, "
-                "which this project does not have",
-                hint="run a suite on that dataset here first, or collect where the run was started",
-            )
+            raise AnswerRefused(f"{device}: the labels of run {origin.run} do not fit its images")
+    return found

@@ -10,7 +10,7 @@ from orchestrator.devices.remote.journal import JournalReader
 from orchestrator.devices.remote.orders import LaneInputs, longest_line_bytes, order_of
 from orchestrator.devices.remote.silence import SilenceLimit
 from orchestrator.domain.effort import effort
-from orchestrator.domain.event import DeviceFinished, LaneEnded, LaneSkipped, LaneStarted
+from orchestrator.domain.event import DeviceFinished, LaneEnded, LaneSkipped, LaneStarted, Scored
 from orchestrator.domain.plan import Attempt, Plan, Scoring
 from orchestrator.domain.result import Verdict
 from orchestrator.domain.run_event import RunEnded
@@ -20,6 +20,7 @@ from orchestrator.runs.build import BuildResults
 from orchestrator.runs.commits import acknowledged
 from orchestrator.runs.crash import contained
 from orchestrator.runs.judge import judge, together
+from orchestrator.store.adoptions import adoptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,10 +35,6 @@ if TYPE_CHECKING:
     from orchestrator.store.store import Store
 
 
-#: The kind of event that says which controller started a run that was taken over from a device.
-ADOPTED = "RunAdopted"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneToRead:
     """A lane on ``device``, of whose journal the store has ``offset`` bytes; ``None`` where it does not know the lane."""
@@ -45,10 +42,20 @@ class LaneToRead:
     device: Device
     lane: str
     offset: int | None
+    #: Models whose scores are left out, because their labels are not here.
+    unlabelled: frozenset[str] = frozenset()
+    #: Whether all but its scores is stored; ``offset`` is 0 then.
+    scores_only: bool = False
 
     def planned_name(self, run: str) -> str:
         """Return what the device was called when the lane was planned: its steps are named by it."""
         return self.lane.removeprefix(f"{run}-").rpartition("-")[0]
+
+    def leaves_out(self, step: Step, done: frozenset[str]) -> bool:
+        """Check whether what the journal has of ``step`` is not to be stored; ``done`` are steps that are."""
+        if isinstance(step, Scoring):
+            return step.model in self.unlabelled or (self.scores_only and step.id in done)
+        return self.scores_only
 
 
 def collect(
@@ -66,6 +73,7 @@ def collect(
     suite names files of that controller, which nothing here opens. Raises `DatasetError` or `ModelError` where the images of the run can't be read.
     """
     plans = {lane.device.name: _plan_of(context, lane, origins) for lane in lanes}
+    done = store.done_steps(context.run)
     if origins is None:
         built = dict.fromkeys(plans, _stored_build(context, list(plans.values()), store))
     else:
@@ -73,7 +81,8 @@ def collect(
     stages = []
     for name, plan in plans.items():
         of_device = [lane for lane in lanes if lane.device.name == name]
-        stages.append(partial(_read_device, context, of_device, plan, built[name], waits=waits, ours=origins is None))
+        ours = origins is None
+        stages.append(partial(_read_device, context, of_device, plan, built[name], done, waits=waits, ours=ours))
     finished: list[str] = []
     for events in context.run_parallel(stages):
         yield events
@@ -82,8 +91,9 @@ def collect(
         finished += [event.device for event in happened if isinstance(event, DeviceFinished) and event.device]
     skipped = {case for case, _ in store.skips(context.run)}
     done = store.done_steps(context.run)
+    unlabelled = {lane.device.name: lane.unlabelled for lane in lanes}
     for name in finished:
-        open_cases = _unmeasured(plans[name], built[name], done)
+        open_cases = _unmeasured(plans[name], built[name], done, unlabelled[name])
         cases = [case for case in plans[name].cases if case not in skipped and case not in open_cases]
         yield from together(judge(context, cases, built[name], store))
     if finished and (_is_complete(context, store, plans, built) if origins is None else _is_judged(context.run, store)):
@@ -92,7 +102,8 @@ def collect(
 
 def adopters(store: Store, run: str) -> dict[str, str]:
     """Return the devices of which a run of another controller was taken over, each with who had started it."""
-    return {str(row.device): str(row.detail.get("holder", "")) for row in store.events(run) if row.kind == ADOPTED}
+    with store.reading() as session:
+        return {device: str(each.get("holder", "")) for (_, device), each in adoptions(session, [run]).items()}
 
 
 def refuse_adopted(store: Store, run: str) -> None:
@@ -175,7 +186,14 @@ def _stored_build(context: RunContext, plans: Sequence[Plan], store: Store) -> B
 
 
 def _read_device(
-    context: RunContext, lanes: Sequence[LaneToRead], plan: Plan, built: BuildResults, *, waits: bool, ours: bool
+    context: RunContext,
+    lanes: Sequence[LaneToRead],
+    plan: Plan,
+    built: BuildResults,
+    done: frozenset[str],
+    *,
+    waits: bool,
+    ours: bool,
 ) -> DeviceStage[None]:
     name = lanes[0].device.name
     steps = tuple(step for lane in plan.lanes for step in lane.steps)
@@ -188,7 +206,7 @@ def _read_device(
         limits=lanes[0].device.limits,
     )
     yield from contained(
-        context.run, name, context.state, _read_lanes(context, lanes, steps, inputs, waits=waits, ours=ours)
+        context.run, name, context.state, _read_lanes(context, lanes, steps, inputs, done, waits=waits, ours=ours)
     )
 
 
@@ -197,6 +215,7 @@ def _read_lanes(
     lanes: Sequence[LaneToRead],
     steps: Sequence[Step],
     inputs: LaneInputs,
+    done: frozenset[str],
     *,
     waits: bool,
     ours: bool,
@@ -207,7 +226,9 @@ def _read_lanes(
         for lane in lanes:
             if lane.offset is None:
                 yield LaneStarted(run=context.run, device=name, lane=lane.lane)
-            reading = _read(context, lane, steps, inputs, waits=waits)
+            reading = _read(context, lane, steps, inputs, done, waits=waits)
+            if lane.scores_only:
+                reading = _scores_of(reading)
             if ours:  # the journal of another's run stays on the device for that controller
                 reading = acknowledged(reading, context.session.client(lane.device), context.commits)
             is_over = (yield from reading) and is_over
@@ -220,8 +241,25 @@ def _read_lanes(
         context.session.client(lanes[0].device).close()
 
 
+def _scores_of(reading: DeviceStage[bool]) -> DeviceStage[bool]:
+    """Yield of ``reading`` the scores alone, without their place in a journal of which the store has the rest."""
+    while True:
+        try:
+            event = next(reading)
+        except StopIteration as end:
+            return bool(end.value)
+        if isinstance(event, Scored):
+            yield replace(event, cursor=None)
+
+
 def _read(
-    context: RunContext, lane: LaneToRead, steps: Sequence[Step], inputs: LaneInputs, *, waits: bool
+    context: RunContext,
+    lane: LaneToRead,
+    steps: Sequence[Step],
+    inputs: LaneInputs,
+    done: frozenset[str],
+    *,
+    waits: bool,
 ) -> DeviceStage[bool]:
     """Yield what the journal of ``lane`` has; return whether the lane is over."""
     name, client = lane.device.name, context.session.client(lane.device)
@@ -229,13 +267,16 @@ def _read(
     ordered = order_of(context.run, lane.lane, steps, inputs).steps
     silence = SilenceLimit(lane.lane, name, ordered, patience_s=context.patience_s)
     line_bytes = longest_line_bytes(steps, inputs)
+    left_out = {step.id for step in steps if lane.leaves_out(step, done)}
     silence.begin()
     try:
         for recorded in client.follow(
             lane.lane, lane.offset or 0, line_bytes=line_bytes, check=silence.check, waits=waits
         ):
-            event = reader.event(recorded)
             silence.note(recorded.record)
+            if getattr(recorded.record, "id", None) in left_out:
+                continue
+            event = reader.event(recorded)
             if event is not None:
                 yield event
             if isinstance(event, LaneEnded):
@@ -248,11 +289,11 @@ def _read(
     return False
 
 
-def _unmeasured(plan: Plan, built: BuildResults, done: frozenset[str]) -> frozenset[Case]:
-    """Return the cases with an artifact that lack an attempt or their scores; what failed is there."""
+def _unmeasured(plan: Plan, built: BuildResults, done: frozenset[str], unlabelled: frozenset[str]) -> frozenset[Case]:
+    """Return the cases with an artifact that lack an attempt or their scores; what failed is there, no scores of ``unlabelled`` models are wanted."""
     missing = [step for lane in plan.lanes for step in lane.steps if step.id not in done]
     attempted = {step.case for step in missing if isinstance(step, Attempt)}
-    scored = {_scored(step) for step in missing if isinstance(step, Scoring)}
+    scored = {_scored(step) for step in missing if isinstance(step, Scoring) and step.model not in unlabelled}
     with_artifact = (case for case in plan.cases if _key(case) in built.artifacts)
     return frozenset(case for case in with_artifact if case in attempted or _scored(case) in scored)
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from orchestrator.domain.units import format_bytes
 from orchestrator.store import engine as engines
-from orchestrator.store import migrate, pruning, schema, views
+from orchestrator.store import migrate, pruning, schema, turns, views
 from orchestrator.store.queries import Queries
 from orchestrator.store.writer import Writer
 
@@ -68,6 +68,12 @@ class Store(Queries, Writer):
             yield session
             session.flush()
         self._cases.forget()
+
+    @contextmanager
+    def collecting(self, run: str) -> Iterator[bool]:
+        """Yield whether ``run`` is this process's to collect until the end, False where another process collects it."""
+        with turns.turn(self._engine, run) as is_ours:
+            yield is_ours
 
     def samples_pruned(self, run: str) -> bool:
         """Return whether samples of the run were pruned, so that nothing can be derived from them again."""

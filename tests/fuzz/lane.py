@@ -9,6 +9,7 @@ from pathlib import Path
 from agent import wire
 from orchestrator.devices.remote.orders import LaneInputs
 from orchestrator.domain.plan import Step
+from orchestrator.store.store import Store
 from orchestrator.testing import make_golden
 from tests.lab.lanes import make_inputs, make_steps
 
@@ -22,6 +23,12 @@ def lane() -> tuple[tuple[Step, ...], LaneInputs]:
     return make_steps(schemes=("float32",), profile=True), make_inputs(
         blobs, schemes=("float32",), golden=make_golden()
     )
+
+
+@cache
+def store() -> Store:
+    """Return a database in memory."""
+    return Store.open("sqlite://")
 
 
 def scoring() -> wire.Step:

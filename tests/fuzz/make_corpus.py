@@ -50,11 +50,27 @@ def _device() -> dict[str, bytes]:
         "device-journal/whole": b"\n".join(written[2:4]) + b"\n",
         "wire/journal": b"".join(wire.encode_line(each) for each in (*list(honest(steps))[2:4], shard)),
         "wire/request": wire.to_json(request()),
+        **_origins(),
         "answer/facts": b"Welcome!\n" + json.dumps(facts).encode(),
         "answer/located": json.dumps(located).encode(),
         "answer/missing": json.dumps(missing).encode(),
         "answer/refusal": b'{"error": "busy", "message": "the device is busy", "holder": "joe"}\n',
     }
+
+
+def _origins() -> dict[str, bytes]:
+    """Return what a device keeps of a run for other controllers, unpacked."""
+    from tests.unit.test_origin import plain_of, text_of
+
+    whole = plain_of(text_of(facts={"cores": 4, "hardware_key": "ab"}))
+    (case,) = whole["cases"]
+    kept = {
+        "whole": whole,
+        "options": whole | {"accuracy": "64", "attempts": 3, "compare": True, "profile": True, "tune": True},
+        "threads": whole | {"cases": [case | {"threads": 10**12}]},
+        "facts": whole | {"facts": {"cores": 10**400, "\0": ["\0"]}},
+    }
+    return {f"origin/{name}": json.dumps(each).encode() for name, each in kept.items()}
 
 
 def _texts() -> dict[str, bytes]:

@@ -112,6 +112,22 @@ def _answer(data: bytes, folder: Path) -> None:
     assert "\x1b" not in json.dumps(facts, ensure_ascii=False, allow_nan=False)
 
 
+def _origin(data: bytes, folder: Path) -> None:
+    """Read what a device keeps of a run of another controller, then plan it and store it."""
+    from agent import packing
+    from orchestrator.devices.remote import origin
+    from orchestrator.exchange.adopt import adopt, unlabelled
+    from orchestrator.runs import planner
+    from tests.fuzz.lane import store
+
+    with suppress(FarmError):
+        origin.read(data.decode("latin-1"), "run-1", "pi")
+    kept = origin.read(packing.pack_bytes(data), "run-1", "pi")
+    assert "\x1b" not in repr(kept)
+    planner.lane_of("run-1", kept.suite, kept.cases)
+    adopt(store(), kept, "pi", "joe@ward", 1, unlabelled(kept, folder, "pi"))
+
+
 def _inventory(data: bytes, folder: Path) -> None:
     from orchestrator.config.inventory import Inventory
 
@@ -303,6 +319,9 @@ TARGETS = {
         Target(name="journal", read=_journal, words=(b'"record":', b"9" * 400, b"1e400", b"NaN", b"-1", b"null")),
         Target(name="device-journal", read=_journal_on_the_device, words=(b'"shard":', b'"id":', b"null", b"[]")),
         Target(name="answer", read=_answer, words=(b"9" * 5000, b"\\ud800", b"\\u001b", b"1e400", b"[" * 200)),
+        Target(
+            name="origin", read=_origin, words=(b'"cases":', b"9" * 400, b"1e400", b"\\u001b", b"null", b"../", b"[]")
+        ),
         Target(
             name="inventory", read=_inventory, words=(b"devices:", b"groups:", b"via: ", b"&a ", b"*a", b"<<: ", b"${")
         ),

@@ -74,6 +74,7 @@ def test_more_than_the_agent_takes_is_not_kept():
         {"artifacts": []},
         {"models": [{"name": "m\n", "kind": "keras", "untrained": False}]},
         {"images": []},
+        {"images": [plain_of(text_of())["images"][0] | {"shards": [{"sha256": "../x", "images": 2, "size_bytes": 1}]}]},
     ],
 )
 def test_what_contradicts_itself_or_is_no_value_of_ours_is_refused(change):

@@ -37,13 +37,14 @@ def judge(
     auc_change: Estimates | None = None,
     sticky: Sequence[Reason] = (),
     scored: bool = True,
+    labels_of: str | None = None,
 ) -> CaseResult:
     """Return a case's figures, over all samples of its successful attempts, and its verdict with reasons.
 
     ``predecessor`` is the other machine that the device's name led to before, ``golden``
     what the golden check of the attempts is judged by. ``auc`` are the figures of ``scores`` where their images are known,
     ``auc_change`` what float32 of the same setting says of the same images. ``sticky`` are reasons that were recorded when they were seen.
-    Where the accuracy was not asked for, the case is not ``scored``.
+    Where the accuracy was not asked for, the case is not ``scored``; ``labels_of`` is the dataset without whose labels it can't be.
     """
     good = [attempt for attempt in measurements if attempt.error is None]
     # what could not be loaded could not be scored: one reason is enough
@@ -53,7 +54,7 @@ def judge(
         *of_the_latency(good),
         *of_the_settings(case, good, facts),
         *of_the_device(good, facts, predecessor),
-        *(() if unscorable or not (scored or scores) else of_the_accuracy(case, scores, auc, auc_change)),
+        *(() if unscorable or not (scored or scores) else of_the_accuracy(case, scores, auc, auc_change, labels_of)),
         *of_the_golden_check(good, golden),
         *of_the_artifact(measurements, scores),
         *sticky,

@@ -30,12 +30,22 @@ MOST_NAMED = 5
 
 
 def of_the_accuracy(
-    case: Case, scores: Scores | None, auc: Estimates | None = None, change: Estimates | None = None
+    case: Case,
+    scores: Scores | None,
+    auc: Estimates | None = None,
+    change: Estimates | None = None,
+    labels_of: str | None = None,
 ) -> Iterator[Reason]:
-    """Judge the scores of the evaluation images; ``change`` is from float32 of the same setting."""
+    """Judge the scores of the evaluation images; ``change`` is from float32 of the same setting, ``labels_of`` the dataset whose labels are not here."""
     if not has_scores(case.runtime):
         return
-    if scores is None:
+    if scores is None and labels_of is not None:
+        yield warn(
+            "no-labels",
+            f"accuracy is not known: scores need the labels of {labels_of}, which this project does not have",
+            "run a suite that scores this dataset here, then: farm collect",
+        )
+    elif scores is None:
         yield invalid("no-accuracy", "accuracy was never checked", "farm run --resume does what is missing")
     elif scores.error is not None:
         yield invalid(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +28,7 @@ _APART = frozenset({"model", "columns"})
 MOST_ATTEMPTS = 100_000
 
 Sha256 = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 #: A name, as a case holds it.
 Word = Annotated[str, Field(pattern=r"\A[^\s/\x00-\x1f\x7f]{1,200}\z")]
 Seed = Annotated[int, Field(ge=-(1 << 62), le=1 << 62)]
@@ -212,6 +214,8 @@ def read(text: str, run: str, source: str) -> Origin:
             raise AnswerRefused(f"{source} lacks the artifact, the model or the images of a case")
     if len(kept.cases) * (kept.attempts or 10) > MOST_ATTEMPTS:
         raise AnswerRefused(f"{source} has more than {MOST_ATTEMPTS} attempts")
-    if not all(each.shards for each in kept.images):
-        raise AnswerRefused(f"{source} has images without shards")
+    if not all(each.shards and all(_SHA256.fullmatch(shard.sha256) for shard in each.shards) for each in kept.images):
+        raise AnswerRefused(f"{source} has images without shards, or of no hash")
+    if not all(_SHA256.fullmatch(each.golden.pixels_sha256) for each in kept.artifacts if each.golden is not None):
+        raise AnswerRefused(f"{source} has golden images of no hash")
     return kept
