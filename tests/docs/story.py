@@ -16,6 +16,7 @@ from unittest import mock
 from orchestrator.runs import transfers
 from tests.docs import prepared
 from tests.docs.pages import ROOT, Block, Command, blocks
+from tests.lab.example_files import keras_file
 from tests.lab.same_process import call
 
 #: Commands that measure: the story runs them with ``--dry-run``, which reads suite, model and images and asks the devices.
@@ -209,7 +210,7 @@ def _train(words: list[str], folder: Path) -> None:
     options = dict(itertools.pairwise(words))
     outputs = 14 if options.get("--dataset") in ("chestxray14", "phantom") else 1
     size, channels = int(options["--size"]), int(options.get("--channels", 1))
-    prepared.keras_file(folder / options["--output"], size=size, channels=channels, outputs=outputs)
+    keras_file(folder / options["--output"], size=size, channels=channels, outputs=outputs)
 
 
 def differs(answer: Answer, project: Path) -> str:

@@ -7,7 +7,6 @@ import re
 from dataclasses import replace
 from io import StringIO
 
-import numpy as np
 import pytest
 import typer
 from rich.console import Console
@@ -21,19 +20,14 @@ from orchestrator.reports import best as report
 from orchestrator.store.store import Store
 from orchestrator.testing import make_case
 from tests.integration.test_compare import LABELS, OLD, tell
+from tests.lab.scorings import labelled
 
 FLOAT32, INT8 = make_case(), make_case(scheme="int8")
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """A project whose labels are there, so that AUC changes have intervals."""
-    blobs = tmp_path / ".farm" / "blobs"
-    blobs.mkdir(parents=True)
-    with (blobs / ("c" * 64)).open("wb") as file:
-        np.save(file, LABELS)
-    (tmp_path / "inventory.yaml").write_text("devices: {}\n", encoding="utf-8")
-    return tmp_path
+    return labelled(tmp_path, LABELS)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import json
 from datetime import timedelta
 from xml.etree import ElementTree as ET
 
-import numpy as np
 import pytest
 import typer
 
@@ -16,6 +15,7 @@ from orchestrator.errors import UnknownName, UsageError
 from orchestrator.store.store import Store
 from orchestrator.testing import MIDNIGHT, make_case
 from tests.integration.test_compare import LABELS, NEW, OLD, tell
+from tests.lab.scorings import labelled
 
 FLOAT32, INT8 = make_case(), make_case(scheme="int8")
 
@@ -23,15 +23,10 @@ FLOAT32, INT8 = make_case(), make_case(scheme="int8")
 @pytest.fixture
 def folder(tmp_path):
     """A project: int8 is a third of float32's time and a quarter of its size; a month later it is 15 % slower."""
-    blobs = tmp_path / ".farm" / "blobs"
-    blobs.mkdir(parents=True)
-    with (blobs / ("c" * 64)).open("wb") as file:
-        np.save(file, LABELS)
-    (tmp_path / "inventory.yaml").write_text("devices: {}\n", encoding="utf-8")
     with Store.open(f"sqlite:///{tmp_path / 'farm.db'}") as store:
         tell(store, OLD, {FLOAT32: 3e6, INT8: 1e6})
         tell(store, NEW, {FLOAT32: 3e6, INT8: 1.15e6}, at=MIDNIGHT + timedelta(days=31))
-    return tmp_path
+    return labelled(tmp_path, LABELS)
 
 
 def ask(folder, capsys, *claims, **options):

@@ -25,6 +25,7 @@ from orchestrator.reports import compare as report
 from orchestrator.store.store import Store
 from orchestrator.testing import MIDNIGHT, make_artifact, make_case, make_measurement, make_scores, make_suite
 from tests.lab.project import Project
+from tests.lab.scorings import labelled
 
 OLD, NEW = "20260101-000000-0ld0", "20260201-000000-new0"
 FLOAT32, INT8 = make_case(), make_case(scheme="int8")
@@ -160,12 +161,8 @@ def calibrated(store, floor):
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory) -> Project:
     """Int8 is three times as fast as float32; and a month later it is 15 % slower than it was, and float32 is as it was."""
-    folder = tmp_path_factory.mktemp("measured")
+    folder = labelled(tmp_path_factory.mktemp("measured"), LABELS)
     (folder / "home").mkdir()
-    blobs = folder / ".farm" / "blobs"
-    blobs.mkdir(parents=True)
-    with (blobs / ("c" * 64)).open("wb") as file:
-        np.save(file, LABELS)
     (folder / "inventory.yaml").write_text("devices:\n  local: {transport: local}\n")
     with Store.open(f"sqlite:///{folder / 'farm.db'}") as store:
         tell(store, OLD, {FLOAT32: 3e6, INT8: 1e6})

@@ -3,45 +3,17 @@
 from __future__ import annotations
 
 import shutil
-import zipfile
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 from ruamel.yaml import YAML
 
 from orchestrator.datasets.chestxray14 import FINDINGS
 from tests.lab import toys
+from tests.lab.example_files import chestxray14, keras_file
 from tests.lab.project import Project
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = ROOT / "orchestrator" / "models" / "weights" / "tiny-cxr.keras"
-
-
-def chestxray14(folder: Path) -> None:
-    """Write 42 patients with an image each: the findings in turn, every sixth patient is tested."""
-    (folder / "images").mkdir(parents=True)
-    rows, lists = ["Image Index,Finding Labels,Patient ID"], {"train_val_list.txt": [], "test_list.txt": []}
-    for patient in range(42):
-        name = f"{patient:08d}_000.png"
-        Image.fromarray(np.full((8, 8), patient, np.uint8)).save(folder / "images" / name)
-        rows.append(f"{name},{FINDINGS[patient % 14]},{patient}")
-        lists["train_val_list.txt" if patient % 6 else "test_list.txt"].append(name)
-    (folder / "Data_Entry_2017_v2020.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    for name, images in lists.items():
-        (folder / name).write_text("\n".join(images) + "\n", encoding="utf-8")
-
-
-def keras_file(path: Path, size: int, outputs: int) -> None:
-    """Write the shipped network for images of ``size`` pixels and another number of findings; a plan reads no weights."""
-    with zipfile.ZipFile(SHIPPED) as shipped, zipfile.ZipFile(path, "w") as written:
-        for name in shipped.namelist():
-            content = shipped.read(name)
-            if name == "config.json":
-                content = content.replace(b"[null, 64, 64, 1]", f"[null, {size}, {size}, 1]".encode())
-                content = content.replace(b'"units": 14', f'"units": {outputs}'.encode())
-            written.writestr(name, content)
 
 
 @pytest.fixture
@@ -59,7 +31,7 @@ def planned(project: Project, suite: Path):
     content = YAML(typ="safe").load(suite)
     outputs = len(FINDINGS) if content["dataset"]["kind"] == "chestxray14" else 1
     for model in content["models"]:
-        keras_file(project.folder / model["path"], model["preprocess"]["size"], outputs)
+        keras_file(project.folder / model["path"], size=model["preprocess"]["size"], channels=1, outputs=outputs)
     data = {"XRAYS": str(project.folder / "xrays"), "CHESTXRAY14": str(project.folder / "nih")}
     return project.farm("run", copied.name, "--dry-run", "--devices", "local", **data)
 

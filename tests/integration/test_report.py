@@ -9,7 +9,6 @@ import sys
 from dataclasses import replace
 from datetime import timedelta
 
-import numpy as np
 import pytest
 
 from orchestrator.cli.report import Format
@@ -26,6 +25,7 @@ from orchestrator.store.store import Store
 from orchestrator.testing import MIDNIGHT, make_case, make_suite
 from tests.integration.test_compare import LABELS, NEW, OLD, tell
 from tests.lab.reported import fill
+from tests.lab.scorings import labelled
 from tests.lab.telling import RUN, judged, started
 from tests.lab.telling import tell as tell_events
 
@@ -38,11 +38,8 @@ FLOAT32, INT8 = make_case(), make_case(scheme="int8")
 @pytest.fixture
 def folder(tmp_path):
     """A project with one run and the labels of its images."""
-    blobs = tmp_path / ".farm" / "blobs"
-    blobs.mkdir(parents=True)
+    labelled(tmp_path, LABELS)
     (tmp_path / "inventory.yaml").write_text("devices:\n  local:\n    transport: local\n")
-    with (blobs / ("c" * 64)).open("wb") as file:
-        np.save(file, LABELS)
     with Store.open(f"sqlite:///{tmp_path / 'farm.db'}") as store:
         tell(store, OLD, {FLOAT32: 3e6, INT8: 1e6})
     return tmp_path

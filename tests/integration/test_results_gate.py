@@ -6,7 +6,6 @@ import json
 from datetime import timedelta
 from xml.etree import ElementTree as ET
 
-import numpy as np
 import pytest
 import typer
 
@@ -16,6 +15,7 @@ from orchestrator.errors import ClaimsError, UnknownName, UsageError
 from orchestrator.store.store import Store
 from orchestrator.testing import MIDNIGHT, make_case
 from tests.integration.test_compare import LABELS, NEW, OLD, calibrated, tell
+from tests.lab.scorings import labelled
 
 FLOAT32, INT8 = make_case(), make_case(scheme="int8")
 BASE = {FLOAT32: 3e6, INT8: 1e6}
@@ -26,11 +26,7 @@ HOLDS, REFUTED, OPEN = "holds", "refuted", "not enough evidence"
 @pytest.fixture
 def gated(tmp_path, capsys):
     """Return what stores a second run beside the baseline, then asks for the exit status and the answers."""
-    blobs = tmp_path / ".farm" / "blobs"
-    blobs.mkdir(parents=True)
-    with (blobs / ("c" * 64)).open("wb") as file:
-        np.save(file, LABELS)
-    (tmp_path / "inventory.yaml").write_text("devices: {}\n", encoding="utf-8")
+    labelled(tmp_path, LABELS)
 
     def ask(times, before=BASE, *, options=None, floor=None, **other):
         with Store.open(f"sqlite:///{tmp_path / 'farm.db'}") as store:

@@ -24,6 +24,7 @@ from orchestrator.testing import (
     make_scores,
     make_suite,
 )
+from tests.lab.scorings import labelled
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,13 +45,10 @@ FLEET = {
 
 def fill(folder: Path, fleet: dict[str, dict[str, float]] | None = None, *, hostile: bool = False) -> str:
     """Store the run in ``farm.db`` of ``folder``, with the labels of its images; return the database's URL."""
-    blobs = folder / ".farm" / "blobs"
-    blobs.mkdir(parents=True, exist_ok=True)
-    (folder / "inventory.yaml").write_text("devices:\n  local:\n    transport: local\n")
     random = np.random.default_rng(5)
     labels = (random.random((200, len(FINDINGS))) < 0.3).astype(np.uint8)
-    with (blobs / ("c" * 64)).open("wb") as file:
-        np.save(file, labels)
+    labelled(folder, labels)
+    (folder / "inventory.yaml").write_text("devices:\n  local:\n    transport: local\n")
     images = ImageList.of(
         dataset="phantom",
         task="multi-label",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from orchestrator.analysis.accuracy.scored import Scored
@@ -12,6 +14,16 @@ from orchestrator.testing import make_case, make_scores
 from tests.lab.telling import RUN, judged, ready, started, tell
 
 FINDINGS = ("Nodule", "Mass", "Hernia", "Edema")
+
+
+def labelled(folder: Path, labels) -> Path:
+    """Make a project in ``folder`` that has the labels of its images, so that AUC changes have intervals."""
+    blobs = folder / ".farm" / "blobs"
+    blobs.mkdir(parents=True, exist_ok=True)
+    with (blobs / ("c" * 64)).open("wb") as file:
+        np.save(file, labels)
+    (folder / "inventory.yaml").write_text("devices: {}\n", encoding="utf-8")
+    return folder
 
 
 def make_scored(labels, scores, patients=None, *, task="multi-label", classes=FINDINGS):

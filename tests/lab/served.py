@@ -14,12 +14,11 @@ from http.client import HTTPMessage
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from orchestrator.domain import run_event
 from orchestrator.store.store import Store
 from orchestrator.testing import MIDNIGHT, make_case
 from tests.integration.test_compare import LABELS, NEW, OLD, tell
+from tests.lab.scorings import labelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,11 +65,7 @@ def serving(folder: Path, *options: str) -> Iterator[Served]:
 
 def fill(folder: Path) -> str:
     """Fill a store with two runs on two devices, the first called release-1, and one that goes on; return its URL."""
-    blobs = folder / ".farm" / "blobs"
-    blobs.mkdir(parents=True)
-    (folder / "inventory.yaml").write_text("devices: {}\n", encoding="utf-8")
-    with (blobs / ("c" * 64)).open("wb") as file:
-        np.save(file, LABELS)
+    labelled(folder, LABELS)
     times = {
         make_case(device=device, scheme=scheme): 3e6 for device in ("local", "pi5") for scheme in ("float32", "int8")
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -115,29 +114,6 @@ def test_lasting_lines_stand_above_the_block_and_attempts_get_none():
     assert "lost" in shown[-1]
     assert f"{case}  attempt" not in text
     assert "attempt 1:" not in text
-
-
-def test_on_60_columns_a_device_takes_two_lines_that_fit():
-    with live(60) as it:
-        first, second = it.show(*working())[-2:]
-
-    assert re.fullmatch("pi  measures tiny-cxr int8, case [12] of 2, attempt 1 of 5", first)
-    assert "p50" in second
-    assert "54 °C" in second
-
-
-def test_a_terminal_that_becomes_narrower_shows_one_block():
-    with live(140) as it:
-        it.show(*working())
-        written = it.terminal.text
-        it.terminal = Terminal(60, 24)
-        it.terminal.feed(written.rsplit("\x1b[1A", 1)[-1])  # as a terminal breaks the lines it shows anew
-        it.console.width = 60
-        it.screen._resized()
-        shown = it.shown
-
-    assert sum("measures" in line for line in shown) == 1
-    assert not any("device" in line for line in shown)
 
 
 def test_the_cursor_is_shown_while_the_block_is_since_a_killed_command_can_not_bring_it_back():
