@@ -147,8 +147,10 @@ class PluginError(UsageError):
 class UnknownName(UsageError):  # noqa: N818  what is unknown is the name
     """Nothing has this name; the message offers the nearest one that exists."""
 
-    def __init__(self, kind: str, name: str, existing: Iterable[str], *, hint: str | None = None) -> None:
-        super().__init__(no_such(kind, name, existing), hint=hint)
+    def __init__(
+        self, kind: str, name: str, existing: Iterable[str], *, words: str | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(words or no_such(kind, name, existing), hint=hint)
         self.kind, self.name = kind, name
 
 

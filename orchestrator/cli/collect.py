@@ -76,10 +76,12 @@ def collect(names: Names = None, db: Db = None, inventory: InventoryFile = None,
                     rows += [_busy(device, run, lanes) for device, lanes in of_run if lanes]
         rows += others
         show_collected(rows, store, as_json=json)
+        is_new = not others and not store.runs()
     answered = sum(outcome.error is None for outcome in outcomes)
     if len(rows) == len(others) and not json and answered:
         of = "" if answered == len(outcomes) else f"of the {answered} of {len(outcomes)} devices that answered, "
-        console().print(f"nothing to collect: {of}the database has every journal whole")
+        whole = f"{of}the database has every journal whole"
+        console().print(f"nothing to collect: {'there is no run yet: farm run starts one' if is_new else whole}")
     show_failures(outcomes)
     raise typer.Exit(1 if any(row.state == FAILED for row in rows) else 0)
 

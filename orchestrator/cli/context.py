@@ -172,7 +172,7 @@ class Project:
 def project(db: str | None = None, inventory: Path | None = None, *, creates_inventory: bool = False) -> Project:
     """Return where things are, from the options of a command.
 
-    With an Ansible inventory, farm's own files are in the current folder. Raises `UsageError` where ``inventory`` is named and no such
+    With an Ansible inventory, or one from a pipe, farm's own files are in the current folder. Raises `UsageError` where ``inventory`` is named and no such
     file exists, unless the command ``creates_inventory``.
     """
     if inventory is not None and not creates_inventory and not inventory.exists():
@@ -183,7 +183,8 @@ def project(db: str | None = None, inventory: Path | None = None, *, creates_inv
             hint="name the file of --inventory or FARM_INVENTORY rightly, or make it: farm devices add NAME --inventory FILE",
         )
     path = inventory or ansible_inventory.DEFAULT
-    folder = path.absolute().parent if foreign_inventory.notation(path) is None else Path.cwd()
+    is_beside = foreign_inventory.notation(path) is None and not ansible_inventory.is_kept(path)
+    folder = path.absolute().parent if is_beside else Path.cwd()
     state = folder / ".farm"
     return Project(inventory=path, state=state, db=db or f"sqlite:///{folder / 'farm.db'}")
 

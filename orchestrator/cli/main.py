@@ -7,7 +7,9 @@ import errno
 import gc
 import io
 import os
+import select
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -117,7 +119,7 @@ def main() -> None:
     except KeyboardInterrupt as pressed:
         sys.exit(status_of(pressed))
     except SystemExit as ended:  # Typer makes `STATUS` of every `KeyboardInterrupt`
-        sys.exit(status_of(ended) if ended.code == STATUS else ended.code)
+        sys.exit(_status(ended))
     except Exception as error:
         from orchestrator.errors import FarmError
 
@@ -126,6 +128,22 @@ def main() -> None:
         if not isinstance(error, FarmError):
             raise
         sys.exit(_show(error))
+
+
+def _status(ended: SystemExit) -> int | str | None:
+    """Return the exit status of a command: 0 where who reads has seen enough, of which Typer makes 1."""
+    if isinstance(ended.__context__, BrokenPipeError) and _is_reader_gone():
+        return 0
+    return status_of(ended) if ended.code == STATUS else ended.code
+
+
+def _is_reader_gone() -> bool:
+    """Return whether standard output is a pipe that is read no more: another pipe or a socket breaks for other reasons."""
+    with suppress(OSError, ValueError):
+        poll = select.poll()
+        poll.register(1, 0)  # errors are reported unasked
+        return any(happened & select.POLLERR for _, happened in poll.poll(0))
+    return False
 
 
 def _collect_rarely() -> None:

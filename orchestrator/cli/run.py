@@ -244,24 +244,31 @@ def show_run(
 
     followed = follow(events, store, resumed=resumed, keeps_lanes=keeps_lanes)
     if followed.left:
-        show_detached(followed.run, followed.left, as_json=as_json)
+        show_detached(followed.run, followed.left, store, as_json=as_json)
     else:
         show_results(followed.run, store, files, as_json=as_json)
     return followed.run, followed.exit_status
 
 
-def show_detached(run: str, devices: Sequence[str], *, as_json: bool) -> None:
-    """Show what goes on without us, and the next commands."""
+def show_detached(run: str, devices: Sequence[str], store: Store, *, as_json: bool) -> None:
+    """Show what goes on without us, the devices that do not, and the next commands."""
+    from orchestrator.reports import run_end
+
+    events = store.events(run)
+    lost = dict(run_end.lost_devices(events))
     if as_json:
         import json
 
-        typer.echo(json.dumps({"run": run, "devices": list(devices)}, indent=2))
+        typer.echo(json.dumps({"run": run, "devices": list(devices), "lost": lost}, indent=2))
         return
     out = console()
     out.print(f"run {run} goes on by itself on {', '.join(devices)}", soft_wrap=True, markup=False)
     out.print(f"\nFollow it to its end:  farm attach {run}", soft_wrap=True)
     out.print("Collect what is done:  farm collect", soft_wrap=True)
     out.print(f"Stop it:               farm stop {run}", soft_wrap=True)
+    if lost:
+        out.print()
+        run_end.show_lost(run, events, out)
 
 
 def show_results(run: str, store: Store, files: Project, *, as_json: bool) -> None:

@@ -6,6 +6,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.config.read_bytes import read_bytes
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -23,8 +25,7 @@ _HOST = re.compile(r"^[^\s#;:{\[]\S*[ \t](?:[^\n]*[ \t])?ansible_\w+=", re.MULTI
 def notation(path: Path) -> str | None:
     """Return the notation of the file at ``path``: `LIST`, `INI` or `YAML`; ``None`` for farm's own, or what can't be read."""
     try:
-        with path.open(encoding="utf-8-sig") as file:
-            text = file.read(MOST_BYTES)
+        text = read_bytes(path, MOST_BYTES).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError):
         return None
     return of_text(text)

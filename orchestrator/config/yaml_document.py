@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from orchestrator.config import complaints, yaml_parse
+from orchestrator.config.read_bytes import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,8 +98,7 @@ def _scalar(value: Any) -> Any:
 def read(path: Path, error: type[UsageError]) -> Document:
     """Read and parse ``path``; raises ``error`` where it can't be read or is no YAML mapping."""
     try:
-        with path.open("rb") as file:
-            content = file.read(yaml_parse.MAX_BYTES + 1)
+        content = read_bytes(path, yaml_parse.MAX_BYTES + 1)
         text = content.decode("utf-8")
     except OSError as reason:
         raise error(f"{path}: {reason.strerror}") from reason

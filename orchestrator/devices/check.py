@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.devices import health
 from orchestrator.devices.fleet import as_answered
 from orchestrator.devices.session import connect
 from orchestrator.domain import machine
+from orchestrator.errors import FarmError
 from orchestrator.runtimes.catalogue import BEST_FIRST
 
 if TYPE_CHECKING:
@@ -49,12 +51,19 @@ def check(
     """Probe ``devices`` side by side; yield an outcome for each as it answers.
 
     ``before`` is what the store knows of them: another machine under this name is a warning, so are files that its disk changed.
-    One that answers is out of runs no longer, by ``outages``.
+    One that answers is out of runs no longer, by ``outages``, which remember the others.
     """
 
     def act(device: Device) -> Answer:
-        with closing(connect(device, connector)) as client:
-            facts = client.probe(BEST_FIRST)
+        try:
+            with closing(connect(device, connector)) as client:
+                facts = client.probe(BEST_FIRST)
+        except FarmError as error:
+            if outages is not None:
+                with suppress(OSError):  # a disk of ours that is full costs a memory, not the answer
+                    reason = error.message.removeprefix(f"{device.name}: ")
+                    outages.note_unanswered(device.name, reason, at=datetime.now(UTC))
+            raise
         known = (before or {}).get(device.name)
         warnings = [
             sentence for _, sentence in (*health.complaints(facts), *health.disk(known.damage if known else None))

@@ -1,12 +1,12 @@
-"""Devices that are out of runs until a check brings them back."""
+"""What devices failed at, and which are out of runs until a check brings them back."""
 
 from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.config.atomic_write import rewriting
 from orchestrator.config.private_folder import make_private
@@ -25,10 +25,14 @@ _SHOWN = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Why a device finished nothing more in a run."""
+    """Why a device finished nothing more in a run, or did not answer a check."""
 
-    at: str
+    at: datetime
     reason: str
+
+    def to_json(self) -> dict[str, str]:
+        """Return it for programs."""
+        return {"at": self.at.isoformat(), "reason": self.reason}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,25 +70,29 @@ class Outages:
 
     def of(self, device: str) -> Outage | None:
         """Return why ``device`` is out, ``None`` where it is not."""
-        failures, since = self._read(device)
+        failures, since, _ = self._read(device)
         if since is None or not failures:
             return None
         return Outage(device=device, since=since, reason=failures[-1].reason)
 
+    def last_failure(self, device: str) -> Failure | None:
+        """Return what ``device`` failed at last, ``None`` where it did well since, or was never asked."""
+        failures, _, unanswered = self._read(device)
+        return unanswered or (failures[-1] if failures else None)
+
     def note_failure(self, device: str, reason: str, *, at: datetime, most: int = MOST_FAILURES) -> Outage | None:
         """Add a failure to the row of ``device``; return its outage where this is the ``most``-th in a row or a later one."""
-        before, since = self._read(device)
-        failure = Failure(at=at.isoformat(), reason=printable(reason.splitlines()[0] if reason else "")[:_SHOWN])
-        failures = (*before, failure)[-MOST_FAILURES:]
+        before, since, _ = self._read(device)
+        failures = (*before, _failure(reason, at))[-MOST_FAILURES:]
         if len(failures) >= most:
             since = since or at
-        make_private(self._folder)
-        if not before:  # what is no text can't be rewritten
-            self._path(device).unlink(missing_ok=True)
-        with rewriting(self._path(device), mode=0o600) as text:
-            content = {"out_since": since and since.isoformat(), "failures": [asdict(each) for each in failures]}
-            text.after = json.dumps(content, indent=2) + "\n"
+        self._write(device, failures, since, None)
         return self.of(device)
+
+    def note_unanswered(self, device: str, reason: str, *, at: datetime) -> None:
+        """Remember why ``device`` did not answer a check, which takes it out of no run."""
+        failures, since, _ = self._read(device)
+        self._write(device, failures, since, _failure(reason, at))
 
     def take_out(self, device: str, reason: str, *, at: datetime) -> Outage | None:
         """Take ``device`` out at once."""
@@ -102,14 +110,28 @@ class Outages:
         if self._is_name(old) and self._is_name(new) and self._path(old).exists():
             self._path(old).replace(self._path(new))
 
-    def _read(self, device: str) -> tuple[Sequence[Failure], datetime | None]:
+    def _read(self, device: str) -> tuple[Sequence[Failure], datetime | None, Failure | None]:
         try:
             content = json.loads(self._path(device).read_text()) if self._is_name(device) else {}
-            failures = tuple(Failure(at=str(each["at"]), reason=str(each["reason"])) for each in content["failures"])
-            since = content["out_since"]
-            return failures, None if since is None else datetime.fromisoformat(since).astimezone(UTC)
-        except (OSError, ValueError, KeyError, TypeError, RecursionError, OverflowError):
-            return (), None
+            failures = tuple(map(_parsed, content["failures"]))
+            since, unanswered = content["out_since"], content.get("unanswered")
+            return failures, since and _time(since), unanswered and _parsed(unanswered)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
+            return (), None, None
+
+    def _write(
+        self, device: str, failures: Sequence[Failure], since: datetime | None, unanswered: Failure | None
+    ) -> None:
+        content = {
+            "out_since": since and since.isoformat(),
+            "failures": [each.to_json() for each in failures],
+            "unanswered": unanswered and unanswered.to_json(),
+        }
+        make_private(self._folder)
+        if len(failures) + (unanswered is not None) == 1:  # the first one; what is no text can't be rewritten
+            self._path(device).unlink(missing_ok=True)
+        with rewriting(self._path(device), mode=0o600) as text:
+            text.after = json.dumps(content, indent=2) + "\n"
 
     def _path(self, device: str) -> Path:
         return self._folder / f"{device}.json"
@@ -118,3 +140,15 @@ class Outages:
     def _is_name(device: str) -> bool:
         """Check that a name is a file's own: no path leads out of the folder."""
         return re.fullmatch(r"[A-Za-z0-9][\w.-]*", device) is not None
+
+
+def _failure(reason: str, at: datetime) -> Failure:
+    return Failure(at=at, reason=printable(reason.splitlines()[0] if reason else "")[:_SHOWN])
+
+
+def _parsed(plain: dict[str, Any]) -> Failure:
+    return Failure(at=_time(plain["at"]), reason=str(plain["reason"]))
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

@@ -92,6 +92,8 @@ class Blob:
 def opened(path: Path) -> Iterator[Archive]:
     """Open an archive and verify every hash; raises `ArchiveError`, or `UsageError` where there is no such file."""
     source = path.name
+    if path.is_fifo():  # opening it would wait for ever
+        raise UsageError(f"{path}: a pipe; an archive is read from its end", hint="name an archive: RUN.farm.zip")
     try:
         file = path.open("rb")
     except OSError as error:

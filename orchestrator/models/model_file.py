@@ -8,7 +8,7 @@ import zlib
 from pathlib import PureWindowsPath
 from typing import TYPE_CHECKING
 
-from orchestrator.errors import ModelError, brief
+from orchestrator.errors import ModelError, brief, printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,8 +65,9 @@ def refuse_what_is_no_model(path: Path, start: bytes) -> None:
         if start.lstrip().startswith(beginning):
             raise ModelError(f"{path}: it is {what}", hint=hint)
     if start and _is_text(start):
+        first_line = printable(start.decode(errors="ignore").strip().partition("\n")[0])
         raise ModelError(
-            f"{path}: it is a text file, not a model", hint="is it the right file? farm models show FILE looks into one"
+            f"{path}: it is a text file, not a model", hint=f"is it the right file? it begins with: {first_line}"
         )
 
 

@@ -25,18 +25,24 @@ def show(run: RunRow, skipped: Sequence[tuple[Case, str]], events: Iterable[Even
     events = tuple(events)
     lost = dict(lost_devices(events))
     console.print(escape(counts(run, len(skipped), len(lost))), soft_wrap=True)
+    show_lost(run.id, events, console)
+    for line in retried_devices(events):
+        console.print(f"[yellow]retried[/]  {escape(line)}", soft_wrap=True)
+    for line in skips.lines((case, reason) for case, reason in skipped if case.device not in lost):
+        console.print(f"[yellow]skipped[/]  {escape(line)}", soft_wrap=True)
+    console.print()
+
+
+def show_lost(run: str, events: Sequence[EventRow], console: Console) -> None:
+    """Print a line for each lost device, then what measures the rest."""
+    lost = dict(lost_devices(events))
     for device, reason in lost.items():
         line = reason if reason.startswith(f"{device} ") else f"{device}: {reason}"
         console.print(f"[red]lost[/]     {escape(line)}", soft_wrap=True)
     unnamed = [each for each in lost.items() if RESUME not in each[1]]  # the others name the command themselves
     if unnamed:
         answer = "they answer" if len(unnamed) > 1 else "it answers"
-        console.print(f"         once {answer}: {_next_command(run.id, unnamed, events)}", soft_wrap=True)
-    for line in retried_devices(events):
-        console.print(f"[yellow]retried[/]  {escape(line)}", soft_wrap=True)
-    for line in skips.lines((case, reason) for case, reason in skipped if case.device not in lost):
-        console.print(f"[yellow]skipped[/]  {escape(line)}", soft_wrap=True)
-    console.print()
+        console.print(f"         once {answer}: {_next_command(run, unnamed, events)}", soft_wrap=True)
 
 
 def _next_command(run: str, lost: Sequence[tuple[str, str]], events: Sequence[EventRow]) -> str:

@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     from orchestrator.store.sql import Answer
 
 
+#: What to do where no run is, but one was expected.
+ANOTHER_FOLDER = "was it in another folder? runs are in farm.db beside the inventory, or where --db puts them"
+
+
 class Queries:
     """Everything that can be asked; answers are plain values that outlive the connection."""
 
@@ -85,6 +89,9 @@ class Queries:
                 known = [*session.scalars(select(schema.Run.name).where(schema.Run.name.is_not(None))), *newest]
                 if len(found) > 1:
                     raise UnknownName("run", name, [row.id for row in found], hint="give more of its id: farm runs")
+                if name == LATEST and not known:
+                    words = "there is no run yet: farm run starts one"
+                    raise UnknownName("run", name, (), words=words, hint=ANOTHER_FOLDER)
                 raise UnknownName("run", name, known, hint="farm runs" if known else "no run yet: farm run")
             return _run_rows(session, found)[0]
 

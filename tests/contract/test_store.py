@@ -69,8 +69,10 @@ def test_a_new_database_is_empty(store):
     assert store.facts(RUN, "local") == {}
     assert store.artifact("a" * 64, RUN, make_case()) is None
     assert store.skips(RUN) == ()
-    with pytest.raises(UnknownName, match="no run called 'latest'") as refused:
+    with pytest.raises(UnknownName, match=r"^there is no run yet: farm run starts one\n"):
         store.run("latest")
+    with pytest.raises(UnknownName, match="no run called 'first'") as refused:
+        store.run("first")
     assert refused.value.hint == "no run yet: farm run"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -125,3 +126,22 @@ def test_it_is_never_written_and_the_command_that_makes_an_own_one_is_named(proj
     assert "farm devices import ward.ini --inventory devices.yaml" in done.stderr
     assert project.farm("devices", "import", "ward.ini", "--inventory", "devices.yaml").returncode == 0
     assert project.farm("devices", "list", "--inventory", "devices.yaml").returncode == 0
+
+
+@pytest.mark.timeout(120)
+def test_an_inventory_from_a_pipe_is_read_once_and_its_project_is_here(project):
+    (project.folder / "mine").write_text("devices:\n  pi: {address: 127.0.0.1, port: 9}\n")
+    words = shlex.join([*FARM, "devices", "check", "--inventory"])
+
+    done = subprocess.run(
+        ["bash", "-c", f"{words} <(cat mine)"],
+        cwd=project.folder,
+        env=project.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1, done.stderr
+    assert "pi" in done.stdout
+    assert (project.folder / "farm.db").exists(), "facts of local outlive the pipe"

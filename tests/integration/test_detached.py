@@ -9,7 +9,9 @@ import zlib
 import pytest
 
 from agent import journal
+from orchestrator.store.store import Store
 from tests.lab.project import Project, wait_for
+from tests.lab.telling import started, tell
 
 pytestmark = pytest.mark.tensorflow
 
@@ -170,11 +172,13 @@ def test_stop_now_ends_the_worker_and_keeps_what_was_finished(project, detached)
 
 def test_stop_and_attach_of_what_is_not_there_say_so(project):
     unknown = project.farm("stop", "2026")
-    nothing = project.farm("attach")
+    nothing = [project.farm(*argv) for argv in (["attach"], ["stop"], ["run", "--resume"])]
 
-    assert (unknown.returncode, nothing.returncode) == (2, 2)
+    assert (unknown.returncode, *(each.returncode for each in nothing)) == (2, 2, 2, 2)
     assert "no run called '2026'" in unknown.stderr
-    assert "no run yet: farm run" in nothing.stderr
+    for each in nothing:
+        assert "no run yet: farm run starts one" in each.stderr
+        assert "latest" not in each.stderr
 
 
 def test_collect_asks_the_devices_that_are_there_and_names_one_that_is_off(project):
@@ -183,7 +187,11 @@ def test_collect_asks_the_devices_that_are_there_and_names_one_that_is_off(proje
     )
 
     done = project.farm("collect")
+    with Store.open(f"sqlite:///{project.folder / 'farm.db'}") as store:
+        tell(store, started())
+    after = project.farm("collect")
 
     assert done.returncode == 1
-    assert "nothing to collect: of the 1 of 2 devices that answered, the database has" in done.stdout
+    assert "nothing to collect: there is no run yet: farm run" in done.stdout
     assert "off" in done.stderr
+    assert "of the 1 of 2 devices that answered, the database has every journal" in after.stdout

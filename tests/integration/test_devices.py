@@ -291,6 +291,27 @@ def test_check_asks_all_side_by_side_and_fails_if_one_does(project, sshd):
     assert time.monotonic() - began < 120
 
 
+def test_a_device_that_was_never_asked_differs_from_one_that_gave_no_answer(project):
+    (project.folder / "inventory.yaml").write_text(
+        f"devices:\n  asked: {{address: 127.0.0.1, port: {free_port()}}}\n  new: {{address: 127.0.0.1}}\n"
+    )
+    assert project.farm("devices", "check", "asked").returncode == 1
+
+    listed = project.farm("devices", "list").stdout
+    shown = project.farm("devices", "show", "asked").stdout
+    rows = {row["name"]: row["last_failure"] for row in project.json("devices", "list")}
+
+    words = {line.split()[0]: line for line in listed.splitlines() if line.strip()}
+    assert "never asked" in words["new"]
+    assert "never asked" not in words["asked"]
+    assert "failed just now" in words["asked"]
+    assert "Connection refused" in shown
+    assert "never seen; next:  farm devices check asked" in shown
+    assert rows["new"] is None
+    assert "Connection refused" in rows["asked"]["reason"]
+    assert rows["asked"]["at"].startswith("20")
+
+
 def test_a_re_imaged_device_is_refused_until_its_new_key_is_trusted(project, sshd):
     server = sshd()
     assert add(project, server, "--fingerprint", server.fingerprint).returncode == 0

@@ -108,7 +108,10 @@ def test_an_entry_is_shown_with_everything_that_is_known(project):
     shown = json.loads(project.farm("devices", "show", "pi-a", "--json").stdout)
     assert (shown["via"], shown["address"], shown["facts"], shown["last_seen_at"]) == ("gate", "10.0.0.2", None, None)
     words = project.farm("devices", "show", "pi-a").stdout
-    assert "never seen; next:  farm devices check pi-a" in words
+    assert "never asked; next:  farm devices check pi-a" in words
+    assert "gate keeps its files" in words
+    assert "relay" not in project.farm("devices", "show", "gate").stdout
+    assert "True" not in words + project.farm("devices", "show", "gate").stdout
 
     assert project.farm("devices", "check", "local").returncode == 0
     shown = project.farm("devices", "show", "local").stdout

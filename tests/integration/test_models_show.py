@@ -121,7 +121,7 @@ def test_a_model_that_rescales_pixels_is_shown_to_and_a_suite_that_does_it_again
         (["none.tflite"], "none.tflite: no such file"),
         (["suite.txt"], "neither .keras, .h5, .hdf5, .tflite, .onnx nor a SavedModel folder"),
         (["suite.txt", "--schemes", "int9"], "did you mean 'int8'"),
-        (["text.tflite"], "text.tflite: it is a text file, not a model"),
+        (["text.tflite"], "text.tflite: it is a text file, not a model is it the right file? it begins with: text"),
     ],
 )
 def test_what_cannot_be_shown_is_refused_as_wrong_use(project, words, refusal):
@@ -132,6 +132,7 @@ def test_what_cannot_be_shown_is_refused_as_wrong_use(project, words, refusal):
 
     assert done.returncode == 2
     assert refusal in " ".join(done.stderr.split())
+    assert "farm models show" not in done.stderr
 
 
 def test_a_file_that_crashes_its_process_is_refused_in_one_sentence(files, tmp_path, monkeypatch):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
 from datetime import timedelta
 
 import pytest
@@ -15,7 +17,7 @@ from orchestrator.domain.result import CaseResult, Reason, Verdict
 from orchestrator.store import migrate
 from orchestrator.store.store import Store
 from orchestrator.testing import MIDNIGHT, make_artifact, make_case, make_measurement, make_scores, make_suite
-from tests.lab.project import Project
+from tests.lab.project import FARM, Project
 from tests.lab.telling import started, tell
 from tests.unit.test_reports import ATTEMPT_KEYS, KEYS, SHOW_KEYS
 
@@ -125,7 +127,7 @@ def test_a_run_without_results_is_named_with_how_it_goes_on(asked):
 
 
 def test_an_empty_store_has_no_run_and_no_case(asked):
-    refused(asked.farm("results", "list", "--run", "latest"), 2, "no run called 'latest'", "no run yet: farm run")
+    refused(asked.farm("results", "list", "--run", "latest"), 2, "no run yet: farm run")
     refused(asked.farm("results", "show", CASE), 2, f"no case with a result called '{CASE}'", "farm run")
 
 
@@ -434,3 +436,19 @@ def test_a_case_that_is_not_whole_is_refused_with_the_stored_ones_that_have_its_
     assert done.returncode == 2
     assert "write it whole: local/tiny-cxr/int8/litert/t1/b1" in done.stderr
     assert "float32" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [["--json"], []])
+def test_who_has_read_enough_ends_a_command_quietly(asked, words):
+    command = shlex.join([*FARM, "devices", "list", *words])
+
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command} | true"],
+        cwd=asked.folder,
+        env=asked.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")

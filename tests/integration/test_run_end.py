@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
 
 from orchestrator.cli.context import project as project_of
-from orchestrator.cli.run import show_results
+from orchestrator.cli.run import show_detached, show_results
 from orchestrator.domain import event as happened
 from orchestrator.domain.device import LOCAL, Device
 from orchestrator.domain.result import Verdict
@@ -103,6 +104,20 @@ def test_a_device_that_is_out_is_checked_before_the_run_goes_on(shown):
         f"lost     {reason}",
         "         once it answers: farm devices check off, then: farm run --resume run-1",
     ]
+
+
+def test_a_run_that_is_left_ends_with_the_devices_that_it_lost(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "120")
+    with Store.open(f"sqlite:///{tmp_path / 'farm.db'}") as store:
+        tell(store, started(), *left_out("off", f"off: {OFF}"))
+        show_detached(RUN, ["local"], store, as_json=False)
+        lines = capsys.readouterr().out.splitlines()
+        show_detached(RUN, ["local"], store, as_json=True)
+        answer = json.loads(capsys.readouterr().out)
+
+    assert lines[0] == "run run-1 goes on by itself on local"
+    assert lines[-2:] == [f"lost     off: {OFF}", "         once it answers: farm run --resume run-1"]
+    assert answer == {"run": RUN, "devices": ["local"], "lost": {"off": OFF}}
 
 
 def test_a_stopped_lane_names_the_way_to_go_on_once(shown):

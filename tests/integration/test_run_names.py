@@ -75,7 +75,7 @@ def test_a_name_that_no_run_can_have_is_refused(measured, name, words):  # noqa:
 
 
 def test_a_run_that_does_not_exist_gets_no_name_and_no_database(asked):  # noqa: F811
-    refused(asked.farm("runs", "name", "latest", "first"), 2, "no run called 'latest'")
+    refused(asked.farm("runs", "name", "latest", "first"), 2, "no run yet")
     assert not (asked.folder / "farm.db").exists()
 
 

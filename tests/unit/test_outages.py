@@ -97,3 +97,20 @@ def test_a_reason_is_one_short_line_that_no_terminal_obeys(outages):
 
     assert "\x1b" not in outage.reason
     assert len(outage.reason) <= 500
+
+
+def test_a_check_that_was_not_answered_is_remembered_and_takes_no_device_out(outages):
+    before = outages.last_failure("pi4")
+    for _ in range(2 * MOST_FAILURES):
+        outages.note_unanswered("pi4", "connection refused", at=MIDNIGHT)
+    first = outages.last_failure("pi4")
+
+    assert before is None
+    assert (first.at, first.reason) == (MIDNIGHT, "connection refused")
+    assert outages.of("pi4") is None
+    assert outages.note_failure("pi4", "its link broke", at=MIDNIGHT.replace(year=2040)) is None
+    assert outages.last_failure("pi4").reason == "its link broke"
+
+    outages.clear("pi4")
+
+    assert outages.last_failure("pi4") is None

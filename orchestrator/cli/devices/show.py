@@ -20,17 +20,26 @@ from orchestrator.cli.devices.format import (
     working_runtimes,
 )
 from orchestrator.cli.screen.terminal import plain
+from orchestrator.domain.device import Limits
 from orchestrator.reports.whole_table import print_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from orchestrator.devices.outages import Outage
+    from rich.console import Console
+
+    from orchestrator.devices.outages import Outages
     from orchestrator.domain.device import Device
     from orchestrator.store.rows import DeviceRow
 
 #: Columns of a terminal in which everything fits; in less, the three that people ask for least are left out.
 WIDE = 110
+
+USUAL = asdict(Limits())
+#: What `farm devices show` has below its first table, or says in other words there.
+SAID_BELOW = frozenset(
+    {"name", "health", "last_seen_at", "tuned", "noise_floor", "disk_damage", "outage", "last_failure"}
+)
 
 LIST_EPILOG = """Examples:
 
@@ -50,10 +59,10 @@ def list_devices(names: Names = None, db: Db = None, inventory: InventoryFile = 
     files = project(db, inventory)
     devices, known = files.select(names, unlock=False), files.known()
     if json:
-        print_json([_entry(device, known.get(device.name), files.outages.of(device.name)) for device in devices])
+        print_json([_entry(device, known.get(device.name), files.outages) for device in devices])
         return
     screen = console()
-    cells = [_cells(device, known.get(device.name), files.outages.of(device.name)) for device in devices]
+    cells = [_cells(device, known.get(device.name), files.outages) for device in devices]
     shown = [column for column in cells[0] if any(row[column] for row in cells)] if cells else []
     if screen.width < WIDE:
         shown = [column for column in shown if column not in ("governor", "runtimes", "tags")]
@@ -63,22 +72,23 @@ def list_devices(names: Names = None, db: Db = None, inventory: InventoryFile = 
     print_whole(rows, screen)
 
 
-def _cells(device: Device, row: DeviceRow | None, outage: Outage | None) -> dict[str, str]:
+def _cells(device: Device, row: DeviceRow | None, outages: Outages) -> dict[str, str]:
     """Return what `farm devices list` says of a device, by column; what is not known is empty."""
     from orchestrator.domain.units import format_bytes
 
+    outage, failure = outages.of(device.name), outages.last_failure(device.name)
+    problems = [*(["out"] if outage else []), *([f"failed {_ago(failure.at)}"] if failure else [])]
     facts: Mapping[str, Any] = row.facts if row else {}
     memory = facts.get("memory_bytes")
     return {
         "device": device.name,
-        "seen": _ago(row.last_seen_at) if row else "never",
+        "seen": _ago(row.last_seen_at) if row else "never" if failure else "never asked",
         "arch": str(facts.get("machine") or ""),
         "processor": str(facts.get("board") or facts.get("cpu_model") or ""),
         "memory": format_bytes(memory) if isinstance(memory, int) else "",
         "governor": str(facts.get("governor") or ""),
         "runtimes": runtimes_of(facts, "-") if row else "",
-        "health": ", ".join([*(["out"] if outage else []), *(short for short, _ in _health(row))])
-        or ("ok" if row else ""),
+        "health": ", ".join([*problems, *(short for short, _ in _health(row))]) or ("ok" if row else ""),
         "address": where(device),
         "tags": ", ".join(device.tags),
     }
@@ -94,33 +104,43 @@ def show(
 ) -> None:
     """Show what is known of a device, without connecting."""
     files = project(db, inventory)
-    device, row, outage = files.device(name), files.known().get(name), files.outages.of(name)
+    device, row = files.device(name), files.known().get(name)
+    entry = _entry(device, row, files.outages)
     if json:
         known = row.calibration.to_json() if row and row.calibration else None
-        print_json(_entry(device, row, outage) | {"calibration": known, "facts": row.facts if row else None})
+        print_json(entry | {"calibration": known, "facts": row.facts if row else None})
         return
     screen = console()
     screen.print(f"[bold]{device.name}[/]  {plain(where(device))}")
     rows = table("", "")
     rows.show_header = False
-    for key, value in _entry(device, row, outage).items():
-        if (
-            value is not None
-            and _words(value)
-            and key not in ("name", "health", "last_seen_at", "tuned", "noise_floor", "disk_damage", "outage")
-        ):
+    for key, value in (entry | {"relay": _relay(device)}).items():
+        if value is not None and _words(value) and key not in SAID_BELOW and value != USUAL:
             rows.add_row(key, plain(_words(value)))
     print_whole(rows, screen)
+    _show_failure(name, files.outages, screen)
+    if row is not None:
+        _show_answer(row, screen)
+    else:
+        asked = "never seen" if entry["last_failure"] else "never asked"
+        screen.print(f"{asked}; next:  farm devices check {name}")
+
+
+def _show_failure(name: str, outages: Outages, screen: Console) -> None:
+    outage, failure = outages.of(name), outages.last_failure(name)
     if outage is not None:
         screen.print(f"[red]![/] {plain(outage.sentence)}; {outage.command} brings it back", soft_wrap=True)
-    if row is None:
-        screen.print(f"never seen; next:  farm devices check {name}")
-        return
+    elif failure is not None:
+        when = f"{failure.at:%Y-%m-%d %H:%M} UTC ({_ago(failure.at)})"
+        screen.print(f"[red]![/] failed {when}: {plain(failure.reason)}", soft_wrap=True)
+
+
+def _show_answer(row: DeviceRow, screen: Console) -> None:
     screen.print(f"[bold]last seen[/] {row.last_seen_at:%Y-%m-%d %H:%M} UTC ({_ago(row.last_seen_at)})")
     if row.calibration is not None:
         screen.print(f"[bold]noise floor[/] {plain(calibrated(row.calibration))}", soft_wrap=True)
         if row.noise_floor is None:
-            screen.print(f"  that was another machine; this one:  farm devices calibrate {name}")
+            screen.print(f"  that was another machine; this one:  farm devices calibrate {row.name}")
     rows = table("fact", "value")
     for key, value in sorted(row.facts.items()):
         rows.add_row(plain(key), plain(_words(value)))
@@ -129,8 +149,9 @@ def show(
         screen.print(f"[yellow]![/] {plain(advice)}", soft_wrap=True)
 
 
-def _entry(device: Device, row: DeviceRow | None, outage: Outage | None) -> dict[str, Any]:
+def _entry(device: Device, row: DeviceRow | None, outages: Outages) -> dict[str, Any]:
     """Return a device as programs get it; nothing is left out, what is not known is ``None``."""
+    outage, failure = outages.of(device.name), outages.last_failure(device.name)
     facts: Mapping[str, Any] = row.facts if row else {}
     entry = asdict(device) | {"via": device.via.name if device.via else None, "tags": list(device.tags)}
     return entry | {
@@ -144,8 +165,18 @@ def _entry(device: Device, row: DeviceRow | None, outage: Outage | None) -> dict
         "health": [advice for _, advice in _health(row)] if row else None,
         "noise_floor": row.noise_floor if row else None,
         "outage": {"since": outage.since.isoformat(), "reason": outage.reason} if outage else None,
+        "last_failure": failure.to_json() if failure else None,
         "disk_damage": asdict(row.damage) if row and row.damage else None,
     }
+
+
+def _relay(device: Device) -> str | None:
+    """Return who keeps files for whom; ``None`` for the usual device without a jump host."""
+    if device.via is None:
+        return None if device.relay else "off: it keeps no files for devices behind it"
+    if device.relay and device.via.relay:
+        return f"{device.via.name} keeps its files, so that each takes the line there once"
+    return f"off: {device.via.name} keeps no files for it"
 
 
 def _health(row: DeviceRow | None) -> tuple[tuple[str, str], ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from orchestrator.config.address import parse_address, written_address
 from orchestrator.config.foreign_inventory import MOST_BYTES
 from orchestrator.config.inventory_schema import name_misfit
+from orchestrator.config.read_bytes import read_bytes
 from orchestrator.domain.device import Device
 from orchestrator.errors import InventoryError, UsageError
 
@@ -26,8 +27,7 @@ FARTHEST = 16
 def read_text(path: Path) -> str:
     """Return the text of a file; raises `InventoryError` where it can't be read, is no UTF-8, or larger than `MOST_BYTES`."""
     try:
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
+        content = read_bytes(path, MOST_BYTES + 1)
     except OSError as reason:
         raise InventoryError(f"{path}: {reason.strerror}") from reason
     if len(content) > MOST_BYTES:
