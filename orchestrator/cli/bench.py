@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -62,6 +64,13 @@ ImagesOption = Annotated[
         help="Your images: test/CLASS/*.png for accuracy too, or a folder of images for latency alone.",
     ),
 ]
+LeaksOption = Annotated[
+    str,
+    typer.Option(
+        metavar="refuse|leave-out",
+        help="Patients of test/ that train/ has too: refuse them, or leave them out of train/ where the models never saw them.",
+    ),
+]
 SuiteOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write the suite that does the same, for farm run FILE.")
 ]
@@ -74,6 +83,7 @@ def bench(
     files: FilesArgument,
     devices: DevicesOption = "",
     images: ImagesOption = None,
+    leaks: LeaksOption = "refuse",
     preprocess: PreprocessOption = None,
     scale: ScaleOption = None,
     mean: PerChannel = None,
@@ -112,7 +122,7 @@ def bench(
         "accuracy": accuracy,
         "seed": seed,
     }
-    answers = _answers(preprocess, scale, mean, std, size)
+    answers = replace(_answers(preprocess, scale, mean, std, size), leaks=leaks)
     chosen = _chosen(files, images, answers, narrowing)
     if suite_out is not None:
         _write(suite_out, chosen)
@@ -128,8 +138,6 @@ def bench(
 
 def _chosen(files: list[Path], images: Path | None, answers: Answers, narrowing: dict[str, Any]) -> Suite:
     """Return the suite of ``files``, printing on standard error what was not asked; raises `UsageError`."""
-    from dataclasses import replace
-
     from orchestrator.config import suite as suites
     from orchestrator.runs.bench import suite_of
 
@@ -165,7 +173,9 @@ def _write(path: Path, chosen: Suite) -> None:
         raise UsageError(f"--suite-out {path}: it exists already, and stays as it is") from None
     except OSError as error:
         raise UsageError(f"--suite-out {path}: {error.strerror}") from error
-    errors_console().print(f"[bold]bench[/]  the same as a suite: farm run {plain(str(path))}", soft_wrap=True)
+    errors_console().print(
+        f"[bold]bench[/]  the same as a suite: farm run {plain(shlex.quote(str(path)))}", soft_wrap=True
+    )
 
 
 def _answers(

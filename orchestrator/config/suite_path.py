@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import SuiteError
@@ -17,7 +18,7 @@ MODEL_FILES = frozenset({".tflite", ".onnx", ".keras", ".h5", ".hdf5"})
 def refuse_model(path: Path) -> None:
     """Raise `SuiteError` for a model's file."""
     if path.suffix.lower() in MODEL_FILES:
-        raise SuiteError(f"{path}: a model, not a suite", hint=f"farm bench {path}")
+        raise SuiteError(f"{path}: a model, not a suite", hint=f"farm bench {shlex.quote(str(path))}")
 
 
 def explained(path: Path, error: SuiteError) -> SuiteError:
@@ -25,7 +26,9 @@ def explained(path: Path, error: SuiteError) -> SuiteError:
     if isinstance(error.__cause__, FileNotFoundError):
         return SuiteError(f"{path}: no such suite file", hint=_nearest(path))
     if isinstance(error.__cause__, IsADirectoryError):
-        return SuiteError(f"{path}: a folder, expected a suite.yaml", hint=f"farm run {path / 'suite.yaml'}")
+        return SuiteError(
+            f"{path}: a folder, expected a suite.yaml", hint=f"farm run {shlex.quote(str(path / 'suite.yaml'))}"
+        )
     return error
 
 

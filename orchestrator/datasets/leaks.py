@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: Examples in a message.
 NAMED = 3
 HINT = (
-    "divide the images anew, by patient; or `leaks: leave-out` in the dataset where the model was trained without those "
+    "divide the images anew, by patient; or `leaks: leave-out` in the dataset (`farm bench FILE --leaks leave-out`) where the model was trained without those "
     "of the training side: farm leaves them out of it"
 )
 

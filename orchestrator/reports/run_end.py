@@ -38,6 +38,7 @@ def show_lost(run: str, events: Sequence[EventRow], console: Console) -> None:
     lost = dict(lost_devices(events))
     for device, reason in lost.items():
         line = reason if reason.startswith(f"{device} ") else f"{device}: {reason}"
+        line = line.replace("\n  ", "\n         ")  # what to do stands below the reason
         console.print(f"[red]lost[/]     {escape(line)}", soft_wrap=True)
     unnamed = [each for each in lost.items() if RESUME not in each[1]]  # the others name the command themselves
     if unnamed:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from orchestrator import registry
 from orchestrator.datasets.image_files import ENDINGS
+from orchestrator.datasets.labelled_files import LEAVE_OUT, REFUSE
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
 from orchestrator.domain.suite import Suite
-from orchestrator.errors import ModelError, UsageError
+from orchestrator.errors import ModelError, UnknownName, UsageError
 from orchestrator.models import hdf5_file, keras_config, model_file, stated_preprocessing
 from orchestrator.models.stated_preprocessing import RANGES, Normalization
 
@@ -37,6 +38,8 @@ class Answers:
     #: Height and width.
     size: tuple[int, int] | None = None
     normalization: Normalization | None = None
+    #: What becomes of patients and images of ``test/`` that ``train/`` has too, as the dataset ``folder`` takes it.
+    leaks: str = REFUSE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +56,7 @@ def suite_of(files: Sequence[Path], images: Path | None, answers: Answers) -> Be
     Several files make a comparison. Raises `UsageError` or `ModelError` for a file that can't be a model, and where neither it nor
     ``answers`` says what the model expects of an image.
     """
-    dataset, is_scored, notes = _images(images)
+    dataset, is_scored, notes = _images(images, answers.leaks)
     names = _names(files)
     specs = []
     for path in files:
@@ -72,14 +75,17 @@ def suite_of(files: Sequence[Path], images: Path | None, answers: Answers) -> Be
     return Bench(suite=suite, notes=tuple(notes))
 
 
-def _images(images: Path | None) -> tuple[DatasetSpec, bool, list[str]]:
+def _images(images: Path | None, leaks: str) -> tuple[DatasetSpec, bool, list[str]]:
     """Return the dataset, whether it has labels, and a sentence where it has none."""
+    if leaks not in (REFUSE, LEAVE_OUT):
+        raise UnknownName("way with leaks", leaks, (REFUSE, LEAVE_OUT))
     if images is None:
         spec = DatasetSpec(kind="phantom", options={"patients": DRAWN_PATIENTS, "labelled": False})
         return spec, False, ["latency alone, with drawn images; --images FOLDER measures with your own"]
     root = str(images.absolute())
     if (images / "test").is_dir() or (images / "train").is_dir():
-        return DatasetSpec(kind="folder", options={"root": root}), True, []
+        options = {"root": root} if leaks == REFUSE else {"root": root, "leaks": leaks}
+        return DatasetSpec(kind="folder", options=options), True, []
     if not images.is_dir():
         what = "a file; it takes the folder that your images are in" if images.is_file() else "no such folder"
         raise UsageError(f"--images {images}: {what}")

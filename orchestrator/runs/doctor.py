@@ -208,10 +208,16 @@ class Doctor:
             yield from problems or [Finding(subject=subject, sentence="ready, as far as is known here")]
 
     def _out(self, device: Device) -> Iterator[Finding]:
-        outage = Outages(self.state / FOLDER).of(device.name)
+        outages, subject = Outages(self.state / FOLDER), f"device {device.name}"
+        outage, failure = outages.of(device.name), outages.last_failure(device.name)
         if outage is not None:
+            yield Finding(subject=subject, state="warning", sentence=outage.sentence, command=outage.command)
+        elif failure is not None:
             yield Finding(
-                subject=f"device {device.name}", state="warning", sentence=outage.sentence, command=outage.command
+                subject=subject,
+                state="warning",
+                sentence=f"it failed when it was last asked, {failure.at:%Y-%m-%d %H:%M} UTC: {failure.reason}",
+                command=f"farm devices check {device.name}",
             )
 
     def _last_seen(self) -> dict[str, DeviceRow]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import sys
 
@@ -117,6 +118,8 @@ def test_an_entry_is_shown_with_everything_that_is_known(project):
     shown = project.farm("devices", "show", "local").stdout
     assert "last seen" in shown
     assert "Python" in shown or "python" in shown
+    assert re.search(r"memory_bytes +[\d.]+ [GT]B", shown)
+    assert re.search(r"has_ctypes +yes", shown)
 
 
 def test_asking_for_what_is_known_makes_no_database(project):

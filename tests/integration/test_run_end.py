@@ -125,7 +125,10 @@ def test_a_stopped_lane_names_the_way_to_go_on_once(shown):
 
     lines = shown("local", more=left_out("off", reason))
 
-    assert lines[1:3] == ["lost     off: another command stopped its lane", "  go on with: farm run --resume run-1"]
+    assert lines[1:3] == [
+        "lost     off: another command stopped its lane",
+        "         go on with: farm run --resume run-1",
+    ]
     assert "\n".join(lines).count("farm run --resume") == 1
 
 

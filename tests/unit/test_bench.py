@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import flatbuffers
@@ -16,6 +17,7 @@ from PIL import Image
 from orchestrator.cli.bench import _normalization, _size
 from orchestrator.config import suite as suites
 from orchestrator.config.suite_text import text
+from orchestrator.datasets import leaks
 from orchestrator.datasets.base import make_dataset
 from orchestrator.domain.model import DatasetSpec, ModelSpec, Preprocess
 from orchestrator.domain.suite import Suite, Throughput
@@ -329,3 +331,16 @@ def test_a_file_given_as_images_is_called_one(tmp_path):
 
     with pytest.raises(UsageError, match=r"labels\.csv: a file; it takes the folder that your images are in"):
         suite_of([FLOAT], tmp_path / "labels.csv", Answers())
+
+
+def test_patients_on_both_sides_are_refused_or_left_out_of_the_training_side(tmp_path):
+    labelled(tmp_path)
+
+    left_out = suite_of([FLOAT], tmp_path, replace(SAID, leaks="leave-out")).suite
+
+    assert suite_of([FLOAT], tmp_path, SAID).suite.dataset.options == {"root": str(tmp_path)}
+    assert "farm bench FILE --leaks leave-out" in leaks.HINT
+    assert left_out.dataset.options == {"root": str(tmp_path), "leaks": "leave-out"}
+    assert "leaks: leave-out" in text(left_out, tmp_path)
+    with pytest.raises(UsageError, match="no way with leaks called 'leave'; did you mean 'leave-out'"):
+        suite_of([FLOAT], tmp_path, replace(SAID, leaks="leave"))

@@ -144,6 +144,11 @@ def test_a_model_in_place_of_a_suite_names_the_command_that_takes_it(tmp_path, n
         suites.load(tmp_path / name)
 
 
+def test_a_command_that_a_message_prints_is_quoted(tmp_path):
+    with pytest.raises(SuiteError, match=r"\n  farm bench '.*/my model\.keras'"):
+        suites.load(tmp_path / "my model.keras")
+
+
 def test_a_suite_of_windows_is_read_as_any_other(tmp_path):
     path = tmp_path / "suite.yaml"
     path.write_bytes(b"\xef\xbb\xbfmodels: [tiny-cxr]\r\ndataset: phantom\r\nschemes: [int8]\r\n")

@@ -162,7 +162,7 @@ def _of_others(good: Sequence[Measurement], facts: Mapping[str, Any]) -> Iterato
                 "other-load",
                 f"other processes used up to {max(loaded):.0%} of the CPU ({max(loaded) * cores:.1f} of {cores} cores) "
                 f"during {len(loaded)} of {len(good)} attempts",
-                "stop what else runs on the device; farm devices show has its load when it is idle",
+                "stop what else runs on the device; farm devices show NAME has its load when it is idle",
             )
     stolen = [share for attempt in good if (share := share_stolen(attempt.readings)) is not None]
     if lost := [share for share in stolen if share > STEAL]:

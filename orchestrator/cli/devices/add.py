@@ -97,6 +97,7 @@ def add(
     """
     from orchestrator.devices.registration import entry_for, register
     from orchestrator.devices.session import Session
+    from orchestrator.errors import FarmError
 
     files = project(db, inventory, creates_inventory=True)
     device = entry_for(
@@ -118,7 +119,11 @@ def add(
         output().note(f"[green]added[/] [bold]{name}[/] to {plain(files.inventory)}")
         device = files.device(name)
         files.remember([(device, facts)])
-        first = _first_case(device, facts, files, session, wheelhouse) if set_up else None
+        try:
+            first = _first_case(device, facts, files, session, wheelhouse) if set_up else None
+        except FarmError:
+            errors_console().print(f"{name} stays added; once what follows is mended: farm devices setup {name}")
+            raise
     if json:
         made, smoke = first or (None, None)
         print_json({"device": name, "facts": facts, "setup": made.to_json() if made else None, "smoke": smoke})

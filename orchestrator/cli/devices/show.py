@@ -116,7 +116,7 @@ def show(
     rows.show_header = False
     for key, value in (entry | {"relay": _relay(device)}).items():
         if value is not None and _words(value) and key not in SAID_BELOW and value != USUAL:
-            rows.add_row(key, plain(_words(value)))
+            rows.add_row(key, plain(_words(value, key)))
     print_whole(rows, screen)
     _show_failure(name, files.outages, screen)
     if row is not None:
@@ -143,7 +143,7 @@ def _show_answer(row: DeviceRow, screen: Console) -> None:
             screen.print(f"  that was another machine; this one:  farm devices calibrate {row.name}")
     rows = table("fact", "value")
     for key, value in sorted(row.facts.items()):
-        rows.add_row(plain(key), plain(_words(value)))
+        rows.add_row(plain(key), plain(_words(value, key)))
     print_whole(rows, screen)
     for _, advice in _health(row):
         screen.print(f"[yellow]![/] {plain(advice)}", soft_wrap=True)
@@ -194,9 +194,16 @@ def _ago(at: datetime) -> str:
     return "just now"
 
 
-def _words(value: Any) -> str:
+def _words(value: Any, key: str = "") -> str:
+    """Return a value for people; ``key`` ends with its unit, as names of farm do."""
+    from orchestrator.domain.units import format_bytes
+
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_words(inner)}" for key, inner in value.items() if inner not in (None, "", [], {}))
+        return ", ".join(
+            f"{name} {_words(each, name)}" for name, each in value.items() if each not in (None, "", [], {})
+        )
     if isinstance(value, list | tuple):
         return ", ".join(_words(inner) for inner in value)
-    return str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return format_bytes(value) if isinstance(value, int) and key.endswith("_bytes") else str(value)

@@ -11,7 +11,7 @@ app = typer.Typer(
     name="models",
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Models: look into them, build their artifacts, train small ones.",
+    help="Look into models, build their artifacts, train small ones.",
 )
 app.command("list", epilog=listing.EPILOG)(listing.list_models)
 app.command("show", epilog=show.EPILOG)(show.show)
