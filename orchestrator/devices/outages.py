@@ -30,6 +30,11 @@ class Failure:
     at: datetime
     reason: str
 
+    @property
+    def sentence(self) -> str:
+        """Return ``failed when it was last asked, 2026-11-27 21:04 UTC: REASON``."""
+        return f"failed when it was last asked, {self.at:%Y-%m-%d %H:%M} UTC: {self.reason}"
+
     def to_json(self) -> dict[str, str]:
         """Return it for programs."""
         return {"at": self.at.isoformat(), "reason": self.reason}

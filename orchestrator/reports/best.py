@@ -73,7 +73,8 @@ def fleet_sentence(fleet: FleetChoice) -> str:
     )
     alone = f"one each: {', '.join(suits)}"
     if fleet.scheme is None:
-        return f"{fleet.model}: no artifact fits {all_devices(len(fleet.each))}; {alone}"
+        text = f"{fleet.model}: no artifact fits {all_devices(len(fleet.each))}"
+        return f"{text}; {alone}" if any(fleet.each.values()) else text
     everywhere = _artifact(fleet.scheme, fleet.batch or 1)
     text = f"{fleet.model}, one artifact for {all_devices(len(fleet.each))}: {everywhere}"
     device, worst = max(fleet.ratios.items(), key=lambda each: each[1])

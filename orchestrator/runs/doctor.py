@@ -213,12 +213,8 @@ class Doctor:
         if outage is not None:
             yield Finding(subject=subject, state="warning", sentence=outage.sentence, command=outage.command)
         elif failure is not None:
-            yield Finding(
-                subject=subject,
-                state="warning",
-                sentence=f"it failed when it was last asked, {failure.at:%Y-%m-%d %H:%M} UTC: {failure.reason}",
-                command=f"farm devices check {device.name}",
-            )
+            command = f"farm devices check {device.name}"
+            yield Finding(subject=subject, state="warning", sentence=failure.sentence, command=command)
 
     def _last_seen(self) -> dict[str, DeviceRow]:
         try:

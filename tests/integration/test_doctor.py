@@ -210,6 +210,16 @@ def test_everything_that_is_wrong_is_said_with_the_command_that_mends_it(fleet, 
     }
 
 
+def test_a_device_that_did_not_answer_last_is_not_ready(fleet):
+    (fleet.folder / ".farm" / "known_hosts").touch()
+    Outages(fleet.folder / ".farm" / "outages").note_unanswered("pi5", "no route to host", at=datetime.now(UTC))
+
+    (sentence,) = [finding["sentence"] for finding in findings(fleet)[1] if "last asked" in finding["sentence"]]
+
+    assert sentence.endswith("UTC: no route to host")
+    assert ("warning", "device pi5", "farm devices check pi5") in wrong(fleet)
+
+
 def test_files_of_another_user_and_a_missing_ssh_are_named_with_what_mends_them(fleet, monkeypatch):
     (fleet.folder / ".farm" / "known_hosts").touch()
     monkeypatch.setattr(doctor.os, "geteuid", lambda: 12345)

@@ -78,3 +78,20 @@ def test_a_smoke_run_decides_nothing():
 
     assert (found.text, found.tone) == ("These measurements can't decide what to deploy", "none")
     assert "effort smoke shows that tiny-cxr works on pi5" in found.lead
+
+
+def test_what_holds_on_every_device_is_one_sentence():
+    reason = {"verdict": "WARN", "code": "smoke", "message": "wiring only", "advice": "measure longer"}
+    results = rows(
+        {device: {"float32": (3e6, 4000)} for device in ("pi4", "pi5")},
+        verdict="WARN",
+        reasons=(reason,),
+        auc_mean=None,
+    )
+
+    found = head(results, Limits())
+
+    assert found.lead == (
+        "effort smoke shows that tiny-cxr works on both devices, not what to deploy: farm run decides."
+    )
+    assert found.sentences == ("tiny-cxr: no artifact fits both devices",)

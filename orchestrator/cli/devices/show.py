@@ -131,8 +131,7 @@ def _show_failure(name: str, outages: Outages, screen: Console) -> None:
     if outage is not None:
         screen.print(f"[red]![/] {plain(outage.sentence)}; {outage.command} brings it back", soft_wrap=True)
     elif failure is not None:
-        when = f"{failure.at:%Y-%m-%d %H:%M} UTC ({_ago(failure.at)})"
-        screen.print(f"[red]![/] failed {when}: {plain(failure.reason)}", soft_wrap=True)
+        screen.print(f"[red]![/] {plain(failure.sentence)}", soft_wrap=True)
 
 
 def _show_answer(row: DeviceRow, screen: Console) -> None:

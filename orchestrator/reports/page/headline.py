@@ -46,13 +46,21 @@ def headline(
     open_ones = [why for choice in choices if (why := answer.undecided(choice, _of_choice(choice, rows)))]
     if len(open_ones) == len(choices):
         text = "These measurements can't decide what to deploy"
-        return Headline(text=text, lead=f"{'; '.join(open_ones[:most])}.", sentences=sentences, tone="none")
+        return Headline(text=text, lead=f"{_together(choices, open_ones, most)}.", sentences=sentences, tone="none")
     if not chosen:
         lead = "Every result is refused by a limit or by its verdict; the reasons are below."
         return Headline(text="No variant can be recommended", lead=lead, sentences=sentences, tone="none")
     warned = len(chosen) < len(choices) or any(each.row.verdict != "VALID" for each in chosen)
     lead = _lead(chosen[0], rows) if len(choices) == 1 else _lead_of_several(choices)
     return Headline(text=_text(choices, fleet), lead=lead, sentences=sentences, tone="warn" if warned else "good")
+
+
+def _together(choices: Sequence[Choice], reasons: Sequence[str], most: int) -> str:
+    """Return the reason of each choice, at most ``most``, or once the one that all devices share."""
+    devices = tuple(dict.fromkeys(choice.device for choice in choices))
+    everywhere = f" on {all_devices(len(devices))}, "
+    alike = {why.replace(f" on {choice.device}, ", everywhere) for choice, why in zip(choices, reasons, strict=True)}
+    return alike.pop() if len(devices) > 1 and len(alike) == 1 else "; ".join(reasons[:most])
 
 
 def _of_choice(choice: Choice, rows: Sequence[TableRow]) -> list[TableRow]:
