@@ -41,7 +41,7 @@ import re
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 #: Sequences that a terminal obeys, then other control characters but for the ends of lines.
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -227,6 +227,16 @@ _COMPARED = 100
 def no_such(kind: str, name: str, existing: Iterable[str]) -> str:
     """Return ``no device called 'p5'; did you mean 'pi5'?``, with the names that exist where none is near."""
     return _joined(f"no {kind} called {_shortened(name)!r}", suggestion(name, existing))
+
+
+def no_such_run(name: str, existing: Collection[str]) -> UnknownName:
+    """Return the error of a run that is not there; whoever asked for the newest one where there is none named no run."""
+    if existing:
+        return UnknownName("run", name, existing, hint="farm runs")
+    if name != "latest":
+        return UnknownName("run", name, (), hint="no run yet: farm run")
+    elsewhere = "was it in another folder? runs are in farm.db beside the inventory, or where --db puts them"
+    return UnknownName("run", name, (), words="there is no run yet: farm run starts one", hint=elsewhere)
 
 
 def unknown_key(key: object, existing: Iterable[str], *, of: str = "") -> str:

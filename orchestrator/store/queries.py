@@ -15,7 +15,7 @@ from orchestrator.domain.readings import sanitize_readings
 from orchestrator.domain.result import Measurement, Scores
 from orchestrator.domain.run_name import LATEST
 from orchestrator.domain.samples import Samples
-from orchestrator.errors import StoreError, UnknownName
+from orchestrator.errors import StoreError, UnknownName, no_such_run
 from orchestrator.store import device_facts, profiles, schema, sql
 from orchestrator.store.attempt_times import AttemptTime, attempt_times, earlier_runs, judged_artifacts
 from orchestrator.store.build_times import build_times
@@ -39,10 +39,6 @@ if TYPE_CHECKING:
     from orchestrator.store.rows import ResultRow
     from orchestrator.store.selection import Wanted
     from orchestrator.store.sql import Answer
-
-
-#: What to do where no run is, but one was expected.
-ANOTHER_FOLDER = "was it in another folder? runs are in farm.db beside the inventory, or where --db puts them"
 
 
 class Queries:
@@ -89,10 +85,7 @@ class Queries:
                 known = [*session.scalars(select(schema.Run.name).where(schema.Run.name.is_not(None))), *newest]
                 if len(found) > 1:
                     raise UnknownName("run", name, [row.id for row in found], hint="give more of its id: farm runs")
-                if name == LATEST and not known:
-                    words = "there is no run yet: farm run starts one"
-                    raise UnknownName("run", name, (), words=words, hint=ANOTHER_FOLDER)
-                raise UnknownName("run", name, known, hint="farm runs" if known else "no run yet: farm run")
+                raise no_such_run(name, known)
             return _run_rows(session, found)[0]
 
     def events(self, run: str, after: int = 0) -> tuple[EventRow, ...]:

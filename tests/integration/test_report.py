@@ -16,6 +16,7 @@ from orchestrator.cli.report import report as command
 from orchestrator.cli.results.filters import Filters
 from orchestrator.cli.results.list import print_results
 from orchestrator.cli.results.plot import Kind, plot
+from orchestrator.domain.event import LaneSkipped
 from orchestrator.domain.result import Reason, Verdict
 from orchestrator.errors import UsageError
 from orchestrator.reports.charts import draw
@@ -125,6 +126,18 @@ def test_markdown_has_the_answer_the_table_and_the_methods(tmp_path):
     assert r"\[8\]" in text
     assert "<script" not in text
     assert "<img" not in text
+
+
+def test_a_device_that_was_lost_is_named_beside_the_answer(folder):
+    reason = "pi9: nothing answers at 10.0.0.9:22\n  is it switched on?"
+    with Store.open(f"sqlite:///{folder / 'farm.db'}") as store:
+        tell_events(store, LaneSkipped(run=store.run("latest").id, at=MIDNIGHT, device="pi9", reason=reason))
+
+    page, text = (written(folder, form) for form in (Format.HTML, Format.MARKDOWN))
+
+    words = "Lost, so not in this answer: pi9 (nothing answers at 10.0.0.9:22)."
+    assert words in page[page.index('id="answer"') : page.index("</section>")]
+    assert words in text.replace("\\", "")
 
 
 def test_latex_escapes_what_it_would_obey(tmp_path):

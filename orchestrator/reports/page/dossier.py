@@ -10,6 +10,7 @@ from orchestrator.analysis.accuracy.reader import AccuracyReader
 from orchestrator.analysis.table_rows import table_rows
 from orchestrator.domain.case import Case
 from orchestrator.errors import UsageError
+from orchestrator.reports import run_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -63,6 +64,14 @@ class Dossier:
     accuracies: tuple[ModelAccuracy, ...] = ()
     skips: tuple[tuple[Case, str], ...] = ()
     claims: tuple[Answered, ...] = ()
+    #: Devices that did nothing, or no more, with the reason.
+    lost: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def lost_line(self) -> str:
+        """Which devices are missing, and why, in one line; empty where none was lost."""
+        reasons = [f"{device} ({reason.splitlines()[0]})" for device, reason in self.lost.items()]
+        return f"Lost, so not in this answer: {', '.join(reasons)}." if reasons else ""
 
     @property
     def devices(self) -> tuple[str, ...]:
@@ -104,6 +113,7 @@ def gather(store: Queries, run: str, labels: Path, limits: best.Limits | None = 
         artifacts=tuple(_artifacts(store, rows, cases)),
         profiles=_profiles(store, row.id, cases),
         skips=store.skips(row.id),
+        lost=dict(run_end.lost_devices(store.events(row.id))),
     )
 
 

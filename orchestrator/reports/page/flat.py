@@ -85,6 +85,7 @@ def markdown(dossier: Dossier) -> str:
         f"# {_escaped(answer.text)}",
         _escaped(answer.lead),
         *(f"{_escaped(sentence)}." for sentence in answer.sentences),
+        *([_escaped(dossier.lost_line)] if dossier.lost else []),
         *(["Synthetic images: no figure of accuracy here applies to patients."] if dossier.run.synthetic else []),
         *(
             ["## Claims", "\n".join(f"- **{each.answer}** {_escaped(each.claim.text)}" for each in dossier.claims)]

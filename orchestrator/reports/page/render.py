@@ -45,6 +45,7 @@ def content(dossier: Dossier) -> dict[str, Any]:
         "version": version("edge-farm"),
         "run": dossier.run,
         "headline": headline(dossier.choices, dossier.fleet, dossier.table),
+        "lost": dossier.lost_line,
         "cards": view.cards(dossier.choices),
         "claims": claims(dossier.claims),
         "claims_summary": claim_words.summary(dossier.claims) if dossier.claims else "",
