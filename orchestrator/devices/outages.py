@@ -1,4 +1,4 @@
-"""What devices failed at, and which are out of runs until a check brings them back."""
+"""What devices failed at, with those that are out of runs until a check brings them back."""
 
 from __future__ import annotations
 

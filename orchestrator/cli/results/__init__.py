@@ -29,7 +29,7 @@ from orchestrator.cli.results.filters import filters
 from orchestrator.cli.subcommands import refuse_options_before
 
 app = typer.Typer(
-    name="results", rich_markup_mode=None, help="Show of every case the result that counts; compare, explain, export."
+    name="results", rich_markup_mode=None, help="Show of every case the result that counts; compare, explain."
 )
 app.command("list", epilog=listing.EPILOG)(listing.list_results)
 app.command("history", epilog=history.EPILOG)(history.history)
