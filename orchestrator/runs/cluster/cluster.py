@@ -20,7 +20,7 @@ from orchestrator.runs.cluster.line import SEND_S, queue_back, queue_of
 from orchestrator.runs.cluster.orders import ProbeOrder
 from orchestrator.runs.cluster.probing import arrived, ask
 from orchestrator.runs.cluster.walk import ClusterWalk
-from orchestrator.runs.cluster.worker import carry_out
+from orchestrator.runs.cluster.worker import Kind, carry_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -143,9 +143,9 @@ class Cluster:
         )
 
     def begin(
-        self, kind: str, place: Worker, site: str | None
+        self, kind: Kind, place: Worker, site: str | None
     ) -> tuple[Future[None], queue.SimpleQueue[dict[str, Any]]]:
-        """Give a task of a ``kind`` that workers know to a worker; return it, and where its messages come in."""
+        """Give a task to a worker; return it, and where its messages come in."""
         key = f"farm-{uuid4().hex}"
         with self._lock:
             self._load[place.address] += 1

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from distributed import Future
 
     from orchestrator.runs.cluster.cluster import Cluster, Worker
+    from orchestrator.runs.cluster.worker import Kind
 
 #: How long a worker may take until its turn begins.
 WORKER_S = 30.0
@@ -31,7 +32,7 @@ PIECE_S = 5.0
 class Errand:
     """One task on one ``worker``; ``what`` begins each message about it, ``site`` is the one that it is near."""
 
-    def __init__(self, cluster: Cluster, what: str, worker: Worker, kind: str, *, site: str | None = None) -> None:
+    def __init__(self, cluster: Cluster, what: str, worker: Worker, kind: Kind, *, site: str | None = None) -> None:
         self.worker = worker
         self._cluster, self._what, self._kind, self._site = cluster, what, kind, site
         self._line: Any = None

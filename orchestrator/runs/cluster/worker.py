@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from orchestrator.config.private_folder import make_private
 from orchestrator.runs.cluster.build_worker import build
@@ -37,16 +37,17 @@ class Workplace:
     limits: dict[str, PushLimits] = field(default_factory=dict)
 
 
-#: All that a controller can order, by its name.
-_ACTS: Mapping[str, Callable[[WorkerLine, str, Workplace, Callable[[], bool]], None]] = {
+#: All that a controller can order.
+Kind = Literal["walk", "ask", "build"]
+_ACTS: Mapping[Kind, Callable[[WorkerLine, str, Workplace, Callable[[], bool]], None]] = {
     "walk": walk,
     "ask": ask,
     "build": build,
 }
 
 
-def carry_out(kind: str, queue: str, task: str) -> None:
-    """Do what the controller behind ``queue`` orders, of a ``kind`` that `_ACTS` names, and send there what happens.
+def carry_out(kind: Kind, queue: str, task: str) -> None:
+    """Do what the controller behind ``queue`` orders, which is of this ``kind``, and send there what happens.
 
     Each act takes the line to the controller, its order as text, what the worker's tasks share, whether the order is still wanted.
     The task's thread is none of those that a worker counts: it does as many as it gets.
