@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from orchestrator.devices.remote.device_clock import DeviceClock
 from orchestrator.domain.run_event import ArtifactReady
 from orchestrator.errors import AnswerRefused
 from orchestrator.exchange.records import decode
+from orchestrator.runtimes.catalogue import has_scores
 from orchestrator.store import schema
 from orchestrator.store.adoptions import ADOPTED, adoptions
 from orchestrator.store.events import plain, row_of
@@ -40,7 +42,7 @@ def adopt(  # noqa: PLR0917  what is known of who started it
     Raises `AnswerRefused` where something contradicts that, or is nothing that the database can hold.
     """
     try:
-        at = datetime.fromtimestamp(began_at_ns / 1e9, UTC)
+        at = min(DeviceClock.of(origin.facts).moment(began_at_ns), datetime.now(UTC))
         rows = _rows(origin, device, at)
     except (ValueError, OverflowError, OSError) as error:
         raise AnswerRefused(f"{device}: what it keeps of run {origin.run} can't be stored: {error}") from error
@@ -116,9 +118,10 @@ def unlabelled(origin: Origin, blobs: Path, device: str) -> dict[str, dict[str, 
     """
     import numpy as np
 
-    found = {}
+    suite, found = origin.suite, {}
+    scored = {case.model for case in origin.cases if suite.is_scored(case.model) and has_scores(case.runtime)}
     for images in origin.images:
-        if not origin.suite.is_scored(images.model):
+        if images.model not in scored:
             continue
         path = blobs / images.labels_sha256
         if not path.exists():

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from orchestrator.devices.remote.device_clock import DeviceClock
 from orchestrator.devices.remote.journal import JournalReader
 from orchestrator.devices.remote.orders import LaneInputs, longest_line_bytes, order_of
 from orchestrator.devices.remote.silence import SilenceLimit
@@ -81,8 +82,10 @@ def collect(
     stages = []
     for name, plan in plans.items():
         of_device = [lane for lane in lanes if lane.device.name == name]
-        ours = origins is None
-        stages.append(partial(_read_device, context, of_device, plan, built[name], done, waits=waits, ours=ours))
+        ours, clock = origins is None, DeviceClock.of(store.facts(context.run, name))
+        stages.append(
+            partial(_read_device, context, of_device, plan, built[name], done, clock=clock, waits=waits, ours=ours)
+        )
     finished: list[str] = []
     for events in context.run_parallel(stages):
         yield events
@@ -192,6 +195,7 @@ def _read_device(
     built: BuildResults,
     done: frozenset[str],
     *,
+    clock: DeviceClock,
     waits: bool,
     ours: bool,
 ) -> DeviceStage[None]:
@@ -204,6 +208,7 @@ def _read_device(
         environments={},
         blobs=context.artifacts.blobs,
         limits=lanes[0].device.limits,
+        clock=clock,
     )
     yield from contained(
         context.run, name, context.state, _read_lanes(context, lanes, steps, inputs, done, waits=waits, ours=ours)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from orchestrator.devices.remote.device_clock import DeviceClock
 from orchestrator.devices.remote.orders import LaneInputs, reusable, scored_by
 from orchestrator.devices.remote.origin import to_text
 from orchestrator.domain.event import CaseSkipped
@@ -97,6 +98,7 @@ class Waves:
             blobs=context.artifacts.blobs,
             limits=probed.device.limits,
             tune=plan.tune,
+            clock=DeviceClock.of(facts),
             scored_by=scored_by(facts, probed.versions),
             origin=to_text(
                 context.run,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -26,7 +27,9 @@ def store(migrated_url):
 
 
 def kept(**changes):
-    return replace(origin.read(text_of(facts={"cores": 4}), RUN, "pi"), **changes)
+    """Return what `pi` keeps of a run whose case is scored."""
+    run = origin.read(text_of(facts={"cores": 4}), RUN, "pi")
+    return replace(run, **{"cases": tuple(replace(case, runtime="litert") for case in run.cases), **changes})
 
 
 def of_another_device(name):
@@ -96,6 +99,22 @@ def test_what_contradicts_the_database_is_refused_and_leaves_nothing(store, migr
     assert counts(migrated_url) == before
 
 
+@pytest.mark.parametrize("offset_days", [-365, 0, 365])
+def test_a_run_began_by_our_clock_whatever_the_device_thinks(store, offset_days):
+    now, offset = time.time_ns(), offset_days * 86_400 * 10**9
+    facts = {"clock_ns": now - 10**10 + offset, "clock_offset_ns": offset, "clock_uncertainty_ns": 10**6}
+
+    adopt(store, kept(facts=facts), "pi", "joe@ward", now + offset - 10**9, {})
+
+    assert abs(store.run(RUN).started_at.timestamp() - now / 1e9) < 60
+
+
+def test_a_run_of_the_future_began_now_at_the_latest(store):
+    adopt(store, kept(), "pi", "joe@ward", time.time_ns() + 365 * 86_400 * 10**9, {})
+
+    assert store.run(RUN).started_at.timestamp() <= time.time()
+
+
 @pytest.mark.parametrize("began_at_ns", [10**30, -(10**30)])
 def test_a_moment_that_is_none_is_refused(store, migrated_url, began_at_ns):
     with pytest.raises(AnswerRefused, match="can't be stored"):
@@ -130,6 +149,8 @@ def test_models_without_their_labels_are_named_and_labels_of_other_images_refuse
         np.save(file, np.zeros((2, 2), np.uint8))
     assert unlabelled(run, tmp_path, "pi") == {}
     assert unlabelled(replace(run, accuracy="none"), tmp_path / "nowhere", "pi") == {}
+    null = tuple(replace(case, runtime="null") for case in run.cases)
+    assert unlabelled(replace(run, cases=null), tmp_path / "nowhere", "pi") == {}, "null computes nothing"
     (images,) = run.images
     more = replace(images, images=3, shards=(*images.shards, Shard(sha256=SHA256, images=1, size_bytes=1)))
     for other in (more, replace(images, images=3)):

@@ -63,6 +63,11 @@ def test_a_clock_that_is_a_year_behind_is_named_and_spoils_no_measurement(projec
     assert [event["attempt"] for event in ended] == begun
     assert [attempt for (attempt,) in project.rows("SELECT id FROM attempts ORDER BY rowid")] == begun
     assert "clock-stepped" not in run.stderr + run.stdout
+    ((began, over),) = project.rows("SELECT started_at, ended_at FROM runs")
+    moments = [at for (at,) in project.rows("SELECT at FROM events ORDER BY id")]
+    assert moments[0] >= began
+    assert moments[-1] <= over
+    assert all(began <= at <= over for (at,) in project.rows("SELECT started_at FROM attempts"))
     (p50,) = {row["p50_ns"] for row in project.json("results", "list")}
     assert 0 < p50 < 60e9
     assert words in " ".join(shown.stdout.split())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -37,6 +36,7 @@ from orchestrator.errors import AnswerRefused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from numpy.typing import NDArray
 
@@ -105,14 +105,14 @@ class JournalReader:
         }
         match recorded.record:
             case wire.StepBegan() as record:
-                return _began(self._steps[record.id], common | {"at": _utc(record.at_ns)})
+                return _began(self._steps[record.id], common | {"at": self._at(record.at_ns)})
             case wire.AttemptDone() | wire.ScoringDone() | wire.ProfileDone() as record:
-                return self._ended(record, common | {"at": _utc(record.ended_at_ns)})
+                return self._ended(record, common | {"at": self._at(record.ended_at_ns)})
             case wire.Tuned() as record:
                 self._expect_tuning(record)
-                return DeviceTuned(answer=record.answer, **common, at=_utc(record.at_ns))
+                return DeviceTuned(answer=record.answer, **common, at=self._at(record.at_ns))
             case wire.LaneDone() as record:
-                return LaneEnded(lane=self._lane, error=_one_line(record.error), **common, at=_utc(record.at_ns))
+                return LaneEnded(lane=self._lane, error=_one_line(record.error), **common, at=self._at(record.at_ns))
         return None
 
     def _ended(
@@ -127,6 +127,9 @@ class JournalReader:
                 return Scored(scores=self._scores(record), **common)
             case wire.ProfileDone():
                 return Profiled(profile=self._profile(record), **common)
+
+    def _at(self, at_ns: int) -> datetime:
+        return self._inputs.clock.moment(at_ns)
 
     def _expect_tuning(self, record: wire.Tuned) -> None:
         try:
@@ -146,8 +149,8 @@ class JournalReader:
             case=step.case,
             number=step.number,
             artifact=artifact.sha256,
-            started_at=_utc(record.began_at_ns),
-            ended_at=_utc(record.ended_at_ns),
+            started_at=self._at(record.began_at_ns),
+            ended_at=self._at(record.ended_at_ns),
             wall_ns=record.wall_ns,
             error=record.error,
             unloadable=record.unloadable,
@@ -190,7 +193,7 @@ class JournalReader:
             run=self._run,
             device=self._device,
             cursor=self._safe,
-            at=_utc(record.at_ns),
+            at=self._at(record.at_ns),
             scoring=record.id,
             model=step.model,
             scheme=step.scheme,
@@ -262,8 +265,8 @@ class JournalReader:
             profile=step.id,
             case=step.case,
             artifact=artifact.sha256,
-            started_at=_utc(record.began_at_ns),
-            ended_at=_utc(record.ended_at_ns),
+            started_at=self._at(record.began_at_ns),
+            ended_at=self._at(record.ended_at_ns),
             error=_one_line(record.error),
             unsupported=record.unsupported,
             invocations=record.invocations,
@@ -310,10 +313,6 @@ def _began(step: Step, common: Mapping[str, Any]) -> Event:
 
 def _per_image(preparations_ns: Sequence[int], batch: int) -> int | None:
     return round(float(np.median(preparations_ns)) / batch) if preparations_ns else None
-
-
-def _utc(at_ns: int) -> datetime:
-    return datetime.fromtimestamp(at_ns / 1e9, UTC)
 
 
 def _one_line(text: str | None) -> str | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent import wire
 from orchestrator.devices.remote.bundle import pack_agent
+from orchestrator.devices.remote.device_clock import DeviceClock
 from orchestrator.domain.blob import Blob
 from orchestrator.domain.device import Limits
 from orchestrator.domain.plan import Attempt, Profiling, Scoring, Step
@@ -78,6 +79,8 @@ class LaneInputs:
     reusable: frozenset[str] = frozenset()
     #: what the device keeps of the run for controllers that do not know it: `orchestrator.devices.remote.origin`
     origin: str = ""
+    #: what the device's own moments are told by
+    clock: DeviceClock = field(default_factory=DeviceClock)
     #: who holds the device meanwhile, for people
     holder: str = field(default_factory=_holder)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from orchestrator.devices.remote.device_clock import DeviceClock
 from orchestrator.devices.remote.orders import LaneInputs
 from orchestrator.domain.blob import Blob, Environment
 from orchestrator.domain.model import ModelSpec
@@ -125,7 +126,19 @@ def _inside(path: Path) -> Path:
     return path
 
 
-_KINDS = (LaneOrder, LaneWork, LaneInputs, Environment, Blob, ProbeOrder, BuildOrder, Order, BuildLimits, ModelFile)
+_KINDS = (
+    LaneOrder,
+    LaneWork,
+    LaneInputs,
+    DeviceClock,
+    Environment,
+    Blob,
+    ProbeOrder,
+    BuildOrder,
+    Order,
+    BuildLimits,
+    ModelFile,
+)
 _TEXT = _OrderText({**CLASSES, **{kind.__name__: kind for kind in _KINDS}})
 
 
