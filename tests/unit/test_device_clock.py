@@ -22,7 +22,7 @@ def seconds_between(clock, at_ns, ours_ns):
 
 
 @pytest.mark.parametrize("offset_ns", [-YEAR_NS, -HOUR_NS, 0, HOUR_NS, YEAR_NS])
-def test_a_moment_by_a_clock_that_is_off_is_told_by_ours(offset_ns):
+def test_a_moment_by_a_clock_that_is_off_comes_out_by_ours(offset_ns):
     now_ns = time.time_ns()
 
     assert seconds_between(asked(offset_ns), now_ns + offset_ns, now_ns) < 1
@@ -36,7 +36,7 @@ def test_a_clock_that_was_set_since_it_was_asked_is_right(offset_ns):
 
 
 @pytest.mark.parametrize("offset_ns", [-YEAR_NS, YEAR_NS])
-def test_a_lane_that_is_older_than_the_question_is_told_by_our_clock_too(offset_ns):
+def test_a_lane_that_is_older_than_the_question_comes_out_by_our_clock_too(offset_ns):
     earlier_ns = time.time_ns() - HOUR_NS
 
     assert seconds_between(asked(offset_ns), earlier_ns + offset_ns, earlier_ns) < 1

@@ -1,4 +1,4 @@
-"""Moments by a device's clock, told by ours."""
+"""Moments by a device's clock as ours has them."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class LaneInputs:
     reusable: frozenset[str] = frozenset()
     #: what the device keeps of the run for controllers that do not know it: `orchestrator.devices.remote.origin`
     origin: str = ""
-    #: what the device's own moments are told by
+    #: by which the moments of its journal become ours
     clock: DeviceClock = field(default_factory=DeviceClock)
     #: who holds the device meanwhile, for people
     holder: str = field(default_factory=_holder)
