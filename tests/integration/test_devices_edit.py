@@ -118,8 +118,11 @@ def test_an_entry_is_shown_with_everything_that_is_known(project):
     shown = project.farm("devices", "show", "local").stdout
     assert "last seen" in shown
     assert "Python" in shown or "python" in shown
-    assert re.search(r"memory_bytes +[\d.]+ [GT]B", shown)
+    assert re.search(r"memory +[\d.]+ [GT]B", shown)
     assert re.search(r"has_ctypes +yes", shown)
+    narrow, wide = (project.farm("devices", "list", COLUMNS=columns).stdout for columns in ("60", "140"))
+    assert max(map(len, narrow.splitlines())) <= 60
+    assert "memory" in wide
 
 
 def test_asking_for_what_is_known_makes_no_database(project):

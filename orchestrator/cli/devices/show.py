@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 #: Columns of a terminal in which everything fits; in less, the three that people ask for least are left out.
 WIDE = 110
+#: In less than this, two more are left out.
+USUAL_WIDTH = 80
 
 USUAL = asdict(Limits())
 #: What `farm devices show` has below its first table, or says in other words there.
@@ -64,8 +66,10 @@ def list_devices(names: Names = None, db: Db = None, inventory: InventoryFile = 
     screen = console()
     cells = [_cells(device, known.get(device.name), files.outages) for device in devices]
     shown = [column for column in cells[0] if any(row[column] for row in cells)] if cells else []
-    if screen.width < WIDE:
-        shown = [column for column in shown if column not in ("governor", "runtimes", "tags")]
+    left_out = ("governor", "runtimes", "tags") if screen.width < WIDE else ()
+    if screen.width < USUAL_WIDTH:
+        left_out = (*left_out, "arch", "memory")
+    shown = [column for column in shown if column not in left_out]
     rows = table(*shown, narrow=("device", "seen", "arch", "memory", "governor"))
     for row in cells:
         rows.add_row(*(plain(row[column]) for column in shown))
@@ -77,7 +81,7 @@ def _cells(device: Device, row: DeviceRow | None, outages: Outages) -> dict[str,
     from orchestrator.domain.units import format_bytes
 
     outage, failure = outages.of(device.name), outages.last_failure(device.name)
-    problems = [*(["out"] if outage else []), *([f"failed {_ago(failure.at)}"] if failure else [])]
+    problems = ["out"] if outage else [f"failed {_ago(failure.at)}"] if failure else []
     facts: Mapping[str, Any] = row.facts if row else {}
     memory = facts.get("memory_bytes")
     return {
@@ -116,7 +120,7 @@ def show(
     rows.show_header = False
     for key, value in (entry | {"relay": _relay(device)}).items():
         if value is not None and _words(value) and key not in SAID_BELOW and value != USUAL:
-            rows.add_row(key, plain(_words(value, key)))
+            rows.add_row(_label(key, value), plain(_words(value, key)))
     print_whole(rows, screen)
     _show_failure(name, files.outages, screen)
     if row is not None:
@@ -142,7 +146,7 @@ def _show_answer(row: DeviceRow, screen: Console) -> None:
             screen.print(f"  that was another machine; this one:  farm devices calibrate {row.name}")
     rows = table("fact", "value")
     for key, value in sorted(row.facts.items()):
-        rows.add_row(plain(key), plain(_words(value, key)))
+        rows.add_row(plain(_label(key, value)), plain(_words(value, key)))
     print_whole(rows, screen)
     for _, advice in _health(row):
         screen.print(f"[yellow]![/] {plain(advice)}", soft_wrap=True)
@@ -191,6 +195,11 @@ def _ago(at: datetime) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit} ago"
     return "just now"
+
+
+def _label(key: str, value: Any) -> str:
+    """Return ``memory`` for ``memory_bytes`` where `_words` names the unit."""
+    return key.removesuffix("_bytes") if isinstance(value, int) else key
 
 
 def _words(value: Any, key: str = "") -> str:
