@@ -275,8 +275,11 @@ def _accuracy(console: Console, row: ResultRow, scores: Scores) -> None:
         console.print(f"  {name:22} {'-' if auc is None else f'{auc:.4f}'}", markup=False)
 
 
+_PLAIN = {"None": "-", "True": "yes", "False": "no"}
+
+
 def _pairs(console: Console, title: str, pairs: Mapping[str, Any] | None) -> None:
     console.print(f"\n[bold]{escape(title)}[/]")
     for name, value in (pairs or {}).items():
-        text = json.dumps(value) if isinstance(value, dict | list) else str(value)
+        text = json.dumps(value) if isinstance(value, dict | list) else _PLAIN.get(str(value), str(value))
         console.print(f"  {name:22} {text}", markup=False, soft_wrap=True)

@@ -692,3 +692,13 @@ def test_a_percentile_that_was_not_stored_needs_more_samples_only_where_there_ar
 
     assert not [line for line in sentences if line.startswith(("p95", "p99 "))]
     assert [line for line in sentences if line.startswith("p99.9 needs ")] == ["p99.9 needs 5236 more samples"]
+
+
+def test_settings_of_a_case_are_in_plain_words(capsys):
+    show._pairs(Console(width=60), "in force", {"delegate": None, "warmed_up": True, "threads": 1})
+
+    assert [line.split() for line in capsys.readouterr().out.splitlines()[2:]] == [
+        ["delegate", "-"],
+        ["warmed_up", "yes"],
+        ["threads", "1"],
+    ]
