@@ -22,10 +22,13 @@ command              standard input               standard output
 ``tune``             TuneRequest                  ``{"set": […], "kept": […], "failed": […], "tuned": …, "mended": …}``:
                                                   `agent.tuner`
 ``restore``          nothing                      ``{"restored": […], "failed": […], "tuned": …, "mended": …}``
+``stored LANE``      nothing                      ``{"stored": bool}``: `agent.lanes.note_stored`
 ``gc``               CleanRequest                 ``{"removed_bytes": …, "removed": {"environments": …, "blobs": …,
                                                   "agents": …, "lanes": …}, "bytes": {…}, "kept_bytes": …, "wanted": …,
                                                   "wanted_bytes": …, "left": […]}``
 ==================== ============================ ===========================================================
+
+`agent.dialogue` carries out several of them, one after the other; those that hold standard input open are started alone.
 """
 
 # What a command alone needs, its function imports: the agent's zip is compiled anew at each start, which a slow device feels.

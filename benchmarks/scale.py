@@ -133,13 +133,13 @@ def _devices(ran: Ran, count: int) -> None:
         ("logins to a device in the run", f"{logins}", "1", logins == 1),
         ("connections to a device at once", f"{cost.connections}", "1", cost.connections == 1),
         ("channels to a device at once", f"{at_once}", f"≤ {MOST_CHANNELS}", at_once <= MOST_CHANNELS),
+        ("channels to a device in the run", f"{channels}", f"≤ {MOST_CHANNELS}", channels <= MOST_CHANNELS),
         ("attempts stored", f"{ran.done} of {ATTEMPTS * count}", "all", ran.done == ATTEMPTS * count),
         ("links lost, lanes skipped, crashes", f"{ran.troubles}", "0", not ran.troubles),
         ("exit status", f"{cost.status}", "0", cost.status == 0),
     )
     print(f"| controller's CPU time | {cost.cpu_s:.0f} s, {cost.cpu_s / count:.2f} s a device | | |")
     print(f"| threads with paramiko's reader for each connection, at most | {cost.threads} | | |")
-    print(f"| channels to a device, one after the other | {channels} | | |")
     print(f"| open files, at most | {cost.files} | | |")
     print(f"| pushed | {len(ran.sent)} blobs, {sum(ran.sent) / 1e6:.0f} MB | | |\n", flush=True)
 

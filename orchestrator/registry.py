@@ -73,7 +73,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "dataset": ("load", "summary", "fingerprint"),
     "model": ("sha256", "load"),
     "scheme": ("name", "format", "takes", "needs_calibration", "tolerance", "plausible", "convert"),
-    "transport": ("run", "stream", "close"),
+    "transport": ("run", "stream", "dialogue", "close"),
 }
 #: kind -> what it must have once it is made.
 REQUIRED_MADE: dict[str, tuple[str, ...]] = {

@@ -18,10 +18,28 @@ class Completed:
     err: bytes
 
 
+class Dialogue(Protocol):
+    """A program that stays and answers; not shared between threads. It ends with its standard input."""
+
+    def ask(
+        self, stdin: bytes | BinaryIO, take: Callable[[bytes], bool], *, timeout_s: float = 60.0
+    ) -> Completed | None:
+        """Send ``stdin``, give ``take`` what the program prints, until it returns True; return how the program ended if it did before.
+
+        Of that, ``out`` is empty: ``take`` has it. Raises `NoAnswer` where it neither answers nor takes more of ``stdin`` within
+        ``timeout_s``, `ConnectionLost`, and what ``take`` raises; behind any of them nothing more can be asked.
+        """
+        ...
+
+    def close(self) -> None:
+        """End the program's standard input; another thread that asks meanwhile may be left to it."""
+        ...
+
+
 class Transport(Protocol):
     """One device, reachable. Not shared between threads.
 
-    Programs are lists of words, never shell text. Both methods connect when need be and raise `Unreachable`,
+    Programs are lists of words, never shell text. All methods connect when need be and raise `Unreachable`,
     `HostKeyRefused`, `AuthenticationRefused` (connecting) or `ConnectionLost` (the link died under way). A program
     that fails is not an exception: its status is in the result.
     """
@@ -46,6 +64,10 @@ class Transport(Protocol):
         ``stdin``, some kilobytes, is sent first; standard input is held open behind it until the generator is closed.
         After each ``tick_s`` without output, ``b""`` is yielded, so that whoever waits can look at the clock.
         """
+        ...
+
+    def dialogue(self, argv: Sequence[str]) -> Dialogue:
+        """Start ``argv`` and return what asks it; close that after use."""
         ...
 
     def close(self) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
 from orchestrator.transports.link import DEAD, hang_up
-from orchestrator.transports.pipes import LEAST_PROGRESS_BYTES, MOST_BYTES, PIECE_BYTES, Tail, pieces
+from orchestrator.transports.pipes import MOST_BYTES, PIECE_BYTES, Patience, Tail, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,6 +35,17 @@ class _Bell(threading.Event):
         return rung
 
 
+class _Sink:
+    """Has ``take`` all that a program prints until it returns True; what comes behind that is no part of an answer."""
+
+    def __init__(self, take: Callable[[bytes], bool]) -> None:
+        self._take = take
+        self.is_whole = False
+
+    def add(self, chunk: bytes) -> None:
+        self.is_whole = self.is_whole or self._take(chunk)
+
+
 class Pump:
     """One channel, without a thread of its own: 200 devices are 200 channels.
 
@@ -45,6 +55,7 @@ class Pump:
     def __init__(self, channel: paramiko.Channel, *, keep_err: int = MOST_BYTES) -> None:
         end = partial(hang_up, channel)
         self.out, self.err = Tail(end), Tail(end, keep=keep_err)
+        self._answer: Tail | _Sink = self.out
         self._channel = channel
         self._sent = 0
         self._bell = _Bell()
@@ -54,23 +65,26 @@ class Pump:
     def run(self, stdin: bytes | BinaryIO, timeout_s: float, progress: Callable[[int], None] | None = None) -> bool:
         """Give the program ``stdin``, keep what it prints; return False where it was hung up on.
 
-        That is after ``timeout_s`` in which it neither ended nor took `LEAST_PROGRESS_BYTES`.
+        That is after ``timeout_s`` in which it neither ended nor took `pipes.LEAST_PROGRESS_BYTES`.
         """
-        clock = _Patience(timeout_s, self._taken)
-        with suppress(*DEAD):  # it ended without reading all of it, or the link died: its status tells which
-            for piece in pieces(stdin, PACKETS * (self._channel.out_max_packet_size - PACKET_HEAD_BYTES)):
-                if not self._send(piece, clock):
-                    return False
-                if progress is not None:
-                    progress(self._sent)
+        clock = Patience(timeout_s, self._taken)
+        if not self._give(stdin, clock, progress):
+            return False
+        with suppress(*DEAD):
             self._channel.settimeout(None)
             self._channel.shutdown_write()
-        while not self._drain():
-            self._bell.wait_anew(clock.look_s)
-            if clock.is_over() and not self._drain():
-                hang_up(self._channel)
-                return False
-        return True
+        return self._listen(clock)
+
+    def ask(self, stdin: bytes | BinaryIO, take: Callable[[bytes], bool], timeout_s: float) -> bool | None:
+        """Give the program ``stdin``, and ``take`` what it prints; return whether that was whole before the program ended.
+
+        ``None`` is that it was hung up on, as by `run`.
+        """
+        self._answer = _Sink(take)
+        clock = Patience(timeout_s, self._taken)
+        if not self._give(stdin, clock) or not self._listen(clock):
+            return None
+        return self._answer.is_whole
 
     def send(self, stdin: bytes) -> None:
         """Give the program some bytes, fewer than a channel's window; its standard input stays open."""
@@ -92,7 +106,26 @@ class Pump:
             elif not self._bell.wait_anew(tick_s):
                 yield b""
 
-    def _send(self, piece: bytes, clock: _Patience) -> bool:
+    def _give(self, stdin: bytes | BinaryIO, clock: Patience, progress: Callable[[int], None] | None = None) -> bool:
+        """Send all of ``stdin``; return False where time is up, after hanging up."""
+        with suppress(*DEAD):  # it ended without reading all of it, or the link died: its status tells which
+            for piece in pieces(stdin, PACKETS * (self._channel.out_max_packet_size - PACKET_HEAD_BYTES)):
+                if not self._send(piece, clock):
+                    return False
+                if progress is not None:
+                    progress(self._sent)
+        return True
+
+    def _listen(self, clock: Patience) -> bool:
+        """Read until the program ended, or its answer is whole; return False where time is up, after hanging up."""
+        while not self._drain():
+            self._bell.wait_anew(clock.look_s)
+            if clock.is_over() and not self._drain():
+                hang_up(self._channel)
+                return False
+        return True
+
+    def _send(self, piece: bytes, clock: Patience) -> bool:
         """Send ``piece``; return False where time is up, after hanging up."""
         rest = memoryview(piece)
         self._channel.settimeout(ROOM_S)
@@ -116,38 +149,14 @@ class Pump:
         return self._sent + int(self._channel.out_window_size)
 
     def _drain(self) -> bool:
-        """Read all that has come; return whether nothing more can."""
+        """Read all that has come; return whether nothing more can, or need, come."""
         channel = self._channel
         at_end = bool(channel.eof_received or channel.closed)  # asked first: what came before the end is read below
         try:
             while channel.recv_ready():
-                self.out.add(channel.recv(PIECE_BYTES))
+                self._answer.add(channel.recv(PIECE_BYTES))
             while channel.recv_stderr_ready():
                 self.err.add(channel.recv_stderr(PIECE_BYTES))
         except DEAD:
             return True
-        return at_end
-
-
-class _Patience:
-    """A time limit that begins anew whenever ``taken``, a count of bytes, grew by `LEAST_PROGRESS_BYTES`.
-
-    Time that this process slept through does not count, as in `Alarm`: an answer may have come meanwhile. ``clock`` is in seconds.
-    """
-
-    def __init__(
-        self, timeout_s: float, taken: Callable[[], int], *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._timeout_s, self._taken, self._clock = timeout_s, taken, clock
-        self._silent_s, self._looked_at, self._before = 0.0, clock(), taken()
-        #: After so many seconds at most `is_over` is to be asked again.
-        self.look_s = timeout_s / 4
-
-    def is_over(self) -> bool:
-        """Look at the count, then return whether the time is up."""
-        now, taken = self._clock(), self._taken()
-        self._silent_s += min(now - self._looked_at, self._timeout_s / 2)
-        self._looked_at = now
-        if taken >= self._before + LEAST_PROGRESS_BYTES:
-            self._silent_s, self._before = 0.0, taken
-        return self._silent_s >= self._timeout_s
+        return at_end or (isinstance(self._answer, _Sink) and self._answer.is_whole)

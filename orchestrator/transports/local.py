@@ -6,7 +6,7 @@ import os
 import select
 import signal
 import subprocess
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from orchestrator.config.child_environment import child_environment
 from orchestrator.errors import AgentFailed, NoAnswer
 from orchestrator.transports.base import Completed
-from orchestrator.transports.pipes import Alarm, Drain, pieces
+from orchestrator.transports.pipes import PIECE_BYTES, Alarm, Drain, Patience, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -88,6 +88,11 @@ class LocalTransport:
             if status:
                 raise self._failed(argv, status, err.content)
 
+    def dialogue(self, argv: Sequence[str]) -> _Dialogue:
+        """Start ``argv`` and return what asks it; close that after use."""
+        exits = ExitStack()
+        return _Dialogue(f"{self._device.name}: {argv[0]}", exits, exits.enter_context(_started(argv)))
+
     def close(self) -> None:
         """Do nothing: there is no connection."""
 
@@ -157,6 +162,63 @@ def _started(argv: Sequence[str]) -> Iterator[_Program | Completed]:
         yield program
     finally:
         program.dismiss()
+
+
+class _Dialogue:
+    """A child process, to the protocol of `orchestrator.transports.base.Dialogue`; ``exits`` end it."""
+
+    def __init__(self, who: str, exits: ExitStack, program: _Program | Completed) -> None:
+        self._who, self._exits, self._program = who, exits, program
+        self._sent = 0
+        if isinstance(program, _Program):
+            os.set_blocking(program.stdin.fileno(), False)
+            self._err = Drain(program.err.read1, program.kill, keep=1 << 16)
+
+    def ask(
+        self, stdin: bytes | BinaryIO, take: Callable[[bytes], bool], *, timeout_s: float = 60.0
+    ) -> Completed | None:
+        """Send ``stdin`` and return ``None`` once ``take`` returned True; how the program ended if it did before."""
+        with self._exits.pop_all() as exits:
+            if isinstance(self._program, Completed):
+                return self._program
+            if not self._is_answered(self._program, stdin, take, timeout_s):
+                self._err.wait()
+                return Completed(status=self._program.status(), out=b"", err=self._err.content)
+            self._exits = exits.pop_all()
+        return None
+
+    def _is_answered(
+        self, program: _Program, stdin: bytes | BinaryIO, take: Callable[[bytes], bool], timeout_s: float
+    ) -> bool:
+        """Move bytes both ways; return False where the program closed its output before ``take`` had all."""
+        clock = Patience(timeout_s, lambda: self._sent)
+        left, unsent = pieces(stdin), b""
+        out, into = program.out.fileno(), program.stdin.fileno()
+        while True:
+            unsent = unsent or next(left, b"")
+            waiting = select.poll()  # unlike `select.select`, whatever the number of a descriptor
+            waiting.register(out, select.POLLIN)
+            if unsent:
+                waiting.register(into, select.POLLOUT)
+            ready = dict(waiting.poll(clock.look_s * 1000))
+            if into in ready:
+                try:
+                    count = os.write(into, unsent)
+                except BrokenPipeError:  # it ended without reading all of it: its status says why
+                    left, count = iter(()), len(unsent)
+                self._sent += count
+                unsent = unsent[count:]
+            if out in ready:
+                chunk = os.read(out, PIECE_BYTES)
+                if not chunk or take(chunk):
+                    return bool(chunk)
+            if clock.is_over():
+                program.kill()
+                raise NoAnswer(f"{self._who} gave no answer within {timeout_s:g} s")
+
+    def close(self) -> None:
+        """Close the program's standard input, which ends it; one that is waited for is left to its thread."""
+        self._exits.close()
 
 
 class _Feed:

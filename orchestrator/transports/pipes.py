@@ -67,6 +67,30 @@ class Alarm:
                 return
 
 
+class Patience:
+    """A time limit that begins anew whenever ``taken``, a count of bytes, grew by `LEAST_PROGRESS_BYTES`.
+
+    Time that this process slept through does not count, as in `Alarm`: an answer may have come meanwhile. ``clock`` is in seconds.
+    """
+
+    def __init__(
+        self, timeout_s: float, taken: Callable[[], int], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._timeout_s, self._taken, self._clock = timeout_s, taken, clock
+        self._silent_s, self._looked_at, self._before = 0.0, clock(), taken()
+        #: After so many seconds at most `is_over` is to be asked again.
+        self.look_s = timeout_s / 4
+
+    def is_over(self) -> bool:
+        """Look at the count, then return whether the time is up."""
+        now, taken = self._clock(), self._taken()
+        self._silent_s += min(now - self._looked_at, self._timeout_s / 2)
+        self._looked_at = now
+        if taken >= self._before + LEAST_PROGRESS_BYTES:
+            self._silent_s, self._before = 0.0, taken
+        return self._silent_s >= self._timeout_s
+
+
 #: Kept of what a program prints: more than any answer of ours, which is its last line.
 MOST_BYTES = 2 << 20
 #: A program that prints more is ended.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 import paramiko
@@ -73,6 +73,12 @@ class SshTransport:
                     status=status,
                     stderr=pump.err.content,
                 )
+
+    def dialogue(self, argv: Sequence[str]) -> _Dialogue:
+        """Start ``argv`` in a channel and return what asks it; close that after use."""
+        exits = ExitStack()
+        channel = exits.enter_context(self._channel(argv))
+        return _Dialogue(f"{self._device.name}: {argv[0]}", exits, channel, self._status)
 
     def close(self) -> None:
         """Hang up; the next call connects again."""
@@ -153,6 +159,33 @@ class SshTransport:
         if channel.eof_received and answers(channel.transport):
             return KILLED  # the link is fine and the server has no status to tell: a signal ended the program
         raise ConnectionLost(f"{self._device.name}: the link died under way")
+
+
+class _Dialogue:
+    """A program in a channel, to the protocol of `orchestrator.transports.base.Dialogue`; ``exits`` close that."""
+
+    def __init__(
+        self, who: str, exits: ExitStack, channel: paramiko.Channel, status: Callable[[paramiko.Channel], int]
+    ) -> None:
+        self._who, self._exits, self._channel, self._status = who, exits, channel, status
+        self._pump = Pump(channel, keep_err=1 << 16)
+
+    def ask(
+        self, stdin: bytes | BinaryIO, take: Callable[[bytes], bool], *, timeout_s: float = 60.0
+    ) -> Completed | None:
+        """Send ``stdin`` and return ``None`` once ``take`` returned True; how the program ended if it did before."""
+        with self._exits.pop_all() as exits:
+            is_whole = self._pump.ask(stdin, take, timeout_s)
+            if is_whole is None:
+                raise NoAnswer(f"{self._who} gave no answer within {timeout_s:g} s")
+            if not is_whole:
+                return Completed(status=self._status(self._channel), out=b"", err=self._pump.err.content)
+            self._exits = exits.pop_all()
+        return None
+
+    def close(self) -> None:
+        """Close the channel; one in which an answer is waited for is left to its thread."""
+        self._exits.close()
 
 
 def connect(device: Device, connector: Connector) -> FarmConnection:

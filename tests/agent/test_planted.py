@@ -17,7 +17,7 @@ from agent.journal import Writer
 from agent.kept_scores import distrust
 from agent.lock import DeviceLock
 from agent.workdir import Workdir, write_atomically
-from orchestrator.devices.remote.bundle import INSTALL, LOCATE, pack_agent
+from orchestrator.devices.remote import bundle
 from orchestrator.devices.remote.client import AgentClient
 from orchestrator.domain.device import Device as Entry
 from orchestrator.errors import DeviceUnfit
@@ -123,16 +123,21 @@ def test_a_blob_is_not_received_through_a_link(device, mine):
 
 
 def test_the_agent_is_not_installed_through_a_link(tmp_path, mine):
-    folder = tmp_path / "agent" / "agents"
-    folder.mkdir(parents=True)
-    name = "a" * 64 + ".zip"
-    code = f"import os; os.symlink({str(mine / 'thesis')!r}, {str(folder / name)!r} + '.%d' % os.getpid());" + INSTALL
-    packed = pack_agent()
-    code = code.replace("hashlib.sha256(b).hexdigest() not in p", "False")
+    start = bundle.start(str(tmp_path / "agent"))
+    *_, sha256, _ = start.words
+    installed = tmp_path / "agent" / "agents" / f"{sha256}.zip"
+    installed.parent.mkdir(parents=True)
+    plant = f"import os; os.symlink({str(mine / 'thesis')!r}, {str(installed)!r} + '.%d' % os.getpid());"
+    starter, *words = start.words[1:]
 
-    subprocess.run([sys.executable, "-c", code, str(folder / name)], input=packed, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-c", plant + starter, *words],
+        input=start.program + start.agent,
+        check=True,
+        capture_output=True,
+    )
 
-    assert (folder / name).read_bytes() == packed
+    assert installed.read_bytes() == start.agent
 
 
 def test_everything_on_a_device_is_its_users_alone(agent_zip, tmp_path):
@@ -177,9 +182,8 @@ def test_a_directory_of_another_user_is_refused_and_the_agent_in_it_not_started(
     assert f"{device.workdir} belongs to another user (1234)" in refusal["message"]
 
 
-def test_the_programs_that_install_the_agent_pass_every_shell():
-    for program in (LOCATE, INSTALL):
-        assert not {"!", "\n", "\\"} & set(program)
+def test_the_word_that_starts_the_agent_passes_every_shell():
+    assert not {"!", "\n", "\\"} & set(bundle.start(".farm-agent").words[1])
 
 
 def test_folders_that_an_older_agent_let_others_read_are_closed(device):

@@ -8,11 +8,12 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import closing
 
 import pytest
 
 from orchestrator.domain.device import LOCAL
-from orchestrator.errors import AgentFailed, ConnectionLost, NoAnswer
+from orchestrator.errors import AgentFailed, AnswerRefused, ConnectionLost, NoAnswer
 from orchestrator.transports.connector import Connector
 from orchestrator.transports.local import LocalTransport
 from orchestrator.transports.pipes import MOST_BYTES
@@ -245,3 +246,112 @@ def test_what_a_program_writes_to_a_missing_directory_is_its_own_failure(transpo
 
     assert done.status != 0
     assert done.err
+
+
+#: Answers each line with its length, and one of "long" with much more before its end.
+ANSWERING = """
+import os, sys
+print("Welcome!", flush=True)
+for line in sys.stdin.buffer:
+    os.write(1, b"x" * (1 << 20 if line == b"long\\n" else 0) + b"%d.\\n" % len(line))
+"""
+
+
+class Until:
+    """Takes what a program prints until it ends in ``end``."""
+
+    def __init__(self, end=b".\n"):
+        self.end, self.content = end, b""
+
+    def __call__(self, chunk):
+        self.content += chunk
+        return self.content.endswith(self.end)
+
+
+def answered(dialogue, stdin, **options):
+    taken = Until()
+    assert dialogue.ask(stdin, taken, **options) is None
+    return taken.content
+
+
+def test_a_dialogue_is_one_question_after_another_to_one_program(transport):
+    with closing(transport.dialogue(["python3", "-c", ANSWERING])) as dialogue:
+        assert answered(dialogue, b"one\n").endswith(b"Welcome!\n4.\n")
+        assert answered(dialogue, b"to be forgotten\n") == b"16.\n"
+        assert answered(dialogue, io.BytesIO(b"y" * BIG + b"\n")) == b"%d.\n" % (BIG + 1)
+        assert answered(dialogue, b"long\n") == b"x" * (1 << 20) + b"5.\n"
+
+
+def test_other_programs_run_while_a_dialogue_goes_on(transport):
+    with closing(transport.dialogue(["python3", "-c", ANSWERING])) as dialogue:
+        answered(dialogue, b"one\n")
+        assert transport.run(["echo", "beside"]).out == b"beside\n"
+        assert answered(dialogue, b"two\n") == b"4.\n"
+
+
+def test_a_program_that_ends_in_place_of_an_answer_gives_its_status_and_last_words(transport):
+    dialogue = transport.dialogue(["sh", "-c", "echo so; echo far >&2; exit 5"])
+    taken = Until()
+
+    ended = dialogue.ask(b"x" * BIG, taken)
+
+    assert (ended.status, ended.out, ended.err) == (5, b"", b"far\n")
+    assert taken.content.endswith(b"so\n")
+    dialogue.close()
+
+
+def test_a_dialogue_with_a_program_that_does_not_exist_is_status_127(transport):
+    with closing(transport.dialogue(["no-such-program-here"])) as dialogue:
+        ended = dialogue.ask(b"", Until())
+
+    assert ended.status == 127
+    assert b"no-such-program-here" in ended.err
+
+
+@pytest.mark.parametrize("stdin", [b"", b"x" * BIG], ids=["silent", "not reading"])
+def test_a_dialogue_without_an_answer_in_time_is_no_answer_and_the_next_one_works(transport, stdin):
+    began = time.monotonic()
+    dialogue = transport.dialogue(["sleep", "300"])
+
+    with pytest.raises(NoAnswer, match="no answer within"):
+        dialogue.ask(stdin, Until(), timeout_s=0.5)
+    dialogue.close()
+
+    assert time.monotonic() - began < 250
+    with closing(transport.dialogue(["python3", "-c", ANSWERING])) as again:
+        assert answered(again, b"back\n").endswith(b"5.\n")
+
+
+def test_a_dialogue_in_which_a_byte_comes_now_and_then_is_no_answer(transport):
+    with (
+        closing(transport.dialogue(["sh", "-c", "while :; do echo; sleep 0.05; done"])) as dialogue,
+        pytest.raises(NoAnswer),
+    ):
+        dialogue.ask(b"", Until(b"never"), timeout_s=0.5)
+
+
+def test_what_refuses_an_answer_ends_the_program(transport, tmp_path):
+    def refuse(chunk):
+        raise AnswerRefused("it is odd")
+
+    dialogue = transport.dialogue(["sh", "-c", 'yes; echo bye > "$0"', str(tmp_path / "ended")])
+
+    with pytest.raises(AnswerRefused, match="it is odd"):
+        dialogue.ask(b"", refuse)
+
+    dialogue.close()
+    assert transport.run(["echo", "back"]).out == b"back\n"
+
+
+def test_closing_a_dialogue_ends_its_programs_input(transport, tmp_path):
+    ended = tmp_path / "ended"
+    dialogue = transport.dialogue(["sh", "-c", 'cat; echo bye > "$0"', str(ended)])
+    taken = Until()
+    dialogue.ask(b"ready.\n", taken)
+
+    dialogue.close()
+
+    deadline = time.monotonic() + 60
+    while not ended.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert ended.exists()

@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections import Counter
-from pathlib import Path
+from contextlib import suppress
 
 #: Six attempts of a moment each: time enough to break things in between.
 SUITE = "models: [tiny-cxr]\ndataset: phantom\nschemes: [float32, int8]\neffort: smoke\nattempts: 3\n"
@@ -72,11 +72,6 @@ def killed(process, moment, lines):
 
 def power_cut(project):
     """Kill every process of the agent, as a power cut would."""
-    mark = str(project.workdir).encode()
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                if mark in (entry / "cmdline").read_bytes():
-                    os.kill(int(entry.name), signal.SIGKILL)
-            except OSError:
-                continue
+    for process in project.processes_of_the_agent():
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)

@@ -23,6 +23,7 @@ from orchestrator.domain.event import AttemptEnded, Cursor, LaneSkipped
 from orchestrator.domain.plan import Lane
 from orchestrator.runs.lane import LaneRunner
 from orchestrator.transports.base import Completed
+from tests.lab import dialogues
 from tests.lab.lanes import honest, make_inputs, make_steps
 
 steps = make_steps(schemes=("float32",), accuracy="none")
@@ -50,8 +51,11 @@ def journal():
 
 class Scripted:
     def run(self, argv, **_):
-        place = {"workdir": "/w", "agent": "/w/a.zip", "runs": "/w/a.zip", "present": True, "python": [3, 11]}
+        place = {"workdir": "/w", "agent": "/w/a.zip", "runs": "/w/a.zip", "present": True}
         return Completed(status=0, out=json.dumps(place).encode(), err=b"")
+
+    def dialogue(self, argv):
+        return dialogues.Scripted(self.run, argv)
 
     def stream(self, argv, **_):
         return journal()

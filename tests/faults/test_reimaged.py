@@ -14,22 +14,25 @@ from tests.lab.project import Project
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the facts of a board come from /proc")
 
-#: Python of a device whose `probe` finds another board: the agent is the real one, what it reads is that board's.
+#: Python of a device that finds another board: the agent is the real one, what it reads is that board's.
 PROGRAM = """#!{python}
-import json, os, sys
-if "probe" not in sys.argv:
-    os.execv({python!r}, [{python!r}, *sys.argv[1:]])
+import builtins, io, json, os, sys
 with open({board!r}) as file:
     board = json.load(file)
-here = os.uname()
+here, read = os.uname(), open
 os.uname = lambda: os.uname_result((*here[:4], board["machine"]))
-sys.path.insert(0, sys.argv[1])
-from agent.facts import system_files
-read = system_files.Root.text
-system_files.Root.text = lambda self, name: board["files"].get(name, read(self, name))
+def of_the_board(path, *how, **options):
+    text = board["files"].get(str(path).lstrip("/"))
+    return read(path, *how, **options) if text is None else io.BytesIO(text.encode())
+builtins.open = of_the_board
 sys.argv = sys.argv[1:]
-import runpy
-runpy.run_path(sys.argv[0], run_name="__main__")
+if sys.argv[0] == "-c":
+    sys.argv = ["-c", *sys.argv[2:]]
+    exec(sys.orig_argv[3], {{"__name__": "__main__"}})
+else:
+    import runpy
+    sys.path.insert(0, sys.argv[0])
+    runpy.run_path(sys.argv[0], run_name="__main__")
 """
 YESTERDAY = {"machine": "x86_64", "files": {"proc/device-tree/serial-number": "10", "proc/device-tree/model": "UP 2"}}
 TODAY = {"machine": "aarch64", "files": {"proc/device-tree/serial-number": "20", "proc/device-tree/model": "Pi 5"}}

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from agent import packing, wire
+from agent.bootstrap import answer
 from tests.fuzz.lane import lane, request
 from tests.fuzz.targets import CORPUS
 from tests.lab.lanes import honest
@@ -40,7 +41,6 @@ def _device() -> dict[str, bytes]:
         "agent": "/w/agents/x.zip",
         "runs": "/w/agents/x.zip",
         "present": True,
-        "python": [3, 11],
     }
     missing = {"missing": {"a" * 64: 0}, "damaged": [], "used_bytes": 1, "free_bytes": 2}
     return {
@@ -51,6 +51,8 @@ def _device() -> dict[str, bytes]:
         "wire/journal": b"".join(wire.encode_line(each) for each in (*list(honest(steps))[2:4], shard)),
         "wire/request": wire.to_json(request()),
         **_origins(),
+        "dialogue/answer": b"Welcome!\n" + answer(0, json.dumps(missing).encode()),
+        "dialogue/refusal": answer(3, b'{"error": "busy", "message": "x"}\n', b"words\n"),
         "answer/facts": b"Welcome!\n" + json.dumps(facts).encode(),
         "answer/located": json.dumps(located).encode(),
         "answer/missing": json.dumps(missing).encode(),

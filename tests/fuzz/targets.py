@@ -128,6 +128,16 @@ def _origin(data: bytes, folder: Path) -> None:
     adopt(store(), kept, "pi", "joe@ward", 1, unlabelled(kept, folder, "pi"))
 
 
+def _dialogue(data: bytes, folder: Path) -> None:
+    from orchestrator.devices.remote.dialogue import Answer
+
+    whole, in_pieces = Answer("pi"), Answer("pi")
+    is_whole = whole.take(data)
+    ends = [in_pieces.take(data[start : start + 5]) for start in range(0, len(data), 5)]
+    assert is_whole == any(ends)
+    assert not is_whole or whole.completed == in_pieces.completed
+
+
 def _inventory(data: bytes, folder: Path) -> None:
     from orchestrator.config.inventory import Inventory
 
@@ -321,6 +331,11 @@ TARGETS = {
         Target(name="answer", read=_answer, words=(b"9" * 5000, b"\\ud800", b"\\u001b", b"1e400", b"[" * 200)),
         Target(
             name="origin", read=_origin, words=(b'"cases":', b"9" * 400, b"1e400", b"\\u001b", b"null", b"../", b"[]")
+        ),
+        Target(
+            name="dialogue",
+            read=_dialogue,
+            words=(b"farm-answer ", b'"status":', b'"out_bytes":', b"9" * 400, b"1048576", b"-1", b"null", b"1e400"),
         ),
         Target(
             name="inventory", read=_inventory, words=(b"devices:", b"groups:", b"via: ", b"&a ", b"*a", b"<<: ", b"${")

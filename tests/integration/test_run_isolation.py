@@ -32,9 +32,8 @@ class OddTransport:
     def __init__(self, real, method, when, error):
         self._real, self._method, self._left, self._error = real, method, when, error
 
-    def run(self, argv, **options):
-        self._count("run")
-        return self._real.run(argv, **options)
+    def dialogue(self, argv):
+        return OddDialogue(self._real.dialogue(argv), lambda: self._count("ask"))
 
     def stream(self, argv, **options):
         for chunk in self._real.stream(argv, **options):
@@ -48,6 +47,20 @@ class OddTransport:
         self._left -= method == self._method
         if self._left < 0:
             raise self._error
+
+
+class OddDialogue:
+    """A dialogue whose questions are counted."""
+
+    def __init__(self, real, count):
+        self._real, self._count = real, count
+
+    def ask(self, stdin, take, **options):
+        self._count()
+        return self._real.ask(stdin, take, **options)
+
+    def close(self):
+        self._real.close()
 
 
 @pytest.fixture
@@ -86,9 +99,9 @@ def odd(project, monkeypatch):
 @pytest.mark.parametrize(
     "oddity",
     [
-        ("run", 0, RecursionError("maximum recursion depth exceeded")),
-        ("run", 1, KeyError("\x1b[31mfacts")),
-        ("run", 4, UnicodeDecodeError("utf-8", b"\xff", 0, 1, f"postgresql://me:{PASSWORD}@host/farm")),
+        ("ask", 0, RecursionError("maximum recursion depth exceeded")),
+        ("ask", 1, KeyError("\x1b[31mfacts")),
+        ("ask", 4, UnicodeDecodeError("utf-8", b"\xff", 0, 1, f"postgresql://me:{PASSWORD}@host/farm")),
         ("stream", 2, MemoryError()),
     ],
     ids=["connecting", "probing", "pushing", "following"],
@@ -197,7 +210,7 @@ def test_a_device_whose_directory_of_the_agent_is_deleted_under_way_does_the_res
 
 
 def test_a_bug_on_the_only_device_is_exit_status_1(farm, odd):
-    odd("run", 0, KeyError("x"))
+    odd("ask", 0, KeyError("x"))
 
     status, _, err = farm("run", "--devices", "odd", "--effort", "smoke", "--schemes", "float32")
 

@@ -73,12 +73,7 @@ def test_ctrl_c_twelve_times_leaves_at_once_with_what_still_runs_and_farm_stop_e
     assert lane[0].startswith(project.json("runs")[0]["id"])
     assert stopped.returncode == 0, stopped.stdout + stopped.stderr
     assert "local" in stopped.stdout or "nothing of run" in stopped.stdout
-    assert not _workers(project)
-
-
-def _workers(project):
-    listed = subprocess.run(["pgrep", "-f", str(project.workdir)], capture_output=True, text=True, check=False)
-    return listed.stdout.split()
+    assert not project.processes_of_the_agent()
 
 
 def test_a_pipe_that_is_closed_early_ends_quietly(project):

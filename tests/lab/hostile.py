@@ -24,10 +24,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from agent import packing, wire
+from agent.bootstrap import MARK
 from orchestrator import registry
 from orchestrator.errors import AgentFailed
 from orchestrator.transports.base import Completed
 from orchestrator.transports.pipes import Drain, pieces
+from tests.lab import dialogues
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -56,10 +58,10 @@ class HostileTransport:
     """A device without a device; one of its answers in a run is mutated."""
 
     def __init__(self, device: Device, connector: object = None) -> None:
-        self._random = random.Random(f"{_state['seed']} {_state['round']} {device.name}")  # noqa: S311  a seed, no secret
+        self.chance = random.Random(f"{_state['seed']} {_state['round']} {device.name}")  # noqa: S311  a seed, no secret
         #: One device in each round prints without end.
         self._endless = device.name.endswith(f"-{_state['round']:03}")
-        self._victim = self._random.choice(COMMANDS)
+        self.victim = self.chance.choice(COMMANDS)
         self._labels: dict[str, np.ndarray] = {}
         self._order: dict[str, Any] = {}
         self._device = device
@@ -73,10 +75,10 @@ class HostileTransport:
         progress: Callable[[int], None] | None = None,
     ) -> Completed:
         content = b"".join(pieces(stdin))
-        command = ("install" if "stdin" in argv[2] else "locate") if argv[1] == "-c" else argv[4]
+        command = argv[2] if argv[1] == "-c" else argv[4]
         command = "receive" if command == "receive-all" else command
         answer = getattr(self, f"_{command}")(argv, content)
-        if command != self._victim:
+        if command != self.victim:
             return Completed(status=0, out=b"Welcome!\n" + json.dumps(answer).encode(), err=b"")
         status, printed = self._mutated(command, answer)
         # what a real transport keeps of it
@@ -84,9 +86,12 @@ class HostileTransport:
         drain.wait()
         return Completed(status=status, out=drain.content, err=drain.content)
 
+    def dialogue(self, argv: Sequence[str]) -> HostileDialogue:
+        return HostileDialogue(self, argv)
+
     def stream(self, argv: Sequence[str], *, stdin: bytes = b"", tick_s: float | None = None) -> Iterator[bytes]:
         records = [{"record": type(record).__name__, **asdict(record)} for record in self._journal()]
-        at = self._random.randrange(len(records)) if self._victim == "follow" else -1
+        at = self.chance.randrange(len(records)) if self.victim == "follow" else -1
         yield b"Welcome!\n" + wire.JOURNAL_MARK + b"\n"
         for number, record in enumerate(records):
             if number != at:
@@ -97,7 +102,7 @@ class HostileTransport:
                 raise AgentFailed(
                     "it failed", status=status, stderr=b"".join(itertools.islice(pieces, 4))[-(1 << 16) :]
                 )
-            if self._random.random() < 0.1:  # another checksum
+            if self.chance.random() < 0.1:  # another checksum
                 yield b"0" * 8 + b" "
                 yield from pieces
                 yield b"\n"
@@ -112,9 +117,9 @@ class HostileTransport:
 
     def _mutated(self, command: str, answer: Any) -> tuple[int, Iterator[bytes]]:
         """Return an exit status and what is printed in place of ``answer``, this once."""
-        self._victim = ""
+        self.victim = ""
         mutations[command] += 1
-        chance = self._random
+        chance = self.chance
         if self._endless:
             head = b'{"error": "busy", "message": "'
             return chance.choice([0, wire.REFUSED]), itertools.chain([head], itertools.repeat(PIECE, MANY), [b'"}'])
@@ -138,9 +143,9 @@ class HostileTransport:
         return 0, iter([text])
 
     def _locate(self, argv: Sequence[str], content: bytes) -> Any:
-        present = self._victim != "install"
+        present = self.victim != "install"
         agent = "/w/agents/a.zip"
-        return {"workdir": "/w", "agent": agent, "runs": agent, "present": present, "python": [3, 11]}
+        return {"workdir": "/w", "agent": agent, "runs": agent, "present": present}
 
     def _install(self, argv: Sequence[str], content: bytes) -> Any:
         return {"runs": argv[-1]}
@@ -219,6 +224,36 @@ class HostileTransport:
                     yield wire.ShardScored(id=step["id"], at_ns=3, shard=place, scores=packed, shape=shape)
                 yield wire.ScoringDone(id=step["id"], **times, auc=(0.5,) * columns)
         yield wire.LaneDone(at_ns=4)
+
+
+class HostileDialogue(dialogues.Scripted):
+    """What it answers is mutated in what it says as well as in how it is sent: its line, its length, what comes before."""
+
+    def __init__(self, device: HostileTransport, argv: Sequence[str]) -> None:
+        super().__init__(device.run, argv)
+        self._device = device
+
+    def ask(self, stdin: Any, take: Callable[[bytes], bool], *, timeout_s: float = 60.0) -> Completed | None:
+        sent: list[bytes] = []
+        victim = self._device.victim
+        ended = super().ask(stdin, lambda chunk: bool(sent.append(chunk)), timeout_s=timeout_s)
+        chance = self._device.chance
+        if self._device.victim != victim and chance.random() < 0.4:
+            sent = [_mangled(b"".join(sent), chance)]
+        for chunk in sent:
+            if take(chunk):
+                return None
+        return ended or Completed(status=chance.choice([0, 1, 127, 137, 255]), out=b"", err=ORDERS.encode())
+
+
+def _mangled(content: bytes, chance: random.Random) -> bytes:
+    """Return an answer whose first line is another, or none, or never ends."""
+    head, _, rest = content.partition(b"\n")
+    lengths = chance.choice([-1, 0, 1, len(rest), len(rest) + 1, 1 << 20, 1 << 31, 10**40, None, "x", ORDERS, 0.5])
+    fields: dict[str, Any] = {"status": 0, "out_bytes": lengths, "err_bytes": 0}
+    line = json.dumps(_change(fields, chance) if chance.random() < 0.5 else fields).encode()
+    heads = [MARK + line, MARK + b"x" * 100_000, MARK, head[:-1], b"", MARK + head, PIECE * 40]
+    return chance.choice(heads) + chance.choice([b"\n", b""]) + rest
 
 
 def _change(value: Any, chance: random.Random) -> Any:

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,18 @@ class Project:
     def workdir(self) -> Path:
         """Where the agent of the device `local` keeps its files."""
         return self.folder / "home" / ".farm-agent"
+
+    def processes_of_the_agent(self) -> list[int]:
+        """Return those that run for the device `local`: they have its directory among their words, or its name and this home."""
+        directory, home = os.fsencode(self.workdir), b"HOME=%s\0" % os.fsencode(self.workdir.parent)
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                words = (entry / "cmdline").read_bytes()
+                is_named = b"\0%s\0" % os.fsencode(self.workdir.name) in words
+                if directory in words or (is_named and home in (entry / "environ").read_bytes()):
+                    found.append(int(entry.name))
+        return [process for process in found if process != os.getpid()]
 
     @property
     def environment(self) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """A device's Python for labs of hundreds of hosts on two cores: forks, rather than starts, what `python3` is asked to run.
 
 Two hundred devices have two hundred processors; in the lab they share ours, where each start of Python costs 50 ms and a
-run takes ten for each device. Whatever runs is the real agent, but for one thing: **the worker is a stand-in**, which sleeps for
+run takes three for each device. Whatever runs is the real agent, but for one thing: **the worker is a stand-in**, which sleeps for
 as long as ``/root/schedule`` says (seconds for each step, one a line, over and over) and returns samples that it drew.
 It runs on the device as ``python3 -S quick_python.py AGENT_ZIP``, with the standard library alone.
 """
@@ -39,6 +39,7 @@ def main(agent: str) -> None:
     sys.path.insert(0, agent)
     import agent.__main__
     import agent.bytecode
+    import agent.dialogue
     import agent.environments
     import agent.facts
     import agent.lanes

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from orchestrator.transports.channel_pump import _Patience
-from orchestrator.transports.pipes import LEAST_PROGRESS_BYTES, Alarm
+from orchestrator.transports.pipes import LEAST_PROGRESS_BYTES, Alarm, Patience
 
 
 class Clock:
@@ -42,13 +41,13 @@ def test_an_alarm_rings_when_its_time_is_up():
 
 
 def test_time_that_this_process_slept_through_is_no_silence_of_a_channel():
-    patience = _Patience(20.0, lambda: 0, clock=Clock(0.0, 5.0, 1000.0, 1004.0, 1009.0))
+    patience = Patience(20.0, lambda: 0, clock=Clock(0.0, 5.0, 1000.0, 1004.0, 1009.0))
 
     assert [patience.is_over() for _ in range(4)] == [False, False, False, True]
 
 
 def test_a_channel_that_moves_bytes_is_never_silent():
     taken = iter(range(0, 6 * LEAST_PROGRESS_BYTES, LEAST_PROGRESS_BYTES))
-    patience = _Patience(20.0, lambda: next(taken), clock=Clock(*(15.0 * step for step in range(6))))
+    patience = Patience(20.0, lambda: next(taken), clock=Clock(*(15.0 * step for step in range(6))))
 
     assert not any(patience.is_over() for _ in range(5))

@@ -26,6 +26,7 @@ from orchestrator.errors import AgentFailed, AnswerRefused, DeviceBusy, DeviceUn
 from orchestrator.store.store import Store
 from orchestrator.testing import make_golden
 from orchestrator.transports.base import Completed
+from tests.lab import dialogues
 from tests.lab.lanes import honest, make_inputs, make_steps
 from tests.lab.telling import RUN, ready, started
 
@@ -68,13 +69,16 @@ def client(*answers, status=0, err=b""):
             last = len(printed) == 1
             return Completed(status=status if last else 0, out=printed[0] if last else printed.pop(0), err=err)
 
+        def dialogue(self, argv):
+            return dialogues.Scripted(self.run, argv)
+
         def close(self):
             pass
 
     return AgentClient(Scripted(), Device(name="pi", address="pi"))
 
 
-LOCATED = {"workdir": "/w", "agent": "/w/agents/x.zip", "runs": "/w/agents/x.zip", "present": True, "python": [3, 11]}
+LOCATED = {"workdir": "/w", "agent": "/w/agents/x.zip", "runs": "/w/agents/x.zip", "present": True}
 HAVE = {"missing": {"a" * 64: 0}, "damaged": [], "used_bytes": 1, "free_bytes": 2}
 
 
@@ -119,12 +123,6 @@ def test_a_torn_line_is_refused():
 @pytest.mark.parametrize(
     "change",
     [
-        {"python": "3.11"},
-        {"python": [3]},
-        {"python": [3, "11"]},
-        {"python": [3, 11, 2]},
-        {"python": {"3": 11}},
-        {"python": [10**400, 1]},
         {"agent": 7},
         {"agent": ""},
         {"agent": "/w/a\0b"},

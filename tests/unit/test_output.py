@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import sys
 
@@ -18,6 +19,7 @@ from orchestrator.domain.device import LOCAL
 from orchestrator.runs.measure import LanesLeft
 from orchestrator.store.store import Store
 from orchestrator.transports.base import Completed
+from tests.lab import dialogues
 from tests.lab.project import Project
 
 DRY_RUN = ("run", "--dry-run", "--accuracy", "none", "--models", "tiny-cxr")
@@ -79,18 +81,23 @@ def test_quiet_and_verbose_at_once_are_refused(project):
 
 
 def test_verbose_tells_each_question_to_a_device_and_nothing_that_was_sent(caplog):
+    place = {"workdir": "/w", "agent": "/w/a.zip", "runs": "/w/a.zip", "present": True}
+
     class Transport:
+        def dialogue(self, argv):
+            return dialogues.Scripted(self.run, argv)
+
         def run(self, argv, **_):
-            return Completed(status=0, out=b"{}", err=b"")
+            return Completed(status=0, out=json.dumps(place).encode() if argv[2] == "locate" else b"{}", err=b"")
 
     client = AgentClient(Transport(), LOCAL)
-    client._agent = "agent.zip"
+    client.ensure_agent()
     caplog.set_level(logging.DEBUG, logger="orchestrator")
 
     client._ask(["start"], b'{"secret": "hunter2"}')
 
     (line,) = [record.getMessage() for record in caplog.records]
-    assert line.startswith("local: start over local: 21 B sent; status 0, 2 B in ")
+    assert line.startswith("local: start over local: 42 B sent; status 0, 2 B in ")
 
 
 def interrupted(lanes_left):

@@ -6,8 +6,17 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerHead:
+    """How a command ended, with the bytes that follow of what it printed."""
+
+    status: int
+    out_bytes: int
+    err_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Located:
-    """Where the agent belongs on a device, what runs it, whether it is there (damaged or not), which Python it is.
+    """Where the agent belongs on a device, what runs it, whether it is there (damaged or not).
 
     ``foreign`` is the place of another user there, who could change what runs.
     """
@@ -18,7 +27,6 @@ class Located:
     present: bool
     damaged: bool = False
     foreign: bool = False
-    python: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

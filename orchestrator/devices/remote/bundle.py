@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import zipfile
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -11,31 +13,31 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-# Programs for a device without an agent. One line each, no ``!``: csh and fish must pass them through.
-#: Prints what runs the agent there, where it belongs, whether it is there unharmed, whether another user owns the place, which Python it is.
-LOCATE = (
-    "import hashlib,json,os,sys;"
-    "w=os.path.join(os.path.expanduser('~'),sys.argv[1]);"
-    "p=os.path.join(w,'agents',sys.argv[2]+'.zip');"
-    "b=open(p,'rb').read() if os.path.isfile(p) else b'';"
-    "h=hashlib.sha256(b).hexdigest()==sys.argv[2];"
-    "d=[os.stat(f) for f in (w,os.path.dirname(p)) if os.path.isdir(f)];"
-    "f=[s for s in d if s.st_uid not in (0,os.geteuid())];"
-    "v=list(sys.version_info[:2]);k=h and not f and v>=[3,9];"
-    "sys.path.insert(0,p) if k else None;"
-    "r=__import__('agent.bytecode').bytecode.ready(p) if k else (p,os.path.exists(p) and not h);"
-    "print(json.dumps({'workdir':w,'agent':p,'runs':r[0],'present':h,'damaged':r[1],'foreign':bool(f),'python':v}))"
+#: Runs the program of a `Start` unless its Python is too old; one line, no ``!``: csh and fish must pass it through.
+#: Nothing in the directory that it starts in may shadow a module.
+_STARTER = (
+    "import sys;sys.path[:]=filter(None,sys.path);v=sys.version_info;"
+    "exec(sys.stdin.buffer.read(int(sys.argv[1])) if v>=(3,9) else "
+    "'sys.exit(\"it is Python %d.%d; the agent needs 3.9 or later\"%v[:2])')"
 )
-#: Writes the agent from standard input, unless it arrived damaged, and prints what runs it; an exception ends it with its message alone.
-INSTALL = (
-    "import hashlib,json,os,shutil,sys;sys.excepthook=lambda k,e,t:print(e,file=sys.stderr);"
-    "p=sys.argv[1];os.umask(63);os.makedirs(os.path.dirname(p),0o700,exist_ok=True);"
-    "b=sys.stdin.buffer.read();"
-    "sys.exit('no space left on the device') if shutil.disk_usage(os.path.dirname(p)).free < 2*len(b) else None;"
-    "sys.exit('arrived damaged') if hashlib.sha256(b).hexdigest() not in p else None;"
-    "t=p+'.'+str(os.getpid());os.unlink(t) if os.path.lexists(t) else None;f=open(t,'xb');f.write(b);f.flush();os.fsync(f.fileno());f.close();os.replace(t,p);"
-    "sys.path.insert(0,p);print(json.dumps({'runs':__import__('agent.bytecode').bytecode.ready(p)[0]}))"
-)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """A program that becomes the agent: its words behind ``python3``, what to send it first, the agent for a device that lacks it."""
+
+    words: tuple[str, ...]
+    program: bytes
+    agent: bytes
+
+
+@cache
+def start(workdir: str) -> Start:
+    """Return what starts the agent in ``workdir`` of a device."""
+    program, agent = files("agent").joinpath("bootstrap.py").read_bytes(), pack_agent()
+    sha256 = hashlib.sha256(agent).hexdigest()
+    words = ("-c", _STARTER, str(len(program)), workdir, sha256, str(len(agent)))
+    return Start(words=words, program=program, agent=agent)
 
 
 @cache

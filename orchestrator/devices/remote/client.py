@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 import logging
 import sys
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
@@ -15,47 +14,40 @@ from agent import wire
 from orchestrator.devices.remote.answers import (
     AllReceived,
     EnvironmentReady,
-    Installed,
     LaneAccepted,
     LaneStopped,
-    Located,
     MissingBlobs,
     Received,
 )
-from orchestrator.devices.remote.bundle import INSTALL, LOCATE, pack_agent
+from orchestrator.devices.remote.contact import no_python, reach
+from orchestrator.devices.remote.dialogue import SILENCE_S, exchange, question, source_of
 from orchestrator.devices.remote.file_row import FileRow
 from orchestrator.devices.remote.gate import last_words, read_answer, read_facts
 from orchestrator.devices.remote.journal_lines import records
 from orchestrator.devices.remote.orders import RECORD_BYTES
 from orchestrator.devices.remote.refusals import refusal_of
 from orchestrator.domain.tuning import Tuning
-from orchestrator.domain.units import format_bytes, format_seconds
 from orchestrator.errors import (
     AgentFailed,
     AnswerRefused,
     ConnectionLost,
-    DeviceUnfit,
     FarmError,
-    NoAnswer,
-    TransferBroken,
 )
-from orchestrator.runtimes.catalogue import OLDEST_PYTHON
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from orchestrator.devices.remote.contact import Contact
     from orchestrator.devices.remote.journal_lines import Recorded
     from orchestrator.domain.device import Device
-    from orchestrator.transports.base import Completed, Transport
+    from orchestrator.transports.base import Dialogue, Transport
 
 
 T = TypeVar("T")
 
 #: Which device is asked what, for ``--verbose``: never what is sent, where secrets may be.
 _LOG = logging.getLogger(__name__)
-#: How long a device may take to answer, or to take more of what is sent.
-SILENCE_S = 60.0
 #: What Python answers where the file that it should run is not there; what a shell answers where Python is not there.
 NO_FILE, NOT_EXECUTABLE, NOT_FOUND = 2, 126, 127
 #: How often the clock is looked at while a lane writes nothing; rare, because `local` measures on this machine.
@@ -76,7 +68,10 @@ class Lacking:
 
 
 class AgentClient:
-    """One device with its agent. Errors of the transport pass through; refusals of the agent are translated."""
+    """One device with its agent. Errors of the transport pass through; refusals of the agent are translated.
+
+    The agent stays between questions, until a lane starts or is followed: nothing of farm's waits beside what measures.
+    """
 
     def __init__(
         self,
@@ -91,6 +86,7 @@ class AgentClient:
         self._paced = paced
         self._tick_s = tick_s
         self._transport = transport
+        self._dialogue: Dialogue | None = None
         self._agent: str | None = None
         self._workdir = ""
         self._damaged: list[str] = []
@@ -103,28 +99,32 @@ class AgentClient:
     def close(self) -> None:
         """Give the connection back; the next command looks for the agent again, which may be gone meanwhile."""
         self._agent = None
+        self._hang_up()
         _LOG.debug("%s: connection closed", self.device.name)
         self._transport.close()
 
     def ensure_agent(self) -> int:
-        """Push the agent unless the device has this very version; return the bytes sent.
+        """Push the agent unless the device has this very version, have it stay; return the bytes sent.
 
-        Raises `DeviceUnfit` where there is no Python, or one older than `OLDEST_PYTHON`.
+        Raises `DeviceUnfit` where there is no Python, or one older than 3.9.
         """
-        packed = pack_agent()
-        sha256 = hashlib.sha256(packed).hexdigest()
-        found = self._locate(sha256)
-        if found.damaged:
+        if self._dialogue is not None:
+            return 0
+        contact = self._contact()
+        self._dialogue = contact.dialogue
+        return contact.sent_bytes
+
+    def _contact(self) -> Contact:
+        contact = reach(self._transport, self.device, self._python, self._paced)
+        if contact.is_mended:
             self._damaged.append("agent")
-        runs = found.runs
-        if not found.present:
-            stdin = self._paced(io.BytesIO(packed))
-            done = self._run("install", [self._python, "-c", INSTALL, found.agent], stdin=stdin)
-            if done.status:
-                raise self._not_installed(done)
-            runs = read_answer(Installed, done.out, self._source("install")).runs
-        self._agent, self._workdir = runs, found.workdir
-        return 0 if found.present else len(packed)
+        self._agent, self._workdir = contact.runs, contact.workdir
+        return contact
+
+    def _hang_up(self) -> None:
+        dialogue, self._dialogue = self._dialogue, None
+        if dialogue is not None:
+            dialogue.close()
 
     def probe(self, runtimes: Iterable[str] = (), environment: str | None = None) -> dict[str, Any]:
         """Return the device's facts; ``runtimes`` are tried for real, in ``environment`` if one is named.
@@ -132,8 +132,7 @@ class AgentClient:
         ``clock_offset_ns`` is how far its clock is ahead of ours, give or take ``clock_uncertainty_ns``: half of what asking took.
         """
         request = wire.ProbeRequest(runtimes=tuple(runtimes), environment=environment)
-        if self._agent is None:
-            self.ensure_agent()
+        self.ensure_agent()
         asked = time.time_ns()
         printed = self._ask(["probe"], wire.to_json(request), timeout_s=120)
         answered = time.time_ns()
@@ -190,6 +189,7 @@ class AgentClient:
     def start(self, request: wire.LaneRequest) -> None:
         """Start a lane, detached; starting the same lane twice starts it once. Raises `DeviceBusy`."""
         self.answer(LaneAccepted, ["start"], wire.to_json(request))
+        self._hang_up()
 
     def tune(self, *, holder: str, no_turbo: bool, seconds: float) -> Tuning:
         """Set what makes timings steady until `restore`, for ``seconds`` at most. Raises `DeviceBusy`."""
@@ -220,6 +220,7 @@ class AgentClient:
         """
         command = "follow" if waits else "collect"
         chunks = self.stream([command, lane, "--from", str(offset)], tick_s=self._tick_s)
+        self._hang_up()
         source = f"{self.device.name}: the journal of lane {lane}"
         _LOG.debug("%s: %s %s from byte %d", self.device.name, command, lane, offset)
         try:
@@ -230,8 +231,13 @@ class AgentClient:
             raise self._refusal(error.stderr, error.status or 1) from error
 
     def stop(self, lane: str, *, now: bool = True) -> bool:
-        """Stop a lane, or let it finish the step that it is at; return False where it was over already."""
-        return self.answer(LaneStopped, ["stop", lane, *([] if now else ["--gently"])]).stopped
+        """Stop a lane, or let it finish the step that it is at; return False where it was over already.
+
+        Another thread may be at work with this client: this one asks in a dialogue of its own.
+        """
+        argv = ["stop", lane, *([] if now else ["--gently"])]
+        with closing(self._contact().dialogue) as dialogue:
+            return read_answer(LaneStopped, self._put(dialogue, argv), self._source("stop")).stopped
 
     def answer(
         self, kind: type[T], argv: list[str], stdin: bytes | BinaryIO = b"", *, timeout_s: float = SILENCE_S
@@ -250,7 +256,7 @@ class AgentClient:
             raise AnswerRefused(f"{self._source(command)} does not fit: {error}") from error
 
     def _source(self, command: str) -> str:
-        return f"{self.device.name}: the agent's answer to {command}"
+        return source_of(self.device, command)
 
     @property
     def _python(self) -> str:
@@ -259,38 +265,9 @@ class AgentClient:
             return sys.executable
         return self.device.python
 
-    def _locate(self, sha256: str) -> Located:
-        done = self._run("locate", [self._python, "-c", LOCATE, self.device.workdir, sha256])
-        name, python = self.device.name, self._python
-        if done.status:
-            raise self._no_python(_last_words(done))
-        try:
-            found = read_answer(Located, done.out, f"{name}: what {python} printed")
-        except AnswerRefused as error:
-            words = f"{name}: {python} is no Python: {error.message}"
-            raise DeviceUnfit(words, hint="set `python:` in its inventory entry") from error
-        if found.foreign:
-            words = f"{name}: {found.workdir} belongs to another user there, who could change what farm runs"
-            raise DeviceUnfit(words, hint="set `workdir:` in the inventory to a directory of your own")
-        if found.python < OLDEST_PYTHON:
-            words = f"{name}: {python} is Python {'.'.join(map(str, found.python))}; the agent needs 3.9 or later"
-            raise DeviceUnfit(words, hint="set `python:` in its inventory entry to a newer one")
-        return found
-
-    def _no_python(self, words: str) -> DeviceUnfit:
-        return DeviceUnfit(
-            f"{self.device.name}: {self._python} does not run there: {words}",
-            hint="install Python 3.9 or later on the device, or set `python:` in its inventory entry",
-        )
-
-    def _not_installed(self, done: Completed) -> FarmError:
-        message = f"{self.device.name}: the agent could not be installed: {_last_words(done)}"
-        if b"arrived damaged" in done.err:
-            return TransferBroken(message)
-        return DeviceUnfit(message, hint="make room there, or name another directory with `workdir:` in the inventory")
-
     def _command(self, argv: list[str]) -> list[str]:
         if (agent := self._agent) is None:
+            self._hang_up()
             self.ensure_agent()
             agent = self._agent or ""  # another thread may have closed us at once: then Python finds no file
         return [self._python, agent, "--workdir", self._workdir, *argv]
@@ -301,32 +278,24 @@ class AgentClient:
 
     def _ask(self, argv: list[str], stdin: bytes | BinaryIO = b"", *, timeout_s: float = SILENCE_S) -> bytes:
         """Return what a command of the agent printed; raises what its refusal means."""
-        done = self._run(argv[0], self._command(argv), stdin=stdin, timeout_s=timeout_s)
+        if (dialogue := self._dialogue) is None:
+            dialogue = self._dialogue = self._contact().dialogue
+        try:
+            printed = self._put(dialogue, argv, stdin, timeout_s=timeout_s)
+        except BaseException:  # an answer that failed is the last one
+            self._hang_up()
+            raise
+        if self._dialogue is not dialogue:  # another thread closed us meanwhile
+            dialogue.close()
+        return printed
+
+    def _put(
+        self, dialogue: Dialogue, argv: list[str], stdin: bytes | BinaryIO = b"", *, timeout_s: float = SILENCE_S
+    ) -> bytes:
+        done = exchange(dialogue, self.device, argv[0], question(argv, stdin), timeout_s=timeout_s)
         if done.status:
             raise self._refusal(done.out if done.status == wire.REFUSED else done.err, done.status)
         return done.out
-
-    def _run(
-        self,
-        command: str,
-        argv: list[str],
-        *,
-        stdin: bytes | BinaryIO = b"",
-        timeout_s: float = SILENCE_S,
-    ) -> Completed:
-        """Run ``argv`` there; raises `NoAnswer`, which names the device and ``command``, after ``timeout_s`` of silence."""
-        began = time.monotonic()
-        try:
-            done = self._transport.run(argv, stdin=stdin, timeout_s=timeout_s)
-        except NoAnswer as error:
-            raise NoAnswer(
-                f"{self.device.name}: no answer to `{command}` within {timeout_s:g} s",
-                hint=f"a program hangs there; look at it with: farm devices check {self.device.name}",
-            ) from error
-        sent = format_bytes(len(stdin)) if isinstance(stdin, bytes) else "a file"
-        answer = f"status {done.status}, {format_bytes(len(done.out))} in {format_seconds(time.monotonic() - began)}"
-        _LOG.debug("%s: %s over %s: %s sent; %s", self.device.name, command, self.device.transport, sent, answer)
-        return done
 
     def _refusal(self, printed: bytes, status: int) -> FarmError:
         """Turn the refusal in the last line of ``printed`` into our error."""
@@ -334,9 +303,5 @@ class AgentClient:
             self._agent = None  # the next command pushes it again
             return ConnectionLost(f"{self.device.name}: the agent was deleted from its directory there")
         if status in (NOT_FOUND, NOT_EXECUTABLE):
-            return self._no_python(last_words(printed, 500) or f"status {status}")
+            return no_python(self.device, self._python, last_words(printed, 500) or f"status {status}")
         return refusal_of(self.device.name, printed, status)
-
-
-def _last_words(done: Completed) -> str:
-    return f"{last_words(done.err or done.out) or 'it printed nothing'} (status {done.status})"

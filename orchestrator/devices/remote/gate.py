@@ -15,7 +15,8 @@ from pydantic import AfterValidator, ConfigDict, FailFast, Field, ValidationErro
 from pydantic_core import from_json
 
 from agent import wire
-from orchestrator.devices.remote.answers import FoundLane, Installed, LaneOrigin, Located, Refusal
+from agent.bootstrap import KEPT_BYTES
+from orchestrator.devices.remote.answers import AnswerHead, FoundLane, Installed, LaneOrigin, Located, Refusal
 from orchestrator.devices.remote.sanitize import sanitize_facts, sanitize_settings
 from orchestrator.domain.readings import expect_reading
 from orchestrator.domain.samples import SAMPLE_BYTES, Samples
@@ -74,6 +75,9 @@ OneReading = Annotated[dict[str, Any], AfterValidator(expect_reading)]
 
 #: Fields whose type alone does not say what fits.
 _FIELDS: dict[tuple[type, str], Any] = {
+    (AnswerHead, "status"): Annotated[int, Field(ge=0, le=255)],
+    (AnswerHead, "out_bytes"): Annotated[int, Field(ge=0, le=KEPT_BYTES)],
+    (AnswerHead, "err_bytes"): Annotated[int, Field(ge=0, le=KEPT_BYTES)],
     (Located, "workdir"): Exact,
     (Located, "agent"): Exact,
     (Located, "runs"): Exact,

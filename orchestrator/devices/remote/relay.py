@@ -15,7 +15,7 @@ from pydantic import Field
 
 from agent import relay_wire, wire
 from orchestrator.devices.remote.answers import AllReceived
-from orchestrator.devices.remote.client import SILENCE_S
+from orchestrator.devices.remote.dialogue import SILENCE_S
 from orchestrator.devices.remote.gate import ANSWER_BYTES, Exact, read_answer
 from orchestrator.devices.remote.relay_pass import make_pass
 from orchestrator.domain.units import format_bytes
