@@ -199,8 +199,19 @@ def open_store(db: str | None = None, inventory: Path | None = None) -> Store:
 
 
 def existing_store(db: str | None = None, inventory: Path | None = None) -> Store:
-    """Open the results database to ask it, or an empty one in memory: a question creates none."""
+    """Open the results database to ask it, or an empty one in memory, as `has_no_database`: a question creates none."""
+    has_no_database(db, inventory)
     return project(db, inventory).open_store(create=False)
+
+
+def has_no_database(db: str | None = None, inventory: Path | None = None) -> bool:
+    """Return whether there is none yet in this project. Raises `UsageError` where ``db`` names a file that is not there."""
+    is_none = project(db, inventory).has_no_database()
+    if is_none and db is not None:
+        from orchestrator.errors import UsageError
+
+        raise UsageError(f"{db}: no such database", hint="name another: --db or FARM_DB; farm run makes a new one")
+    return is_none
 
 
 def console() -> Console:

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli import candidates
-from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, existing_store, project
+from orchestrator.cli.context import (
+    Db,
+    InventoryFile,
+    Json,
+    console,
+    errors_console,
+    existing_store,
+    has_no_database,
+)
 from orchestrator.cli.subcommands import refuse_options_before
 
 if TYPE_CHECKING:
@@ -36,7 +44,7 @@ def runs(context: typer.Context, *, db: Db = None, inventory: InventoryFile = No
         refuse_options_before(context)
         return
     rows: Sequence[RunRow] = ()
-    if not project(db, inventory).has_no_database():
+    if not has_no_database(db, inventory):
         with existing_store(db, inventory) as store:
             rows = store.runs()
     if json:

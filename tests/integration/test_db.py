@@ -164,3 +164,12 @@ def test_what_waits_for_another_database_is_left_to_it(filled):
 
     assert "events of run run-9 wait for another database, postgresql+psycopg://machine/farm" in done.stdout
     assert file.path.exists()
+
+
+@pytest.mark.parametrize("words", [("results",), ("runs",), ("results", "best"), ("report",)], ids=" ".join)
+def test_a_database_that_is_named_must_be_there_to_be_asked(project, words):
+    done = project.farm(*words, "--db", "sqlite:////nope/x.db")
+
+    assert done.returncode == 2
+    assert "sqlite:////nope/x.db: no such database" in done.stderr
+    assert "Traceback" not in done.stderr

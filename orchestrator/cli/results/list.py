@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, existing_store, project
+from orchestrator.cli.context import (
+    Db,
+    InventoryFile,
+    Json,
+    console,
+    errors_console,
+    existing_store,
+    has_no_database,
+    project,
+)
 from orchestrator.cli.results.filters import (
     Batch,
     Devices,
@@ -95,7 +104,7 @@ def print_results(
     as_json: bool,
 ) -> None:
     """Print what is asked for, a page of it on a terminal, or why there is nothing."""
-    if run is None and not narrowed.is_narrow and project(db, inventory).has_no_database():
+    if run is None and not narrowed.is_narrow and has_no_database(db, inventory):
         print_nothing(as_json=as_json)
         return
     page = limit or (PAGE if console().is_terminal and not as_json else None)
