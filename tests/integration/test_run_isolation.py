@@ -253,7 +253,7 @@ def test_resuming_where_there_is_no_database_makes_none(project, farm):
     status, _, err = farm("run", "--resume", "latest")
 
     assert status == 2
-    assert "no run called 'latest'" in err
+    assert "there is no run yet: farm run starts one" in err
     assert not (project.folder / "farm.db").exists()
 
 
