@@ -121,5 +121,5 @@ def test_an_inventory_of_another_tool_that_grows_without_bounds_is_refused(tmp_p
 
 @pytest.mark.parametrize("read", [importers.read, importers.as_inventory, ssh_config.lines])
 def test_an_endless_file_in_place_of_an_inventory_is_not_read_to_its_end(read):
-    with pytest.raises(InventoryError, match=r"larger than \d+ MiB"):
+    with pytest.raises(InventoryError, match=r"a device, not a file|larger than \d+ MiB"):
         read(Path("/dev/zero"))

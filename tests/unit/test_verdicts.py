@@ -292,6 +292,14 @@ def test_accuracy_that_was_never_checked_is_invalid():
     assert found["no-accuracy"].verdict is Verdict.INVALID
 
 
+def test_accuracy_whose_labels_are_elsewhere_is_a_warning_that_names_the_dataset():
+    found = reasons(attempts(), scores=None, labels_of="ward")
+
+    assert set(found) == {"no-labels"}
+    assert found["no-labels"].verdict is Verdict.WARN
+    assert "the labels of ward" in found["no-labels"].message
+
+
 def test_a_runtime_that_computes_nothing_needs_no_accuracy():
     result = judge(attempts(), scores=None, case=make_case(runtime="null"))
 
