@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -120,6 +120,10 @@ def test_an_inventory_of_another_tool_that_grows_without_bounds_is_refused(tmp_p
 
 
 @pytest.mark.parametrize("read", [importers.read, importers.as_inventory, ssh_config.lines])
-def test_an_endless_file_in_place_of_an_inventory_is_not_read_to_its_end(read):
-    with pytest.raises(InventoryError, match=r"a device, not a file|larger than \d+ MiB"):
-        read(Path("/dev/zero"))
+def test_an_endless_file_in_place_of_an_inventory_is_not_read_to_its_end(read, tmp_path):
+    path = tmp_path / "hosts"
+    path.touch()
+    os.truncate(path, 1 << 36)  # zeros that take no room
+
+    with pytest.raises(InventoryError, match=r"larger than \d+ MiB"):
+        read(path)
