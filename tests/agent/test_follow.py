@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -11,6 +10,7 @@ import pytest
 
 from agent import wire
 from agent.lock import wait_until_free
+from tests.lab.deleted import delete_in_use
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_a_follower_whose_directory_is_deleted_ends_with_the_lane(device, hangin
         heard = b""
         while heard.count(b"\n") < 3:
             heard += read(follower)
-        shutil.rmtree(device.workdir)
+        delete_in_use(device.workdir)
         kill(lane)
         kill(pid)
         assert follower.wait(120) == wire.REFUSED

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
 from dataclasses import replace
@@ -15,6 +14,7 @@ from orchestrator.domain.event import AttemptEnded, AttemptStarted, LaneEnded
 from orchestrator.transports.connector import Connector
 from orchestrator.transports.ssh import SshTransport
 from tests.faults.measured import ATTEMPTS, RUN, Measured
+from tests.lab.deleted import delete_in_use
 
 
 def after(measured, kind, act):
@@ -72,7 +72,7 @@ def test_a_device_that_comes_back_with_another_host_key_is_given_up_with_the_com
 
 def test_an_agent_whose_directory_is_deleted_under_way_is_sent_again_and_does_the_rest(tmp_path):
     pi = Measured.here(tmp_path, seconds=1.5)
-    after(pi, AttemptEnded, lambda: shutil.rmtree(pi.workdir))
+    after(pi, AttemptEnded, lambda: delete_in_use(pi.workdir))
 
     expect_each_attempt_once(pi)
     assert len(pi.lanes) == 2

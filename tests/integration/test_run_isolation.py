@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import sqlite3
 import sys
@@ -19,6 +18,7 @@ from orchestrator.devices.remote import client, silence
 from orchestrator.transports import connector
 from orchestrator.transports.connector import Connector
 from orchestrator.transports.local import LocalTransport
+from tests.lab.deleted import delete_in_use
 from tests.lab.project import wait_for
 
 pytestmark = pytest.mark.tensorflow
@@ -192,7 +192,7 @@ def test_a_device_whose_directory_of_the_agent_is_deleted_under_way_does_the_res
         def stream(self, argv, **options):
             if not (project.folder / "wiped").exists():
                 (project.folder / "wiped").touch()
-                shutil.rmtree(workdir)
+                delete_in_use(workdir)
             yield from super().stream(argv, **options)
 
     class WipedConnector(Connector):
