@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from orchestrator.cli.collected import BUSY, ELSEWHERE, FAILED, WHOLE, Collected, read_lanes, show_collected
+from orchestrator.cli.collected import ELSEWHERE, FAILED, WHOLE, Collected, followed, read_lanes, show_collected
 from orchestrator.cli.context import Db, InventoryFile, Json, console, project
 from orchestrator.cli.devices.format import Names
 from orchestrator.cli.devices.setup import show_failures
@@ -67,13 +67,13 @@ def collect(names: Names = None, db: Db = None, inventory: InventoryFile = None,
         rows: list[Collected] = []
         for run in dict.fromkeys([*of_runs, *(each.run for each in strangers)]):
             of_run = [(device, tuple(lane for lane in lanes if lane.run == run)) for device, lanes in found]
-            with store.collecting(run) as is_ours:
+            with store.following(run) as is_ours:
                 if is_ours:  # what another command stored since is known now
                     lanes, theirs, _ = look(of_run)
                     for row in _collected(farm, files, store, lanes, theirs):
                         (others if row.state == ELSEWHERE else rows).append(row)
                 else:
-                    rows += [_busy(device, run, lanes) for device, lanes in of_run if lanes]
+                    rows += [followed(device, run, len(lanes)) for device, lanes in of_run if lanes]
         rows += others
         show_collected(rows, store, as_json=json)
         is_new = not others and not store.runs()
@@ -97,12 +97,6 @@ def _collected(
         yield from read_lanes(farm, store, run, lanes, waits=False)
     for each in strangers:
         yield take_over(farm, files, store, each)
-
-
-def _busy(device: Device, run: str, lanes: Sequence[FoundLane]) -> Collected:
-    return Collected(
-        device=device.name, run=run, lanes=len(lanes), state=BUSY, why="another farm collect stores it now"
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from orchestrator.devices.remote.origin import Origin
+    from orchestrator.domain.device import Device
     from orchestrator.domain.event import Event
     from orchestrator.errors import FarmError
     from orchestrator.runs.collect import LaneToRead
     from orchestrator.runs.farm import Farm
     from orchestrator.store.store import Store
 
-WHOLE, RUNS, ELSEWHERE, FAILED, BUSY = "whole", "still runs", "of another store", "failed", "being collected"
-_COLOURS = {WHOLE: "green", RUNS: "yellow", ELSEWHERE: "yellow", FAILED: "red", BUSY: "yellow"}
+WHOLE, RUNS, ELSEWHERE, FAILED, FOLLOWED = "whole", "still runs", "of another store", "failed", "followed"
+_COLOURS = {WHOLE: "green", RUNS: "yellow", ELSEWHERE: "yellow", FAILED: "red", FOLLOWED: "yellow"}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -113,6 +114,11 @@ def read_lanes(
     return list(rows.values())
 
 
+def followed(device: Device, run: str, lanes: int) -> Collected:
+    """Return what is shown of a device's lanes of a run that another command stores."""
+    return Collected(device=device.name, run=run, lanes=lanes, state=FOLLOWED, why="another farm command stores it")
+
+
 def _fail(rows: Mapping[str, Collected], error: FarmError) -> None:
     for row in rows.values():
         row.state, row.why = FAILED, str(error)
@@ -159,7 +165,7 @@ def show_collected(rows: Sequence[Collected], store: Store, *, as_json: bool) ->
         print_whole(shown, out)
     for line in (*elsewhere(rows), *_unscored(here)):
         out.print(line, soft_wrap=True)
-    for run in dict.fromkeys(row.run for row in here if row.state != BUSY):
+    for run in dict.fromkeys(row.run for row in here if row.state != FOLLOWED):
         holders = {row.holder for row in here if row.run == run} - {""}
         if holders:
             out.print(f"Run {run} was started by {plain(min(holders))}: it goes on there", soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -9,19 +10,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestrator.cli import candidates
-from orchestrator.cli.collected import FAILED, read_lanes, show_collected
+from orchestrator.cli.collected import FAILED, followed, read_lanes, show_collected
 from orchestrator.cli.context import Db, InventoryFile, Json, console, errors_console, project
 from orchestrator.cli.screen.output import output
 from orchestrator.cli.screen.terminal import plain
 from orchestrator.cli.waiting import replay_all
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from orchestrator.cli.collected import Collected
     from orchestrator.cli.context import Project
     from orchestrator.devices.fleet import Outcome
     from orchestrator.domain.device import Device
+    from orchestrator.runs.collect import LaneToRead
     from orchestrator.store.rows import LaneRow
+    from orchestrator.store.store import Store
 
 EPILOG = """Exit status 1 if any device fails.  Examples:
 
@@ -69,7 +73,7 @@ def stop(
             for lane in unended
             if lane.device in answered
         ]
-        rows = read_lanes(files.farm(), store, row.id, asked, waits=True) if asked else []
+        rows = _stored(files, store, row.id, asked)
         removed = lanes.keys() - {device.name for device in devices}
         for name in removed:
             errors_console().print(
@@ -81,6 +85,17 @@ def stop(
             console().print(f"nothing of run {row.id} runs on devices", soft_wrap=True)
     failed = removed or any(outcome.error for outcome in outcomes) or any(each.state == FAILED for each in rows)
     raise typer.Exit(1 if failed else 0)
+
+
+def _stored(files: Project, store: Store, run: str, lanes: Sequence[LaneToRead]) -> list[Collected]:
+    """Store what ``lanes`` finished, unless the command that follows the run does."""
+    if not lanes:
+        return []
+    with store.following(run) as is_ours:
+        if is_ours:
+            return read_lanes(files.farm(), store, run, lanes, waits=True)
+    counted = Counter(lane.device for lane in lanes)
+    return [followed(device, run, count) for device, count in counted.items()]
 
 
 def _stop_one(files: Project, lanes: Mapping[str, LaneRow], device: Device, *, now: bool) -> bool:

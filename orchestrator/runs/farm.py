@@ -19,6 +19,7 @@ from orchestrator.devices.session import Session, relays
 from orchestrator.domain.result import Verdict
 from orchestrator.domain.run_event import DatasetRead, RunDetached, RunEnded, RunResumed, RunStarted
 from orchestrator.domain.suite import Suite
+from orchestrator.errors import UsageError
 from orchestrator.models import preflight
 from orchestrator.models.artifacts import Artifacts
 from orchestrator.models.build_processes import BuildLimits
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 NOTHING_RAN = 3
+FOLLOWED = "watch it there, or with farm web; once that command has ended: farm attach"
 #: In farm's own folder: where events wait while the database is out of reach.
 SPOOL = "spool"
 
@@ -159,7 +161,7 @@ class Farm:
         """Go on with a run that stopped: collect what the devices finished meanwhile, measure only the rest.
 
         What waits in a file since the database was out of reach is stored first. Raises `UnknownName` where ``store``
-        has no such run, `UsageError` where another controller started it.
+        has no such run, `UsageError` where another controller started it or another command follows it.
         """
         row = store.run(run)
         refuse_adopted(store, row.id)
@@ -209,7 +211,10 @@ class Farm:
         def stages(ours: Session, recorder: Recorder) -> Stage[None]:
             return _stages(self._context(run, suite, ours, datasets), devices, store, recorder)
 
-        return self._recorded(run, first, stages, store, session, devices=devices)
+        with store.following(run) as is_ours:
+            if not is_ours:
+                raise UsageError(f"another farm command follows run {run}", hint=FOLLOWED)
+            yield from self._recorded(run, first, stages, store, session, devices=devices)
 
     def _recorded(
         self,

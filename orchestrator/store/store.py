@@ -70,8 +70,8 @@ class Store(Queries, Writer):
         self._cases.forget()
 
     @contextmanager
-    def collecting(self, run: str) -> Iterator[bool]:
-        """Yield whether ``run`` is this process's to collect until the end, False where another process collects it."""
+    def following(self, run: str) -> Iterator[bool]:
+        """Yield whether ``run`` is this process's to store until the end, False where another process follows it."""
         with turns.turn(self._engine, run) as is_ours:
             yield is_ours
 

@@ -158,9 +158,9 @@ def test_models_without_their_labels_are_named_and_labels_of_other_images_refuse
             unlabelled(replace(run, images=(other,)), tmp_path, "pi")
 
 
-def test_a_run_is_collected_by_one_process_at_a_time(migrated_url):
+def test_a_run_is_followed_by_one_process_at_a_time(migrated_url):
     with Store.open(migrated_url) as one, Store.open(migrated_url) as other:
-        with one.collecting(RUN) as is_ours, other.collecting("run-2") as is_theirs:
+        with one.following(RUN) as is_ours, other.following("run-2") as is_theirs:
             assert (is_ours, is_theirs) == (True, True)
-        with other.collecting(RUN) as is_ours:
+        with other.following(RUN) as is_ours:
             assert is_ours

@@ -81,7 +81,7 @@ def test_two_that_collect_a_run_at_once_store_everything_once(tmp_path, database
     assert [status for _, status in answers] == [0, 0], answers
     states = [row["state"] for (out, _), _ in answers for row in json.loads(out)]
     assert states.count("whole") == 1
-    assert set(states) <= {"whole", "being collected"}
+    assert set(states) <= {"whole", "followed"}
     found = events(database_url)
     assert {kind: count for (kind, _), count in found.items() if count > 1} == {
         "AttemptStarted": 3,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from collections import Counter
 
 import pytest
 
@@ -153,6 +154,27 @@ def test_stop_lets_the_step_under_way_end_collects_what_is_done_and_resume_does_
     assert len(attempts(project)) == len(done) < 200
     assert "nothing of run" in again.stdout
     assert f"{200 - len(done)} attempts" in plan.stdout
+
+
+def test_a_run_that_one_command_follows_is_stored_by_no_other(project, detached):
+    run = detached(200)
+    attached = project.start("attach")
+    wait_for(lambda: attempts(project))
+
+    others = [project.farm(*words) for words in (("attach",), ("run", "--resume"))]
+    collected = project.json("collect")
+    stopped = project.json("stop", run)
+    _, err = attached.communicate(timeout=300)
+
+    for other in others:
+        assert other.returncode == 2
+        assert f"another farm command follows run {run}" in other.stderr
+        assert "once that command has ended: farm attach" in other.stderr
+    assert [(row["device"], row["state"]) for row in (*collected, *stopped)] == [("local", "followed")] * 2
+    assert f"farm run --resume {run}" in err, "the command that follows it has its end"
+    kinds = Counter(kind for (kind,) in project.rows("SELECT kind FROM events"))
+    assert kinds["LaneStarted"] == kinds["LaneEnded"] == 1
+    assert 0 < kinds["AttemptEnded"] == len(attempts(project)) < 200
 
 
 def test_stop_now_ends_the_worker_and_keeps_what_was_finished(project, detached):
