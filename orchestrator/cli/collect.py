@@ -108,8 +108,8 @@ class Stranger:
     lanes: tuple[FoundLane, ...]
     #: How far the database has each lane that it knows.
     offsets: Mapping[str, int]
-    #: Whether it lacks nothing but scores whose labels are here now.
-    scores_only: bool = False
+    #: Lanes that it has to their ends: of these it lacks scores, whose labels are here now, or verdicts.
+    ended: frozenset[str] = frozenset()
 
 
 def lacking(
@@ -122,17 +122,18 @@ def lacking(
 
     A lane that two names of one machine lead to is there once. What another store has whole is left out, and what bears the name of
     another device of ``inventory``: no device speaks for another. A lane that was stored without its scores lacks them once their labels
-    are a file by whose sha256 ``is_here`` says so.
+    are a file by whose sha256 ``is_here`` says so; one that was stored and not judged lacks its verdicts.
     """
     from orchestrator.runs.collect import LaneToRead
-    from orchestrator.store.adoptions import adoptions, unlabelled
+    from orchestrator.store.adoptions import adoptions, is_judged, unlabelled
 
     runs = {row.id for row in store.runs()}
     with store.reading() as session:
         adopted = adoptions(session, {lane.run for _, lanes in found for lane in lanes})
     theirs = {run for run, _ in adopted}
     wanted_labels = {key: [each["labels"] for each in unlabelled(detail).values()] for key, detail in adopted.items()}
-    scorable = {key for key, labels in wanted_labels.items() if labels and all(map(is_here, labels))}
+    open_ones = {key for key, labels in wanted_labels.items() if labels and all(map(is_here, labels))}
+    open_ones |= {key for key, detail in adopted.items() if not is_judged(detail)}
     stored = {row.id: row for row in store.lanes()}
     of_runs: dict[str, list[LaneToRead]] = {}
     elsewhere: dict[tuple[str, str], tuple[Device, list[FoundLane]]] = {}
@@ -140,7 +141,7 @@ def lacking(
     for device, lanes in found:
         for lane in sorted(lanes, key=lambda lane: lane.began_at_ns):
             row, key = stored.get(lane.lane), (device.name, lane.run)
-            has_all = row is not None and row.ended and key[::-1] not in scorable
+            has_all = row is not None and row.ended and key[::-1] not in open_ones
             if lane.lane in seen or has_all or (row is not None and row.device != device.name):
                 continue
             wanted = LaneToRead(device=device, lane=lane.lane, offset=None if row is None else row.offset)
@@ -150,15 +151,15 @@ def lacking(
             seen.add(lane.lane)
             if lane.run in runs - theirs and lane.lane.startswith(f"{lane.run}-"):
                 of_runs.setdefault(lane.run, []).append(wanted)
-            elif not lane.stored or key[::-1] in scorable:
+            elif not lane.stored or key[::-1] in open_ones:
                 elsewhere.setdefault(key, (device, []))[1].append(lane)
     strangers, others = [], []
     for (name, run), (device, lanes_there) in elsewhere.items():
         over = tuple(lane for lane in lanes_there if lane.state != RUNNING and lane.lane.startswith(f"{run}-"))
         if over:
             offsets = {lane.lane: stored[lane.lane].offset for lane in over if lane.lane in stored}
-            scores_only = all(lane.lane in stored and stored[lane.lane].ended for lane in over)
-            strangers.append(Stranger(device=device, run=run, lanes=over, offsets=offsets, scores_only=scores_only))
+            ended = frozenset(lane for lane in offsets if stored[lane].ended)
+            strangers.append(Stranger(device=device, run=run, lanes=over, offsets=offsets, ended=ended))
         else:
             others.append(Collected(device=name, run=run, lanes=len(lanes_there), state=ELSEWHERE, why=STILL_RUNS))
     return of_runs, strangers, others
@@ -170,7 +171,7 @@ def take_over(farm: Farm, files: Project, store: Store, stranger: Stranger) -> C
     from orchestrator.devices.remote.upkeep import origin_of
     from orchestrator.devices.session import connect
     from orchestrator.errors import FarmError
-    from orchestrator.exchange.adopt import adopt, label, unlabelled
+    from orchestrator.exchange.adopt import adopt, note_judged, unlabelled
     from orchestrator.runs.collect import LaneToRead
 
     device, run, newest = stranger.device, stranger.run, stranger.lanes[-1]
@@ -192,15 +193,15 @@ def take_over(farm: Farm, files: Project, store: Store, stranger: Stranger) -> C
         LaneToRead(
             device=device,
             lane=each.lane,
-            offset=0 if stranger.scores_only else stranger.offsets.get(each.lane),
+            offset=0 if each.lane in stranger.ended else stranger.offsets.get(each.lane),
             unlabelled=frozenset(lacks),
-            scores_only=stranger.scores_only,
+            scores_only=each.lane in stranger.ended,
         )
         for each in stranger.lanes
     ]
     (row,) = read_lanes(farm, store, run, lanes, waits=False, origins={device.name: origin})
     row.holder = holder or "another controller"
     row.unlabelled = sorted({each["dataset"] for each in lacks.values()})
-    if stranger.scores_only and row.state == WHOLE:
-        label(store, run, device.name, holder)
+    if row.state == WHOLE:
+        note_judged(store, run, device.name, holder, lacks)
     return row

@@ -14,7 +14,7 @@ from orchestrator.errors import AnswerRefused
 from orchestrator.exchange.records import decode
 from orchestrator.runtimes.catalogue import has_scores
 from orchestrator.store import schema
-from orchestrator.store.adoptions import ADOPTED, adoptions
+from orchestrator.store.adoptions import ADOPTED, TAKEN_OVER, adoptions
 from orchestrator.store.events import plain, row_of
 from orchestrator.store.statements import insert_new
 
@@ -66,10 +66,11 @@ def adopt(  # noqa: PLR0917  what is known of who started it
         connection.execute(tables["events"].insert(), [*ready, _adopted(origin.run, device, holder, unlabelled)])
 
 
-def label(store: Store, run: str, device: str, holder: str) -> None:
-    """Note that the scores of a run that was taken over from ``device`` without them are stored now."""
+def note_judged(store: Store, run: str, device: str, holder: str, unlabelled: Mapping[str, Mapping[str, str]]) -> None:
+    """Note that what was taken over of a run from ``device`` is stored and judged, but for the scores of `unlabelled` models."""
     with store.writing() as session:
-        session.execute(schema.Base.metadata.tables["events"].insert(), [_adopted(run, device, holder, {})])
+        row = _adopted(run, device, holder, unlabelled) | {"kind": TAKEN_OVER}
+        session.execute(schema.Base.metadata.tables["events"].insert(), [row])
 
 
 def _adopted(run: str, device: str, holder: str, unlabelled: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import sys
 from collections import Counter
 
@@ -12,6 +13,7 @@ import sqlalchemy
 
 from agent import journal
 from orchestrator.datasets.phantom import FINDINGS
+from orchestrator.store.store import Store
 from tests.faults.test_clock import SUITE
 from tests.lab.project import Project, wait_for
 
@@ -157,4 +159,29 @@ def test_latencies_are_stored_without_labels_and_the_scores_once_they_are_here(t
     assert (kinds["LaneStarted"], kinds["AttemptEnded"], kinds["Scored"], kinds["CaseJudged"]) == (1, 2, 1, 2)
     assert len(other.rows("SELECT id FROM attempts WHERE run = ?", run)) == 2
     assert len(other.rows("SELECT id FROM scores WHERE run = ?", run)) == 1
+    assert "nothing to collect" in rest.stdout
+
+
+def test_what_was_stored_and_not_judged_is_judged_by_the_next_collect(tmp_path):
+    _, run = measured(tmp_path, ["pi"])
+    other = project_of(tmp_path / "other", ["pi"])
+    Store.open(f"sqlite:///{other.folder / 'farm.db'}").close()
+    with sqlite3.connect(other.folder / "farm.db") as database:
+        database.execute(
+            "CREATE TRIGGER cut BEFORE INSERT ON events WHEN NEW.kind = 'CaseJudged' BEGIN SELECT RAISE(ABORT, 'cut'); END"
+        )
+
+    cut = other.farm("collect")
+    with sqlite3.connect(other.folder / "farm.db") as database:
+        before = database.execute("SELECT kind FROM events").fetchall()
+        database.execute("DROP TRIGGER cut")
+    (judged,) = other.json("collect")
+    rest = other.farm("collect")
+
+    assert cut.returncode == 1
+    assert ("LaneEnded",) in before
+    assert (judged["run"], judged["state"], judged["attempts"]) == (run, "whole", 0)
+    kinds = Counter(kind for (kind,) in other.rows("SELECT kind FROM events"))
+    assert (kinds["LaneStarted"], kinds["AttemptEnded"], kinds["CaseJudged"], kinds["RunEnded"]) == (1, 3, 1, 1)
+    assert [row["attempts"] for row in other.json("results", "list", "--run", run)] == [3]
     assert "nothing to collect" in rest.stdout
