@@ -66,6 +66,11 @@ class Choice:
     #: The fastest, where ``chosen`` is another because intervals do not tell them apart and it is smaller.
     as_fast_as: Candidate | None
 
+    @property
+    def is_unscored(self) -> bool:
+        """Whether nothing can be chosen because no image was scored."""
+        return self.chosen is None and all(UNSCORED in each.refusals for each in self.candidates)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetChoice:

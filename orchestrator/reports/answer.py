@@ -52,7 +52,7 @@ def sentences(rows: Sequence[TableRow]) -> Iterator[str]:
         choices.append((choice, of_one))
     several = len({choice.model for choice, _ in choices}) > 1
     yield from (_sentence(choice, of_one, several=several) for choice, of_one in choices)
-    yield from map(fleet_sentence, for_fleet([choice for choice, _ in choices]))
+    yield from map(fleet_sentence, for_fleet([choice for choice, _ in choices if not choice.is_unscored]))
 
 
 def undecided(choice: Choice, rows: Sequence[TableRow]) -> str:
@@ -76,13 +76,30 @@ def _sentence(choice: Choice, rows: Sequence[TableRow], *, several: bool) -> str
     """Return the answer for one model on one device, the model by name where there are several."""
     if why := undecided(choice, rows):
         return why
+    if choice.is_unscored and (by_time := _by_time_alone(rows, several=several)):
+        return by_time
     if choice.chosen is None:
         count = len(choice.candidates)
         return f"no scheme of {choice.model} can be recommended on {choice.device}: all {count} are refused; farm results best explains"
-    where = f"{choice.model} on {choice.device}" if several else choice.device
-    answer = _recommended(choice, choice.chosen, where)
+    answer = _recommended(choice, choice.chosen, _where(choice, several=several))
     busy = load_words(busy_throughout([each.row for each in rows]))
     return f"{answer}. {choice.device} was too busy to tell {_untold(choice.chosen)}: {busy}" if busy else answer
+
+
+def _by_time_alone(rows: Sequence[TableRow], *, several: bool) -> str:
+    """Return the fastest where no image was scored: nothing says that it may be deployed. Empty where no time is known either."""
+    against = {each.row.case: each.against for each in rows if each.against is not None}
+    (choice,) = choose([each.row for each in rows], against, Limits(auc_drop=None))
+    if choice.chosen is None:
+        return ""
+    name, pair = _name(choice, choice.chosen), choice.chosen.against
+    is_told = pair is not None and choice.chosen.row.scheme not in BASELINES
+    words = ", ".join([_time(choice.chosen), *_size(choice.chosen)]) if is_told else "the fastest"
+    return f"{name} is {words} on {_where(choice, several=several)} by time alone: no image was scored"
+
+
+def _where(choice: Choice, *, several: bool) -> str:
+    return f"{choice.model} on {choice.device}" if several else choice.device
 
 
 def _untold(chosen: Candidate) -> str:

@@ -9,7 +9,6 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from orchestrator.analysis.best import UNSCORED
 from orchestrator.analysis.significance import FASTER, SLOWER
 from orchestrator.domain.units import format_bytes, format_ns
 from orchestrator.reports.case_table import LEAST_FOR_INTERVAL
@@ -46,7 +45,7 @@ def sentence(choice: Choice) -> str:
     if choice.chosen is None:
         count = len(choice.candidates)
         text = f"{where}: nothing fits: {'the only result is' if count == 1 else f'all {count} results are'} refused"
-        if all(UNSCORED in each.refusals for each in choice.candidates):
+        if choice.is_unscored:
             return f"{text}, since no image was scored; by time alone: farm results best --max-auc-drop any"
         return text
     row = choice.chosen.row

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from orchestrator.analysis.auc import AucDifference
@@ -10,6 +12,8 @@ from orchestrator.analysis.significance import CANT_TELL, FASTER, NOTHING_SEEN, 
 from orchestrator.analysis.table_rows import TableRow
 from orchestrator.reports import answer, best
 from tests.unit.test_reports import make_pair, make_row, printed, reason
+
+BY_TIME = [("int8", 2e6), ("float16", 1e6)]
 
 
 def beside(row, speedup, verdict=FASTER, **changes):
@@ -69,6 +73,16 @@ def test_nothing_of_a_model_whose_float32_scores_all_images_alike_is_deployed():
         ("tiny-cxr itself, as float32, gives all images the same score",),
     ]
     assert by_time.chosen is not None
+
+
+def test_where_no_image_was_scored_the_answer_is_by_time_alone():
+    (sentence,) = answer.sentences(rows(auc_mean=None))
+    alone = [TableRow(row=make_row(scheme=scheme, auc_mean=None, p50_ns=p50), against=None) for scheme, p50 in BY_TIME]
+
+    assert sentence == "int8 is 2.1× faster (1.9–2.3), 3.9× smaller on local by time alone: no image was scored"
+    assert list(answer.sentences(alone)) == ["float16 is the fastest on local by time alone: no image was scored"]
+    timeless = [TableRow(row=replace(each.row, p50_ns=None), against=None) for each in alone]
+    assert next(answer.sentences(timeless)).endswith("all 2 are refused; farm results best explains")
 
 
 def test_where_no_image_was_scored_the_next_command_ranks_by_time_alone():

@@ -54,6 +54,13 @@ def test_devices_that_differ_get_one_artifact_for_all():
     assert "one artifact for both devices: int8" in found.sentences[0]
 
 
+def test_without_scores_the_lead_is_by_time_alone():
+    found = head(rows({"pi5": {"float32": (3e6, 4000), "int8": (1e6, 1000)}}, auc_mean=None), Limits())
+
+    assert (found.text, found.tone) == ("No variant can be recommended", "none")
+    assert found.lead == "int8 is the fastest on pi5 by time alone: no image was scored."
+
+
 def test_warnings_are_in_the_tone():
     reason = {"verdict": "WARN", "code": "drift", "message": "slower", "advice": "cool it"}
 
