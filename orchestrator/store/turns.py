@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -36,7 +36,7 @@ def turn(engine: Engine, run: str) -> Iterator[bool]:
         with _session_lock(engine, run) as is_ours:
             yield is_ours
     elif engine.url.database:
-        with _file_lock(Path(f"{engine.url.database}-lock"), run) as is_ours:
+        with _file_lock(Path(f"{Path(engine.url.database).resolve()}-lock"), run) as is_ours:
             yield is_ours
     else:
         yield True
@@ -50,7 +50,9 @@ def _session_lock(engine: Engine, run: str) -> Iterator[bool]:
         query = text("SELECT pg_try_advisory_lock(:farm, hashtext(:run))")
         yield bool(connection.execute(query, {"farm": ADVISORY_LOCK, "run": run}).scalar())
     finally:
-        connection.invalidate()  # a session that ends lets go of its locks
+        with suppress(StoreError):  # of a server that is gone, which lets go by itself
+            connection.execute(text("SELECT pg_advisory_unlock_all()"))
+        connection.invalidate()
         connection.close()
 
 
