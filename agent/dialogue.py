@@ -63,11 +63,10 @@ class Framed(io.RawIOBase):
         """Read what there is of one frame; 0 bytes at the end alone."""
         if not self._left and not self._is_over:
             self._left = int.from_bytes(_exactly(self._descriptor, 4), "big")
-        piece = os.read(self._descriptor, min(len(buffer), self._left)) if self._left else b""
-        self._left -= len(piece)
-        self._is_over = self._is_over or not piece
-        buffer[: len(piece)] = piece
-        return len(piece)
+        count = os.readv(self._descriptor, [memoryview(buffer)[: self._left]]) if self._left else 0
+        self._left -= count
+        self._is_over = self._is_over or not count
+        return count
 
 
 def _words() -> Optional[list[str]]:

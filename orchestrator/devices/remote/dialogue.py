@@ -32,8 +32,9 @@ NOISE_BYTES = 1 << 20
 _KEPT_NOISE_BYTES = 4_000
 #: Of the line that an answer begins with.
 _HEAD_BYTES = 200
-#: Of what a command reads, as much goes into a frame as the agent takes at a time.
+#: Of what a command reads, as much goes into one frame of a question that is made at once.
 _FRAME_BYTES = 1 << 18
+_FRAME_HEAD_BYTES = 4
 
 
 def exchange(
@@ -77,22 +78,23 @@ class _Question:
 
     def __init__(self, words: Sequence[str], stdin: BinaryIO) -> None:
         self._stdin = stdin
-        self._ready = bytearray(_frame(json.dumps(list(words)).encode()))
+        self._words = _frame(json.dumps(list(words)).encode())
         self._is_over = False
 
     def read(self, size: int) -> bytes:
-        """Return ``size`` bytes at most, none at the end."""
-        if not self._ready and not self._is_over:
-            piece = self._stdin.read(_FRAME_BYTES)
-            self._is_over = not piece
-            self._ready += _frame(piece)
-        piece = bytes(self._ready[:size])
-        del self._ready[:size]
-        return piece
+        """Return ``size`` bytes at most, more than a frame's head has; none at the end."""
+        if self._words:
+            piece, self._words = self._words[:size], self._words[size:]
+            return piece
+        if self._is_over:
+            return b""
+        piece = self._stdin.read(size - _FRAME_HEAD_BYTES)
+        self._is_over = not piece
+        return _frame(piece)
 
 
 def _frame(content: bytes) -> bytes:
-    return len(content).to_bytes(4, "big") + content
+    return len(content).to_bytes(_FRAME_HEAD_BYTES, "big") + content
 
 
 class Answer:
