@@ -130,7 +130,7 @@ def _json(text: str) -> Any:
 
 
 def _sqlite(url: URL, *, create: bool) -> Engine:
-    path = _path(url)
+    path = path_of(url)
     if path is not None and not create and not path.exists():
         url, path = sqlalchemy.URL.create("sqlite"), None
     only_read = path if path is not None and not create and read_only.is_read_only(path) else None
@@ -178,8 +178,8 @@ def _inode(path: Path | None) -> int | None:
         return None
 
 
-def _path(url: URL) -> Path | None:
-    """Return the file of the database, ``None`` for one in memory; raises `StoreError` where no file can be."""
+def path_of(url: URL) -> Path | None:
+    """Return the file of a SQLite database, ``None`` for one in memory; raises `StoreError` where no file can be."""
     if not url.database or url.database.startswith((":", "file:")):
         return None
     path = Path(url.database).absolute()

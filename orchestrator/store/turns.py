@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING
 from sqlalchemy import text
 
 from orchestrator.errors import StoreError
+from orchestrator.store.engine import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,8 +36,8 @@ def turn(engine: Engine, run: str) -> Iterator[bool]:
     if engine.dialect.name == "postgresql":
         with _session_lock(engine, run) as is_ours:
             yield is_ours
-    elif engine.url.database:
-        with _file_lock(Path(f"{Path(engine.url.database).resolve()}-lock"), run) as is_ours:
+    elif (database := path_of(engine.url)) is not None:
+        with _file_lock(Path(f"{database.resolve()}-lock"), run) as is_ours:
             yield is_ours
     else:
         yield True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from dataclasses import replace
 
@@ -18,6 +20,12 @@ from orchestrator.store.store import Store
 from tests.unit.test_origin import SHA256, text_of
 
 RUN = "run-1"
+#: A process that says whether a run is its own.
+FOLLOW = """
+from orchestrator.store.store import Store
+with Store.open({url!r}) as store, store.following({run!r}) as is_ours:
+    print(is_ours)
+"""
 
 
 @pytest.fixture
@@ -164,3 +172,22 @@ def test_a_run_is_followed_by_one_process_at_a_time(migrated_url):
             assert (is_ours, is_theirs) == (True, True)
         with other.following(RUN) as is_ours:
             assert is_ours
+
+
+def test_a_run_in_memory_is_ours_and_leaves_no_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with Store.open("sqlite:///:memory:") as store, store.following(RUN) as is_ours:
+        assert is_ours
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_locked_once_whatever_link_leads_to_it(tmp_path):
+    Store.open(f"sqlite:///{tmp_path / 'farm.db'}").close()
+    (tmp_path / "link.db").symlink_to("farm.db")
+    other = FOLLOW.format(url=f"sqlite:///{tmp_path / 'link.db'}", run=RUN)
+
+    with Store.open(f"sqlite:///{tmp_path / 'farm.db'}") as store, store.following(RUN):
+        refused = subprocess.run([sys.executable, "-c", other], capture_output=True, text=True, check=True)
+    free = subprocess.run([sys.executable, "-c", other], capture_output=True, text=True, check=True)
+
+    assert (refused.stdout, free.stdout) == ("False\n", "True\n")
