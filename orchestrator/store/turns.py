@@ -50,9 +50,11 @@ def _session_lock(engine: Engine, run: str) -> Iterator[bool]:
         connection.execute(text(PATIENCE))
         query = text("SELECT pg_try_advisory_lock(:farm, hashtext(:run))")
         yield bool(connection.execute(query, {"farm": ADVISORY_LOCK, "run": run}).scalar())
-    finally:
-        with suppress(StoreError):  # of a server that is gone, which lets go by itself
+        with suppress(
+            StoreError
+        ):  # of a server that is gone, which lets go by itself; after an error nothing waits for one
             connection.execute(text("SELECT pg_advisory_unlock_all()"))
+    finally:
         connection.invalidate()
         connection.close()
 
