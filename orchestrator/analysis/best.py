@@ -68,8 +68,9 @@ class Choice:
 
     @property
     def is_unscored(self) -> bool:
-        """Whether nothing can be chosen because no image was scored."""
-        return self.chosen is None and all(UNSCORED in each.refusals for each in self.candidates)
+        """Whether nothing can be chosen because no AUC is known of what is right otherwise."""
+        unscored = [UNSCORED in each.refusals for each in self.candidates if each.row.verdict != "INVALID"]
+        return self.chosen is None and bool(unscored) and all(unscored)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -73,7 +74,9 @@ def collect(names: Names = None, db: Db = None, inventory: InventoryFile = None,
                     for row in _collected(farm, files, store, lanes, theirs):
                         (others if row.state == ELSEWHERE else rows).append(row)
                 else:
-                    rows += [followed(device, run, len(lanes)) for device, lanes in of_run if lanes]
+                    lacked = Counter(lane.device for lane in of_runs.get(run, ()))
+                    lacked.update({each.device: len(each.lanes) for each in strangers if each.run == run})
+                    rows += [followed(device, run, count) for device, count in lacked.items()]
         rows += others
         show_collected(rows, store, as_json=json)
         is_new = not others and not store.runs()

@@ -89,9 +89,11 @@ def stop(
 
 def _stored(files: Project, store: Store, run: str, lanes: Sequence[LaneToRead]) -> list[Collected]:
     """Store what ``lanes`` finished, unless the command that follows the run does."""
+    from orchestrator.runs.farm import LEAVES_WITHIN_S
+
     if not lanes:
         return []
-    with store.following(run) as is_ours:
+    with store.following(run, wait_s=LEAVES_WITHIN_S) as is_ours:
         if is_ours:
             return read_lanes(files.farm(), store, run, lanes, waits=True)
     counted = Counter(lane.device for lane in lanes)

@@ -14,7 +14,7 @@ from orchestrator.errors import AnswerRefused
 from orchestrator.exchange.records import decode
 from orchestrator.runtimes.catalogue import has_scores
 from orchestrator.store import schema
-from orchestrator.store.adoptions import ADOPTED, TAKEN_OVER, adoptions
+from orchestrator.store.adoptions import ADOPTED, TAKEN_OVER, adoptions, is_judged
 from orchestrator.store.events import plain, row_of
 from orchestrator.store.statements import insert_new
 
@@ -52,7 +52,10 @@ def adopt(  # noqa: PLR0917  what is known of who started it
         tables = schema.Base.metadata.tables
         for name in ("runs", "artifacts", "devices", "cases"):
             connection.execute(insert_new(connection, tables[name]), rows[name])
-        if (origin.run, device) in adoptions(session, [origin.run]):
+        known = adoptions(session, [origin.run]).get((origin.run, device))
+        if known is not None:
+            if is_judged(known):  # what comes now is not
+                session.execute(tables["events"].insert(), [_adopted(origin.run, device, holder, unlabelled)])
             return
         session.add(schema.DeviceFacts(**rows["device_facts"][0]))
         keys = [{key: row[key] for key in _IDENTITY} for row in rows["cases"]]

@@ -52,7 +52,8 @@ def sentences(rows: Sequence[TableRow]) -> Iterator[str]:
         choices.append((choice, of_one))
     several = len({choice.model for choice, _ in choices}) > 1
     yield from (_sentence(choice, of_one, several=several) for choice, of_one in choices)
-    yield from map(fleet_sentence, for_fleet([choice for choice, _ in choices if not choice.is_unscored]))
+    scored = {choice.model for choice, _ in choices if not choice.is_unscored}
+    yield from map(fleet_sentence, for_fleet([choice for choice, _ in choices if choice.model in scored]))
 
 
 def undecided(choice: Choice, rows: Sequence[TableRow]) -> str:
@@ -87,15 +88,21 @@ def _sentence(choice: Choice, rows: Sequence[TableRow], *, several: bool) -> str
 
 
 def _by_time_alone(rows: Sequence[TableRow], *, several: bool) -> str:
-    """Return the fastest where no image was scored: nothing says that it may be deployed. Empty where no time is known either."""
+    """Return the fastest where no AUC is known: nothing says that it may be deployed. Empty where no time is known either."""
     against = {each.row.case: each.against for each in rows if each.against is not None}
     (choice,) = choose([each.row for each in rows], against, Limits(auc_drop=None))
     if choice.chosen is None:
         return ""
     name, pair = _name(choice, choice.chosen), choice.chosen.against
-    is_told = pair is not None and choice.chosen.row.scheme not in BASELINES
-    words = ", ".join([_time(choice.chosen), *_size(choice.chosen)]) if is_told else "the fastest"
-    return f"{name} is {words} on {_where(choice, several=several)} by time alone: no image was scored"
+    words = "the fastest" if choice.as_fast_as is None else "as fast as any, and the smallest,"
+    if (
+        pair is not None
+        and pair.difference is not None
+        and not pair.blockers
+        and choice.chosen.row.scheme not in BASELINES
+    ):
+        words = ", ".join([_time(choice.chosen), *_size(choice.chosen)])
+    return f"{name} is {words} on {_where(choice, several=several)} by time alone: no AUC is known"
 
 
 def _where(choice: Choice, *, several: bool) -> str:

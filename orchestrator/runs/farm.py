@@ -52,7 +52,8 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 NOTHING_RAN = 3
-FOLLOWED = "watch it there, or with farm web; once that command has ended: farm attach"
+#: A command that collects a run, or just leaves it, has it no longer then.
+LEAVES_WITHIN_S = 5.0
 #: In farm's own folder: where events wait while the database is out of reach.
 SPOOL = "spool"
 
@@ -211,9 +212,10 @@ class Farm:
         def stages(ours: Session, recorder: Recorder) -> Stage[None]:
             return _stages(self._context(run, suite, ours, datasets), devices, store, recorder)
 
-        with store.following(run) as is_ours:
+        with store.following(run, wait_s=LEAVES_WITHIN_S) as is_ours:
             if not is_ours:
-                raise UsageError(f"another farm command follows run {run}", hint=FOLLOWED)
+                hint = f"farm web shows it meanwhile; once that command has ended: farm attach {run}"
+                raise UsageError(f"another farm command stores run {run}", hint=hint)
             yield from self._recorded(run, first, stages, store, session, devices=devices)
 
     def _recorded(

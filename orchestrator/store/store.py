@@ -70,9 +70,9 @@ class Store(Queries, Writer):
         self._cases.forget()
 
     @contextmanager
-    def following(self, run: str) -> Iterator[bool]:
-        """Yield whether ``run`` is this process's to store until the end, False where another process follows it."""
-        with turns.turn(self._engine, run) as is_ours:
+    def following(self, run: str, *, wait_s: float = 0.0) -> Iterator[bool]:
+        """Yield whether ``run`` is this process's to store until the end, False where another process stores it for ``wait_s``."""
+        with turns.turn(self._engine, run, wait_s) as is_ours:
             yield is_ours
 
     def samples_pruned(self, run: str) -> bool:

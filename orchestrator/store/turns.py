@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import time
 import zlib
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,7 +16,7 @@ from orchestrator.errors import StoreError
 from orchestrator.store.engine import path_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy import Engine
 
@@ -22,34 +24,36 @@ if TYPE_CHECKING:
 PATIENCE = """SELECT set_config(known.name, wanted.value, false) FROM pg_settings AS known JOIN (VALUES
     ('tcp_keepalives_idle', '30'), ('tcp_keepalives_interval', '10'), ('tcp_keepalives_count', '3'), ('idle_session_timeout', '0')
 ) AS wanted (name, value) ON known.name = wanted.name"""
+#: Between two looks at a lock that another process has.
+LOOK_S = 0.2
 #: Any number, the same for every farm: the first half of a lock's name in PostgreSQL, the second is the run's hash.
 ADVISORY_LOCK = 7_236_128
 
 
 @contextmanager
-def turn(engine: Engine, run: str) -> Iterator[bool]:
-    """Yield whether ``run`` is this process's until the end, False where another one has it; whoever dies gives it back.
+def turn(engine: Engine, run: str, wait_s: float = 0.0) -> Iterator[bool]:
+    """Yield whether ``run`` is this process's until the end, False where another one has it for ``wait_s``; whoever dies gives it back.
 
     PostgreSQL holds an advisory lock of a session, which ends where the server does; beside a file of SQLite's, a file is locked, by
     processes: their threads do not exclude each other. Raises `StoreError` where that can't be.
     """
     if engine.dialect.name == "postgresql":
-        with _session_lock(engine, run) as is_ours:
+        with _session_lock(engine, run, wait_s) as is_ours:
             yield is_ours
     elif (database := path_of(engine.url)) is not None:
-        with _file_lock(Path(f"{database.resolve()}-lock"), run) as is_ours:
+        with _file_lock(database.resolve(), run, wait_s) as is_ours:
             yield is_ours
     else:
         yield True
 
 
 @contextmanager
-def _session_lock(engine: Engine, run: str) -> Iterator[bool]:
+def _session_lock(engine: Engine, run: str, wait_s: float) -> Iterator[bool]:
     connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
     try:
         connection.execute(text(PATIENCE))
-        query = text("SELECT pg_try_advisory_lock(:farm, hashtext(:run))")
-        yield bool(connection.execute(query, {"farm": ADVISORY_LOCK, "run": run}).scalar())
+        query, names = text("SELECT pg_try_advisory_lock(:farm, hashtext(:run))"), {"farm": ADVISORY_LOCK, "run": run}
+        yield _tried(lambda: bool(connection.execute(query, names).scalar()), wait_s)
         with suppress(
             StoreError
         ):  # of a server that is gone, which lets go by itself; after an error nothing waits for one
@@ -60,14 +64,27 @@ def _session_lock(engine: Engine, run: str) -> Iterator[bool]:
 
 
 @contextmanager
-def _file_lock(path: Path, run: str) -> Iterator[bool]:
-    """Lock one byte of a file that stays empty, which byte by the run."""
+def _file_lock(database: Path, run: str, wait_s: float) -> Iterator[bool]:
+    """Lock one byte of a file that stays empty, which byte by the run; who may write ``database`` may lock it."""
+    path = Path(f"{database}-lock")
     try:
         file = path.open("ab", buffering=0)
     except OSError as error:
         raise _unlockable(path, error) from error
     with file:
-        yield _is_locked(file, path, run)
+        with suppress(OSError):  # another user's, who did the same
+            like = database.stat()
+            os.fchmod(file.fileno(), like.st_mode & 0o666)
+            os.fchown(file.fileno(), like.st_uid, like.st_gid)
+        yield _tried(lambda: _is_locked(file, path, run), wait_s)
+
+
+def _tried(take: Callable[[], bool], wait_s: float) -> bool:
+    """Return whether ``take`` succeeds within ``wait_s``."""
+    end = time.monotonic() + wait_s
+    while not (is_ours := take()) and time.monotonic() < end:
+        time.sleep(LOOK_S)
+    return is_ours
 
 
 def _is_locked(file: IO[bytes], path: Path, run: str) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import stat
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 
@@ -14,8 +16,9 @@ import sqlalchemy
 from orchestrator.devices.remote import origin
 from orchestrator.domain.artifact import Shard
 from orchestrator.errors import AnswerRefused, StoreError
-from orchestrator.exchange.adopt import adopt, unlabelled
+from orchestrator.exchange.adopt import adopt, note_judged, unlabelled
 from orchestrator.store import schema
+from orchestrator.store.adoptions import adoptions, is_judged
 from orchestrator.store.store import Store
 from tests.unit.test_origin import SHA256, text_of
 
@@ -191,3 +194,46 @@ def test_a_file_is_locked_once_whatever_link_leads_to_it(tmp_path):
     free = subprocess.run([sys.executable, "-c", other], capture_output=True, text=True, check=True)
 
     assert (refused.stdout, free.stdout) == ("False\n", "True\n")
+
+
+def test_whoever_waits_has_the_run_once_another_process_left_it(migrated_url):
+    with subprocess.Popen(
+        [sys.executable, "-c", f"{FOLLOW.format(url=migrated_url, run=RUN)}    input()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+    ) as other:
+        assert other.stdout.readline() == "True\n"
+        with Store.open(migrated_url) as store:
+            with store.following(RUN) as is_ours:
+                assert not is_ours
+            threading.Timer(0.5, other.stdin.write, ["\n"]).start()
+            with store.following(RUN, wait_s=300) as is_ours:
+                assert is_ours
+
+
+def test_who_may_write_a_database_may_lock_a_run_in_it(tmp_path):
+    path = tmp_path / "farm.db"
+    with Store.open(f"sqlite:///{path}") as store:
+        path.chmod(0o660)
+        with store.following(RUN):
+            pass
+
+    assert stat.S_IMODE((tmp_path / "farm.db-lock").stat().st_mode) == 0o660
+
+
+def test_what_is_taken_over_later_waits_to_be_judged_again(store):
+    def is_open():
+        with store.reading() as session:
+            return not is_judged(adoptions(session, [RUN])[RUN, "pi"])
+
+    adopt(store, kept(), "pi", "joe@ward", 1, {})
+    opened = [is_open()]
+    for _ in range(2):
+        note_judged(store, RUN, "pi", "joe@ward", {})
+        opened.append(is_open())
+        adopt(store, kept(), "pi", "joe@ward", 1, {})
+        opened.append(is_open())
+
+    assert opened == [True, False, True, False, True]

@@ -168,8 +168,8 @@ def test_a_run_that_one_command_follows_is_stored_by_no_other(project, detached)
 
     for other in others:
         assert other.returncode == 2
-        assert f"another farm command follows run {run}" in other.stderr
-        assert "once that command has ended: farm attach" in other.stderr
+        assert f"another farm command stores run {run}" in other.stderr
+        assert f"once that command has ended: farm attach {run}" in other.stderr
     assert [(row["device"], row["state"]) for row in (*collected, *stopped)] == [("local", "followed")] * 2
     assert f"farm run --resume {run}" in err, "the command that follows it has its end"
     kinds = Counter(kind for (kind,) in project.rows("SELECT kind FROM events"))

@@ -79,8 +79,17 @@ def test_where_no_image_was_scored_the_answer_is_by_time_alone():
     (sentence,) = answer.sentences(rows(auc_mean=None))
     alone = [TableRow(row=make_row(scheme=scheme, auc_mean=None, p50_ns=p50), against=None) for scheme, p50 in BY_TIME]
 
-    assert sentence == "int8 is 2.1× faster (1.9–2.3), 3.9× smaller on local by time alone: no image was scored"
-    assert list(answer.sentences(alone)) == ["float16 is the fastest on local by time alone: no image was scored"]
+    assert sentence == "int8 is 2.1× faster (1.9–2.3), 3.9× smaller on local by time alone: no AUC is known"
+    assert list(answer.sentences(alone)) == ["float16 is the fastest on local by time alone: no AUC is known"]
+    invalid = TableRow(
+        row=make_row(scheme="dynamic", verdict="INVALID", reasons=(reason(verdict="INVALID"),)), against=None
+    )
+    assert list(answer.sentences([*alone, invalid])) == list(answer.sentences(alone))
+    larger = TableRow(
+        row=make_row(scheme="int8", auc_mean=None, p50_ns=1e6, p50_high_ns=2e6, size_bytes=9), against=None
+    )
+    (sentence,) = answer.sentences([alone[1], larger])
+    assert sentence == "int8 is as fast as any, and the smallest, on local by time alone: no AUC is known"
     timeless = [TableRow(row=replace(each.row, p50_ns=None), against=None) for each in alone]
     assert next(answer.sentences(timeless)).endswith("all 2 are refused; farm results best explains")
 

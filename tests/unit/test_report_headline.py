@@ -58,10 +58,10 @@ def test_without_scores_the_lead_is_by_time_alone():
     found = head(rows({"pi5": {"float32": (3e6, 4000), "int8": (1e6, 1000)}}, auc_mean=None), Limits())
 
     assert (found.text, found.tone) == ("No variant can be recommended", "none")
-    assert found.lead == "int8 is the fastest on pi5 by time alone: no image was scored."
+    assert found.lead == "int8 is the fastest on pi5 by time alone: no AUC is known."
     assert (
         head(rows({"pi5": {"int8": (1e6, 1000)}}, auc_mean=None), Limits()).lead
-        == "No image was scored; the times are below."
+        == "No AUC is known; the times are below."
     )
 
 

@@ -50,7 +50,7 @@ def headline(
     if not chosen:
         lead = "Every result is refused by a limit or by its verdict; the reasons are below."
         if all(choice.is_unscored for choice in choices):
-            by_time = list(answer.sentences(rows))[:most] or ["No image was scored; the times are below"]
+            by_time = list(answer.sentences(rows))[:most] or ["No AUC is known; the times are below"]
             lead = f"{'; '.join(by_time)}."
         return Headline(text="No variant can be recommended", lead=lead, sentences=sentences, tone="none")
     warned = len(chosen) < len(choices) or any(each.row.verdict != "VALID" for each in chosen)
