@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -94,10 +95,12 @@ def _stored(files: Project, store: Store, run: str, lanes: Sequence[LaneToRead])
     if not lanes:
         return []
     with store.following(run, wait_s=LEAVES_WITHIN_S) as is_ours:
-        if is_ours:
-            return read_lanes(files.farm(), store, run, lanes, waits=True)
-    counted = Counter(lane.device for lane in lanes)
-    return [followed(device, run, count) for device, count in counted.items()]
+        known = {row.id: row for row in store.lanes(run)}  # another command may have stored some until now
+        left = [each for each in lanes if is_ours and not known[each.lane].ended]
+        ours = [replace(each, offset=known[each.lane].offset) for each in left]
+        rows = read_lanes(files.farm(), store, run, ours, waits=True) if ours else []
+    theirs = Counter(each.device for each in lanes if each not in left)
+    return [*rows, *(followed(device, run, count) for device, count in theirs.items())]
 
 
 def _stop_one(files: Project, lanes: Mapping[str, LaneRow], device: Device, *, now: bool) -> bool:
