@@ -8,7 +8,7 @@ import time
 import zlib
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
@@ -54,9 +54,8 @@ def _session_lock(engine: Engine, run: str, wait_s: float) -> Iterator[bool]:
         connection.execute(text(PATIENCE))
         query, names = text("SELECT pg_try_advisory_lock(:farm, hashtext(:run))"), {"farm": ADVISORY_LOCK, "run": run}
         yield _tried(lambda: bool(connection.execute(query, names).scalar()), wait_s)
-        with suppress(
-            StoreError
-        ):  # of a server that is gone, which lets go by itself; after an error nothing waits for one
+        # After an error nothing waits for the server; one that is gone lets go by itself.
+        with suppress(StoreError):
             connection.execute(text("SELECT pg_advisory_unlock_all()"))
     finally:
         connection.invalidate()
@@ -68,15 +67,27 @@ def _file_lock(database: Path, run: str, wait_s: float) -> Iterator[bool]:
     """Lock one byte of a file that stays empty, which byte by the run; who may write ``database`` may lock it."""
     path = Path(f"{database}-lock")
     try:
-        file = path.open("ab", buffering=0)
+        descriptor = _opened(path, database)
     except OSError as error:
         raise _unlockable(path, error) from error
-    with file:
-        with suppress(OSError):  # another user's, who did the same
-            like = database.stat()
-            os.fchmod(file.fileno(), like.st_mode & 0o666)
-            os.fchown(file.fileno(), like.st_uid, like.st_gid)
-        yield _tried(lambda: _is_locked(file, path, run), wait_s)
+    try:
+        yield _tried(lambda: _is_locked(descriptor, path, run), wait_s)
+    finally:
+        os.close(descriptor)
+
+
+def _opened(path: Path, database: Path) -> int:
+    """Open the file, made for whoever may write ``database``; one that was there keeps its mode, and a link is not followed."""
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+    try:
+        descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return os.open(path, flags)
+    like = database.stat()
+    os.fchmod(descriptor, like.st_mode & 0o666)
+    with suppress(PermissionError):  # only root may give a file to another user
+        os.fchown(descriptor, like.st_uid, like.st_gid)
+    return descriptor
 
 
 def _tried(take: Callable[[], bool], wait_s: float) -> bool:
@@ -87,9 +98,9 @@ def _tried(take: Callable[[], bool], wait_s: float) -> bool:
     return is_ours
 
 
-def _is_locked(file: IO[bytes], path: Path, run: str) -> bool:
+def _is_locked(descriptor: int, path: Path, run: str) -> bool:
     try:
-        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, zlib.crc32(run.encode()))
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, zlib.crc32(run.encode()))
     except (BlockingIOError, PermissionError):
         return False
     except OSError as error:
